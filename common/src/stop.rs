@@ -1,0 +1,98 @@
+//! SIGINT and SIGTERM as a descriptor: the self-pipe, which any of the four loops can wait on.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+
+/// The reading end of the self-pipe: readable once the server has been asked to stop.
+///
+/// A signal handler may do next to nothing, but it may write a byte. The loop waits for that byte beside its sockets, and
+/// so learns of the signal at a moment of its own choosing.
+#[derive(Debug)]
+pub struct StopSignal {
+    pipe: UnixStream,
+}
+
+impl StopSignal {
+    /// From now on the first SIGINT or SIGTERM makes this readable, and a second one ends the process at once, with the
+    /// status that a shell shows for that signal (128 plus its number).
+    ///
+    /// # Errors
+    /// No descriptor for the pipe, or a signal that cannot be handled.
+    pub fn on_signals() -> io::Result<Self> {
+        let (stopper, stop) = Self::pair()?;
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order, so that the first signal does not count as the second.
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))?;
+            flag::register(signal, Arc::clone(&asked))?;
+            low_level::pipe::register(signal, stopper.pipe.try_clone()?)?;
+        }
+        Ok(stop)
+    }
+
+    /// A stop that a program asks for by itself: what tests and benchmarks use instead of a signal.
+    ///
+    /// # Errors
+    /// No descriptor for the pipe.
+    pub fn pair() -> io::Result<(Stopper, Self)> {
+        let (writing, reading) = UnixStream::pair()?;
+        reading.set_nonblocking(true)?;
+        Ok((Stopper { pipe: writing }, StopSignal { pipe: reading }))
+    }
+
+    /// Whether a stop has been asked for. Says so once for each time; the loop remembers it.
+    pub fn is_raised(&self) -> bool {
+        matches!((&self.pipe).read(&mut [0]), Ok(1))
+    }
+}
+
+impl AsFd for StopSignal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+/// The writing end of the self-pipe.
+#[derive(Debug)]
+pub struct Stopper {
+    pipe: UnixStream,
+}
+
+impl Stopper {
+    /// Asks the loop that holds the other end to stop.
+    ///
+    /// # Errors
+    /// `BrokenPipe` when that loop has ended.
+    pub fn stop(&self) -> io::Result<()> {
+        (&self.pipe).write_all(&[0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_raised_only_after_it_was_asked() -> io::Result<()> {
+        let (stopper, stop) = StopSignal::pair()?;
+        assert!(!stop.is_raised());
+        stopper.stop()?;
+        assert!(stop.is_raised());
+        Ok(())
+    }
+
+    #[test]
+    fn a_signal_raises_it() -> io::Result<()> {
+        let stop = StopSignal::on_signals()?;
+        assert!(!stop.is_raised());
+        low_level::raise(SIGTERM)?;
+        assert!(stop.is_raised());
+        Ok(())
+    }
+}

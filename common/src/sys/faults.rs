@@ -1,0 +1,179 @@
+//! The answers of a bad day, drawn from a seed.
+//!
+//! Every fault is one that a correct kernel may give, so the contract must hold under all of them. A fault never lies about
+//! the state of a socket to a loop that waits for edges: a read is shortened by offering it less [`room`](super::room), and
+//! spurious readiness is an answer of [`spurious`](super::spurious), not a made-up `WouldBlock` that would lose an edge.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
+use std::str::FromStr;
+
+use fastrand::Rng;
+
+/// How often each kind of fault comes, in percent of the calls that it may meet, and the seed that they are drawn from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults {
+    seed: u64,
+    short: u8,
+    eintr: u8,
+    spurious: u8,
+    aborted: u8,
+    emfile: u8,
+}
+
+/// Parses `SEED` (every kind, at a middling rate) or `SEED:KIND=PERCENT,…` (those kinds only).
+impl FromStr for Faults {
+    type Err = String;
+
+    fn from_str(spec: &str) -> Result<Self, String> {
+        let (seed, kinds) = spec
+            .split_once(':')
+            .unwrap_or((spec, "short=50,eintr=10,spurious=10,aborted=10,emfile=5"));
+        let seed = seed
+            .parse()
+            .map_err(|_| format!("the seed {seed:?} is not a whole number"))?;
+        let mut faults = Faults {
+            seed,
+            ..Faults::default()
+        };
+        for kind in kinds.split(',') {
+            let (name, percent) = kind
+                .split_once('=')
+                .ok_or_else(|| format!("{kind:?} is not KIND=PERCENT"))?;
+            let percent = percent.parse().ok().filter(|percent| *percent <= 99);
+            let percent = percent
+                .ok_or_else(|| format!("{kind:?}: the percentage must lie between 0 and 99"))?;
+            match name {
+                "short" => faults.short = percent,
+                "eintr" => faults.eintr = percent,
+                "spurious" => faults.spurious = percent,
+                "aborted" => faults.aborted = percent,
+                "emfile" => faults.emfile = percent,
+                _ => return Err(format!("there is no kind of fault {name:?}")),
+            }
+        }
+        Ok(faults)
+    }
+}
+
+thread_local! {
+    static ARMED: Cell<bool> = const { Cell::new(false) };
+    static BAD_DAY: RefCell<(Faults, Rng)> = RefCell::new((Faults::default(), Rng::with_seed(0)));
+}
+
+/// From now on the calls that the calling thread makes through [`sys`](super) meet these faults.
+pub fn inject(faults: Faults) {
+    let rng = Rng::with_seed(faults.seed);
+    BAD_DAY.with(|day| day.replace((faults, rng)));
+    ARMED.set(true);
+}
+
+/// Draws a fault: whether it comes, and if so, what `then` makes of the dice.
+fn draw<T>(percent: impl Fn(&Faults) -> u8, then: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+    BAD_DAY.with_borrow_mut(|(faults, rng)| (rng.u8(..100) < percent(faults)).then(|| then(rng)))
+}
+
+/// A call that a signal interrupted.
+#[inline]
+pub(super) fn interrupted() -> io::Result<()> {
+    if ARMED.get() {
+        failing(|faults| faults.eintr, ErrorKind::Interrupted.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// An accept(2) that found the connection gone, or no descriptor free.
+#[inline]
+pub(super) fn not_accepted() -> io::Result<()> {
+    if !ARMED.get() {
+        return Ok(());
+    }
+    interrupted()?;
+    failing(|faults| faults.aborted, ErrorKind::ConnectionAborted.into())?;
+    failing(
+        |faults| faults.emfile,
+        io::Error::from_raw_os_error(nix::libc::EMFILE),
+    )
+}
+
+fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> {
+    draw(percent, |_| error).map_or(Ok(()), Err)
+}
+
+/// How many of `length` bytes a read or a write is offered. Every second short one is of a single byte.
+#[inline]
+pub(super) fn shortened(length: usize) -> usize {
+    if !ARMED.get() || length == 0 {
+        return length;
+    }
+    let short = draw(
+        |faults| faults.short,
+        |rng| if rng.bool() { 1 } else { rng.usize(1..=length) },
+    );
+    short.unwrap_or(length)
+}
+
+/// Readiness that is none.
+#[inline]
+pub(super) fn spurious() -> bool {
+    ARMED.get() && draw(|faults| faults.spurious, |_| ()).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_is_a_seed_and_perhaps_kinds() {
+        assert_eq!(
+            "7:short=90,eintr=5".parse(),
+            Ok(Faults {
+                seed: 7,
+                short: 90,
+                eintr: 5,
+                ..Faults::default()
+            })
+        );
+        assert!(
+            "7".parse::<Faults>()
+                .is_ok_and(|faults| faults.emfile > 0 && faults.short > 0)
+        );
+        for bad in [
+            "",
+            "x",
+            "7:",
+            "7:short",
+            "7:short=100",
+            "7:short=-1",
+            "7:slow=5",
+        ] {
+            assert!(bad.parse::<Faults>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_day() -> Result<(), String> {
+        let day = |seed: &str| -> Result<Vec<(bool, usize)>, String> {
+            inject(seed.parse()?);
+            Ok((0..100)
+                .map(|_| (interrupted().is_err(), shortened(1000)))
+                .collect())
+        };
+        let first = day("1")?;
+        assert_eq!(first, day("1")?);
+        assert_ne!(first, day("2")?);
+        assert!(first.iter().any(|(failed, _)| *failed));
+        assert!(first.iter().any(|(_, length)| *length == 1));
+        assert!(first.iter().all(|(_, length)| (1..=1000).contains(length)));
+        ARMED.set(false);
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_happens_unasked() {
+        assert!(interrupted().is_ok() && not_accepted().is_ok());
+        assert!(!spurious());
+        assert_eq!(shortened(10), 10);
+    }
+}
