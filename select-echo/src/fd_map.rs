@@ -1,0 +1,78 @@
+//! A map from descriptors.
+
+use std::os::fd::RawFd;
+
+/// A map from descriptors to `T`: an array with a place for each, since descriptors are small numbers and the kernel
+/// always hands out the lowest that is free.
+#[derive(Debug)]
+pub struct FdMap<T> {
+    places: Vec<Option<T>>,
+}
+
+impl<T> Default for FdMap<T> {
+    fn default() -> Self {
+        FdMap { places: Vec::new() }
+    }
+}
+
+impl<T> FdMap<T> {
+    /// An empty map.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts `value` at `fd`.
+    pub fn insert(&mut self, fd: RawFd, value: T) {
+        let index = fd as usize;
+        if index >= self.places.len() {
+            self.places.resize_with(index + 1, || None);
+        }
+        self.places[index] = Some(value);
+    }
+
+    /// What is at `fd`, if anything.
+    pub fn get_mut(&mut self, fd: RawFd) -> Option<&mut T> {
+        self.places.get_mut(fd as usize)?.as_mut()
+    }
+
+    /// Takes out what is at `fd`.
+    pub fn remove(&mut self, fd: RawFd) -> Option<T> {
+        self.places.get_mut(fd as usize)?.take()
+    }
+
+    /// All values, in the order of their descriptors.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().flatten()
+    }
+
+    /// The descriptors of those values that meet `condition`: a list of its own, so that the map may change meanwhile.
+    pub fn fds_where(&self, condition: impl Fn(&T) -> bool) -> Vec<RawFd> {
+        let is_meant = |place: &Option<T>| place.as_ref().is_some_and(&condition);
+        let fds = self
+            .places
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| is_meant(place));
+        fds.map(|(index, _)| index as RawFd).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_is_gone_finds_nothing() {
+        let mut map = FdMap::new();
+        map.insert(5, "five");
+        map.insert(3, "three");
+        assert_eq!(map.values().copied().collect::<Vec<_>>(), ["three", "five"]);
+        assert_eq!(map.fds_where(|value| value.len() == 4), [5]);
+        assert_eq!(map.remove(5), Some("five"));
+        assert_eq!(map.remove(5), None);
+        assert_eq!(map.get_mut(5), None);
+        assert_eq!(map.get_mut(99), None);
+        assert_eq!(map.get_mut(-1), None);
+        assert_eq!(map.get_mut(3).copied(), Some("three"));
+    }
+}

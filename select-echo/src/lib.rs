@@ -1,0 +1,26 @@
+//! Style 1: an echo server around a bare select(2) loop.
+//!
+//! There is no framework here. The program keeps its own map of connections, asks the kernel on every turn which of them are
+//! ready, and does the work itself.
+//!
+//! | original (Python's `select` module) | here | difference |
+//! |---|---|---|
+//! | `select.select(rlist, wlist, xlist, timeout)` | [`select()`] | a descriptor beyond FD_SETSIZE is an error before the call |
+//! | an object with `fileno()` | anything that is `AsFd` | |
+//! | the three lists that are returned | [`Ready`] | descriptors, not objects: look them up in the [`FdMap`] |
+//!
+//! [`echo`] is what a user of this style writes: all of it.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+mod connection;
+pub mod echo;
+mod fd_map;
+mod select;
+
+pub use echo::{Write, serve};
+pub use fd_map::FdMap;
+pub use select::{FD_SETSIZE, NOTHING, Ready, check_fits, select};

@@ -1,0 +1,29 @@
+//! The program `select-echo`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use common::args::{self, ServerArgs};
+use common::run::run;
+use select_echo::{Write, serve};
+
+/// Echo server, style 1: a bare select(2) loop
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  select-echo --port 0 --idle-timeout 30 --counters"
+)]
+struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// When an answer is sent
+    #[arg(long, value_enum, default_value_t, help_heading = "Style")]
+    write: Write,
+}
+
+fn main() -> ExitCode {
+    let args: Args = args::parse();
+    run(&args.server, |listener, settings, stop| {
+        serve(listener, settings, args.write, stop)
+    })
+}
