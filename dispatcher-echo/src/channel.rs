@@ -1,0 +1,225 @@
+//! An object's own socket, lent to it for the time of one call.
+
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+use common::net::{self, NotAccepted};
+use common::sys;
+use mio::net::{TcpListener, TcpStream};
+
+use crate::entry::{End, Entry, Socket};
+use crate::{Dispatcher, Key, SocketMap};
+
+/// The socket of the object that is being called, and what the object may ask of the loop.
+///
+/// Reading and sending happen at once. All else is only noted, and done when the handler has returned: a handler is never
+/// entered while another one runs.
+pub struct Channel<'turn> {
+    key: Key,
+    map: &'turn mut SocketMap,
+    /// The loop's one read buffer, lent for one read a turn.
+    room: Option<&'turn mut [u8]>,
+}
+
+impl<'turn> Channel<'turn> {
+    pub(crate) fn new(key: Key, map: &'turn mut SocketMap, room: &'turn mut [u8]) -> Self {
+        Channel {
+            key,
+            map,
+            room: Some(room),
+        }
+    }
+
+    /// Reads at most `buffer_size` bytes, once. Empty at the end of the stream, of which the loop tells the object
+    /// through [`Dispatcher::handle_close`] when this handler has returned.
+    ///
+    /// The bytes lie in the loop's one read buffer, which is why a second read in the same turn answers `WouldBlock`:
+    /// the others have their turn first.
+    ///
+    /// # Errors
+    /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
+    #[track_caller]
+    pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
+        let (now, room) = (self.map.now(), self.room.take());
+        let entry = self.entry()?;
+        let Socket::Stream(socket) = &entry.socket else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        let Some(room) = room else {
+            entry.may_read = true; // In the next turn.
+            return Err(ErrorKind::WouldBlock.into());
+        };
+        let size = room.len().min(buffer_size);
+        let room = &mut room[..size];
+        match sys::recv(socket, room) {
+            Ok(count) => {
+                if count == 0 && size > 0 {
+                    entry.end = End::Read;
+                }
+                // mio tells of an edge, not of a state. A read that filled its room may have left some; one that did not
+                // has emptied the socket, so the next byte to come is an edge of its own. The end of the stream is none:
+                // it may have come in one edge with the bytes.
+                entry.may_read = count == size || entry.read_closed || sys::spurious();
+                entry.last_active = now;
+                Ok(&room[..count])
+            }
+            Err(error) => {
+                entry.may_read = error.kind() == ErrorKind::Interrupted;
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends `data`, once, and answers how many bytes the kernel took: none when it would block.
+    ///
+    /// # Errors
+    /// The connection's end.
+    #[track_caller]
+    pub fn send(&mut self, data: &[u8]) -> io::Result<usize> {
+        let now = self.map.now();
+        let entry = self.entry()?;
+        let Socket::Stream(socket) = &entry.socket else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        match sys::send(socket, data) {
+            Ok(count) => {
+                entry.may_write = true;
+                entry.last_active = now;
+                Ok(count)
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                entry.may_write = error.kind() == ErrorKind::Interrupted;
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Accepts one connection, tuned; `None` when nobody waits, or the one who did has gone.
+    ///
+    /// # Errors
+    /// What accept(2) answers when descriptors or memory are out.
+    #[track_caller]
+    pub fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        let entry = self.entry()?;
+        let Socket::Listener(listener) = &entry.socket else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        let accepted = sys::accept(listener, TcpListener::accept);
+        entry.may_read = match &accepted {
+            Ok(_) => true,
+            Err(error) => NotAccepted::from(error) == NotAccepted::TryNext,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                net::tune(&socket);
+                Ok(Some((socket, peer)))
+            }
+            Err(error) if NotAccepted::from(&error) == NotAccepted::OutOfResources => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Puts a connected socket and the object that it belongs to into the map.
+    ///
+    /// # Errors
+    /// What registering it with the kernel answers.
+    #[doc(alias = "add_channel")]
+    pub fn open(
+        &mut self,
+        socket: TcpStream,
+        dispatcher: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
+        self.map.open(socket, dispatcher)
+    }
+
+    /// Begins to connect, with an object that is told of the outcome through `handle_connect` or `handle_error`.
+    ///
+    /// # Errors
+    /// What socket(2) or connect(2) answers at once.
+    pub fn connect(
+        &mut self,
+        address: SocketAddr,
+        dispatcher: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
+        self.map.connect(address, dispatcher)
+    }
+
+    /// Closes this channel in a way that cannot destroy the last answer: says that no more will be sent, then reads and
+    /// discards until the peer closes too, for at most `limit`. The object is not called any more.
+    ///
+    /// A close with unread input sends a reset, and a reset overtakes what is still on its way (RFC 2525, section 2.17).
+    /// The original has nothing like it; nginx calls it a lingering close.
+    pub fn linger(&mut self, limit: Duration) {
+        let until = self.map.now() + limit;
+        let Ok(entry) = self.entry() else { return };
+        let is_at_end = entry.end != End::NotYet;
+        match &entry.socket {
+            Socket::Stream(socket) if !is_at_end && socket.shutdown(Shutdown::Write).is_ok() => {}
+            _ => return self.close(),
+        }
+        entry.lingering = true;
+        entry.may_read = true;
+        self.map.linger_until(self.key, until);
+    }
+
+    /// Reads and discards what has come, at most one buffer of it, and answers whether there was anything.
+    pub fn discard_unread(&mut self) -> bool {
+        !matches!(self.recv(usize::MAX), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Closes this channel once the handler has returned. The object is not called any more.
+    #[doc(alias = "del_channel")]
+    pub fn close(&mut self) {
+        self.map.close(self.key);
+    }
+
+    /// Closes another channel; one that is gone is none.
+    pub fn close_other(&mut self, key: Key) {
+        self.map.close(key);
+    }
+
+    /// Closes all channels, which ends the loop.
+    pub fn close_all(&mut self) {
+        self.map.close_all();
+    }
+
+    /// Tells all objects through [`Dispatcher::handle_stop`] that the loop is to end, once the handler has returned.
+    pub fn stop_all(&mut self) {
+        self.map.stop_all();
+    }
+
+    /// Asks another object again whether it is readable and writable: needed when this call has changed the answer. The
+    /// original need not be told, for it asks every object on every turn.
+    pub fn reconsider(&mut self, key: Key) {
+        self.map.reconsider(key);
+    }
+
+    /// The key of this channel, by which others can reach it.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Whether this is a listener.
+    pub fn is_listener(&self) -> bool {
+        matches!(
+            self.map.entries.get(self.key),
+            Some(Entry {
+                socket: Socket::Listener(_),
+                ..
+            })
+        )
+    }
+
+    /// # Errors
+    /// `NotConnected` for a channel that is gone, which none is while its object is being called.
+    pub(crate) fn entry(&mut self) -> io::Result<&mut Entry> {
+        self.map
+            .entries
+            .get_mut(self.key)
+            .ok_or_else(|| ErrorKind::NotConnected.into())
+    }
+}

@@ -1,0 +1,138 @@
+//! What an object is asked and told.
+
+use std::io;
+use std::net::SocketAddr;
+
+use common::net;
+use mio::net::TcpStream;
+use tracing::{debug, warn};
+
+use crate::Channel;
+
+/// An object that a socket belongs to: asyncore's `dispatcher`, with its names and its defaults.
+///
+/// A handler may return an error, `WouldBlock` and `Interrupted` among them: these two only end it, any other goes to
+/// [`handle_error`](Self::handle_error). asyncore knows no such difference; there, a socket that is not ready after all
+/// is closed.
+///
+/// | original | here | difference |
+/// |---|---|---|
+/// | `readable`, `writable` | the same | asked after the object was called, not on every turn |
+/// | `handle_accept`, `handle_accepted` | the same | accepts as many as wait, not one |
+/// | `handle_close` | the same | called by the loop after `handle_read`, never from inside `recv` |
+/// | `handle_error` | the same | is told the error; a listener stays open |
+/// | `handle_connect`, `handle_read`, `handle_write`, `handle_expt` | the same | |
+pub trait Dispatcher {
+    /// Whether the object wants to be told that its socket can be read, or has connections to accept.
+    fn readable(&self) -> bool {
+        true
+    }
+
+    /// Whether the object wants to be told that its socket can be written. Unlike the original's, the default is no: a
+    /// server that has nothing to write and says yes keeps its loop from ever waiting.
+    fn writable(&self) -> bool {
+        false
+    }
+
+    /// The socket can be read, and [`Channel::recv`] will not block.
+    ///
+    /// # Errors
+    /// What its calls answer; see the trait.
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let _ = channel;
+        warn!("unhandled read event");
+        Ok(())
+    }
+
+    /// The socket can be written, and [`Channel::send`] will not block.
+    ///
+    /// # Errors
+    /// What its calls answer; see the trait.
+    fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let _ = channel;
+        warn!("unhandled write event");
+        Ok(())
+    }
+
+    /// Urgent data has come. Where the system does not tell of it (kqueue), this is never called.
+    ///
+    /// # Errors
+    /// What its calls answer; see the trait.
+    fn handle_expt(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let _ = channel;
+        warn!("unhandled incoming priority event");
+        Ok(())
+    }
+
+    /// The listener has connections to accept. Accepts them and tells of each through
+    /// [`handle_accepted`](Self::handle_accepted), at most [`net::ACCEPTS_PER_TURN`] before the others have their turn.
+    ///
+    /// # Errors
+    /// What accept(2) answers when descriptors or memory are out.
+    fn handle_accept(&mut self, channel: &mut Channel) -> io::Result<()> {
+        for _ in 0..net::ACCEPTS_PER_TURN {
+            if !self.readable() {
+                break;
+            }
+            let Some((socket, peer)) = channel.accept()? else {
+                break;
+            };
+            self.handle_accepted(channel, socket, peer)?;
+        }
+        Ok(())
+    }
+
+    /// A connection was accepted: [`Channel::open`] puts it into the map. By default it is closed.
+    ///
+    /// # Errors
+    /// What its calls answer; see the trait.
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        let _ = (channel, socket);
+        warn!(%peer, "unhandled accepted event");
+        Ok(())
+    }
+
+    /// The connection that [`Channel::connect`] began is made.
+    ///
+    /// # Errors
+    /// What its calls answer; see the trait.
+    fn handle_connect(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let _ = channel;
+        warn!("unhandled connect event");
+        Ok(())
+    }
+
+    /// The peer has sent its last byte, and all before it were read. By default the channel is closed; what the object
+    /// still has to send is lost then, so an object with an output buffer writes its own.
+    ///
+    /// # Errors
+    /// What its calls answer; see the trait.
+    fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
+        channel.close();
+        Ok(())
+    }
+
+    /// The loop is to end: the object should finish what it has begun, and close. By default the channel is closed at
+    /// once. The original knows only that, in `close_all`.
+    ///
+    /// # Errors
+    /// What its calls answer; see the trait.
+    fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
+        channel.close();
+        Ok(())
+    }
+
+    /// A handler failed. By default the channel is closed, unless it is a listener: no failure of accept(2) is a reason to
+    /// stop listening (asyncore did; CVE-2010-3492).
+    fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
+        debug!(%error, "a handler failed");
+        if !channel.is_listener() {
+            channel.close();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! An output buffer, for objects that send more than the kernel takes at once.
+
+use std::collections::VecDeque;
+use std::io;
+
+use crate::Channel;
+
+/// What is to be sent but not yet taken by the kernel: asyncore's `dispatcher_with_send`.
+///
+/// An object keeps it in a field, answers [`writable`](Self::writable) with its answer, and calls
+/// [`initiate_send`](Self::initiate_send) in `handle_write`. The original sends at most 512 bytes a turn and copies the
+/// whole rest each time; here the kernel gets all that is there, and the rest stays where it is.
+#[derive(Debug, Default)]
+pub struct DispatcherWithSend {
+    out_buffer: VecDeque<u8>,
+}
+
+impl DispatcherWithSend {
+    /// Sends `data` at once, as much of it as the kernel takes, and keeps the rest.
+    ///
+    /// # Errors
+    /// The connection's end.
+    pub fn send(&mut self, channel: &mut Channel, data: &[u8]) -> io::Result<()> {
+        let sent = if self.out_buffer.is_empty() && !data.is_empty() {
+            channel.send(data)?
+        } else {
+            0
+        };
+        self.out_buffer.extend(&data[sent..]);
+        Ok(())
+    }
+
+    /// Sends what was kept, from where the last send stopped.
+    ///
+    /// # Errors
+    /// The connection's end.
+    pub fn initiate_send(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let (front, _) = self.out_buffer.as_slices();
+        if front.is_empty() {
+            return Ok(());
+        }
+        let sent = channel.send(front)?;
+        self.out_buffer.drain(..sent);
+        if self.out_buffer.is_empty() {
+            self.out_buffer = VecDeque::new(); // An idle connection keeps no memory.
+        }
+        Ok(())
+    }
+
+    /// Whether there is something to send.
+    pub fn writable(&self) -> bool {
+        !self.out_buffer.is_empty()
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn pending(&self) -> usize {
+        self.out_buffer.len()
+    }
+}

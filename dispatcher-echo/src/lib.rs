@@ -1,0 +1,34 @@
+//! Style 2: an echo server of dispatcher objects, after Python's asyncore, on mio.
+//!
+//! Each socket belongs to an object. The loop asks the object what it wants to know of, waits for all of them at once, and
+//! calls the method that is named for what has happened.
+//!
+//! | original (asyncore) | here | difference |
+//! |---|---|---|
+//! | `dispatcher` | [`Dispatcher`], the user's object, and [`Channel`], its socket | two things, so that the loop can lend one to the other |
+//! | `dispatcher_with_send` | [`DispatcherWithSend`] | a field of the user's object, not its base class |
+//! | `file_dispatcher` | [`SocketMap::open_file`] | anything that is `AsFd` |
+//! | `socket_map` | [`SocketMap`] | a value, no global |
+//! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is mio's choice |
+//! | `poll`, `poll2` | [`SocketMap::poll`] | asks only those objects that were called, not all |
+//! | `close_all` | [`SocketMap::close_all`], [`Channel::close_all`] | |
+//!
+//! [`echo`] is what a user of this style writes.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+mod channel;
+mod dispatcher;
+mod dispatcher_with_send;
+pub mod echo;
+mod entry;
+mod socket_map;
+
+pub use channel::Channel;
+pub use dispatcher::Dispatcher;
+pub use dispatcher_with_send::DispatcherWithSend;
+pub use echo::serve;
+pub use socket_map::{Key, SocketMap};

@@ -1,0 +1,382 @@
+//! The map of all channels, and the loop over it.
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use common::{net, sys};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Poll, Token};
+use slotmap::{Key as _, KeyData, SlotMap, new_key_type};
+use tracing::debug;
+
+use crate::entry::{Entry, Lingering, Socket, guarded, handle_events};
+use crate::{Channel, Dispatcher};
+
+new_key_type! {
+    /// Names a channel. Once that channel is closed the key finds nothing, and it is never given to another.
+    pub struct Key;
+}
+
+/// All channels and the objects that they belong to: asyncore's `socket_map`, and the functions around it.
+///
+/// mio tells of *edges*: once, when a socket becomes ready. The map remembers in each entry that the socket may still be
+/// ready, until a call answers that it is not, and gives each one call a turn for as long as that is so.
+pub struct SocketMap {
+    pub(crate) entries: SlotMap<Key, Entry>,
+    poll: Poll,
+    events: Events,
+    /// The one read buffer.
+    buffer: Vec<u8>,
+    /// Those to call in the next turn.
+    ready: Vec<Key>,
+    /// Those to call in this turn: a list of its own, so that who stays ready has to wait for the next.
+    turn: Vec<Key>,
+    /// Those whose state may have changed: to be closed, or asked again what they want to know of.
+    touched: Vec<Key>,
+    /// Those that linger, and until when.
+    lingering: BTreeSet<(Instant, Key)>,
+    /// All objects are to be told to stop.
+    stop_asked: bool,
+    /// When this turn began.
+    now: Instant,
+}
+
+/// Most events that one wait brings; the rest come with the next.
+const EVENTS_PER_WAIT: usize = 1024;
+
+impl SocketMap {
+    /// An empty map, whose channels read at most `recv_size` bytes in a turn.
+    ///
+    /// # Errors
+    /// No descriptor for mio's poll.
+    pub fn new(recv_size: usize) -> io::Result<Self> {
+        Ok(SocketMap {
+            entries: SlotMap::with_key(),
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS_PER_WAIT),
+            buffer: vec![0; recv_size],
+            ready: Vec::new(),
+            turn: Vec::new(),
+            touched: Vec::new(),
+            lingering: BTreeSet::new(),
+            stop_asked: false,
+            now: Instant::now(),
+        })
+    }
+
+    /// Puts a connected socket into the map.
+    ///
+    /// # Errors
+    /// What registering it with the kernel answers.
+    pub fn open(
+        &mut self,
+        socket: TcpStream,
+        dispatcher: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
+        let mut entry = Entry::new(Socket::Stream(socket), dispatcher, self.now);
+        entry.may_write = true; // Nothing fills its buffer yet.
+        self.insert(entry)
+    }
+
+    /// Puts a non-blocking listener into the map.
+    ///
+    /// # Errors
+    /// What registering it with the kernel answers.
+    pub fn open_listener(
+        &mut self,
+        listener: std::net::TcpListener,
+        dispatcher: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
+        self.insert(Entry::new(
+            Socket::Listener(TcpListener::from_std(listener)),
+            dispatcher,
+            self.now,
+        ))
+    }
+
+    /// Puts anything else that has a descriptor into the map, a pipe for example. Its object reads from it by itself, until
+    /// it would block: it is called once for each edge.
+    ///
+    /// # Errors
+    /// What registering it with the kernel answers.
+    #[doc(alias = "file_dispatcher")]
+    pub fn open_file(
+        &mut self,
+        file: impl AsFd + 'static,
+        dispatcher: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
+        self.insert(Entry::new(
+            Socket::Other(Box::new(file)),
+            dispatcher,
+            self.now,
+        ))
+    }
+
+    /// Begins to connect; the object is told of the outcome through `handle_connect` or `handle_error`.
+    ///
+    /// # Errors
+    /// What socket(2) or connect(2) answers at once.
+    pub fn connect(
+        &mut self,
+        address: SocketAddr,
+        dispatcher: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
+        let socket = sys::connect(address, TcpStream::connect)?;
+        net::tune(&socket);
+        let mut entry = Entry::new(Socket::Stream(socket), dispatcher, self.now);
+        entry.connecting = true;
+        self.insert(entry)
+    }
+
+    /// Polls until all channels are closed, or `count` times.
+    ///
+    /// # Errors
+    /// What mio's poll answers.
+    #[doc(alias = "loop")]
+    pub fn run_loop(&mut self, timeout: Option<Duration>, count: Option<usize>) -> io::Result<()> {
+        let mut turns = 0;
+        while !self.is_empty() && count.is_none_or(|count| turns < count) {
+            self.poll(timeout)?;
+            turns += 1;
+        }
+        Ok(())
+    }
+
+    /// One turn: waits at most `timeout` (`None` is for ever) until something is ready, and calls each object that is
+    /// concerned once.
+    ///
+    /// # Errors
+    /// What mio's poll answers; a signal only ends the wait.
+    pub fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.settle();
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.wait(self.time_to_wait(timeout))?;
+        mem::swap(&mut self.turn, &mut self.ready);
+        let mut turn = mem::take(&mut self.turn);
+        for key in turn.drain(..) {
+            self.call(key, handle_events);
+        }
+        self.turn = turn;
+        self.close_lingering();
+        self.settle();
+        Ok(())
+    }
+
+    /// Whether all channels are closed.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Closes a channel at the end of the turn. Its object is not called any more.
+    pub fn close(&mut self, key: Key) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.closing = true;
+            self.touched.push(key);
+        }
+    }
+
+    /// Closes all channels at the end of the turn.
+    pub fn close_all(&mut self) {
+        for (key, entry) in &mut self.entries {
+            entry.closing = true;
+            self.touched.push(key);
+        }
+    }
+
+    /// Tells all objects, at the end of the turn, that the loop is to end; it does once their channels are closed.
+    pub fn stop_all(&mut self) {
+        self.stop_asked = true;
+    }
+
+    /// Asks an object again whether it is readable and writable, at the end of the turn.
+    pub fn reconsider(&mut self, key: Key) {
+        self.touched.push(key);
+    }
+
+    /// Fails each connection that was silent for `idle_timeout`, with `TimedOut`, and answers when to look again.
+    ///
+    /// asyncore has no timers: its users look through the map between two turns of the loop. So does this.
+    pub fn expire(&mut self, idle_timeout: Duration) -> Option<Instant> {
+        let now = Instant::now();
+        let mut silent = Vec::new();
+        let mut next = None;
+        for (key, entry) in &self.entries {
+            if entry.lingering || !matches!(entry.socket, Socket::Stream(_)) {
+                continue;
+            }
+            let due = entry.last_active + idle_timeout;
+            if due <= now {
+                silent.push(key);
+            } else {
+                next = Some(next.map_or(due, |next: Instant| next.min(due)));
+            }
+        }
+        for key in silent {
+            let error = io::Error::new(ErrorKind::TimedOut, "idle for too long");
+            self.call(key, |dispatcher, channel| {
+                dispatcher.handle_error(channel, error)
+            });
+        }
+        next
+    }
+
+    /// Has a channel that lingers closed at this time, if its peer has not closed it before.
+    pub(crate) fn linger_until(&mut self, key: Key, until: Instant) {
+        self.lingering.insert((until, key));
+    }
+
+    fn close_lingering(&mut self) {
+        while let Some((until, key)) = self.lingering.first().copied()
+            && until <= self.now
+        {
+            self.lingering.pop_first();
+            self.close(key);
+        }
+    }
+
+    /// Nobody who is ready waits for others, and nobody who lingers for longer than was meant.
+    fn time_to_wait(&self, timeout: Option<Duration>) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let lingers = self
+            .lingering
+            .first()
+            .map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        [timeout, lingers].into_iter().flatten().min()
+    }
+
+    /// When this turn began.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn insert(&mut self, entry: Entry) -> io::Result<Key> {
+        let key = self.entries.insert(entry);
+        let asked = self.ask(key);
+        if asked.is_err() {
+            self.entries.remove(key);
+        }
+        asked.map(|()| key)
+    }
+
+    /// Waits, and notes in the entries what became ready.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let waited = sys::wait(timeout, |timeout| {
+            self.poll.poll(&mut self.events, timeout)?;
+            Ok(self.events.iter().count())
+        });
+        self.now = Instant::now();
+        match waited {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.events {
+            let key = key(event.token());
+            let Some(entry) = self.entries.get_mut(key) else {
+                continue;
+            };
+            entry.note(event);
+            if !mem::replace(&mut entry.queued, true) {
+                self.ready.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lends the channel to its object for one call.
+    fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        entry.queued = false;
+        let Some(mut dispatcher) = entry.dispatcher.take() else {
+            return;
+        };
+        let mut buffer = mem::take(&mut self.buffer);
+        call(
+            &mut *dispatcher,
+            &mut Channel::new(key, self, sys::room(&mut buffer)),
+        );
+        self.buffer = buffer;
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.dispatcher = Some(if entry.lingering {
+                Box::new(Lingering)
+            } else {
+                dispatcher
+            });
+        }
+        self.touched.push(key);
+    }
+
+    /// Does what was asked for in this turn: closes channels, and asks the others what they want to know of now.
+    fn settle(&mut self) {
+        if mem::take(&mut self.stop_asked) {
+            let keys: Vec<Key> = self.entries.keys().collect();
+            for key in keys {
+                self.call(key, |object, channel| {
+                    guarded(object, channel, |object, channel| {
+                        object.handle_stop(channel)
+                    })
+                });
+            }
+        }
+        while let Some(key) = self.touched.pop() {
+            let Some(entry) = self.entries.get(key) else {
+                continue;
+            };
+            if entry.closing {
+                self.remove(key);
+            } else if let Err(error) = self.ask(key) {
+                self.call(key, |dispatcher, channel| {
+                    dispatcher.handle_error(channel, error)
+                });
+                self.remove(key);
+            }
+        }
+    }
+
+    /// Asks an object what it wants to know of, and tells the kernel if that has changed.
+    fn ask(&mut self, key: Key) -> io::Result<()> {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return Ok(());
+        };
+        entry.watch(self.poll.registry(), token(key))?;
+        if entry.is_ready() && !mem::replace(&mut entry.queued, true) {
+            self.ready.push(key);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: Key) {
+        let Some(mut entry) = self.entries.remove(key) else {
+            return;
+        };
+        if let Err(error) = entry.unwatch(self.poll.registry()) {
+            debug!(%error, "a channel could not be deregistered");
+        }
+        match entry.socket {
+            Socket::Listener(listener) => sys::close(listener),
+            Socket::Stream(socket) => sys::close(socket),
+            Socket::Other(source) => drop(source),
+        }
+    }
+}
+
+/// mio hands back a number with each event: the key with its version, so that an event of a channel that is gone finds
+/// nothing, even where its place in the map was given to another.
+fn token(key: Key) -> Token {
+    const { assert!(usize::BITS >= 64, "a key does not fit into a token") };
+    Token(key.data().as_ffi() as usize)
+}
+
+fn key(token: Token) -> Key {
+    KeyData::from_ffi(token.0 as u64).into()
+}
