@@ -168,7 +168,10 @@ pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Chann
         handle_close_event,
     ] {
         guarded(dispatcher, channel, handle);
-        if channel.entry().is_ok_and(|entry| entry.closing || entry.lingering != lingered) {
+        if channel
+            .entry()
+            .is_ok_and(|entry| entry.closing || entry.lingering != lingered)
+        {
             return;
         }
     }

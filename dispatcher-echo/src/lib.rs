@@ -25,10 +25,12 @@ mod dispatcher;
 mod dispatcher_with_send;
 pub mod echo;
 mod entry;
+mod house;
 mod socket_map;
 
 pub use channel::Channel;
 pub use dispatcher::Dispatcher;
 pub use dispatcher_with_send::DispatcherWithSend;
 pub use echo::serve;
+pub use house::{Guest, House};
 pub use socket_map::{Key, SocketMap};

@@ -37,6 +37,8 @@ pub struct SocketMap {
     turn: Vec<Key>,
     /// Those whose state may have changed: to be closed, or asked again what they want to know of.
     touched: Vec<Key>,
+    /// The listeners: they are few, and asked on every turn whether they are readable.
+    listeners: Vec<Key>,
     /// Those that linger, and until when.
     lingering: BTreeSet<(Instant, Key)>,
     /// All objects are to be told to stop.
@@ -62,6 +64,7 @@ impl SocketMap {
             ready: Vec::new(),
             turn: Vec::new(),
             touched: Vec::new(),
+            listeners: Vec::new(),
             lingering: BTreeSet::new(),
             stop_asked: false,
             now: Instant::now(),
@@ -91,11 +94,10 @@ impl SocketMap {
         listener: std::net::TcpListener,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        self.insert(Entry::new(
-            Socket::Listener(TcpListener::from_std(listener)),
-            dispatcher,
-            self.now,
-        ))
+        let socket = Socket::Listener(TcpListener::from_std(listener));
+        let key = self.insert(Entry::new(socket, dispatcher, self.now))?;
+        self.listeners.push(key);
+        Ok(key)
     }
 
     /// Puts anything else that has a descriptor into the map, a pipe for example. Its object reads from it by itself, until
@@ -328,6 +330,7 @@ impl SocketMap {
                 });
             }
         }
+        self.touched.extend(&self.listeners);
         while let Some(key) = self.touched.pop() {
             let Some(entry) = self.entries.get(key) else {
                 continue;
@@ -363,7 +366,10 @@ impl SocketMap {
             debug!(%error, "a channel could not be deregistered");
         }
         match entry.socket {
-            Socket::Listener(listener) => sys::close(listener),
+            Socket::Listener(listener) => {
+                self.listeners.retain(|listening| *listening != key);
+                sys::close(listener);
+            }
             Socket::Stream(socket) => sys::close(socket),
             Socket::Other(source) => drop(source),
         }

@@ -1,0 +1,174 @@
+//! What a server has beside its objects: who is let in, the clock, and the signal to stop.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use common::{Admission, Settings, StopSignal};
+
+use crate::{Channel, Dispatcher, SocketMap};
+
+/// What the objects of one server share.
+#[derive(Debug)]
+pub struct House {
+    settings: Settings,
+    admission: RefCell<Admission>,
+    /// When to look for idle connections next.
+    next_look: Cell<Option<Instant>>,
+    /// Set once the server was asked to stop: the time at which it does, whatever is still owed.
+    stop_at: Cell<Option<Instant>>,
+}
+
+impl House {
+    /// A house with nobody in it.
+    pub fn new(settings: Settings) -> Rc<Self> {
+        let next_look = settings
+            .idle_timeout
+            .map(|idle_timeout| Instant::now() + idle_timeout);
+        Rc::new(House {
+            admission: RefCell::new(Admission::new(settings.max_connections)),
+            settings,
+            next_look: Cell::new(next_look),
+            stop_at: Cell::new(None),
+        })
+    }
+
+    /// Runs the loop with `server` as the listener's object, until `stop` is raised and the last answer is delivered, or
+    /// the grace is over.
+    ///
+    /// # Errors
+    /// What mio's poll answers. A connection's error costs that connection only.
+    pub fn serve(
+        self: &Rc<Self>,
+        listener: TcpListener,
+        server: impl Dispatcher + 'static,
+        stop: StopSignal,
+    ) -> io::Result<()> {
+        let mut map = SocketMap::new(self.settings.recv_size)?;
+        map.open_listener(listener, server)?;
+        let stop = Rc::new(stop);
+        map.open_file(
+            Rc::clone(&stop),
+            StopHandler {
+                stop,
+                house: Rc::clone(self),
+            },
+        )?;
+        while !map.is_empty() {
+            map.poll(self.timeout())?;
+            self.look_at_the_clock(&mut map);
+        }
+        Ok(())
+    }
+
+    /// What the server was told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the listener may accept.
+    pub fn is_open(&self) -> bool {
+        self.admission.borrow().is_open()
+    }
+
+    /// Lets a connection in, for as long as the guest that is answered lives.
+    pub fn admit(self: &Rc<Self>, peer: SocketAddr) -> Guest {
+        self.admission.borrow_mut().connected(peer);
+        Guest {
+            peer,
+            house: Rc::clone(self),
+            error: None,
+        }
+    }
+
+    /// Accepting failed: nobody is let in until a connection closes, or a while has passed.
+    pub fn out_of_resources(&self, error: &io::Error) {
+        self.admission.borrow_mut().out_of_resources(error);
+    }
+
+    /// How long the loop may wait: until the next thing is due that no socket tells of.
+    fn timeout(&self) -> Option<Duration> {
+        let dues = [
+            self.stop_at.get(),
+            self.next_look.get(),
+            self.admission.borrow().retry_at(),
+        ];
+        let next = dues.into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Does what is due by now. asyncore has no timers: this is the place between two turns of the loop where its users
+    /// look at the clock.
+    fn look_at_the_clock(&self, map: &mut SocketMap) {
+        if self.timeout() != Some(Duration::ZERO) {
+            return;
+        }
+        let now = Instant::now();
+        self.admission.borrow_mut().retry_if_due(now);
+        if self.stop_at.get().is_some_and(|stop_at| stop_at <= now) {
+            map.close_all();
+        }
+        if let (Some(due), Some(idle_timeout)) = (self.next_look.get(), self.settings.idle_timeout)
+            && due <= now
+        {
+            // A look costs as much as there are connections: at most ten of them in the time of one timeout.
+            let next = map.expire(idle_timeout).unwrap_or(now + idle_timeout);
+            self.next_look.set(Some(next.max(now + idle_timeout / 10)));
+        }
+    }
+}
+
+/// A connection that was let in. It is counted until this is dropped, together with the object that holds it.
+#[derive(Debug)]
+pub struct Guest {
+    /// Told by accept: a socket that was reset no longer knows it.
+    peer: SocketAddr,
+    house: Rc<House>,
+    /// Why it ended, if not in an orderly way.
+    error: Option<io::Error>,
+}
+
+impl Guest {
+    /// What the server was told.
+    pub fn settings(&self) -> &Settings {
+        &self.house.settings
+    }
+
+    /// Keeps the reason for the log.
+    pub fn failed(&mut self, error: io::Error) {
+        self.error = Some(error);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let why = self
+            .error
+            .as_ref()
+            .map_or("finished".to_owned(), io::Error::to_string);
+        self.house
+            .admission
+            .borrow_mut()
+            .disconnected(self.peer, why);
+    }
+}
+
+/// The object of the pipe that a signal writes to.
+struct StopHandler {
+    stop: Rc<StopSignal>,
+    house: Rc<House>,
+}
+
+impl Dispatcher for StopHandler {
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            self.house
+                .stop_at
+                .set(Some(Instant::now() + self.house.settings.grace));
+            channel.stop_all();
+        }
+        Ok(())
+    }
+}
