@@ -26,8 +26,13 @@ impl DispatcherWithSend {
         } else {
             0
         };
-        self.out_buffer.extend(&data[sent..]);
+        self.append(&data[sent..]);
         Ok(())
+    }
+
+    /// Keeps `data` to be sent by the next [`initiate_send`](Self::initiate_send), together with what is kept already.
+    pub fn append(&mut self, data: &[u8]) {
+        self.out_buffer.extend(data);
     }
 
     /// Sends what was kept, from where the last send stopped.

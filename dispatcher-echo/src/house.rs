@@ -13,7 +13,7 @@ use crate::{Channel, Dispatcher, SocketMap};
 /// What the objects of one server share.
 #[derive(Debug)]
 pub struct House {
-    settings: Settings,
+    settings: Rc<Settings>,
     admission: RefCell<Admission>,
     /// When to look for idle connections next.
     next_look: Cell<Option<Instant>>,
@@ -29,7 +29,7 @@ impl House {
             .map(|idle_timeout| Instant::now() + idle_timeout);
         Rc::new(House {
             admission: RefCell::new(Admission::new(settings.max_connections)),
-            settings,
+            settings: Rc::new(settings),
             next_look: Cell::new(next_look),
             stop_at: Cell::new(None),
         })
@@ -61,11 +61,6 @@ impl House {
             self.look_at_the_clock(&mut map);
         }
         Ok(())
-    }
-
-    /// What the server was told.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// Whether the listener may accept.
@@ -132,8 +127,13 @@ pub struct Guest {
 
 impl Guest {
     /// What the server was told.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &Rc<Settings> {
         &self.house.settings
+    }
+
+    /// The other side's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// Keeps the reason for the log.

@@ -1,0 +1,137 @@
+//! Between the dispatcher, who knows bytes, and the chat object, who knows messages.
+
+use std::io;
+use std::rc::Rc;
+
+use common::Settings;
+use dispatcher_echo::{Channel, Dispatcher};
+
+use crate::output::Output;
+use crate::{AsyncChat, ChatChannel, Piece, Splitter, Terminator};
+
+/// A dispatcher that splits what it reads into messages for a chat object, and sends what the object pushes.
+pub struct Chat<C> {
+    object: C,
+    splitter: Splitter,
+    output: Output,
+    /// Reading is paused since more than the high-water mark was pending.
+    paused: bool,
+    settings: Rc<Settings>,
+}
+
+impl<C: AsyncChat> Chat<C> {
+    /// A chat whose first message ends with `terminator`.
+    pub fn new(object: C, terminator: Terminator, settings: Rc<Settings>) -> Self {
+        Chat {
+            object,
+            splitter: Splitter::new(terminator),
+            output: Output::default(),
+            paused: false,
+            settings,
+        }
+    }
+
+    /// Lends the channel to the object for one call.
+    fn call<T>(
+        &mut self,
+        channel: &mut Channel,
+        call: impl FnOnce(&mut C, &mut ChatChannel) -> T,
+    ) -> T {
+        let Chat {
+            object,
+            splitter,
+            output,
+            ..
+        } = self;
+        let terminator = &mut splitter.terminator;
+        call(
+            object,
+            &mut ChatChannel {
+                channel,
+                terminator,
+                output,
+            },
+        )
+    }
+
+    /// Sends what was pushed, and draws the consequences.
+    fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
+        self.output.initiate_send(channel)?;
+        let mark = if self.paused {
+            self.settings.low_water()
+        } else {
+            self.settings.high_water
+        };
+        self.paused = self.output.pending() > mark;
+        if self.output.is_done() {
+            channel.linger(self.settings.grace);
+        }
+        Ok(())
+    }
+}
+
+impl<C: AsyncChat> Dispatcher for Chat<C> {
+    fn readable(&self) -> bool {
+        !self.paused && !self.output.is_closing()
+    }
+
+    fn writable(&self) -> bool {
+        !self.output.is_empty() || self.object.writable()
+    }
+
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let data = channel.recv(self.settings.recv_size)?;
+        let Chat {
+            object,
+            splitter,
+            output,
+            ..
+        } = self;
+        splitter.feed(data, |terminator, piece| {
+            let chat = &mut ChatChannel {
+                channel,
+                terminator,
+                output,
+            };
+            match piece {
+                Piece::Part(data) => object.collect_incoming_data(chat, data)?,
+                Piece::End => object.found_terminator(chat)?,
+            }
+            Ok::<bool, io::Error>(!output.is_closing())
+        })?;
+        self.send(channel)
+    }
+
+    fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.object.writable() {
+            self.call(channel, |object, chat| object.handle_write(chat))?;
+        }
+        self.send(channel)
+    }
+
+    fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let withheld = self.splitter.take_withheld();
+        if !withheld.is_empty() && !self.output.is_closing() {
+            // It was no terminator after all.
+            self.call(channel, |object, chat| {
+                object.collect_incoming_data(chat, &withheld)
+            })?;
+        }
+        self.call(channel, |object, chat| object.handle_close(chat))?;
+        self.send(channel)
+    }
+
+    fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let is_idle = self.output.is_empty() && !channel.discard_unread();
+        self.call(channel, |object, chat| object.handle_stop(chat))?;
+        if is_idle && self.output.is_done() {
+            channel.close();
+            return Ok(());
+        }
+        self.send(channel)
+    }
+
+    fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
+        self.call(channel, |object, chat| object.handle_error(chat, error));
+    }
+}

@@ -1,0 +1,59 @@
+//! What a chat object may ask of its channel.
+
+use dispatcher_echo::Channel;
+
+use crate::output::Output;
+use crate::{Producer, Terminator};
+
+/// The channel of the chat object that is being called: what asynchat adds to a dispatcher.
+///
+/// What is pushed is sent when the handler has returned, and all that was pushed for the bytes of one read is sent together.
+pub struct ChatChannel<'call, 'turn> {
+    pub(crate) channel: &'call mut Channel<'turn>,
+    pub(crate) terminator: &'call mut Terminator,
+    pub(crate) output: &'call mut Output,
+}
+
+impl<'turn> ChatChannel<'_, 'turn> {
+    /// Says what ends the next message. It holds from the next byte on, also when called from `found_terminator` with more
+    /// input at hand.
+    pub fn set_terminator(&mut self, terminator: Terminator) {
+        *self.terminator = terminator;
+    }
+
+    /// What ends the message that is being collected. A count is what is left of it.
+    pub fn get_terminator(&self) -> &Terminator {
+        self.terminator
+    }
+
+    /// Sends `data` after all that was pushed before.
+    pub fn push(&mut self, data: &[u8]) {
+        self.output.push(data);
+    }
+
+    /// Sends what `producer` makes after all that was pushed before, asking it for more as the peer takes it.
+    pub fn push_with_producer(&mut self, producer: impl Producer + 'static) {
+        self.output.push_with_producer(Box::new(producer));
+    }
+
+    /// Closes the channel when all that was pushed is sent, in a way that cannot destroy it
+    /// ([`Channel::linger`]). No more input is split.
+    pub fn close_when_done(&mut self) {
+        self.output.close_when_done();
+    }
+
+    /// Drops what was pushed and is not yet sent, a `close_when_done` included.
+    pub fn discard_buffers(&mut self) {
+        self.output.discard();
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn pending(&self) -> usize {
+        self.output.pending()
+    }
+
+    /// The dispatcher's channel below.
+    pub fn channel(&mut self) -> &mut Channel<'turn> {
+        self.channel
+    }
+}

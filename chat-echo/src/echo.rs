@@ -1,0 +1,106 @@
+//! The echo server: what a user of this style writes.
+
+use std::io;
+use std::mem;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+
+use common::{Settings, StopSignal, sys};
+use dispatcher_echo::{Channel, Dispatcher, Guest, House};
+use mio::net::TcpStream;
+use tracing::warn;
+
+use crate::{AsyncChat, Chat, ChatChannel, Terminator};
+
+/// Serves until `stop` is raised and the last answer is delivered, or the grace is over. A line longer than `max_line`
+/// bytes, its end not counted, ends its connection.
+///
+/// # Errors
+/// What mio's poll answers. A connection's error costs that connection only.
+pub fn serve(
+    listener: TcpListener,
+    settings: Settings,
+    max_line: usize,
+    stop: StopSignal,
+) -> io::Result<()> {
+    let house = House::new(settings);
+    house.serve(
+        listener,
+        EchoServer {
+            house: Rc::clone(&house),
+            max_line,
+        },
+        stop,
+    )
+}
+
+/// The listener's object: a plain dispatcher, as in asynchat's own example.
+struct EchoServer {
+    house: Rc<House>,
+    max_line: usize,
+}
+
+impl Dispatcher for EchoServer {
+    fn readable(&self) -> bool {
+        self.house.is_open()
+    }
+
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        sys::enter("handle_accepted");
+        let guest = self.house.admit(peer);
+        let settings = Rc::clone(guest.settings());
+        let object = EchoChat {
+            line: Vec::new(),
+            max_line: self.max_line,
+            guest,
+        };
+        channel.open(
+            socket,
+            Chat::new(object, Terminator::Bytes(b"\n".into()), settings),
+        )?;
+        Ok(())
+    }
+
+    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
+        self.house.out_of_resources(&error);
+    }
+}
+
+/// One client's object.
+struct EchoChat {
+    /// What has come of a line so far.
+    line: Vec<u8>,
+    max_line: usize,
+    guest: Guest,
+}
+
+impl AsyncChat for EchoChat {
+    fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
+        sys::enter("collect_incoming_data");
+        if self.line.len() + data.len() > self.max_line {
+            warn!(peer = %self.guest.peer(), max_line = self.max_line, "the line is too long");
+            chat.close_when_done();
+            return Ok(());
+        }
+        self.line.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        sys::enter("found_terminator");
+        let mut line = mem::take(&mut self.line);
+        line.push(b'\n');
+        chat.push(&line);
+        Ok(())
+    }
+
+    fn handle_error(&mut self, chat: &mut ChatChannel, error: io::Error) {
+        self.guest.failed(error);
+        chat.channel().close();
+    }
+}

@@ -1,0 +1,108 @@
+//! What a chat object has pushed and the kernel has not yet taken.
+
+use std::collections::VecDeque;
+use std::io;
+
+use dispatcher_echo::{Channel, DispatcherWithSend};
+
+use crate::Producer;
+
+/// A producer is asked for more only while less than this many bytes wait to be sent.
+const REFILL_BELOW: usize = 64 * 1024;
+
+/// What to send, in order: asynchat's `producer_fifo`.
+#[derive(Default)]
+pub(crate) struct Output {
+    /// Bytes to be sent, those pushed in this turn last: they are sent together at its end.
+    out: DispatcherWithSend,
+    /// What comes after them, if a producer or the end of the output is among it.
+    fifo: VecDeque<Item>,
+}
+
+enum Item {
+    Data(Vec<u8>),
+    Producer(Box<dyn Producer>),
+    Close,
+}
+
+impl Output {
+    pub fn push(&mut self, data: &[u8]) {
+        if self.is_closing() {
+            return;
+        }
+        match self.fifo.back_mut() {
+            None => self.out.append(data),
+            Some(Item::Data(last)) => last.extend_from_slice(data),
+            Some(_) => self.fifo.push_back(Item::Data(data.to_vec())),
+        }
+    }
+
+    pub fn push_with_producer(&mut self, producer: Box<dyn Producer>) {
+        if self.is_closing() {
+            return;
+        }
+        self.fifo.push_back(Item::Producer(producer));
+    }
+
+    pub fn close_when_done(&mut self) {
+        if self.is_closing() {
+            return;
+        }
+        self.fifo.push_back(Item::Close);
+    }
+
+    pub fn discard(&mut self) {
+        *self = Output::default();
+    }
+
+    /// How many bytes wait; what a producer will make is not among them.
+    pub fn pending(&self) -> usize {
+        let waits = |item: &Item| {
+            if let Item::Data(data) = item {
+                data.len()
+            } else {
+                0
+            }
+        };
+        self.out.pending() + self.fifo.iter().map(waits).sum::<usize>()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        !self.out.writable() && self.fifo.is_empty()
+    }
+
+    /// Whether nothing can be pushed any more.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.fifo.back(), Some(Item::Close))
+    }
+
+    /// Whether all that was pushed before the end of the output is sent.
+    pub fn is_done(&self) -> bool {
+        !self.out.writable() && matches!(self.fifo.front(), Some(Item::Close))
+    }
+
+    /// Sends as much as the kernel takes: asynchat's method of the same name.
+    ///
+    /// # Errors
+    /// The connection's end.
+    pub fn initiate_send(&mut self, channel: &mut Channel) -> io::Result<()> {
+        while self.out.pending() < REFILL_BELOW && self.refill() {}
+        self.out.initiate_send(channel)
+    }
+
+    /// Takes the next piece out of the fifo; answers whether there was one.
+    fn refill(&mut self) -> bool {
+        match self.fifo.front_mut() {
+            Some(Item::Data(data)) => {
+                self.out.append(data);
+                self.fifo.pop_front();
+            }
+            Some(Item::Producer(producer)) => match producer.more() {
+                Some(piece) if !piece.is_empty() => self.out.append(&piece),
+                _ => drop(self.fifo.pop_front()),
+            },
+            Some(Item::Close) | None => return false,
+        }
+        true
+    }
+}

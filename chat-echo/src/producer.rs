@@ -1,0 +1,35 @@
+//! Output that is made only when there is room for it.
+
+/// Makes output piece by piece, when the channel can send it: asynchat's idea of a file that is longer than memory.
+pub trait Producer {
+    /// The next piece; `None` at the end. An empty piece is the end too, as in the original.
+    fn more(&mut self) -> Option<Vec<u8>>;
+}
+
+/// Hands out bytes in pieces of a given size: asynchat's `simple_producer`.
+#[derive(Debug, Clone)]
+pub struct SimpleProducer {
+    data: Vec<u8>,
+    next: usize,
+    buffer_size: usize,
+}
+
+impl SimpleProducer {
+    /// Will hand out `data` in pieces of `buffer_size` bytes (the original's default is 512).
+    pub fn new(data: impl Into<Vec<u8>>, buffer_size: usize) -> Self {
+        SimpleProducer {
+            data: data.into(),
+            next: 0,
+            buffer_size,
+        }
+    }
+}
+
+impl Producer for SimpleProducer {
+    fn more(&mut self) -> Option<Vec<u8>> {
+        let rest = &self.data[self.next..];
+        let piece = &rest[..rest.len().min(self.buffer_size)];
+        self.next += piece.len();
+        (!piece.is_empty()).then(|| piece.to_vec())
+    }
+}

@@ -1,0 +1,230 @@
+//! From pieces of input, cut anywhere, to messages.
+
+use std::mem;
+
+use crate::Terminator;
+use crate::terminator::{Split, split};
+
+/// What a [`Splitter`] tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'input> {
+    /// A part of a message, never empty: to be collected.
+    Part(&'input [u8]),
+    /// The end of the message: what was collected is all of it.
+    End,
+}
+
+/// Splits input into messages, however it is cut into pieces: the loop of asynchat's `handle_read`, without its socket.
+///
+/// ```
+/// use chat_echo::{Piece, Splitter, Terminator};
+///
+/// let mut splitter = Splitter::new(Terminator::Bytes(b"\r\n".into()));
+/// let mut messages = vec![String::new()];
+/// for input in ["o", "ne\r", "\ntwo\r\n"] {
+///     splitter.feed(input.as_bytes(), |_, piece| {
+///         match piece {
+///             Piece::Part(part) => messages.last_mut().unwrap().push_str(str::from_utf8(part).unwrap()),
+///             Piece::End => messages.push(String::new()),
+///         }
+///         Ok::<bool, ()>(true)
+///     })?;
+/// }
+/// assert_eq!(messages, ["one", "two", ""]);
+/// # Ok::<(), ()>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Splitter {
+    /// What ends the message at hand.
+    pub terminator: Terminator,
+    /// What may be the first part of a terminator whose rest has not come yet.
+    withheld: Vec<u8>,
+}
+
+impl Splitter {
+    /// A splitter whose first message ends with `terminator`.
+    pub fn new(terminator: Terminator) -> Self {
+        Splitter {
+            terminator,
+            withheld: Vec::new(),
+        }
+    }
+
+    /// Tells `each` of the pieces of `input`, until it answers that it wants no more; the rest is dropped then. It may
+    /// change the terminator for what comes next.
+    ///
+    /// # Errors
+    /// The first that `each` answers.
+    pub fn feed<E>(
+        &mut self,
+        input: &[u8],
+        mut each: impl FnMut(&mut Terminator, Piece) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let mut joined = mem::take(&mut self.withheld);
+        let mut input = input;
+        if !joined.is_empty() {
+            joined.extend_from_slice(input);
+            input = &joined;
+        }
+        while !input.is_empty() {
+            let (part, rest) = match split(&self.terminator, input) {
+                Split::Found { message, rest } => (message, Some(rest)),
+                Split::More { message, withheld } => {
+                    self.withheld = withheld.to_vec();
+                    (message, None)
+                }
+            };
+            if let Terminator::Count(left) = &mut self.terminator {
+                *left = left.saturating_sub(part.len());
+            }
+            if !part.is_empty() && !each(&mut self.terminator, Piece::Part(part))? {
+                break;
+            }
+            let Some(rest) = rest else { break };
+            if !each(&mut self.terminator, Piece::End)? {
+                break;
+            }
+            input = rest;
+        }
+        Ok(())
+    }
+
+    /// Takes out what was held back as the possible beginning of a terminator: at the end of the input it was none.
+    pub fn take_withheld(&mut self) -> Vec<u8> {
+        mem::take(&mut self.withheld)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Feeds the input cut at `cuts`, and gives back the messages; the last is the one that has not ended.
+    fn messages(splitter: &mut Splitter, input: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
+        let mut messages = vec![Vec::new()];
+        let mut begin = 0;
+        let ends = cuts.iter().map(|cut| cut % (input.len() + 1));
+        let mut ends: Vec<usize> = ends.chain([input.len()]).collect();
+        ends.sort_unstable();
+        for end in ends {
+            let fed = splitter.feed(&input[begin..end], |_, piece| {
+                match piece {
+                    Piece::Part(part) => messages.last_mut().unwrap().extend_from_slice(part),
+                    Piece::End => messages.push(Vec::new()),
+                }
+                Ok::<bool, ()>(true)
+            });
+            assert_eq!(fed, Ok(()));
+            begin = end;
+        }
+        messages
+            .last_mut()
+            .unwrap()
+            .append(&mut splitter.take_withheld());
+        messages
+    }
+
+    /// The same, the slow and obvious way.
+    fn expected(input: &[u8], terminator: &[u8]) -> Vec<Vec<u8>> {
+        let mut messages = vec![Vec::new()];
+        let mut at = 0;
+        while at < input.len() {
+            if input[at..].starts_with(terminator) {
+                messages.push(Vec::new());
+                at += terminator.len();
+            } else {
+                messages.last_mut().unwrap().push(input[at]);
+                at += 1;
+            }
+        }
+        messages
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        // Two letters only, so that prefixes of the terminator stand everywhere.
+        #[test]
+        fn cuts_do_not_matter(
+            input in "[ab]{0,40}",
+            terminator in "[ab]{1,5}",
+            cuts in prop::collection::vec(0..100usize, 0..8),
+        ) {
+            let mut splitter = Splitter::new(Terminator::Bytes(terminator.clone().into_bytes().into()));
+            let found = messages(&mut splitter, input.as_bytes(), &cuts);
+            prop_assert_eq!(found, expected(input.as_bytes(), terminator.as_bytes()));
+        }
+
+        #[test]
+        fn a_count_ends_after_so_many_bytes(
+            input in prop::collection::vec(any::<u8>(), 0..60),
+            count in 1..10usize,
+            cuts in prop::collection::vec(0..100usize, 0..8),
+        ) {
+            let mut splitter = Splitter::new(Terminator::Count(count));
+            let found = messages(&mut splitter, &input, &cuts);
+            // One message of that length, if there is enough; a count is not set anew by itself.
+            let (first, rest) = input.split_at(count.min(input.len()));
+            prop_assert_eq!(found[0].as_slice(), first);
+            prop_assert_eq!(found.len(), if input.len() >= count { 2 } else { 1 });
+            if let Some(second) = found.get(1) {
+                prop_assert_eq!(second.as_slice(), rest);
+            }
+        }
+    }
+
+    #[test]
+    fn every_single_cut_of_a_text() {
+        let (input, terminator) = (b"one\r\n\r\r\ntwo\r\n\n\r", b"\r\n");
+        for cut in 0..=input.len() {
+            let mut splitter = Splitter::new(Terminator::Bytes(terminator.into()));
+            assert_eq!(
+                messages(&mut splitter, input, &[cut]),
+                expected(input, terminator),
+                "{cut}"
+            );
+        }
+    }
+
+    /// A length in one byte, then so many bytes: the terminator is changed at each end.
+    #[test]
+    fn the_terminator_may_change_at_an_end() -> Result<(), ()> {
+        let input = b"\x03one\x05three\x01x";
+        for cut in 0..=input.len() {
+            let mut splitter = Splitter::new(Terminator::Count(1));
+            let (mut collected, mut values, mut in_length) = (Vec::new(), Vec::new(), true);
+            for part in [&input[..cut], &input[cut..]] {
+                splitter.feed(part, |terminator, piece| {
+                    match piece {
+                        Piece::Part(part) => collected.extend_from_slice(part),
+                        Piece::End if in_length => {
+                            *terminator = Terminator::Count(collected.remove(0).into());
+                            in_length = false;
+                        }
+                        Piece::End => {
+                            *terminator = Terminator::Count(1);
+                            values.push(mem::take(&mut collected));
+                            in_length = true;
+                        }
+                    }
+                    Ok(true)
+                })?;
+            }
+            assert_eq!(values, [&b"one"[..], b"three", b"x"], "{cut}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn who_wants_no_more_gets_no_more() {
+        let mut splitter = Splitter::new(Terminator::Bytes(b"\n".into()));
+        let mut ends = 0;
+        let fed = splitter.feed(b"one\ntwo\n", |_, piece| {
+            ends += usize::from(piece == Piece::End);
+            Ok::<bool, ()>(piece != Piece::End)
+        });
+        assert_eq!((fed, ends), (Ok(()), 1));
+        assert_eq!(splitter.feed(b"three\n", |_, _| Err("stop")), Err("stop"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Where a message ends.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+/// What ends a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Terminator {
+    /// These bytes, which are not collected.
+    Bytes(Cow<'static, [u8]>),
+    /// So many bytes: all of them are collected. As in the original, zero is never.
+    Count(usize),
+    /// Nothing: all that comes is collected.
+    #[default]
+    Never,
+}
+
+/// What the input holds up to the next end of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Split<'input> {
+    /// A message ends here: `message` is the last of it, and `rest` comes after its terminator.
+    Found {
+        /// To be collected.
+        message: &'input [u8],
+        /// To be split next.
+        rest: &'input [u8],
+    },
+    /// No message ends here.
+    More {
+        /// To be collected.
+        message: &'input [u8],
+        /// This may be the first part of a terminator: to be put in front of what comes next, and split with it.
+        withheld: &'input [u8],
+    },
+}
+
+/// Looks for the end of a message in `input`.
+pub(crate) fn split<'input>(terminator: &Terminator, input: &'input [u8]) -> Split<'input> {
+    let more = Split::More {
+        message: input,
+        withheld: b"",
+    };
+    match terminator {
+        Terminator::Never | Terminator::Count(0) => more,
+        Terminator::Count(count) => match input.split_at_checked(*count) {
+            Some((message, rest)) => Split::Found { message, rest },
+            None => more,
+        },
+        Terminator::Bytes(bytes) if bytes.is_empty() => more,
+        Terminator::Bytes(bytes) => match find(input, bytes) {
+            Some(at) => Split::Found {
+                message: &input[..at],
+                rest: &input[at + bytes.len()..],
+            },
+            None => {
+                let (message, withheld) = input.split_at(input.len() - prefix_at_end(input, bytes));
+                Split::More { message, withheld }
+            }
+        },
+    }
+}
+
+fn find(input: &[u8], bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [byte] => memchr(*byte, input),
+        _ => memmem::find(input, bytes),
+    }
+}
+
+/// How many bytes at the end of `input` are the beginning of `bytes`, but not the whole of it: asynchat's
+/// `find_prefix_at_end`.
+fn prefix_at_end(input: &[u8], bytes: &[u8]) -> usize {
+    let longest = input.len().min(bytes.len() - 1);
+    (1..=longest)
+        .rev()
+        .find(|length| input.ends_with(&bytes[..*length]))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found<'a>(message: &'a [u8], rest: &'a [u8]) -> Split<'a> {
+        Split::Found { message, rest }
+    }
+
+    fn more<'a>(message: &'a [u8], withheld: &'a [u8]) -> Split<'a> {
+        Split::More { message, withheld }
+    }
+
+    #[test]
+    fn bytes_end_a_message_where_they_stand_whole() {
+        let crlf = Terminator::Bytes(b"\r\n".into());
+        assert_eq!(split(&crlf, b"one\r\ntwo"), found(b"one", b"two"));
+        assert_eq!(split(&crlf, b"\r\n\r\n"), found(b"", b"\r\n"));
+        assert_eq!(split(&crlf, b"two\r"), more(b"two", b"\r"));
+        assert_eq!(split(&crlf, b"\r\rtwo\n"), more(b"\r\rtwo\n", b""));
+        assert_eq!(split(&crlf, b""), more(b"", b""));
+    }
+
+    #[test]
+    fn the_longest_prefix_is_withheld() {
+        let aab = Terminator::Bytes(b"aab".into());
+        assert_eq!(split(&aab, b"aaa"), more(b"a", b"aa"));
+        assert_eq!(split(&aab, b"aaab"), found(b"a", b""));
+    }
+
+    #[test]
+    fn a_count_takes_so_many_bytes() {
+        assert_eq!(split(&Terminator::Count(2), b"abc"), found(b"ab", b"c"));
+        assert_eq!(split(&Terminator::Count(3), b"abc"), found(b"abc", b""));
+        assert_eq!(split(&Terminator::Count(4), b"abc"), more(b"abc", b""));
+    }
+
+    #[test]
+    fn never_zero_and_no_bytes_take_all() {
+        for terminator in [
+            Terminator::Never,
+            Terminator::Count(0),
+            Terminator::Bytes(b"".into()),
+        ] {
+            assert_eq!(
+                split(&terminator, b"abc"),
+                more(b"abc", b""),
+                "{terminator:?}"
+            );
+        }
+    }
+}
