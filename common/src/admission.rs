@@ -67,6 +67,12 @@ impl Admission {
         info!(%peer, connections = self.connections, %why, "disconnected");
     }
 
+    /// A connection was refused because the loop cannot watch one more: from now on as many as there are is the limit.
+    pub fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
+        self.limit = self.limit.min(self.connections);
+        warn!(%peer, %error, connections = self.connections, "refused, and accepting no more than these from now on");
+    }
+
     /// Accepting failed for want of descriptors or memory. Warns at most once a second.
     pub fn out_of_resources(&mut self, error: &io::Error) {
         let now = Instant::now();
@@ -99,6 +105,16 @@ mod tests {
         admission.disconnected(peer(), "it was time");
         assert!(admission.is_open());
         assert_eq!(admission.connections(), 0);
+    }
+
+    #[test]
+    fn a_refusal_teaches_the_limit() {
+        let mut admission = Admission::new(usize::MAX);
+        admission.connected(peer());
+        admission.refused(peer(), &io::Error::other("too many to watch"));
+        assert!(!admission.is_open());
+        admission.disconnected(peer(), "it was time");
+        assert!(admission.is_open());
     }
 
     #[test]

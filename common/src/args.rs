@@ -144,7 +144,11 @@ impl From<&LimitArgs> for Settings {
     }
 }
 
-pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+/// Parses a whole number above zero.
+///
+/// # Errors
+/// Any other text.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".into()),
         Ok(number) => Ok(number),

@@ -57,15 +57,18 @@ impl<'turn> Channel<'turn> {
                 if count == 0 && size > 0 {
                     entry.end = End::Read;
                 }
-                // mio tells of an edge, not of a state. A read that filled its room may have left some; one that did not
-                // has emptied the socket, so the next byte to come is an edge of its own. The end of the stream is none:
-                // it may have come in one edge with the bytes.
-                entry.may_read = count == size || entry.read_closed || sys::spurious();
+                // mio tells of an edge, not of a state. A read that filled its room may have left
+                // some; one that did not has emptied the socket, so the next byte to come is an edge
+                // of its own. Two things make that conclusion wrong: the end of the stream, which may
+                // have come in one edge with the bytes, and urgent data, before which a read stops.
+                let may_have_stopped_short = entry.read_closed || entry.marked;
+                entry.may_read = count == size || may_have_stopped_short || sys::spurious();
                 entry.last_active = now;
                 Ok(&room[..count])
             }
             Err(error) => {
                 entry.may_read = error.kind() == ErrorKind::Interrupted;
+                entry.marked &= entry.may_read;
                 Err(error)
             }
         }

@@ -27,8 +27,10 @@ pub(crate) struct Entry {
     pub may_write: bool,
     /// The peer has sent its last byte: the end of the stream waits to be read, behind the bytes that came before it.
     pub read_closed: bool,
-    /// Urgent data has come.
+    /// Urgent data has come, of which the object is still to be told.
     urgent: bool,
+    /// Urgent data stands among the bytes to be read: a read stops before it, however much comes behind.
+    pub marked: bool,
     /// The end of the stream was read, and whether the object knows.
     pub end: End,
     /// It was opened by `connect`, whose outcome is not known yet.
@@ -72,6 +74,7 @@ impl Entry {
             may_write: false,
             read_closed: false,
             urgent: false,
+            marked: false,
             end: End::NotYet,
             connecting: false,
             lingering: false,
@@ -86,6 +89,7 @@ impl Entry {
         self.may_write |= event.is_writable() || event.is_error();
         self.read_closed |= event.is_read_closed();
         self.urgent |= event.is_priority();
+        self.marked |= event.is_priority();
     }
 
     fn wants_to_read(&self) -> bool {

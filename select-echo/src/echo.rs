@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use common::net::{self, NotAccepted};
 use common::{Admission, Settings, StopSignal, sys};
-use tracing::warn;
 
 use crate::connection::Connection;
-use crate::{FD_SETSIZE, FdMap, NOTHING, Ready, check_fits, select};
+use crate::{FdMap, NOTHING, Ready, check_fits, select};
 
 /// When an answer is sent.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,15 +61,13 @@ impl Server {
         write: Write,
         stop: StopSignal,
     ) -> io::Result<Self> {
-        // The next descriptor would have the number of this copy, and each one more the next higher number.
-        let first_free = listener.try_clone()?;
-        check_fits(&first_free)?;
-        let room = FD_SETSIZE - first_free.as_raw_fd() as usize;
+        check_fits(&listener)?;
+        check_fits(&stop)?;
         Ok(Server {
             listener: Some(listener),
             stop,
             write,
-            admission: Admission::new(settings.max_connections.min(room)),
+            admission: Admission::new(settings.max_connections),
             connections: FdMap::new(),
             buffer: vec![0; settings.recv_size],
             settings,
@@ -180,7 +177,7 @@ impl Server {
                         self.connections
                             .insert(socket.as_raw_fd(), Connection::new(socket, peer, now));
                     }
-                    Err(error) => warn!(%peer, %error, "refused"),
+                    Err(error) => self.admission.refused(peer, &error),
                 },
                 Err(error) => match NotAccepted::from(&error) {
                     NotAccepted::NobodyWaits => return,
