@@ -56,7 +56,8 @@ impl<C: AsyncChat> Chat<C> {
 
     /// Sends what was pushed, and draws the consequences.
     fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
-        self.output.initiate_send(channel)?;
+        self.output
+            .initiate_send(channel, self.settings.high_water)?;
         let mark = if self.paused {
             self.settings.low_water()
         } else {
@@ -72,7 +73,9 @@ impl<C: AsyncChat> Chat<C> {
 
 impl<C: AsyncChat> Dispatcher for Chat<C> {
     fn readable(&self) -> bool {
-        !self.paused && !self.output.is_closing()
+        // The object may have discarded what reading was paused for.
+        let is_paused = self.paused && !self.output.is_empty();
+        !is_paused && !self.output.is_closing()
     }
 
     fn writable(&self) -> bool {

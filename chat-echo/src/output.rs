@@ -7,9 +7,6 @@ use dispatcher_echo::{Channel, DispatcherWithSend};
 
 use crate::Producer;
 
-/// A producer is asked for more only while less than this many bytes wait to be sent.
-const REFILL_BELOW: usize = 64 * 1024;
-
 /// What to send, in order: asynchat's `producer_fifo`.
 #[derive(Default)]
 pub(crate) struct Output {
@@ -81,12 +78,13 @@ impl Output {
         !self.out.writable() && matches!(self.fifo.front(), Some(Item::Close))
     }
 
-    /// Sends as much as the kernel takes: asynchat's method of the same name.
+    /// Sends as much as the kernel takes: asynchat's method of the same name. Producers are asked for more until more than
+    /// `high_water` bytes wait: so reading pauses too, and no one who does not listen can order more and more of them.
     ///
     /// # Errors
     /// The connection's end.
-    pub fn initiate_send(&mut self, channel: &mut Channel) -> io::Result<()> {
-        while self.out.pending() < REFILL_BELOW && self.refill() {}
+    pub fn initiate_send(&mut self, channel: &mut Channel, high_water: usize) -> io::Result<()> {
+        while self.out.pending() <= high_water && self.refill() {}
         self.out.initiate_send(channel)
     }
 

@@ -28,7 +28,7 @@ impl FromStr for Faults {
     fn from_str(spec: &str) -> Result<Self, String> {
         let (seed, kinds) = spec
             .split_once(':')
-            .unwrap_or((spec, "short=50,eintr=10,spurious=10,aborted=10,emfile=5"));
+            .unwrap_or((spec, "short=50,eintr=10,spurious=10,aborted=10,emfile=1"));
         let seed = seed
             .parse()
             .map_err(|_| format!("the seed {seed:?} is not a whole number"))?;

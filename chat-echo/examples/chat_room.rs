@@ -1,0 +1,170 @@
+//! A chat room: the first line of a client is its nickname, each later one goes to all others.
+//!
+//! Shows how one object makes another speak without calling it. What is said is left in the others' outboxes, and the loop
+//! is asked to reconsider them: it finds that they have become `writable`, and calls `handle_write` of each once its socket
+//! is ready.
+//!
+//! ```sh
+//! cargo run -p chat-echo --example chat_room -- 7000
+//! nc 127.0.0.1 7000          # in two other terminals
+//! ```
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::{env, mem};
+
+use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
+use common::{Settings, StopSignal, net};
+use dispatcher_echo::{Channel, Dispatcher, Guest, House, Key};
+use mio::net::TcpStream;
+
+/// Longest line, in bytes.
+const LONGEST_LINE: usize = 1000;
+
+/// Who has more bytes than this waiting does not listen, and misses what is said meanwhile.
+const FULL_OUTBOX: usize = 256 * 1024;
+
+fn main() -> io::Result<()> {
+    let port = env::args().nth(1).unwrap_or("0".into());
+    let stop = StopSignal::on_signals()?;
+    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let (house, room) = (House::new(Settings::default()), Room::default());
+    let door = Door {
+        house: Rc::clone(&house),
+        room,
+    };
+    house.serve(listener, door, stop)
+}
+
+/// What waits to be heard by a member, shared by the member and the room.
+type Outbox = Rc<RefCell<Vec<u8>>>;
+
+/// The outboxes of all members.
+type Room = Rc<RefCell<BTreeMap<Key, Outbox>>>;
+
+/// Lets clients in.
+struct Door {
+    house: Rc<House>,
+    room: Room,
+}
+
+impl Dispatcher for Door {
+    fn readable(&self) -> bool {
+        self.house.is_open()
+    }
+
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        let guest = self.house.admit(peer);
+        let settings = Rc::clone(guest.settings());
+        let member = Member {
+            nickname: Vec::new(),
+            line: Vec::new(),
+            outbox: Outbox::default(),
+            room: Rc::clone(&self.room),
+            _guest: guest,
+        };
+        let newline = Terminator::Bytes(b"\n".into());
+        channel.open(socket, Chat::new(member, newline, settings))?;
+        Ok(())
+    }
+
+    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
+        self.house.out_of_resources(&error);
+    }
+}
+
+/// One client, who is in the room once the nickname is known.
+struct Member {
+    /// Empty until then.
+    nickname: Vec<u8>,
+    /// What has come of a line so far.
+    line: Vec<u8>,
+    outbox: Outbox,
+    room: Room,
+    _guest: Guest,
+}
+
+impl AsyncChat for Member {
+    fn collect_incoming_data(&mut self, _: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
+        if self.line.len() + data.len() > LONGEST_LINE {
+            return Err(io::Error::other("the line is too long"));
+        }
+        self.line.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        let line = mem::take(&mut self.line);
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            chat.push(b"* a line with nothing in it says nothing\n");
+        } else if self.nickname.is_empty() {
+            self.enter(chat, line);
+        } else {
+            self.tell_others(chat, &[&self.nickname[..], b": ", line, b"\n"].concat());
+        }
+        Ok(())
+    }
+
+    fn writable(&self) -> bool {
+        !self.outbox.borrow().is_empty()
+    }
+
+    fn handle_write(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        // One outbox at a time: the next is fetched when the peer has taken the one before.
+        if chat.pending() == 0 {
+            chat.push(&self.outbox.take());
+        }
+        Ok(())
+    }
+
+    fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        self.leave(chat);
+        chat.close_when_done();
+        Ok(())
+    }
+
+    fn handle_error(&mut self, chat: &mut ChatChannel, _: io::Error) {
+        self.leave(chat);
+        chat.channel().close();
+    }
+}
+
+impl Member {
+    fn enter(&mut self, chat: &mut ChatChannel, nickname: &[u8]) {
+        self.nickname = nickname.to_vec();
+        let mut room = self.room.borrow_mut();
+        chat.push(format!("* welcome, you find {} others\n", room.len()).as_bytes());
+        room.insert(chat.channel().key(), Rc::clone(&self.outbox));
+        drop(room);
+        self.tell_others(chat, &[b"* ", nickname, b" comes in\n"].concat());
+    }
+
+    fn leave(&mut self, chat: &mut ChatChannel) {
+        let was_in = self.room.borrow_mut().remove(&chat.channel().key());
+        if was_in.is_some() {
+            self.tell_others(chat, &[b"* ", &self.nickname[..], b" has left\n"].concat());
+        }
+    }
+
+    fn tell_others(&self, chat: &mut ChatChannel, text: &[u8]) {
+        let channel = chat.channel();
+        let me = channel.key();
+        for (&key, outbox) in self.room.borrow().iter().filter(|(key, _)| **key != me) {
+            let mut outbox = outbox.borrow_mut();
+            if outbox.len() < FULL_OUTBOX {
+                outbox.extend_from_slice(text);
+                channel.reconsider(key);
+            }
+        }
+    }
+}

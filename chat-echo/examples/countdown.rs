@@ -1,0 +1,108 @@
+//! A countdown: to a line with a number it answers with all numbers from there down to zero, one a line.
+//!
+//! Shows a [`Producer`]: an answer of any length, made piece by piece as the peer takes it. Whoever asks for billions and
+//! reads none costs one buffer, and a few milliseconds once.
+//!
+//! ```sh
+//! cargo run -p chat-echo --example countdown -- 7000
+//! echo 10 | nc 127.0.0.1 7000
+//! (echo 1000000000; sleep 1000) | nc 127.0.0.1 7000 | less        # look at the server's memory meanwhile
+//! ```
+
+use std::env;
+use std::io::{self, Write};
+use std::iter::Rev;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use chat_echo::{AsyncChat, Chat, ChatChannel, Producer, Terminator};
+use common::{Settings, StopSignal, net};
+use dispatcher_echo::{Channel, Dispatcher, Guest, House};
+use mio::net::TcpStream;
+
+/// Numbers made at once.
+const NUMBERS_PER_PIECE: usize = 500;
+
+/// Longest line, in bytes: that of the largest number.
+const LONGEST_LINE: usize = 20;
+
+fn main() -> io::Result<()> {
+    let port = env::args().nth(1).unwrap_or("0".into());
+    let stop = StopSignal::on_signals()?;
+    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let house = House::new(Settings::default());
+    let server = CountdownServer(Rc::clone(&house));
+    house.serve(listener, server, stop)
+}
+
+/// The numbers that are still to come.
+struct Countdown(Rev<RangeInclusive<u64>>);
+
+impl Producer for Countdown {
+    fn more(&mut self) -> Option<Vec<u8>> {
+        let numbers = self.0.by_ref().take(NUMBERS_PER_PIECE);
+        let piece: String = numbers.map(|number| format!("{number}\n")).collect();
+        Some(piece.into_bytes()) // Empty at the end.
+    }
+}
+
+/// One client's object.
+struct Counter {
+    line: Vec<u8>,
+    _guest: Guest,
+}
+
+impl AsyncChat for Counter {
+    fn collect_incoming_data(&mut self, _: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
+        if self.line.len() + data.len() > LONGEST_LINE {
+            return Err(io::Error::other("the line is too long"));
+        }
+        self.line.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        let number = str::from_utf8(&self.line).map(|line| line.trim().parse());
+        match number {
+            Ok(Ok(number)) => {
+                chat.push_with_producer(Countdown((0..=number).rev()));
+                chat.push(b"lift-off\n"); // Behind all that the producer will make.
+            }
+            _ => chat.push(b"from which number?\n"),
+        }
+        self.line.clear();
+        Ok(())
+    }
+}
+
+/// The listener's object.
+struct CountdownServer(Rc<House>);
+
+impl Dispatcher for CountdownServer {
+    fn readable(&self) -> bool {
+        self.0.is_open()
+    }
+
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        let guest = self.0.admit(peer);
+        let settings = Rc::clone(guest.settings());
+        let counter = Counter {
+            line: Vec::new(),
+            _guest: guest,
+        };
+        let newline = Terminator::Bytes(b"\n".into());
+        channel.open(socket, Chat::new(counter, newline, settings))?;
+        Ok(())
+    }
+
+    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
+        self.0.out_of_resources(&error);
+    }
+}

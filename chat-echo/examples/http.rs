@@ -1,0 +1,164 @@
+//! A small HTTP server, which answers each request with what it has understood of it.
+//!
+//! Shows a terminator that changes: a head ends with an empty line, and what it says decides after how many bytes the body
+//! ends. Requests that arrive together are no special case, for the new terminator holds from the next byte on. (HTTP/1.1 is
+//! RFC 9112; of it, this speaks just enough for the example, and refuses the rest.)
+//!
+//! ```sh
+//! cargo run -p chat-echo --example http -- 7000
+//! printf 'POST /hello HTTP/1.1\r\nContent-Length: 5\r\n\r\nworld' | nc 127.0.0.1 7000
+//! curl --data-binary world http://127.0.0.1:7000/hello
+//! ```
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::{env, mem};
+
+use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
+use common::{Settings, StopSignal, net};
+use dispatcher_echo::{Channel, Dispatcher, Guest, House};
+use mio::net::TcpStream;
+
+/// Longest head, in bytes.
+const LONGEST_HEAD: usize = 8 * 1024;
+
+/// Longest body, in bytes.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// What a head ends with.
+const EMPTY_LINE: Terminator = Terminator::Bytes(Cow::Borrowed(b"\r\n\r\n"));
+
+fn main() -> io::Result<()> {
+    let port = env::args().nth(1).unwrap_or("0".into());
+    let stop = StopSignal::on_signals()?;
+    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let house = House::new(Settings::default());
+    let server = HttpServer(Rc::clone(&house));
+    house.serve(listener, server, stop)
+}
+
+/// One client's object.
+struct RequestHandler {
+    /// What has come of a head or a body so far.
+    collected: Vec<u8>,
+    /// The first line of the head whose body is being collected.
+    request_line: Option<String>,
+    _guest: Guest,
+}
+
+impl AsyncChat for RequestHandler {
+    fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
+        // A body's length was looked at before; a head just goes on and on.
+        if self.request_line.is_none() && self.collected.len() + data.len() > LONGEST_HEAD {
+            refuse(chat, "431 Request Header Fields Too Large");
+            return Ok(());
+        }
+        self.collected.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        let collected = mem::take(&mut self.collected);
+        if let Some(request_line) = self.request_line.take() {
+            chat.set_terminator(EMPTY_LINE);
+            answer(chat, &request_line, &collected);
+            return Ok(());
+        }
+        match parse(&collected) {
+            Ok((request_line, 0)) => answer(chat, &request_line, b""), // A count of zero would be never.
+            Ok((request_line, length)) => {
+                self.request_line = Some(request_line);
+                chat.set_terminator(Terminator::Count(length));
+            }
+            Err(status) => refuse(chat, status),
+        }
+        Ok(())
+    }
+}
+
+/// The first line of a head, and the length of the body that follows; or the status that says what is wrong with it.
+fn parse(head: &[u8]) -> Result<(String, usize), &'static str> {
+    const BAD: &str = "400 Bad Request";
+    let head = str::from_utf8(head).map_err(|_| BAD)?;
+    let mut lines = head.split("\r\n");
+    let request_line = lines.next().unwrap_or_default();
+    if !request_line.ends_with(" HTTP/1.1") {
+        return Err("505 HTTP Version Not Supported");
+    }
+    let mut length = None;
+    for line in lines {
+        let (name, value) = line.split_once(':').ok_or(BAD)?;
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return Err("501 Not Implemented");
+        }
+        if name.eq_ignore_ascii_case("content-length") {
+            let value = value.trim_matches([' ', '\t']);
+            if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(BAD);
+            }
+            let value: usize = value.parse().map_err(|_| BAD)?;
+            // Two lengths are two opinions on where the next request begins.
+            if length.replace(value).is_some() {
+                return Err(BAD);
+            }
+        }
+    }
+    let length = length.unwrap_or(0);
+    if length > LONGEST_BODY {
+        return Err("413 Content Too Large");
+    }
+    Ok((request_line.to_owned(), length))
+}
+
+fn answer(chat: &mut ChatChannel, request_line: &str, body: &[u8]) {
+    let text = format!(
+        "You asked: {request_line}\nand sent {} bytes:\n",
+        body.len()
+    );
+    let length = text.len() + body.len();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n");
+    chat.push(head.as_bytes());
+    chat.push(text.as_bytes());
+    chat.push(body);
+}
+
+/// Says why, and closes: nobody knows where in the rest of the input the next request would begin.
+fn refuse(chat: &mut ChatChannel, status: &str) {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    chat.push(head.as_bytes());
+    chat.close_when_done();
+}
+
+/// The listener's object.
+struct HttpServer(Rc<House>);
+
+impl Dispatcher for HttpServer {
+    fn readable(&self) -> bool {
+        self.0.is_open()
+    }
+
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        let guest = self.0.admit(peer);
+        let settings = Rc::clone(guest.settings());
+        let handler = RequestHandler {
+            collected: Vec::new(),
+            request_line: None,
+            _guest: guest,
+        };
+        channel.open(socket, Chat::new(handler, EMPTY_LINE, settings))?;
+        Ok(())
+    }
+
+    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
+        self.0.out_of_resources(&error);
+    }
+}

@@ -1,0 +1,187 @@
+//! `close_when_done`, `handle_close`, `handle_stop`, `handle_error`: how a connection ends.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+use chat_echo::{AsyncChat, ChatChannel, SimpleProducer};
+use common::Settings;
+use common::client::TIME_LIMIT;
+
+use crate::support::{NEWLINE, Server, on_message, pattern};
+
+/// More than the kernel keeps for a connection that is not read.
+const MUCH: usize = 16 * 1024 * 1024;
+
+/// A grace that no test sees the end of.
+fn patient() -> Settings {
+    Settings {
+        grace: 10 * TIME_LIMIT,
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn close_when_done_delivers_what_was_pushed_and_no_more() -> io::Result<()> {
+    let messages = Arc::new(AtomicUsize::new(0));
+    let found = Arc::clone(&messages);
+    let make = move || {
+        let found = Arc::clone(&found);
+        on_message(move |chat, _| {
+            found.fetch_add(1, Relaxed);
+            chat.push(&pattern(MUCH));
+            chat.push_with_producer(SimpleProducer::new("the end", 2));
+            chat.close_when_done();
+            chat.close_when_done();
+            chat.push(b"ignored");
+            chat.push_with_producer(SimpleProducer::new("ignored", 512));
+        })
+    };
+    let server = Server::of_chats(patient(), NEWLINE, make)?;
+    let mut client = server.connect()?;
+    client.send(b"go\nnot split any more\n")?;
+    let mut answer = client.receive(1)?;
+    // Input that nobody will read does not turn the close into a reset.
+    client.send(&pattern(100_000))?;
+    answer.extend(client.receive_to_end()?);
+    assert!(answer == [pattern(MUCH), b"the end".to_vec()].concat());
+    assert_eq!(messages.load(Relaxed), 1);
+    Ok(())
+}
+
+#[test]
+fn at_the_end_of_the_stream_what_was_pushed_is_delivered() -> io::Result<()> {
+    let settings = Settings {
+        high_water: MUCH, // So that the end is read while all of it waits.
+        ..Settings::default()
+    };
+    let make = || on_message(|chat, _| chat.push(&pattern(MUCH)));
+    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let mut client = server.connect()?;
+    client.send(b"go\n")?;
+    client.finish()?;
+    assert!(client.receive_to_end()? == pattern(MUCH));
+    Ok(())
+}
+
+#[test]
+fn asked_to_stop_what_was_pushed_is_delivered() -> io::Result<()> {
+    let make = || on_message(|chat, _| chat.push(&pattern(MUCH)));
+    let server = Server::of_chats(patient(), NEWLINE, make)?;
+    let (mut client, mut idle) = (server.connect()?, server.connect()?);
+    assert_eq!(idle.echo(b"turn\n")?, b"turn\n");
+    client.send(b"go\n")?;
+    let mut answer = client.receive(1)?;
+    client.send(b"not read any more\n")?;
+    server.ask_to_stop()?;
+    assert_eq!(idle.receive_to_end()?, b"");
+    answer.extend(client.receive_to_end()?);
+    assert!(answer == pattern(MUCH));
+    // Who had unread input is waited for, until the connection is closed from there too; the idle one is not.
+    drop(client);
+    server.ended()?;
+    Ok(())
+}
+
+/// Reports its errors, and lives on for as long as it is told to.
+struct Stubborn {
+    errors: Sender<ErrorKind>,
+}
+
+impl AsyncChat for Stubborn {
+    fn collect_incoming_data(&mut self, _: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
+        match data {
+            b"denied" => Err(ErrorKind::PermissionDenied.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        chat.push(&vec![b'.'; MUCH]);
+        Ok(())
+    }
+
+    fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        chat.push(b"close");
+        chat.close_when_done();
+        Ok(())
+    }
+
+    fn handle_stop(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        chat.push(b"stop");
+        chat.close_when_done();
+        Ok(())
+    }
+
+    fn handle_error(&mut self, chat: &mut ChatChannel, error: io::Error) {
+        match error.kind() {
+            ErrorKind::TimedOut => chat.discard_buffers(),
+            _ => chat.push(b"error"),
+        }
+        // Fails when the test is over already.
+        let _ = self.errors.send(error.kind());
+    }
+}
+
+#[test]
+fn the_end_may_be_met_in_ways_of_one_s_own() -> io::Result<()> {
+    let (errors, seen) = mpsc::channel();
+    let make = move || Stubborn {
+        errors: errors.clone(),
+    };
+    let server = Server::of_chats(Settings::default(), NEWLINE, make)?;
+    let (mut closing, mut stopping) = (server.connect()?, server.connect()?);
+    for client in [&mut closing, &mut stopping] {
+        client.send(b"denied")?;
+        assert_eq!(client.receive(5)?, b"error");
+        let error = seen.recv_timeout(TIME_LIMIT).map_err(io::Error::other)?;
+        assert_eq!(error, ErrorKind::PermissionDenied);
+    }
+    closing.finish()?;
+    assert_eq!(closing.receive_to_end()?, b"close");
+    let reset = server.connect()?;
+    reset.reset()?;
+    let error = seen.recv_timeout(TIME_LIMIT).map_err(io::Error::other)?;
+    assert_eq!(error, ErrorKind::ConnectionReset);
+    server.ask_to_stop()?;
+    assert_eq!(stopping.receive_to_end()?, b"stop");
+    Ok(())
+}
+
+/// An error that empties the output must not leave the reading paused, for nothing would ever resume it.
+#[test]
+fn what_an_error_discards_is_not_waited_for() -> io::Result<()> {
+    let (errors, seen) = mpsc::channel();
+    let make = move || Stubborn {
+        errors: errors.clone(),
+    };
+    let settings = Settings {
+        idle_timeout: Some(Duration::from_millis(200)),
+        ..Settings::default()
+    };
+    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let mut client = server.connect()?;
+    client.send(b"go\n")?;
+    let error = seen.recv_timeout(TIME_LIMIT).map_err(io::Error::other)?;
+    assert_eq!(error, ErrorKind::TimedOut);
+    client.finish()?;
+    let answer = client.receive_to_end()?;
+    assert!(answer.len() < MUCH && answer.ends_with(b".close"));
+    Ok(())
+}
+
+#[test]
+fn by_default_an_error_ends_its_connection_only() -> io::Result<()> {
+    let make = || on_message(|_, _| {});
+    let server = Server::of_chats(Settings::default(), NEWLINE, make)?;
+    let (mut client, mut other) = (server.connect()?, server.connect()?);
+    for client in [&mut client, &mut other] {
+        assert_eq!(client.echo(b"turn\n")?, b"turn\n");
+    }
+    client.send(b"fail\n")?;
+    assert_eq!(client.receive_to_end()?, b"");
+    assert_eq!(other.echo(b"turn\n")?, b"turn\n");
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The echo server: what a line is, what its limits are, and that nothing of it is lost, on a bad day neither.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use common::client::TIME_LIMIT;
+use common::{Settings, sys};
+
+use crate::support::Server;
+
+fn echo(settings: Settings, max_line: usize) -> io::Result<Server> {
+    Server::start(settings, move |listener, settings, stop| {
+        chat_echo::serve(listener, settings, max_line, stop)
+    })
+}
+
+#[test]
+fn a_line_is_what_ends_with_a_newline() -> io::Result<()> {
+    let server = echo(Settings::default(), 100)?;
+    let mut client = server.connect()?;
+    for lines in [&b"\n"[..], b"\n\n\n", b"a\r\n", b"\r\r\n", b"\0\xff\n\r\n"] {
+        assert_eq!(client.echo(lines)?, lines);
+    }
+    client.send(b"one")?;
+    client.send(b" line\nno line")?;
+    client.finish()?;
+    assert_eq!(client.receive_to_end()?, b"one line\n");
+    Ok(())
+}
+
+#[test]
+fn a_line_may_be_as_long_as_the_limit() -> io::Result<()> {
+    let server = echo(Settings::default(), 10)?;
+    let mut client = server.connect()?;
+    for _ in 0..3 {
+        assert_eq!(client.echo(b"0123456789\n")?, b"0123456789\n");
+    }
+    client.send(b"01234")?;
+    client.send(b"56789")?;
+    assert_eq!(client.echo(b"\n")?.len(), 1);
+    assert_eq!(client.receive(10)?, b"123456789\n");
+    Ok(())
+}
+
+#[test]
+fn a_line_beyond_the_limit_ends_its_connection_after_the_lines_before() -> io::Result<()> {
+    let server = echo(Settings::default(), 10)?;
+    let mut other = server.connect()?;
+    let endless = vec![b'x'; 200_000];
+    for too_long in [b"0123456789x\nlast\n", &endless[..]] {
+        let mut client = server.connect()?;
+        client.send(&[b"one\ntwo\n", too_long].concat())?;
+        // An end of the stream, no reset.
+        assert_eq!(client.receive_to_end()?, b"one\ntwo\n");
+        assert_eq!(other.echo(b"0123456789\n")?, b"0123456789\n");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_idle_are_closed_and_the_busy_are_not() -> io::Result<()> {
+    let idle_timeout = Duration::from_millis(200);
+    let settings = Settings {
+        idle_timeout: Some(idle_timeout),
+        ..Settings::default()
+    };
+    let server = echo(settings, 100)?;
+    let mut busy = server.connect()?;
+    let begun = Instant::now();
+    let mut idle = server.connect()?;
+    idle.set_time_limit(Duration::from_millis(1))?;
+    loop {
+        assert_eq!(busy.echo(b"busy\n")?, b"busy\n");
+        match idle.receive_some(1) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
+            end => break assert_eq!(end?, b""),
+        }
+        assert!(begun.elapsed() < TIME_LIMIT, "the idle one is kept");
+    }
+    assert!(begun.elapsed() >= idle_timeout);
+    assert_eq!(busy.echo(b"busy\n")?, b"busy\n");
+    Ok(())
+}
+
+#[test]
+fn a_stop_delivers_what_is_owed() -> io::Result<()> {
+    let length = 16 * 1024 * 1024;
+    let settings = Settings {
+        grace: TIME_LIMIT,
+        ..Settings::default()
+    };
+    let server = echo(settings, length)?;
+    let mut client = server.connect()?;
+    client.send(&vec![b'x'; length])?;
+    client.send(b"\n")?;
+    // It has begun to answer, so the line is complete, and all of it is owed.
+    client.receive(1)?;
+    server.ask_to_stop()?;
+    let rest = client.receive_to_end()?;
+    assert_eq!((rest.len(), rest.last()), (length, Some(&b'\n')));
+    drop(client);
+    server.ended()?;
+    Ok(())
+}
+
+#[test]
+fn on_a_bad_day_the_lines_come_back_all_the_same() -> io::Result<()> {
+    for seed in 0..12 {
+        let faults: sys::Faults = format!("{seed}").parse().map_err(io::Error::other)?;
+        let server = Server::start(Settings::default(), move |listener, settings, stop| {
+            sys::inject(faults);
+            chat_echo::serve(listener, settings, 2000, stop)
+        })?;
+        let lines: Vec<Vec<u8>> = (0..60).map(|n| line(n * 37 % 2000, seed)).collect();
+        let (mut one_by_one, mut at_once) = (server.connect()?, server.connect()?);
+        at_once.send(&lines.concat())?;
+        at_once.send(b"no line")?;
+        at_once.finish()?;
+        for line in &lines {
+            assert_eq!(&one_by_one.echo(line)?, line, "seed {seed}");
+        }
+        assert!(at_once.receive_to_end()? == lines.concat(), "seed {seed}");
+        server.ask_to_stop()?;
+        assert_eq!(one_by_one.receive_to_end()?, b"", "seed {seed}");
+        server.ended()?;
+    }
+    Ok(())
+}
+
+/// A line of that many letters, which differ.
+fn line(length: usize, seed: usize) -> Vec<u8> {
+    let letters = (0..length).map(|n| b'a' + ((n + seed) % 26) as u8);
+    letters.chain([b'\n']).collect()
+}
