@@ -31,3 +31,12 @@ pub use admission::Admission;
 pub use args::Settings;
 pub use run::Serve;
 pub use stop::StopSignal;
+
+#[cfg(feature = "client")]
+pub mod check;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub mod load;
+#[cfg(feature = "client")]
+pub mod talk;

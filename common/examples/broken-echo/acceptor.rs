@@ -1,0 +1,229 @@
+//! Accepting, one thread for each connection, and stopping.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::Arguments;
+use crate::bug::Bug;
+use crate::connection::Connection;
+use crate::listening;
+use crate::log::Log;
+
+/// A thread's stack. There may be more than a thousand.
+const STACK: usize = 128 << 10;
+
+/// What all threads share.
+#[derive(Debug)]
+pub struct Shared {
+    pub arguments: Arguments,
+    pub log: Log,
+    /// Readable for ever once the server has been asked to stop.
+    pub stop: UnixStream,
+    pub stopping: AtomicBool,
+    /// What the bugs hold that serve one connection at a time.
+    pub turn: Mutex<()>,
+    /// Written to by a connection that ends, so that the acceptor looks again.
+    closed: UnixStream,
+    count: Mutex<usize>,
+    fewer: Condvar,
+}
+
+impl Shared {
+    pub fn has(&self, bug: Bug) -> bool {
+        self.arguments.has(bug)
+    }
+
+    fn count(&self) -> MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves until it is asked to stop, and then until nothing is owed or the grace is over.
+pub fn serve(arguments: Arguments) -> io::Result<()> {
+    let log = Log::start(&arguments)?;
+    let stop = listening::stop_pipe(&arguments)?;
+    let (closed, wake) = UnixStream::pair()?;
+    closed.set_nonblocking(true)?;
+    wake.set_nonblocking(true)?;
+    let listener = listening::listen(&arguments)?;
+    let shared = Arc::new(Shared {
+        arguments,
+        log,
+        stop,
+        stopping: AtomicBool::new(false),
+        turn: Mutex::new(()),
+        closed,
+        count: Mutex::new(0),
+        fewer: Condvar::new(),
+    });
+    Acceptor {
+        listener,
+        wake,
+        shared: Arc::clone(&shared),
+        accepted: 0,
+        exhausted: false,
+    }
+    .run()?;
+    wait_for_connections(&shared);
+    Ok(())
+}
+
+/// Waits until the last connection has ended, but not longer than the grace.
+fn wait_for_connections(shared: &Shared) {
+    let grace = match shared.has(Bug::IgnoresGrace) {
+        true => Duration::from_secs(3600),
+        false => Duration::from_secs_f64(shared.arguments.grace),
+    };
+    if shared.has(Bug::LingersWhenIdle) {
+        thread::sleep(Duration::from_secs(3));
+    }
+    if !shared.has(Bug::DropsOwed) {
+        let _ = shared
+            .fewer
+            .wait_timeout_while(shared.count(), grace, |count| *count > 0);
+    }
+}
+
+/// The main thread's work.
+struct Acceptor {
+    listener: TcpListener,
+    wake: UnixStream,
+    shared: Arc<Shared>,
+    accepted: usize,
+    /// Descriptors have run out, and no connection has ended since.
+    exhausted: bool,
+}
+
+impl Acceptor {
+    fn run(mut self) -> io::Result<()> {
+        while !self.stopped() {
+            let watching = self.is_watching();
+            match self.wait(watching)? {
+                Ready::Stop => self.shared.stopping.store(true, Ordering::Relaxed),
+                Ready::Closed => {
+                    let _ = (&self.wake).read(&mut [0; 1024]);
+                    self.exhausted &= self.shared.has(Bug::GivesUpAtEmfile);
+                }
+                Ready::Connection => self.accept(),
+                Ready::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        let stopping = self.shared.stopping.load(Ordering::Relaxed);
+        let goes_on = self.shared.has(Bug::AcceptsWhileStopping) && *self.shared.count() > 0;
+        stopping && !goes_on
+    }
+
+    fn is_watching(&self) -> bool {
+        let most = self.shared.arguments.max_connections;
+        let ignores =
+            self.shared.has(Bug::IgnoresMaxConnections) || self.shared.has(Bug::TurnsAway);
+        let full = *self.shared.count() >= most && !ignores;
+        let worn_out = self.shared.has(Bug::WearsOut) && self.accepted >= 1500;
+        !full && !worn_out && !self.exhausted
+    }
+
+    /// Sleeps until there is something to do.
+    fn wait(&self, watching: bool) -> io::Result<Ready> {
+        let mut ready = [
+            PollFd::new(self.shared.stop.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
+        ];
+        let stopping = self.shared.stopping.load(Ordering::Relaxed);
+        let from = usize::from(stopping);
+        let to = if watching { 3 } else { 2 };
+        let ticks = self.shared.has(Bug::Ticks);
+        let timeout = if ticks {
+            PollTimeout::from(100u8)
+        } else {
+            PollTimeout::NONE
+        };
+        match poll(&mut ready[from..to], timeout) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let any = |at: usize| ready[at].any().unwrap_or(false);
+        Ok(match (any(0), any(1), any(2)) {
+            (true, ..) => Ready::Stop,
+            (_, true, _) => Ready::Closed,
+            (.., true) => Ready::Connection,
+            _ => Ready::Nothing,
+        })
+    }
+
+    fn accept(&mut self) {
+        match self.listener.accept() {
+            Ok((socket, peer)) => self.start(socket, peer),
+            Err(error) if [Some(23), Some(24)].contains(&error.raw_os_error()) => {
+                self.run_out(&error)
+            }
+            // Anything else is that connection's own trouble.
+            Err(_) => {}
+        }
+    }
+
+    /// ENFILE or EMFILE: the listener is not watched until a connection ends.
+    fn run_out(&mut self, error: &io::Error) {
+        if self.shared.has(Bug::SpinsAtEmfile) {
+            return;
+        }
+        self.shared.log.line(format!("cannot accept: {error}"));
+        if self.shared.has(Bug::ExitsAtEmfile) {
+            process::exit(1);
+        }
+        if self.shared.has(Bug::LogsEachEmfile) {
+            return thread::sleep(Duration::from_millis(10));
+        }
+        self.exhausted = true;
+    }
+
+    fn start(&mut self, socket: TcpStream, peer: SocketAddr) {
+        self.accepted += 1;
+        if self.shared.has(Bug::ExitsBeyondFdSetsize) && socket.as_raw_fd() >= 1024 {
+            process::exit(101);
+        }
+        if self.shared.has(Bug::TurnsAway)
+            && *self.shared.count() >= self.shared.arguments.max_connections
+        {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        *shared.count() += 1;
+        let serve = move || {
+            let ended = Connection::new(socket, &shared).and_then(Connection::serve);
+            shared.log.line(format!("{peer} closed: {ended:?}"));
+            *shared.count() -= 1;
+            shared.fewer.notify_all();
+            // When the pipe is full, the acceptor will wake up in any case.
+            let _ = (&shared.closed).write(&[0]);
+        };
+        self.shared.log.line(format!("{peer} connected"));
+        if thread::Builder::new()
+            .stack_size(STACK)
+            .spawn(serve)
+            .is_err()
+        {
+            *self.shared.count() -= 1;
+        }
+    }
+}
+
+enum Ready {
+    Stop,
+    Closed,
+    Connection,
+    Nothing,
+}

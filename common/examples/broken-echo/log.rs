@@ -1,0 +1,60 @@
+//! A log on standard error that never makes anybody wait: a thread writes it, and what does not fit is dropped.
+
+use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::{fs, process, thread};
+
+use crate::Arguments;
+use crate::bug::Bug;
+
+/// Where lines are logged to.
+#[derive(Debug)]
+pub struct Log {
+    lines: SyncSender<String>,
+    synchronous: bool,
+}
+
+impl Log {
+    /// Starts the thread that writes.
+    pub fn start(arguments: &Arguments) -> io::Result<Self> {
+        refuse_without(arguments.has(Bug::NeedsStandardError), 2)?;
+        refuse_without(arguments.has(Bug::NeedsStandardOutput), 1)?;
+        let (lines, receiver) = sync_channel::<String>(256);
+        let exits = arguments.has(Bug::ExitsWithoutLog);
+        thread::spawn(move || {
+            for line in receiver {
+                if writeln!(io::stderr(), "{line}").is_err() && exits {
+                    process::exit(101);
+                }
+            }
+        });
+        Ok(Log {
+            lines,
+            synchronous: arguments.has(Bug::LogsSynchronously),
+        })
+    }
+
+    /// Logs one line, or drops it when the writer is too far behind.
+    pub fn line(&self, line: String) {
+        if self.synchronous {
+            let _ = writeln!(io::stderr(), "{line}");
+        } else {
+            let _ = self.lines.try_send(line);
+        }
+    }
+}
+
+/// A bug: Rust's runtime opens /dev/null for a standard descriptor that is closed, and that is taken for a fault.
+fn refuse_without(needed: bool, descriptor: u8) -> io::Result<()> {
+    let leads_nowhere = || {
+        let metadata = fs::metadata(format!("/dev/fd/{descriptor}"));
+        metadata.is_ok_and(|metadata| metadata.file_type().is_char_device())
+    };
+    match needed && leads_nowhere() {
+        true => Err(io::Error::other(format!(
+            "descriptor {descriptor} is closed"
+        ))),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,37 @@
+//! `echo-client`: talks to an echo server, checks its contract, puts it under load.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use common::{args, check, load, talk};
+
+/// A client for echo servers in any language
+#[derive(Parser)]
+#[command(name = "echo-client", version, subcommand_required = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Send lines and show what comes back
+    Talk(talk::Options),
+    /// Grade a server against the echo contract
+    Check(check::Options),
+    /// Measure how many messages a second a server echoes, and how fast
+    Load(load::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments: Arguments = args::parse();
+    let outcome = match arguments.what {
+        What::Talk(options) => talk::command(options),
+        What::Check(options) => check::command(options),
+        What::Load(options) => load::command(options),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("echo-client: {error}");
+        ExitCode::FAILURE
+    })
+}

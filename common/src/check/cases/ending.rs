@@ -1,0 +1,110 @@
+//! How connections end, and whom that concerns.
+
+use std::time::Duration;
+
+use crate::check::Case;
+use crate::check::traffic::{
+    expect_end, expect_same, fill, lines, narrow, ping, receive_rest, will_reset,
+};
+use crate::check::trial::{Trial, Verdict, While, ensure};
+
+const HALF_CLOSE: &str = "contract: half-close; RFC 9293 §3.6";
+const ISOLATION: &str = "contract: isolation";
+
+pub(super) const CASES: &[Case] = &[
+    Case::wire(
+        "half-close-at-once",
+        "a client that sends nothing and half-closes sees the end",
+        HALF_CLOSE,
+        half_close_at_once,
+    ),
+    Case::wire(
+        "half-close-small",
+        "a message and a half-close right behind it: the answer, then the end",
+        HALF_CLOSE,
+        half_close_small,
+    ),
+    Case::wire(
+        "half-close-flushes",
+        "all that the server owes at the half-close arrives, then the end, not a reset",
+        HALF_CLOSE,
+        half_close_flushes,
+    ),
+    Case::wire(
+        "reset-amid-traffic",
+        "resets cost only their own connections",
+        "contract: isolation; RFC 9293 §3.5.3",
+        reset_amid_traffic,
+    ),
+    Case::wire(
+        "vanishing-clients",
+        "clients that connect and leave at once, or with answers unread, cost nobody else",
+        ISOLATION,
+        vanishing_clients,
+    ),
+];
+
+fn half_close_at_once(trial: &Trial) -> Verdict {
+    let mut client = trial.connect()?;
+    client.finish()?;
+    expect_end(&mut client)?;
+    Ok("the server closed".into())
+}
+
+fn half_close_small(trial: &Trial) -> Verdict {
+    let message = lines(256);
+    for _ in 0..50 {
+        let mut client = trial.connect()?;
+        client.send(&message)?;
+        client.finish()?;
+        expect_same(
+            &message,
+            &client.receive_to_end().while_("after the half-close")?,
+        )?;
+    }
+    Ok("50 times 256 bytes, then the end".into())
+}
+
+fn half_close_flushes(trial: &Trial) -> Verdict {
+    let mut client = narrow(trial.address()?)?;
+    let sent = fill(&client)?;
+    client.finish()?;
+    let received = receive_rest(&mut client, 0, Duration::ZERO)?;
+    let owed = trial.owed(sent);
+    ensure!(
+        received == owed,
+        "{received} of {owed} bytes came before the end"
+    );
+    Ok(format!("{received} bytes, then the end"))
+}
+
+fn reset_amid_traffic(trial: &Trial) -> Verdict {
+    let mut steady = trial.connect()?;
+    for _ in 0..20 {
+        let rude = trial.connect()?;
+        fill_a_little(&rude)?;
+        ping(&mut steady)?;
+        rude.reset()?;
+        ping(&mut steady)?;
+    }
+    ping(&mut trial.connect()?)?;
+    Ok("20 resets, and the others were answered".into())
+}
+
+fn vanishing_clients(trial: &Trial) -> Verdict {
+    let mut steady = trial.connect()?;
+    for _ in 0..100 {
+        drop(trial.connect()?);
+        will_reset(&trial.connect()?)?;
+        fill_a_little(&trial.connect()?)?;
+    }
+    ping(&mut steady)?;
+    ping(&mut trial.connect()?)?;
+    Ok("300 clients left early, and the others were answered".into())
+}
+
+/// Leaves answers unread: 16 KiB, which the kernel takes in any case.
+fn fill_a_little(client: &crate::client::EchoClient) -> std::io::Result<()> {
+    use std::io::Write;
+    client.socket().write_all(&lines(16 << 10))
+}

@@ -1,0 +1,113 @@
+//! `--max-connections`, `--idle-timeout` and, for line servers, `--max-line`.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::check::traffic::{LINE, expect_end, expect_same, lines, ping};
+use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
+use crate::check::{Case, Kind};
+use crate::client::{EchoClient, TIME_LIMIT};
+
+const LIMITS: &str = "contract: limits";
+
+pub(super) const CASES: &[Case] = &[
+    Case::process("max-connections", "with --max-connections 5 the sixth waits until one has left", LIMITS, max_connections).waits(),
+    Case::process("idle-timeout-closes", "with --idle-timeout 0.5 a silent client is closed after half a second", LIMITS, idle_timeout_closes).waits(),
+    Case::process("idle-timeout-spares", "with --idle-timeout 0.5 a client that talks is not", LIMITS, idle_timeout_spares).waits(),
+    Case::wire("line-of-16000", "a line of 16,000 bytes passes", LIMITS, line_of_16000).only(Kind::Line),
+    Case::process("max-line", "with --max-line 1024 a longer one is not answered: the lines before it are, then comes the end", LIMITS, max_line)
+        .only(Kind::Line),
+];
+
+fn max_connections(trial: &Trial) -> Verdict {
+    let server = trial.launch()?.option("--max-connections", "5").start()?;
+    let mut clients = (0..5)
+        .map(|_| server.connect())
+        .collect::<Result<Vec<_>, _>>()?;
+    for client in &mut clients {
+        ping(client)?;
+    }
+    let mut sixth = server.connect()?;
+    sixth.send(&lines(LINE))?;
+    sixth.set_time_limit(Duration::from_millis(200))?;
+    ensure!(
+        sixth.receive_some(LINE).is_err(),
+        "the sixth was served, or turned away"
+    );
+    for client in &mut clients {
+        ping(client)?;
+    }
+    clients.pop();
+    let started = Instant::now();
+    sixth.set_time_limit(TIME_LIMIT)?;
+    expect_same(
+        &lines(LINE),
+        &sixth.receive(LINE).while_("the sixth, once one had left")?,
+    )?;
+    let after = started.elapsed();
+    ensure!(
+        after <= trial.limit(1000),
+        "the sixth was served only after {:.1} s",
+        after.as_secs_f64()
+    );
+    Ok(format!(
+        "the sixth waited, and was served {:.1} ms after a close",
+        after.as_secs_f64() * 1e3
+    ))
+}
+
+fn idle_timeout_closes(trial: &Trial) -> Verdict {
+    let server = trial.launch()?.option("--idle-timeout", "0.5").start()?;
+    let mut silent = server.connect()?;
+    ping(&mut silent)?;
+    let started = Instant::now();
+    expect_end(&mut silent)?;
+    let after = started.elapsed();
+    let seen = format!("closed after {:.2} s", after.as_secs_f64());
+    let latest = Duration::from_millis(500) + trial.limit(250);
+    ensure!(
+        (Duration::from_millis(450)..=latest).contains(&after),
+        "{seen}"
+    );
+    Ok(seen)
+}
+
+fn idle_timeout_spares(trial: &Trial) -> Verdict {
+    let server = trial.launch()?.option("--idle-timeout", "0.5").start()?;
+    let mut talking = server.connect()?;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(1200) {
+        ping(&mut talking)?;
+        thread::sleep(Duration::from_millis(100));
+    }
+    Ok("still served after 1.2 s".into())
+}
+
+fn line_of_16000(trial: &Trial) -> Verdict {
+    let mut client = trial.connect()?;
+    let mut line = vec![b'x'; 15_999];
+    line.push(b'\n');
+    expect_same(&line, &client.echo(&line)?)?;
+    Ok("16,000 bytes came back".into())
+}
+
+/// Much of the input is still unread when the server closes; its last answer must arrive all the same.
+fn max_line(trial: &Trial) -> Verdict {
+    let server = trial.launch()?.option("--max-line", "1024").start()?;
+    let mut other = server.connect()?;
+    let mut client = server.connect()?;
+    let mut message = b"one\ntwo\n".to_vec();
+    message.resize(300 << 10, b'x');
+    let (sent, rest) = thread::scope(|scope| {
+        let mut sending = EchoClient::over(client.socket().try_clone()?)?;
+        let sent = scope.spawn(move || sending.send(&message));
+        let rest = client.receive_to_end();
+        Ok::<_, Problem>((sent.join().unwrap_or(Ok(())), rest))
+    })?;
+    expect_same(b"one\ntwo\n", &rest.while_("after a line too long")?)?;
+    // A reset that comes behind the end is not seen by reading.
+    sent.and(client.socket().take_error()?.map_or(Ok(()), Err))
+        .while_("a reset came behind the end")?;
+    ping(&mut other)?;
+    Ok("two lines came back, then the end".into())
+}

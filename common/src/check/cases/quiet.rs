@@ -1,0 +1,121 @@
+//! What the server uses while it has nothing to do, and what it holds for a client that does not read.
+
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::check::Case;
+use crate::check::proc;
+use crate::check::server::Server;
+use crate::check::traffic::{LINE, expect_same, fill, lines, narrow, ping, receive_lines};
+use crate::check::trial::{Trial, Verdict, ensure};
+
+const PRESSURE: &str = "contract: back-pressure";
+const IDLE: &str = "contract: 0 wake-ups when idle";
+
+pub(super) const CASES: &[Case] = &[
+    Case::process(
+        "memory-never-reader",
+        "a client that never reads costs at most 256 KiB",
+        PRESSURE,
+        memory_never_reader,
+    ),
+    Case::process(
+        "quiet-idle",
+        "100 idle clients cause no wake-up in 5 s",
+        IDLE,
+        quiet_idle,
+    )
+    .waits(),
+    Case::process(
+        "quiet-never-reader",
+        "a client that never reads causes no wake-up in 1 s",
+        PRESSURE,
+        quiet_never_reader,
+    )
+    .waits(),
+    Case::process(
+        "quiet-after-slow-reader",
+        "once a slow reader is served, interest in writing is gone: no wake-up in 1 s",
+        IDLE,
+        quiet_after_slow_reader,
+    )
+    .waits(),
+    Case::process(
+        "quiet-after-urgent-data",
+        "urgent data that is not asked for does not make the loop spin",
+        IDLE,
+        quiet_after_urgent_data,
+    )
+    .waits(),
+];
+
+fn memory_never_reader(trial: &Trial) -> Verdict {
+    const MOST: u64 = 256 << 10;
+    let server = trial.start()?;
+    let mut ordinary = server.connect()?;
+    let message = lines(128 << 10);
+    for _ in 0..8 {
+        expect_same(&message, &ordinary.echo(&message)?)?;
+    }
+    let before = proc::anonymous_memory(server.pid())?;
+    let client = narrow(server.address())?;
+    let sent = fill(&client)?;
+    let held = proc::anonymous_memory(server.pid())?.saturating_sub(before);
+    let seen = format!(
+        "{} KiB more for a client that had sent {} KiB",
+        held >> 10,
+        sent >> 10
+    );
+    ensure!(held <= MOST, "{seen}");
+    Ok(seen)
+}
+
+fn quiet_idle(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let mut clients = (0..100)
+        .map(|_| server.connect())
+        .collect::<Result<Vec<_>, _>>()?;
+    for client in &mut clients {
+        ping(client)?;
+    }
+    expect_quiet(trial, &server, Duration::from_secs(5))
+}
+
+fn quiet_never_reader(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let client = narrow(server.address())?;
+    fill(&client)?;
+    expect_quiet(trial, &server, Duration::from_secs(1))
+}
+
+fn quiet_after_slow_reader(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let mut client = narrow(server.address())?;
+    let sent = fill(&client)?;
+    receive_lines(&mut client, 0, sent - sent % LINE)?;
+    expect_quiet(trial, &server, Duration::from_secs(1))
+}
+
+fn quiet_after_urgent_data(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let mut client = server.connect()?;
+    ping(&mut client)?;
+    SockRef::from(client.socket()).send_out_of_band(b"!")?;
+    expect_quiet(trial, &server, Duration::from_secs(1))
+}
+
+/// Expects no wake-up, and no CPU time worth the name: a loop that spins without sleeping has no wake-ups either.
+fn expect_quiet(trial: &Trial, server: &Server, time: Duration) -> Verdict {
+    // What has just been done may still be logged.
+    thread::sleep(trial.limit(100));
+    let (used, real) = proc::usage_during(server.pid(), time)?;
+    let (wake_ups, cpu) = (used.wake_ups, used.cpu.as_secs_f64() * 1e3);
+    let seen = format!(
+        "{wake_ups} wake-ups and {cpu:.1} ms of CPU in {:.1} s",
+        real.as_secs_f64()
+    );
+    ensure!(wake_ups == 0 && used.cpu <= time / 100, "{seen}");
+    Ok(seen)
+}

@@ -1,0 +1,238 @@
+//! SIGTERM and SIGINT: flush what is owed, exit 0, in time.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::check::Case;
+use crate::check::proc::{self, Queues};
+use crate::check::server::Server;
+use crate::check::traffic::{LINE, TOO_MUCH, expect_end, fill, lines, narrow, ping, receive_rest};
+use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
+use crate::client::EchoClient;
+
+const STOP: &str = "contract: start and stop; signal(7)";
+const CLOSE: &str = "contract: close; RFC 9293 §3.6.1";
+
+/// How much more is sent to see whether the server still reads: less than any server's high-water mark.
+const STEP: usize = 32 << 10;
+
+pub(super) const CASES: &[Case] = &[
+    Case::process(
+        "sigterm-idle",
+        "SIGTERM with idle clients: they see the end, exit 0 within 100 ms",
+        STOP,
+        sigterm_idle,
+    ),
+    Case::process(
+        "sigint-idle",
+        "SIGINT with idle clients: they see the end, exit 0 within 100 ms",
+        STOP,
+        sigint_idle,
+    ),
+    Case::process(
+        "sigterm-owed",
+        "SIGTERM with output owed to a slow reader: every byte arrives, exit 0 within the grace",
+        STOP,
+        sigterm_owed,
+    ),
+    Case::process(
+        "sigterm-unread-input",
+        "the same with input that the server has not read: the end is no reset",
+        CLOSE,
+        sigterm_unread_input,
+    ),
+    Case::process(
+        "sigterm-never-reader",
+        "SIGTERM with a client that never reads: exit 0 when the grace is over",
+        STOP,
+        sigterm_never_reader,
+    )
+    .waits(),
+    Case::process(
+        "second-signal",
+        "a second SIGTERM ends the server at once",
+        STOP,
+        second_signal,
+    )
+    .waits(),
+    Case::process(
+        "stops-accepting",
+        "after SIGTERM nobody new is served, while the grace lasts",
+        STOP,
+        stops_accepting,
+    )
+    .waits(),
+];
+
+fn sigterm_idle(trial: &Trial) -> Verdict {
+    stop_idle(trial, Signal::SIGTERM)
+}
+
+fn sigint_idle(trial: &Trial) -> Verdict {
+    stop_idle(trial, Signal::SIGINT)
+}
+
+/// The clients keep their ends open until the server has gone: it owes them nothing, so it need not wait for them.
+fn stop_idle(trial: &Trial, signal: Signal) -> Verdict {
+    let server = trial.start()?;
+    let mut clients = (0..10)
+        .map(|_| server.connect())
+        .collect::<Result<Vec<_>, _>>()?;
+    for client in &mut clients {
+        ping(client)?;
+    }
+    server.signal(signal)?;
+    let after = expect_exit(&server, trial.limit(100))?;
+    for client in &mut clients {
+        expect_end(client)?;
+    }
+    Ok(format!(
+        "exit status 0 after {:.1} ms",
+        after.as_secs_f64() * 1e3
+    ))
+}
+
+/// The server has read everything, has answered what the kernel took, and owes the rest.
+fn sigterm_owed(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let client = narrow(server.address())?;
+    let mut sent = most_read(&server)? / 4 * 3;
+    sent -= sent % LINE;
+    client.socket().write_all(&lines(sent))?;
+    while sent < TOO_MUCH {
+        let queues = queues_at_rest(&client, server.address())?;
+        let held = sent.saturating_sub(queues.unsent + queues.unread + queues.answered);
+        if queues.unread > 0 || held >= 8 << 10 {
+            return stop_and_read(
+                trial,
+                &server,
+                client,
+                trial.owed(sent - queues.not_read()),
+                sent,
+            );
+        }
+        client.socket().write_all(&lines(sent + STEP)[sent..])?;
+        sent += STEP;
+    }
+    Err(Problem::Fail("the server never owed anything".into()))
+}
+
+/// How many bytes the server reads of a client that does not read. The next client may see some more or less.
+fn most_read(server: &Server) -> Result<usize, Problem> {
+    let client = narrow(server.address())?;
+    let sent = fill(&client)?;
+    Ok(sent.saturating_sub(queues_at_rest(&client, server.address())?.not_read()))
+}
+
+/// What lies between client and server once the server has read everything, or has read no more for 50 ms.
+fn queues_at_rest(client: &EchoClient, server: SocketAddr) -> Result<Queues, Problem> {
+    let address = client.socket().local_addr()?;
+    let mut queues = proc::queues(address, server)?;
+    let mut since = Instant::now();
+    while queues.not_read() > 0 && since.elapsed() < Duration::from_millis(50) {
+        thread::sleep(Duration::from_millis(1));
+        let now = proc::queues(address, server)?;
+        if now != queues {
+            (queues, since) = (now, Instant::now());
+        }
+    }
+    Ok(queues)
+}
+
+/// The server has been stalled for long enough to have left much unread.
+fn sigterm_unread_input(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let client = narrow(server.address())?;
+    let sent = fill(&client)?;
+    let queues = queues_at_rest(&client, server.address())?;
+    ensure!(
+        queues.unread > 0,
+        "the server took {sent} bytes and left none unread"
+    );
+    let read = sent.saturating_sub(queues.not_read());
+    stop_and_read(trial, &server, client, trial.owed(read), sent)
+}
+
+/// Signals the server and reads slowly (64 KiB each 2 ms, so some 30 MB/s) to the end.
+fn stop_and_read(
+    trial: &Trial,
+    server: &Server,
+    mut client: EchoClient,
+    owed: usize,
+    sent: usize,
+) -> Verdict {
+    let started = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    let received = receive_rest(&mut client, 0, Duration::from_millis(2))?;
+    ensure!(
+        received >= owed,
+        "{} of {owed} bytes owed were lost",
+        owed - received
+    );
+    ensure!(received <= sent, "more came back than was sent");
+    drop(client);
+    expect_exit(server, trial.limit(1100).saturating_sub(started.elapsed()))?;
+    let took = started.elapsed().as_secs_f64();
+    Ok(format!(
+        "{} KiB, then the end, exit status 0 after {:.0} ms",
+        received >> 10,
+        took * 1e3
+    ))
+}
+
+fn sigterm_never_reader(trial: &Trial) -> Verdict {
+    let (server, _client) = stalled(trial, "1")?;
+    server.signal(Signal::SIGTERM)?;
+    let after = expect_exit(&server, trial.limit(1100))?;
+    Ok(format!("exit status 0 after {:.2} s", after.as_secs_f64()))
+}
+
+fn second_signal(trial: &Trial) -> Verdict {
+    let (server, _client) = stalled(trial, "30")?;
+    server.signal(Signal::SIGTERM)?;
+    thread::sleep(Duration::from_millis(50));
+    if server.ended().is_some() {
+        return Err(Problem::Skip("it had ended at the first".into()));
+    }
+    server.signal(Signal::SIGTERM)?;
+    let (status, after) = server.exit_within(trial.limit(100))?;
+    Ok(format!(
+        "{status} after {:.1} ms",
+        after.as_secs_f64() * 1e3
+    ))
+}
+
+fn stops_accepting(trial: &Trial) -> Verdict {
+    let (server, _client) = stalled(trial, "30")?;
+    server.signal(Signal::SIGTERM)?;
+    thread::sleep(Duration::from_millis(100));
+    if server.ended().is_some() {
+        return Err(Problem::Skip("it had ended at once".into()));
+    }
+    let Ok(mut late) = EchoClient::connect(server.address()) else {
+        return Ok("a new connection was refused".into());
+    };
+    late.set_time_limit(Duration::from_millis(300))?;
+    let answer = late.echo(b"too late?\n").unwrap_or_default();
+    ensure!(answer.is_empty(), "a new client was still served");
+    Ok("a new client was not answered".into())
+}
+
+/// A server with this much grace, and a client to which it owes more than that client will ever read.
+fn stalled(trial: &Trial, grace: &str) -> Result<(Server, EchoClient), Problem> {
+    let server = trial.launch()?.option("--grace", grace).start()?;
+    let client = narrow(server.address())?;
+    fill(&client).while_("filling the server")?;
+    Ok((server, client))
+}
+
+/// Expects the server to exit with status 0: how long that took.
+fn expect_exit(server: &Server, limit: Duration) -> Result<Duration, Problem> {
+    let (status, after) = server.exit_within(limit)?;
+    ensure!(status.code() == Some(0), "{status}, not 0");
+    Ok(after)
+}

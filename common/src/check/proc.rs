@@ -1,0 +1,53 @@
+//! What the system knows of a process and of its connections, from proc(5). Elsewhere than on Linux every question is
+//! answered with "skip".
+
+#[cfg_attr(target_os = "linux", path = "proc/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "proc/elsewhere.rs")]
+mod system;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(super) use system::{anonymous_memory, descriptors, listening_address, queues, usage};
+
+use super::trial::Problem;
+
+/// What a process has used since its start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage {
+    /// How often one of its threads slept and was woken (voluntary context switches).
+    pub(super) wake_ups: u64,
+    /// CPU time of all its threads.
+    pub(super) cpu: Duration,
+}
+
+/// What lies on the way of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Queues {
+    /// Bytes that the client's kernel has not got acknowledged.
+    pub(super) unsent: usize,
+    /// Bytes that the server has not read.
+    pub(super) unread: usize,
+    /// Bytes of the answer that the two kernels hold.
+    pub(super) answered: usize,
+}
+
+impl Queues {
+    /// Bytes that have been sent and that the server has not read.
+    pub(super) fn not_read(&self) -> usize {
+        self.unsent + self.unread
+    }
+}
+
+/// What the process uses in the `time` to come, and how long that really was.
+pub(super) fn usage_during(pid: i32, time: Duration) -> Result<(Usage, Duration), Problem> {
+    let before = usage(pid)?;
+    let started = Instant::now();
+    thread::sleep(time);
+    let after = usage(pid)?;
+    let used = Usage {
+        wake_ups: after.wake_ups.saturating_sub(before.wake_ups),
+        cpu: after.cpu.saturating_sub(before.cpu),
+    };
+    Ok((used, started.elapsed()))
+}

@@ -1,0 +1,192 @@
+//! How a server is started: its command, more options, and what becomes of its standard descriptors.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::{Family, Log, Server, lock};
+use crate::check::proc;
+use crate::check::trial::{Problem, While, ensure};
+
+/// How long a server may take to say where it listens, or to end when it cannot start.
+const START_LIMIT: Duration = Duration::from_secs(5);
+
+/// How a server is going to be started.
+pub(in crate::check) struct Launch {
+    arguments: Vec<OsString>,
+    script: Option<&'static str>,
+    errors: Errors,
+    family: Family,
+}
+
+/// What becomes of the server's standard error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) enum Errors {
+    /// It is read to the end, so that it never fills.
+    Drained,
+    /// It is a pipe that nobody reads.
+    Stalled,
+    /// It is a pipe whose reader has gone.
+    Dead,
+}
+
+impl Launch {
+    pub(in crate::check) fn new(command: &[OsString], family: &Family) -> Self {
+        let launch = Launch {
+            arguments: command.to_vec(),
+            script: None,
+            errors: Errors::Drained,
+            family: family.clone(),
+        };
+        let has_port = launch.place_of("--port").is_some();
+        if has_port {
+            launch
+        } else {
+            launch.option("--port", "0")
+        }
+    }
+
+    /// Gives an option its value, and takes away one that the command has already: clap accepts no option twice.
+    #[must_use]
+    pub(in crate::check) fn option(mut self, name: &str, value: &str) -> Self {
+        if let Some(at) = self.place_of(name) {
+            let size = if self.arguments[at] == name { 2 } else { 1 };
+            self.arguments
+                .drain(at..(at + size).min(self.arguments.len()));
+        }
+        self.arguments.extend([name.into(), value.into()]);
+        self
+    }
+
+    /// Adds an argument as it is.
+    #[must_use]
+    pub(in crate::check) fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Starts the server through `sh -c`; the script ends with `exec "$@"`, so the process is still the server's.
+    #[must_use]
+    pub(in crate::check) fn script(mut self, script: &'static str) -> Self {
+        self.script = Some(script);
+        self
+    }
+
+    #[must_use]
+    pub(in crate::check) fn errors(mut self, errors: Errors) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Starts the server and waits until it says where it listens.
+    pub(in crate::check) fn start(self) -> Result<Server, Problem> {
+        let mut server = self.spawn()?;
+        match server.announced.recv_timeout(START_LIMIT) {
+            Ok(address) => server.address = Some(address),
+            Err(_) => return Err(server.not_started()),
+        }
+        Ok(server)
+    }
+
+    /// Starts a server that cannot say where it listens, and finds that out from /proc.
+    pub(in crate::check) fn start_unheard(self) -> Result<Server, Problem> {
+        let mut server = self.spawn()?;
+        let started = Instant::now();
+        while server.address.is_none() {
+            let in_time = started.elapsed() < START_LIMIT && server.ended().is_none();
+            ensure!(in_time, "the server does not listen");
+            thread::sleep(Duration::from_millis(5));
+            server.address = proc::listening_address(server.pid())?;
+        }
+        Ok(server)
+    }
+
+    /// Starts the server and waits for it to end by itself: its status and its standard error.
+    pub(in crate::check) fn run(self) -> Result<(ExitStatus, String), Problem> {
+        let mut server = self.spawn()?;
+        let (status, _) = server.exit_within(START_LIMIT)?;
+        Ok((status, server.all_errors()))
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
+        let joined = format!("{name}=");
+        let is_it = |argument: &OsString| {
+            argument == name || argument.to_string_lossy().starts_with(&joined)
+        };
+        self.arguments.iter().position(is_it)
+    }
+
+    fn spawn(self) -> Result<Server, Problem> {
+        let (program, arguments) = match (self.script, self.arguments.split_first()) {
+            (Some(_), _) => (OsStr::new("sh"), self.arguments.as_slice()),
+            (None, Some((program, rest))) => (program.as_os_str(), rest),
+            (None, None) => return Err(Problem::Skip("there is no command".into())),
+        };
+        let mut command = Command::new(program);
+        if let Some(script) = self.script {
+            command.args(["-c", script, "sh"]);
+        }
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().while_("starting the server")?;
+        let announced = listen_for_address(child.stdout.take());
+        let (log, reader) = match (self.errors, child.stderr.take()) {
+            (Errors::Drained, Some(errors)) => drain(errors),
+            (Errors::Stalled, Some(errors)) => (
+                Log {
+                    _unread: Some(errors),
+                    ..Log::default()
+                },
+                None,
+            ),
+            _ => (Log::default(), None),
+        };
+        let child = self.family.adopt(child);
+        Ok(Server {
+            child,
+            address: None,
+            announced,
+            log,
+            reader,
+        })
+    }
+}
+
+/// Reads standard output to its end in a thread; the address comes through the channel.
+fn listen_for_address(output: Option<ChildStdout>) -> Receiver<SocketAddr> {
+    let (sender, receiver) = mpsc::channel();
+    if let Some(output) = output {
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let address = line
+                    .strip_prefix("listening on ")
+                    .map(|rest| rest.trim().parse());
+                if let Some(Ok(address)) = address {
+                    let _ = sender.send(address);
+                }
+            }
+        });
+    }
+    receiver
+}
+
+/// Reads standard error to its end in a thread.
+fn drain(mut errors: ChildStderr) -> (Log, Option<JoinHandle<()>>) {
+    let log = Log::default();
+    let text = Arc::clone(&log.text);
+    let reader = thread::spawn(move || {
+        let mut chunk = [0; 8192];
+        while let Ok(count @ 1..) = errors.read(&mut chunk) {
+            lock(&text).extend_from_slice(&chunk[..count]);
+        }
+    });
+    (log, Some(reader))
+}

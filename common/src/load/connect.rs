@@ -1,0 +1,38 @@
+//! Opening connections, and finding out which of them have been closed.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
+
+use nix::errno::Errno;
+
+use crate::client::TIME_LIMIT;
+use crate::net;
+
+/// Opens connection `index` of `total`, non-blocking and tuned. They are opened one after another, so that a server with
+/// a short backlog is not overrun before the run has begun.
+pub(super) fn open(address: SocketAddr, index: usize, total: usize) -> io::Result<TcpStream> {
+    connect(address).map_err(|error| {
+        let message = match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EMFILE | Errno::ENFILE) => format!(
+                "descriptors ran out after {index} of {total} connections: raise the limit (ulimit -n)"
+            ),
+            _ => format!("connection {} of {total} to {address}: {error}", index + 1),
+        };
+        io::Error::new(error.kind(), message)
+    })
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&address, TIME_LIMIT)?;
+    socket.set_nonblocking(true)?;
+    net::tune(&socket);
+    Ok(socket)
+}
+
+/// The indices of those sockets that the server has closed, or sent something to though nothing was asked.
+pub(super) fn closed(sockets: &[TcpStream]) -> Vec<usize> {
+    let is_silent = |socket: &TcpStream| matches!(socket.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+    (0..sockets.len())
+        .filter(|&index| !is_silent(&sockets[index]))
+        .collect()
+}

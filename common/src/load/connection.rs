@@ -1,0 +1,144 @@
+//! One of the connections under load: what it has sent, what it is owed, and whether the socket is ready.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::net::TcpStream;
+
+use super::payload::{Mismatch, Payload};
+
+/// A non-blocking connection. mio tells of a socket only when its readiness *changes*, so it is remembered here.
+pub(super) struct Connection {
+    pub(super) socket: TcpStream,
+    /// How many messages it has taken from the schedule so far.
+    pub(super) taken: u64,
+    /// There may be something to receive.
+    pub(super) may_receive: bool,
+    may_send: bool,
+    /// The server has ended its stream: a short read is no sign that all was read.
+    ended: bool,
+    /// Where in the payload the next byte to send is, and how many are to be sent from there.
+    sending: usize,
+    unsent: usize,
+    /// Where in the payload the next byte to receive is, and how many of its message are here already.
+    receiving: usize,
+    partial: usize,
+    /// For each message that is not answered yet: when it was sent, or should have been.
+    due: VecDeque<Instant>,
+    answered: u64,
+}
+
+impl Connection {
+    /// A connection that sends the payload from `start` on.
+    pub(super) fn new(socket: TcpStream, start: usize) -> Self {
+        Connection {
+            socket,
+            taken: 0,
+            may_receive: false,
+            may_send: true,
+            ended: false,
+            sending: start,
+            unsent: 0,
+            receiving: start,
+            partial: 0,
+            due: VecDeque::new(),
+            answered: 0,
+        }
+    }
+
+    /// Remembers what the socket has become ready for.
+    pub(super) fn note(&mut self, event: &Event) {
+        self.may_send |= event.is_writable();
+        self.may_receive |= event.is_readable() || event.is_error();
+        self.ended |= event.is_read_closed() || event.is_error();
+    }
+
+    /// How many messages are under way.
+    pub(super) fn outstanding(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Adds a message to those that [`flush`](Self::flush) sends.
+    pub(super) fn queue(&mut self, due: Instant, payload: &Payload) {
+        self.due.push_back(due);
+        self.unsent += payload.size();
+    }
+
+    /// Sends what is queued, as far as the socket takes it, and tells how many bytes that was.
+    pub(super) fn flush(&mut self, payload: &Payload) -> io::Result<usize> {
+        let mut total = 0;
+        while self.may_send && self.unsent > 0 {
+            match self.socket.write(payload.window(self.sending, self.unsent)) {
+                Ok(count) => {
+                    self.sending = payload.after(self.sending, count);
+                    self.unsent -= count;
+                    total += count;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.may_send = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(total)
+    }
+
+    /// Receives once, verifies what came, and tells how many bytes that was.
+    pub(super) fn receive(&mut self, payload: &Payload, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match self.socket.read(buffer) {
+            Ok(0) => return Err(self.closed_early()),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.may_receive = false;
+                return Ok(0);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        // A short read has emptied the socket: epoll(7) spares us a second try.
+        self.may_receive = count == buffer.len() || self.ended;
+        let owed = self.due.len() * payload.size() - self.partial - self.unsent;
+        if count > owed {
+            let message = format!("{} bytes came back that were not sent", count - owed);
+            return Err(io::Error::new(ErrorKind::InvalidData, message));
+        }
+        self.receiving = payload
+            .verify(self.receiving, &buffer[..count])
+            .map_err(|mismatch| self.wrong_byte(payload, &mismatch))?;
+        self.partial += count;
+        Ok(count)
+    }
+
+    /// Takes one message that has been answered in full, if any: when it was due.
+    pub(super) fn next_answered(&mut self, payload: &Payload) -> Option<Instant> {
+        if self.partial < payload.size() {
+            return None;
+        }
+        self.partial -= payload.size();
+        self.answered += 1;
+        self.due.pop_front()
+    }
+
+    fn closed_early(&self) -> io::Error {
+        let (answered, open) = (self.answered, self.due.len());
+        let message =
+            format!("closed by the server, with {answered} messages answered and {open} not");
+        io::Error::new(ErrorKind::UnexpectedEof, message)
+    }
+
+    fn wrong_byte(&self, payload: &Payload, mismatch: &Mismatch) -> io::Error {
+        let Mismatch {
+            right,
+            found,
+            expected,
+        } = mismatch;
+        let offset = self.partial + right;
+        let message = self.answered + (offset / payload.size()) as u64 + 1;
+        let byte = offset % payload.size() + 1;
+        let text = format!(
+            "message {message} came back wrong: byte {byte} is {found:#04x}, not {expected:#04x}"
+        );
+        io::Error::new(ErrorKind::InvalidData, text)
+    }
+}

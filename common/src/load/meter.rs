@@ -1,0 +1,66 @@
+//! How busy the client itself is: a load generator that has no time left measures itself, not the server.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+
+/// The share of one core that this thread uses, from the meter's start on.
+pub(super) struct Meter {
+    started: Instant,
+    processor_time: Duration,
+    spun: Duration,
+}
+
+impl Meter {
+    /// Starts to measure at `now`.
+    pub(super) fn start(now: Instant) -> io::Result<Self> {
+        Ok(Meter {
+            started: now,
+            processor_time: processor_time()?,
+            spun: Duration::ZERO,
+        })
+    }
+
+    /// Counts time that was spent only to look at the clock: the core was used, but there was time to spare.
+    pub(super) fn add_spun(&mut self, duration: Duration) {
+        self.spun += duration;
+    }
+
+    /// The share of one core in use up to `now`, from 0 to 1, less the share of the time that was spun.
+    pub(super) fn share(&self, now: Instant) -> io::Result<f64> {
+        let used = (processor_time()? - self.processor_time).as_secs_f64();
+        let elapsed = now.duration_since(self.started).as_secs_f64();
+        if elapsed == 0.0 {
+            return Ok(0.0);
+        }
+        // Others may have had the core while this thread spun: take their part as spread evenly.
+        let busy = (1.0 - self.spun.as_secs_f64() / elapsed).max(0.0);
+        Ok(used / elapsed * busy)
+    }
+}
+
+fn processor_time() -> io::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+
+    #[test]
+    fn work_is_seen_and_spinning_is_not() -> io::Result<()> {
+        let begin = Instant::now();
+        let mut meter = Meter::start(begin)?;
+        let mut rounds = 0_u64;
+        while processor_time()? - meter.processor_time < Duration::from_millis(20) {
+            rounds = black_box(rounds + 1);
+        }
+        let now = Instant::now();
+        assert!(meter.share(now)? > 0.0);
+        meter.add_spun(now - begin);
+        assert!(meter.share(now)? < 0.01);
+        Ok(())
+    }
+}

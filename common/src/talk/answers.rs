@@ -1,0 +1,213 @@
+//! The receiving side of a conversation: is what came back what was sent?
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use super::transcript::Transcript;
+use super::{CHUNK, explain};
+use crate::client::EchoClient;
+
+/// Receives answers and compares them with what the sender has announced.
+pub(super) struct Answers {
+    client: EchoClient,
+    sent: Receiver<io::Result<Vec<u8>>>,
+    limit: Duration,
+    /// What was sent and has not come back yet.
+    owed: VecDeque<u8>,
+    lines_owed: u64,
+    /// Why sending came to an end before its time.
+    failed: Option<io::Error>,
+    /// All has been sent.
+    ended: bool,
+    waiting_since: Instant,
+    last_received: Option<u8>,
+    received: u64,
+    lines_received: u64,
+}
+
+impl Answers {
+    /// Waits at most `limit` for an answer that is owed.
+    pub(super) fn new(
+        client: EchoClient,
+        sent: Receiver<io::Result<Vec<u8>>>,
+        limit: Duration,
+    ) -> io::Result<Self> {
+        // Nobody knows beforehand when an answer will be owed, so look ten times in the time of the limit.
+        let look_every = (limit / 10).max(Duration::from_millis(1));
+        client.socket().set_read_timeout(Some(look_every))?;
+        Ok(Answers {
+            client,
+            sent,
+            limit,
+            owed: VecDeque::new(),
+            lines_owed: 0,
+            failed: None,
+            ended: false,
+            waiting_since: Instant::now(),
+            last_received: None,
+            received: 0,
+            lines_received: 0,
+        })
+    }
+
+    /// Receives until the server closes.
+    ///
+    /// # Errors
+    /// The connection failed, or an answer is wrong, missing or late.
+    pub(super) fn receive_all(mut self, mut transcript: Transcript) -> io::Result<Outcome> {
+        loop {
+            let received = self.client.receive_some(CHUNK);
+            self.learn_what_was_sent();
+            match received {
+                Ok(bytes) if bytes.is_empty() => {
+                    transcript.end();
+                    return self.conclude();
+                }
+                Ok(bytes) => {
+                    transcript.show(&bytes);
+                    self.compare(&bytes)?;
+                }
+                Err(error) if error.kind() == ErrorKind::TimedOut => self.keep_patience()?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(explain("the connection was lost", error)),
+            }
+        }
+    }
+
+    fn learn_what_was_sent(&mut self) {
+        let was_waiting = self.is_waiting();
+        loop {
+            match self.sent.try_recv() {
+                Ok(Ok(chunk)) => {
+                    self.lines_owed += lines(&chunk);
+                    self.owed.extend(chunk);
+                }
+                Ok(Err(error)) => self.failed = Some(error),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        if !was_waiting && self.is_waiting() {
+            self.waiting_since = Instant::now();
+        }
+    }
+
+    /// Whether the server has something to do: to answer a complete line, or to close. (A line server does not answer the
+    /// beginning of a line.)
+    fn is_waiting(&self) -> bool {
+        self.ended || self.lines_owed > 0
+    }
+
+    fn keep_patience(&mut self) -> io::Result<()> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if !self.is_waiting() || self.waiting_since.elapsed() < self.limit {
+            return Ok(());
+        }
+        let (limit, owed) = (self.limit.as_secs_f64(), self.owed.len());
+        let message = match owed {
+            0 => format!("the server answered all, but did not close within {limit} s"),
+            _ => format!("no answer within {limit} s: {owed} bytes did not come back"),
+        };
+        Err(io::Error::new(ErrorKind::TimedOut, message))
+    }
+
+    fn compare(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut pairs = self.owed.iter().zip(bytes).enumerate();
+        if let Some((index, (sent, found))) = pairs.find(|(_, (sent, found))| sent != found) {
+            let place = self.received + index as u64 + 1;
+            return Err(wrong(format!(
+                "byte {place} came back as {found:#04x}, but {sent:#04x} was sent"
+            )));
+        }
+        if bytes.len() > self.owed.len() {
+            let unasked = bytes.len() - self.owed.len();
+            return Err(wrong(format!(
+                "{unasked} bytes came back that were not sent"
+            )));
+        }
+        self.owed.drain(..bytes.len());
+        self.received += bytes.len() as u64;
+        self.lines_owed -= lines(bytes);
+        self.lines_received += lines(bytes);
+        self.last_received = bytes.last().copied();
+        self.waiting_since = Instant::now();
+        Ok(())
+    }
+
+    /// The server has closed: was it right to?
+    fn conclude(self) -> io::Result<Outcome> {
+        let unanswered = self.owed.len();
+        if !self.ended || self.failed.is_some() {
+            let message = format!(
+                "the server closed before the input ended, with {unanswered} bytes not answered"
+            );
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+        }
+        let after_a_line = matches!(self.last_received, None | Some(b'\n'));
+        let only_a_tail = self.lines_owed == 0 && after_a_line;
+        if unanswered > 0 && !only_a_tail {
+            let message = format!("the server closed with {unanswered} bytes not answered");
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+        }
+        Ok(Outcome {
+            bytes: self.received,
+            lines: self.lines_received,
+            after_a_line,
+            unanswered,
+        })
+    }
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+fn wrong(message: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, message)
+}
+
+/// What came of a conversation in which every answer was right.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    bytes: u64,
+    lines: u64,
+    after_a_line: bool,
+    /// Length of the last line, if it had no newline and was not answered.
+    unanswered: usize,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Outcome {
+            bytes,
+            lines,
+            unanswered,
+            ..
+        } = self;
+        let plural = if *lines == 1 { "" } else { "s" };
+        write!(
+            out,
+            "{lines} line{plural} ({bytes} bytes) came back as sent"
+        )?;
+        if *unanswered > 0 {
+            write!(
+                out,
+                "; the last {unanswered} bytes have no newline and did not: a line server"
+            )?;
+        } else if !self.after_a_line {
+            write!(
+                out,
+                ", even the last one, which has no newline: a stream server"
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! The checker itself is checked: it passes a server that keeps the contract, and for each rule it fails one that breaks
+//! it. The server is `examples/broken-echo`.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use common::check::{self, Kind, Selection, Target};
+
+/// Debug builds, and several servers at once.
+const SLACK: f64 = 10.0;
+
+/// Run for each bug, unless it may or may not touch them: what takes little time.
+const QUICK: &[&str] = &[
+    "one-line",
+    "every-byte-value",
+    "many-in-one-write",
+    "full-duplex",
+    "half-a-line",
+    "split-terminator",
+    "unterminated-tail",
+    "half-close-at-once",
+    "half-close-small",
+    "ipv6",
+    "port-in-use",
+    "bad-arguments",
+    "sigterm-idle",
+    "sigint-idle",
+    "line-of-16000",
+    "max-line",
+    "log-closed",
+];
+
+/// A bug, and what the checker must say of it.
+struct Broken {
+    bug: &'static str,
+    kind: Kind,
+    /// The cases that must fail.
+    fails: &'static [&'static str],
+    /// Whether the quick cases are run too, to see that they pass.
+    quick: bool,
+}
+
+const fn stream(bug: &'static str, fails: &'static [&'static str]) -> Broken {
+    Broken {
+        bug,
+        kind: Kind::Stream,
+        fails,
+        quick: true,
+    }
+}
+
+const fn line(bug: &'static str, fails: &'static [&'static str]) -> Broken {
+    Broken {
+        bug,
+        kind: Kind::Line,
+        fails,
+        quick: true,
+    }
+}
+
+impl Broken {
+    /// The bug touches nearly everything.
+    const fn ruinous(self) -> Self {
+        Broken {
+            quick: false,
+            ..self
+        }
+    }
+}
+
+#[rustfmt::skip]
+const BROKEN: &[Broken] = &[
+    stream("upper-case", &["one-line", "reset-amid-traffic"]).ruinous(),
+    stream("seven-bit", &["every-byte-value"]),
+    stream("swallows-lone-bytes", &["byte-at-a-time"]),
+    stream("loses-partial-writes", &["many-in-one-write", "full-duplex", "half-close-flushes", "late-reader-served"]),
+    stream("reorders", &["full-duplex", "half-close-flushes", "late-reader-served"]),
+    stream("waits-for-lines", &["half-a-line"]),
+    line("answers-half-lines", &["line-held-back", "unterminated-tail", "max-line"]),
+    line("strips-carriage-return", &["split-terminator"]),
+    line("answers-tail", &["unterminated-tail"]),
+    stream("nagle", &["no-delay"]),
+    stream("closes-on-urgent-data", &["urgent-data"]),
+    stream("ignores-empty-stream", &["half-close-at-once"]),
+    stream("drops-tail", &["half-close-small", "half-close-flushes"]),
+    stream("resets-at-half-close", &["half-close-at-once", "half-close-small", "half-close-flushes"]),
+    stream("exits-at-reset", &["reset-amid-traffic", "vanishing-clients", "short-connections", "log-closed"]),
+    stream("needs-peer-name", &["vanishing-clients"]),
+    stream("unbounded-buffer", &["never-reader-refused", "sigterm-unread-input", "memory-never-reader"]),
+    stream("big-buffer", &["memory-never-reader"]),
+    stream("never-resumes", &["half-close-flushes", "late-reader-served"]),
+    stream("one-at-a-time", &["never-reader-harmless"]),
+    stream("unfair", &["fairness"]),
+    stream("wears-out", &["short-connections"]),
+    stream("small-backlog", &["thousand-at-once"]),
+    stream("leaks-descriptors", &["nothing-left-behind"]),
+    stream("leaks-memory", &["nothing-left-behind"]),
+    stream("silent-start", &["listening-line"]).ruinous(),
+    stream("announces-early", &["listening-line"]).ruinous(),
+    stream("ipv4-only", &["ipv6"]),
+    stream("bind-panics", &["port-in-use"]),
+    stream("usage-exits-one", &["bad-arguments"]),
+    stream("ignores-sigterm", &["sigterm-idle", "stops-accepting"]).ruinous(),
+    stream("ignores-sigint", &["sigint-idle"]),
+    stream("exits-with-three", &["sigterm-idle", "sigint-idle", "sigterm-owed", "sigterm-never-reader", "log-closed"]),
+    stream("lingers-when-idle", &["sigterm-idle", "sigint-idle"]),
+    stream("drops-owed", &["sigterm-owed", "sigterm-unread-input"]),
+    stream("resets-at-stop", &["sigterm-idle", "sigint-idle", "sigterm-owed", "sigterm-unread-input"]),
+    stream("closes-with-unread-input", &["sigterm-unread-input"]),
+    line("closes-with-unread-input", &["sigterm-unread-input", "max-line"]),
+    stream("ignores-grace", &["sigterm-never-reader"]),
+    stream("ignores-second-signal", &["second-signal"]),
+    stream("accepts-while-stopping", &["stops-accepting"]),
+    stream("ticks", &["quiet-idle", "quiet-never-reader"]),
+    stream("retries-writes", &["quiet-never-reader"]),
+    stream("keeps-write-interest", &["quiet-after-slow-reader"]),
+    stream("spins-on-urgent-data", &["quiet-after-urgent-data"]),
+    stream("exits-at-emfile", &["out-of-descriptors", "out-of-descriptors-quiet"]),
+    stream("spins-at-emfile", &["out-of-descriptors-quiet"]),
+    stream("logs-each-emfile", &["out-of-descriptors-quiet"]),
+    stream("gives-up-at-emfile", &["out-of-descriptors"]),
+    stream("exits-beyond-fd-setsize", &["beyond-fd-setsize"]),
+    stream("ignores-max-connections", &["max-connections"]),
+    stream("turns-away", &["max-connections"]),
+    stream("ignores-idle-timeout", &["idle-timeout-closes"]),
+    stream("times-out-the-busy", &["idle-timeout-spares"]),
+    line("short-lines", &["line-of-16000"]),
+    line("ignores-max-line", &["max-line"]),
+    stream("exits-without-log", &["log-dead-reader"]),
+    stream("logs-synchronously", &["log-stalled"]),
+    stream("needs-standard-error", &["log-closed", "no-standard-descriptors"]),
+    stream("needs-standard-output", &["no-standard-descriptors"]),
+];
+
+/// Cargo builds the examples with the tests, beside them.
+fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
+    let mut path = std::env::current_exe()?;
+    path.pop();
+    path.pop();
+    let program: PathBuf = path.join("examples").join("broken-echo");
+    let kind = if kind == Kind::Line { "line" } else { "stream" };
+    let bug = bug.map(|bug| ["--bug", bug]);
+    let options = ["--kind", kind]
+        .into_iter()
+        .chain(bug.into_iter().flatten());
+    // Else glibc keeps memory for as many threads as there ever were at once.
+    let command = [OsString::from("MALLOC_ARENA_MAX=1"), program.into()];
+    Ok(Target::command(
+        "env",
+        command.into_iter().chain(options.map(OsString::from)),
+    ))
+}
+
+#[test]
+fn passes_a_stream_server_that_keeps_the_contract() -> io::Result<()> {
+    let report = check::run(
+        &broken_echo(Kind::Stream, None)?,
+        &Selection::of(Kind::Stream).slack(SLACK),
+    );
+    assert!(report.failed().is_empty(), "{report}");
+    Ok(())
+}
+
+#[test]
+fn passes_a_line_server_that_keeps_the_contract() -> io::Result<()> {
+    let report = check::run(
+        &broken_echo(Kind::Line, None)?,
+        &Selection::of(Kind::Line).slack(SLACK),
+    );
+    assert!(report.failed().is_empty(), "{report}");
+    Ok(())
+}
+
+#[test]
+fn fails_each_bug_in_its_own_cases() {
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                while let Some(broken) = BROKEN.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let said = look_at(broken).unwrap();
+                    wrong.lock().unwrap().extend(said);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the checker said wrongly of one bug.
+fn look_at(broken: &Broken) -> io::Result<Option<String>> {
+    let quick = QUICK.iter().filter(|_| broken.quick);
+    let selection = Selection::of(broken.kind)
+        .only(quick.chain(broken.fails).copied())
+        .slack(SLACK);
+    assert_eq!(selection.unknown(), None);
+    let report = check::run(&broken_echo(broken.kind, Some(broken.bug))?, &selection);
+    let failed: Vec<_> = report
+        .failed()
+        .iter()
+        .map(|finding| finding.case.name)
+        .collect();
+    let mut expected = broken.fails.to_vec();
+    expected.sort_by_key(|name| selection.cases().position(|case| case.name == *name));
+    Ok((failed != expected).then(|| {
+        format!(
+            "{}: {expected:?} should have failed, not\n{report}\n",
+            broken.bug
+        )
+    }))
+}
+
+/// No case may be without a server that fails it.
+#[test]
+fn each_case_is_seen_failing() {
+    let seen = |name| BROKEN.iter().any(|broken| broken.fails.contains(&name));
+    let unseen: Vec<_> = check::cases()
+        .iter()
+        .map(|case| case.name)
+        .filter(|name| !seen(name))
+        .collect();
+    assert_eq!(unseen, [""; 0]);
+}

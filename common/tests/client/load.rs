@@ -1,0 +1,265 @@
+//! The load generator as a library.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::load::{self, Length, Settings};
+
+use crate::TIME_LIMIT;
+use crate::servers::{
+    close_early, corrupt, echo, echo_lines, keep_silent, pause_once, serve, stutter, swap,
+};
+
+fn few(count: u64) -> Settings {
+    Settings {
+        connections: 5,
+        length: Length::Count(count),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn load_counts_and_times_every_message() -> io::Result<()> {
+    let settings = Settings {
+        warm_up: Duration::from_millis(20),
+        ..few(2_000)
+    };
+    let summary = load::run(serve(echo)?, &settings)?.verified()?;
+    assert_eq!(summary.messages, 2_000);
+    assert_eq!(summary.histogram().len(), 2_000);
+    let (half, most) = (summary.percentile(50.0), summary.percentile(100.0));
+    assert!(
+        Duration::ZERO < half && half <= most && most < TIME_LIMIT,
+        "{half:?} {most:?}"
+    );
+    let rate = summary.messages as f64 / summary.seconds;
+    assert!((rate / summary.messages_per_second - 1.0).abs() < 1e-6);
+    Ok(())
+}
+
+#[test]
+fn load_lasts_as_long_as_asked() -> io::Result<()> {
+    let length = Length::Duration(Duration::from_millis(200));
+    let summary = load::run(serve(echo_lines)?, &Settings { length, ..few(1) })?.verified()?;
+    assert!(summary.messages > 100, "{summary}");
+    assert!((0.1..10.0).contains(&summary.seconds), "{summary}");
+    Ok(())
+}
+
+#[test]
+fn load_of_many_mebibytes_under_way_does_not_deadlock() -> io::Result<()> {
+    let settings = Settings {
+        connections: 2,
+        size: 1_500_000,
+        depth: 8,
+        ..few(40)
+    };
+    let summary = load::run(serve(echo)?, &settings)?.verified()?;
+    assert_eq!(summary.messages, 40);
+    Ok(())
+}
+
+#[test]
+fn load_passes_many_small_messages_at_once() -> io::Result<()> {
+    for size in [1, 2, 7, 64] {
+        let settings = Settings {
+            size,
+            depth: 100,
+            ..few(50_000)
+        };
+        assert_eq!(
+            load::run(serve(echo_lines)?, &settings)?
+                .verified()?
+                .messages,
+            50_000
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn load_notices_wrong_swapped_repeated_and_missing_answers() -> io::Result<()> {
+    type Server = fn(TcpStream) -> io::Result<()>;
+    let cases: [(Server, &str); 4] = [
+        (corrupt, "message 16 came back wrong: byte 40 is"),
+        (swap, "message 1 came back wrong"),
+        (stutter, "bytes came back that were not sent"),
+        (
+            close_early,
+            "closed by the server, with 7 messages answered",
+        ),
+    ];
+    for (server, expected) in cases {
+        // Two messages at once, as none can be swapped otherwise.
+        let depth = if server as usize == swap as Server as usize {
+            2
+        } else {
+            1
+        };
+        let summary = load::run(
+            serve(server)?,
+            &Settings {
+                depth,
+                ..few(1_000)
+            },
+        )?;
+        assert_eq!(summary.errors, 5, "{summary}");
+        let error = summary
+            .verified()
+            .expect_err("the answers were wrong")
+            .to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn load_notices_answers_to_somebody_else() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let server = thread::spawn(move || {
+        let ((mut one, _), (mut other, _)) = (listener.accept()?, listener.accept()?);
+        let (mut from_one, mut from_other) = ([0; 64], [0; 64]);
+        one.read_exact(&mut from_one)?;
+        other.read_exact(&mut from_other)?;
+        one.write_all(&from_other)?;
+        other.write_all(&from_one)
+    });
+    let summary = load::run(
+        address,
+        &Settings {
+            connections: 2,
+            ..few(100)
+        },
+    )?;
+    assert_eq!((summary.messages, summary.errors), (0, 2), "{summary}");
+    server.join().expect("the server does not panic")
+}
+
+#[test]
+fn load_gives_up_when_nothing_moves() -> io::Result<()> {
+    let settings = Settings {
+        stall_limit: Duration::from_millis(200),
+        ..few(100)
+    };
+    let summary = load::run(serve(keep_silent)?, &settings)?;
+    assert_eq!((summary.messages, summary.errors), (0, 5));
+    let error = summary.verified().expect_err("nobody answered").to_string();
+    assert!(
+        error.contains("no progress for 0.2 s, with 1 messages not answered"),
+        "{error}"
+    );
+    Ok(())
+}
+
+/// A pause of 300 ms at 1,000 messages a second makes some 300 of them late. A closed loop sees one.
+#[test]
+fn a_fixed_rate_shows_what_coordinated_omission_hides() -> io::Result<()> {
+    let long = 50_000_000;
+    let late = |rate| -> io::Result<u64> {
+        let settings = Settings {
+            connections: 1,
+            rate,
+            ..few(600)
+        };
+        let summary = load::run(serve(pause_once)?, &settings)?.verified()?;
+        assert!(
+            summary.percentile(100.0) >= Duration::from_millis(290),
+            "{summary}"
+        );
+        Ok(summary.histogram().count_between(long, u64::MAX))
+    };
+    let (closed, open) = (late(None)?, late(Some(1_000.0))?);
+    assert!(closed <= 20, "closed loop: {closed} late");
+    assert!(open >= 150, "fixed rate: {open} late");
+    Ok(())
+}
+
+#[test]
+fn a_rate_that_cannot_be_kept_is_told() -> io::Result<()> {
+    let length = Length::Duration(Duration::from_millis(100));
+    let settings = Settings {
+        connections: 1,
+        rate: Some(1e8),
+        length,
+        ..Settings::default()
+    };
+    let summary = load::run(serve(echo)?, &settings)?.verified()?;
+    assert!(summary.never_sent > 1_000_000, "{summary}");
+    assert_eq!(summary.messages + summary.never_sent, 10_000_000);
+    Ok(())
+}
+
+#[test]
+fn idle_connections_are_held_beside_the_busy_ones() -> io::Result<()> {
+    static OPEN: AtomicUsize = AtomicUsize::new(0);
+    let address = serve(|socket| {
+        OPEN.fetch_add(1, Ordering::SeqCst);
+        echo(socket)
+    })?;
+    let load = load::Load::open(
+        address,
+        &Settings {
+            idle: 10,
+            ..few(100)
+        },
+    )?;
+    let started = Instant::now();
+    while OPEN.load(Ordering::SeqCst) < 15 && started.elapsed() < TIME_LIMIT {
+        thread::yield_now();
+    }
+    assert_eq!(OPEN.load(Ordering::SeqCst), 15);
+    assert_eq!(load.run()?.verified()?.idle, 10);
+    Ok(())
+}
+
+#[test]
+fn the_loss_of_an_idle_connection_is_an_error() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let server = thread::spawn(move || {
+        (0..3).try_for_each(|_| listener.accept().map(drop))?;
+        echo(listener.accept()?.0)
+    });
+    let summary = load::run(
+        address,
+        &Settings {
+            idle: 3,
+            connections: 1,
+            ..few(10)
+        },
+    )?;
+    assert_eq!((summary.messages, summary.errors), (10, 3));
+    let error = summary.verified().expect_err("three are lost").to_string();
+    assert_eq!(error, "idle connection 1 was closed by the server");
+    server.join().expect("the server does not panic")
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() -> io::Result<()> {
+    let address = serve(echo)?;
+    for settings in [
+        Settings {
+            connections: 0,
+            ..few(1)
+        },
+        Settings { size: 0, ..few(1) },
+        Settings {
+            size: usize::MAX,
+            depth: usize::MAX,
+            ..few(1)
+        },
+        Settings {
+            rate: Some(f64::NAN),
+            ..few(1)
+        },
+        few(0),
+    ] {
+        let error = load::run(address, &settings).expect_err("nonsense");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{settings:?}");
+    }
+    Ok(())
+}
