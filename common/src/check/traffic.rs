@@ -79,8 +79,8 @@ pub(super) fn expect_same(expected: &[u8], got: &[u8]) -> Result<(), Problem> {
 
 /// One line there and back: how long it took.
 pub(super) fn ping(client: &mut EchoClient) -> Result<Duration, Problem> {
-    let started = Instant::now();
     let line = &LINES[..LINE];
+    let started = Instant::now();
     let answer = client.echo(line).while_("an echo of one line")?;
     expect_same(line, &answer)?;
     Ok(started.elapsed())

@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::process(
         "bad-arguments",
-        "a usage error exits 2 and says how it is used",
+        "a usage error exits 2 with a message",
         BAD_INPUT,
         bad_arguments,
     ),

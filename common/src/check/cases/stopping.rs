@@ -107,13 +107,8 @@ fn sigterm_owed(trial: &Trial) -> Verdict {
         let queues = queues_at_rest(&client, server.address())?;
         let held = sent.saturating_sub(queues.unsent + queues.unread + queues.answered);
         if queues.unread > 0 || held >= 8 << 10 {
-            return stop_and_read(
-                trial,
-                &server,
-                client,
-                trial.owed(sent - queues.not_read()),
-                sent,
-            );
+            let owed = trial.owed(sent.saturating_sub(queues.not_read()));
+            return stop_and_read(trial, &server, client, owed, sent);
         }
         client.socket().write_all(&lines(sent + STEP)[sent..])?;
         sent += STEP;
