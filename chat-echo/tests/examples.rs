@@ -71,7 +71,7 @@ fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
 
 #[test]
 fn http_answers_requests_one_by_one_and_together() -> io::Result<()> {
-    let server = Example::start("http")?;
+    let server = Example::start("chat_http")?;
     let mut client = EchoClient::connect(server.address)?;
     let requests = [
         ("GET / HTTP/1.1\r\nHost: here\r\n\r\n", ""),
@@ -100,7 +100,7 @@ fn http_answers_requests_one_by_one_and_together() -> io::Result<()> {
 
 #[test]
 fn http_refuses_what_is_too_long_or_not_understood() -> io::Result<()> {
-    let server = Example::start("http")?;
+    let server = Example::start("chat_http")?;
     let long_head = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
     let long_body = format!(
         "POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n{}",
@@ -143,7 +143,7 @@ fn http_answer(request_line: &str, body: &str) -> String {
 
 #[test]
 fn a_countdown_counts_down() -> io::Result<()> {
-    let server = Example::start("countdown")?;
+    let server = Example::start("chat_countdown")?;
     let mut client = EchoClient::connect(server.address)?;
     client.send(b"3\n0\r\nmany\n-1\n1\n")?;
     let question = "from which number?\n";
@@ -157,7 +157,7 @@ fn a_countdown_counts_down() -> io::Result<()> {
 
 #[test]
 fn a_long_countdown_is_made_as_it_is_taken() -> io::Result<()> {
-    let server = Example::start("countdown")?;
+    let server = Example::start("chat_countdown")?;
     let mut endless = EchoClient::connect(server.address)?;
     endless.send(format!("{}\n", u64::MAX).repeat(50_000).as_bytes())?;
     expect(&mut endless, "18446744073709551615\n18446744073709551614\n")?;
@@ -178,7 +178,7 @@ fn a_long_countdown_is_made_as_it_is_taken() -> io::Result<()> {
 
 #[test]
 fn each_example_ends_when_it_is_asked_to() -> io::Result<()> {
-    for name in ["chat_room", "http", "countdown"] {
+    for name in ["chat_room", "chat_http", "chat_countdown"] {
         let mut example = Example::start(name)?;
         let mut client = EchoClient::connect(example.address)?;
         let id = example.child.id().to_string();

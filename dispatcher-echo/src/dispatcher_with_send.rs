@@ -62,3 +62,45 @@ impl DispatcherWithSend {
         self.out_buffer.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Dispatcher, SocketMap};
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use common::client::EchoClient;
+    use common::net;
+    use mio::net::TcpStream;
+
+    /// Sends what it was given.
+    struct Sender(Rc<RefCell<DispatcherWithSend>>);
+
+    impl Dispatcher for Sender {
+        fn writable(&self) -> bool {
+            self.0.borrow().writable()
+        }
+
+        fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
+            self.0.borrow_mut().initiate_send(channel)
+        }
+    }
+
+    #[test]
+    fn when_all_is_sent_no_memory_is_kept() -> io::Result<()> {
+        let listener = net::listen("127.0.0.1", 0, 1)?;
+        let mut client = EchoClient::connect(listener.local_addr()?)?;
+        let (socket, _) = net::accept(&listener)?;
+        let out = Rc::new(RefCell::new(DispatcherWithSend::default()));
+        out.borrow_mut().append(&[7; 10_000]);
+        let mut map = SocketMap::new(1)?;
+        map.open(TcpStream::from_std(socket), Sender(Rc::clone(&out)))?;
+        while out.borrow().writable() {
+            map.poll(None)?;
+        }
+        assert_eq!(client.receive(10_000)?, [7; 10_000]);
+        assert_eq!(out.borrow().out_buffer.capacity(), 0);
+        Ok(())
+    }
+}

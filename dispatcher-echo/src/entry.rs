@@ -219,6 +219,7 @@ fn handle_connect_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) 
         return Err(error);
     }
     entry.connecting = false;
+    entry.may_write = true; // That is how it is known to be connected, and no second edge will tell so.
     dispatcher.handle_connect(channel)
 }
 

@@ -293,12 +293,15 @@ impl SocketMap {
         Ok(())
     }
 
-    /// Lends the channel to its object for one call.
+    /// Lends the channel to its object for one call, unless it was closed earlier in this turn.
     fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
         entry.queued = false;
+        if entry.closing {
+            return;
+        }
         let Some(mut dispatcher) = entry.dispatcher.take() else {
             return;
         };

@@ -4,7 +4,7 @@
 //! reads none costs one buffer, and a few milliseconds once.
 //!
 //! ```sh
-//! cargo run -p chat-echo --example countdown -- 7000
+//! cargo run -p chat-echo --example chat_countdown -- 7000
 //! echo 10 | nc 127.0.0.1 7000
 //! (echo 1000000000; sleep 1000) | nc 127.0.0.1 7000 | less        # look at the server's memory meanwhile
 //! ```

@@ -5,7 +5,7 @@
 //! RFC 9112; of it, this speaks just enough for the example, and refuses the rest.)
 //!
 //! ```sh
-//! cargo run -p chat-echo --example http -- 7000
+//! cargo run -p chat-echo --example chat_http -- 7000
 //! printf 'POST /hello HTTP/1.1\r\nContent-Length: 5\r\n\r\nworld' | nc 127.0.0.1 7000
 //! curl --data-binary world http://127.0.0.1:7000/hello
 //! ```

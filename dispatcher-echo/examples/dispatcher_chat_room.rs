@@ -1,0 +1,128 @@
+//! A chat room: what one member says, all others hear.
+//!
+//! Shows how objects reach each other. Each has an outbox that it shares with the room. Who puts something into another's
+//! outbox has changed what that object would answer to `writable`, and tells the loop so, with [`Channel::reconsider`].
+//!
+//! ```sh
+//! cargo run -p dispatcher-echo --example dispatcher_chat_room -- 7000
+//! nc 127.0.0.1 7000          # in two other terminals
+//! ```
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::env;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use common::{StopSignal, net};
+use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, Key, SocketMap};
+use mio::net::TcpStream;
+
+/// Who lets more bytes than this pile up does not listen, and has to leave.
+const PATIENCE: usize = 1024 * 1024;
+
+/// More wait outside until somebody leaves.
+const SEATS: usize = 500;
+
+type Outbox = Rc<RefCell<DispatcherWithSend>>;
+type Room = Rc<RefCell<HashMap<Key, Outbox>>>;
+
+fn main() -> io::Result<()> {
+    let port = env::args().nth(1).unwrap_or("0".into());
+    let stop = Rc::new(StopSignal::on_signals()?);
+    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let mut map = SocketMap::new(4096)?;
+    let room = Room::default();
+    map.open_listener(listener, Door { room })?;
+    map.open_file(Rc::clone(&stop), Doorman { stop })?;
+    map.run_loop(None, None)
+}
+
+/// The listener's object.
+struct Door {
+    room: Room,
+}
+
+impl Dispatcher for Door {
+    fn readable(&self) -> bool {
+        self.room.borrow().len() < SEATS
+    }
+
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: TcpStream,
+        _: SocketAddr,
+    ) -> io::Result<()> {
+        let outbox = Outbox::default();
+        outbox.borrow_mut().append(b"welcome\n");
+        let member = Member {
+            room: Rc::clone(&self.room),
+            outbox: Rc::clone(&outbox),
+        };
+        let key = channel.open(socket, member)?;
+        self.room.borrow_mut().insert(key, outbox);
+        Ok(())
+    }
+}
+
+/// One member's object.
+struct Member {
+    room: Room,
+    outbox: Outbox,
+}
+
+impl Dispatcher for Member {
+    fn writable(&self) -> bool {
+        self.outbox.borrow().writable()
+    }
+
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let said = channel.recv(4096)?;
+        self.room.borrow_mut().retain(|&key, outbox| {
+            if key == channel.key() {
+                return true;
+            }
+            let mut outbox = outbox.borrow_mut();
+            outbox.append(said);
+            channel.reconsider(key);
+            let listens = outbox.pending() <= PATIENCE;
+            if !listens {
+                channel.close_other(key);
+            }
+            listens
+        });
+        Ok(())
+    }
+
+    fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
+        self.outbox.borrow_mut().initiate_send(channel)
+    }
+
+    fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
+        self.room.borrow_mut().remove(&channel.key());
+        channel.close();
+        Ok(())
+    }
+
+    fn handle_error(&mut self, channel: &mut Channel, _: io::Error) {
+        self.room.borrow_mut().remove(&channel.key());
+        channel.close();
+    }
+}
+
+/// The object of the stop signal. Once all channels are closed the loop ends.
+struct Doorman {
+    stop: Rc<StopSignal>,
+}
+
+impl Dispatcher for Doorman {
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            channel.close_all();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! A client: sends each of its arguments as a line, and prints as many lines as come back.
+//!
+//! Shows `connect`, whose outcome an object learns through `handle_connect` or `handle_error`, and how an object leaves a
+//! result behind: it is gone when the loop has ended, so what is to outlive it is shared with `main`.
+//!
+//! ```sh
+//! cargo run -p dispatcher-echo -- --port 7000
+//! cargo run -p dispatcher-echo --example dispatcher_client -- 127.0.0.1:7000 hello "how are you"
+//! ```
+
+use std::cell::RefCell;
+use std::env;
+use std::io::{self, ErrorKind, Write};
+use std::rc::Rc;
+
+use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, SocketMap};
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let server = arguments.next().unwrap_or("127.0.0.1:7".into());
+    let server = server.parse().map_err(io::Error::other)?;
+    let lines: Vec<String> = arguments.map(|line| line + "\n").collect();
+
+    let failure = Failure::default();
+    let mut map = SocketMap::new(4096)?;
+    map.connect(server, Client::new(&lines, &failure))?;
+    map.run_loop(None, None)?;
+    failure.take().map_or(Ok(()), Err)
+}
+
+type Failure = Rc<RefCell<Option<io::Error>>>;
+
+struct Client {
+    out: DispatcherWithSend,
+    /// How many lines are still to come back.
+    expected: usize,
+    failure: Failure,
+}
+
+impl Client {
+    fn new(lines: &[String], failure: &Failure) -> Self {
+        let mut out = DispatcherWithSend::default();
+        out.append(lines.concat().as_bytes());
+        Client {
+            out,
+            expected: lines.len(),
+            failure: Rc::clone(failure),
+        }
+    }
+}
+
+impl Dispatcher for Client {
+    fn writable(&self) -> bool {
+        self.out.writable()
+    }
+
+    fn handle_connect(&mut self, channel: &mut Channel) -> io::Result<()> {
+        eprintln!("connected");
+        if self.expected == 0 {
+            channel.close();
+        }
+        Ok(())
+    }
+
+    fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
+        self.out.initiate_send(channel)
+    }
+
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let answer = channel.recv(4096)?;
+        io::stdout().write_all(answer)?;
+        let lines = answer.iter().filter(|byte| **byte == b'\n').count();
+        self.expected = self.expected.saturating_sub(lines);
+        if self.expected == 0 {
+            channel.close();
+        }
+        Ok(())
+    }
+
+    fn handle_close(&mut self, _: &mut Channel) -> io::Result<()> {
+        Err(io::Error::new(
+            ErrorKind::UnexpectedEof,
+            "the server closed before its last line",
+        ))
+    }
+
+    fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
+        self.failure.replace(Some(error));
+        channel.close();
+    }
+}

@@ -1,0 +1,247 @@
+//! The end of a stream, and the end of a channel.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::probe::{
+    Call, Diary, LIMIT, Probe, assert_quiet, behave, new_map, pair, poll_to_end, poll_until,
+};
+
+#[test]
+fn the_end_is_told_once_after_all_bytes_and_not_from_inside_recv() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let received = Rc::new(RefCell::new(Vec::<u8>::new()));
+    let (bytes, noted) = (Rc::clone(&received), diary.clone());
+    let probe = Probe::new("a", &diary).doing(move |call, channel| {
+        if call == Call::Read {
+            let data = channel.recv(3)?;
+            bytes.borrow_mut().extend(data);
+            assert_eq!(noted.count("a", Call::Close), 0, "called from inside recv");
+        }
+        Ok(()) // And does not close.
+    });
+    map.open(socket, probe)?;
+    // Bytes and end come together: in one edge.
+    client.send(b"hello")?;
+    client.finish()?;
+    poll_until(&mut map, || diary.count("a", Call::Close) == 1)?;
+    assert_eq!(*received.borrow(), b"hello");
+    assert_quiet(&mut map)?;
+    assert_eq!(diary.of("a").last(), Some(&Call::Close));
+    assert_eq!(diary.count("a", Call::Close), 1);
+    Ok(())
+}
+
+#[test]
+fn bytes_and_end_in_one_edge_do_not_hide_the_end() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    map.open(socket, Probe::new("a", &diary))?;
+    client.send(b"hello")?;
+    client.finish()?;
+    poll_to_end(&mut map)?;
+    assert_eq!(client.receive_to_end()?, b"");
+    assert_eq!(diary.of("a"), [Call::Read, Call::Read, Call::Close]);
+    Ok(())
+}
+
+#[test]
+fn who_is_closed_is_not_called_and_its_key_finds_nothing() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut gone) = pair()?;
+    let old = map.open(socket, Probe::new("old", &diary))?;
+    gone.send(b"x")?;
+    map.close(old);
+    map.poll(Some(Duration::ZERO))?;
+    assert_eq!(
+        gone.receive_to_end().map_err(|error| error.kind()),
+        Err(ErrorKind::ConnectionReset)
+    );
+
+    // The next channel takes its place in the map, and its descriptor.
+    let (socket, mut client) = pair()?;
+    let new = map.open(socket, Probe::new("new", &diary))?;
+    assert_ne!(old, new);
+    map.close(old);
+    map.reconsider(old);
+    client.send(b"x")?;
+    map.poll(Some(LIMIT))?;
+    assert_eq!(diary.all(), [("new", Call::Read)]);
+    Ok(())
+}
+
+#[test]
+fn events_of_one_who_is_gone_do_not_reach_who_comes_after() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let keys = Rc::new(RefCell::new(Vec::new()));
+    let mut clients = Vec::new();
+    // Both are ready in the same turn. Whoever is called first closes the other and opens a new channel.
+    for name in ["one", "two"] {
+        let (socket, mut client) = pair()?;
+        let (all, noted) = (Rc::clone(&keys), diary.clone());
+        let (mut spare, idle) = pair().map(|(spare, idle)| (Some(spare), idle))?;
+        let probe = Probe::new(name, &diary).doing(move |call, channel| {
+            if call == Call::Read {
+                let own = channel.key();
+                all.borrow()
+                    .iter()
+                    .filter(|key| **key != own)
+                    .for_each(|key| channel.close_other(*key));
+                if let Some(spare) = spare.take() {
+                    channel.open(spare, Probe::new("new", &noted))?;
+                }
+            }
+            behave(call, channel)
+        });
+        keys.borrow_mut().push(map.open(socket, probe)?);
+        client.send(b"x")?;
+        clients.extend([client, idle]);
+    }
+    map.poll(Some(LIMIT))?;
+    assert_quiet(&mut map)?;
+    assert!(
+        matches!(diary.all()[..], [(_, Call::Read)]),
+        "{:?}",
+        diary.all()
+    );
+    Ok(())
+}
+
+#[test]
+fn close_all_ends_the_loop() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let mut clients = Vec::new();
+    for name in ["one", "two", "three"] {
+        let (socket, client) = pair()?;
+        let probe = Probe::new(name, &diary).doing(|_, channel| {
+            channel.close_all();
+            Ok(())
+        });
+        map.open(socket, probe)?;
+        clients.push(client);
+    }
+    map.open_listener(
+        common::net::listen("127.0.0.1", 0, 1)?,
+        Probe::new("door", &diary),
+    )?;
+    clients[1].send(b"x")?;
+    map.poll(Some(LIMIT))?;
+    assert!(map.is_empty());
+    assert_eq!(diary.all(), [("two", Call::Read)]);
+    assert_eq!(clients[0].receive_to_end()?, b"");
+    Ok(())
+}
+
+#[test]
+fn the_map_itself_closes_all() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    map.open(socket, Probe::new("a", &diary))?;
+    map.close_all();
+    map.poll(Some(LIMIT))?;
+    assert!(map.is_empty());
+    assert_eq!(diary.all(), []);
+    assert_eq!(client.receive_to_end()?, b"");
+    Ok(())
+}
+
+/// A probe that reads one byte, answers, and lingers for `limit` with the rest unread.
+fn who_lingers(diary: &Diary, limit: Duration) -> Probe {
+    Probe::new("a", diary).doing(move |call, channel| {
+        if call == Call::Read {
+            channel.recv(1)?;
+            channel.send(b"answer")?;
+            channel.linger(limit);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn who_lingers_sends_no_reset_though_input_is_unread() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    map.open(socket, who_lingers(&diary, LIMIT))?;
+    client.send(&[0; 200_000])?;
+    map.poll(Some(LIMIT))?;
+    // More comes after it has said its last word.
+    client.send(&[0; 100_000])?;
+    client.finish()?;
+    let begun = Instant::now();
+    poll_to_end(&mut map)?;
+    assert!(begun.elapsed() < LIMIT, "the peer's end does not end it");
+    assert_eq!(client.receive_to_end()?, b"answer");
+    assert_eq!(
+        diary.of("a"),
+        [Call::Read],
+        "the object is not called any more"
+    );
+    Ok(())
+}
+
+#[test]
+fn who_lingers_does_so_no_longer_than_the_limit() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let limit = Duration::from_millis(100);
+    map.open(socket, who_lingers(&diary, limit))?;
+    client.send(&[0; 2000])?;
+    let begun = Instant::now();
+    poll_to_end(&mut map)?;
+    assert!(begun.elapsed() >= limit && begun.elapsed() < LIMIT);
+    assert_eq!(client.receive_to_end()?, b"answer");
+    Ok(())
+}
+
+#[test]
+fn who_lingers_after_the_peers_end_has_nothing_to_wait_for() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary).doing(|call, channel| {
+        if call == Call::Close {
+            channel.linger(LIMIT);
+        } else {
+            channel.discard_unread();
+        }
+        Ok(())
+    });
+    map.open(socket, probe)?;
+    client.finish()?;
+    map.poll(Some(LIMIT))?;
+    assert!(map.is_empty());
+    Ok(())
+}
+
+#[test]
+fn discard_unread_says_whether_there_was_anything() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let found = Rc::new(RefCell::new(Vec::new()));
+    let answers = Rc::clone(&found);
+    let probe = Probe::new("a", &diary);
+    let wishes = probe.wishes();
+    wishes.readable.set(false);
+    wishes.writable.set(true);
+    let probe = probe.doing(move |call, channel| {
+        if call == Call::Write {
+            answers.borrow_mut().push(channel.discard_unread());
+        }
+        Ok(())
+    });
+    let key = map.open(socket, probe)?;
+    map.poll(Some(LIMIT))?;
+    client.send(b"x")?;
+    for _ in 0..2 {
+        wishes.writable.set(false);
+        map.reconsider(key);
+        map.poll(Some(Duration::ZERO))?;
+        wishes.writable.set(true);
+        map.reconsider(key);
+        map.poll(Some(LIMIT))?;
+    }
+    assert_eq!(found.borrow()[..], [false, true, false]);
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! `connect`, and the two ways in which it ends.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::net::TcpListener;
+use std::rc::Rc;
+
+use common::client::EchoClient;
+
+use crate::probe::{Call, Diary, LIMIT, Probe, assert_quiet, behave, new_map, pair, poll_until};
+
+#[test]
+fn success_is_told_before_anything_else() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let diary = Diary::default();
+    let mut map = new_map()?;
+    let client = Probe::new("client", &diary);
+    let wishes = client.wishes();
+    wishes.writable.set(true);
+    let client = client.doing(move |call, channel| match call {
+        Call::Write => {
+            wishes.writable.set(false);
+            channel.send(b"hello").map(drop)
+        }
+        call => behave(call, channel),
+    });
+    map.connect(listener.local_addr()?, client)?;
+    let mut server = EchoClient::over(listener.accept()?.0)?;
+    server.send(b"welcome")?;
+    poll_until(&mut map, || diary.of("client").len() == 3)?;
+    let expected = [Call::Connect, Call::Write, Call::Read];
+    assert_eq!(diary.of("client"), expected);
+    assert_eq!(server.receive(5)?, b"hello");
+    assert_quiet(&mut map)
+}
+
+#[test]
+fn an_object_that_only_writes_is_called_for_it() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let diary = Diary::default();
+    let mut map = new_map()?;
+    let client = Probe::new("client", &diary);
+    client.wishes().readable.set(false);
+    client.wishes().writable.set(true);
+    map.connect(listener.local_addr()?, client)?;
+    poll_until(&mut map, || {
+        diary.of("client") == [Call::Connect, Call::Write]
+    })
+}
+
+#[test]
+fn refusal_is_an_error_and_no_connection() -> io::Result<()> {
+    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let diary = Diary::default();
+    let mut map = new_map()?;
+    map.connect(nobody, Probe::new("client", &diary))?;
+    poll_until(&mut map, || !diary.all().is_empty())?;
+    let expected = [Call::Error(ErrorKind::ConnectionRefused)];
+    assert_eq!(diary.of("client"), expected);
+    assert!(map.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_handler_can_connect() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let diary = Diary::default();
+    let mut map = new_map()?;
+    let (socket, mut peer) = pair()?;
+    let noted = diary.clone();
+    let first = Probe::new("first", &diary).doing(move |call, channel| {
+        if call == Call::Read {
+            channel.connect(address, Probe::new("second", &noted))?;
+        }
+        behave(call, channel)
+    });
+    map.open(socket, first)?;
+    peer.send(b"x")?;
+    poll_until(&mut map, || diary.of("second") == [Call::Connect])
+}
+
+#[test]
+fn who_is_closed_by_another_is_not_told_that_it_is_connected() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let diary = Diary::default();
+    let mut map = new_map()?;
+    // Each closes the other, so whoever is called first is the only one.
+    let keys = Rc::new(RefCell::new(Vec::new()));
+    for name in ["one", "two"] {
+        let others = Rc::clone(&keys);
+        let probe = Probe::new(name, &diary).doing(move |_, channel| {
+            let own = channel.key();
+            let others = others.borrow();
+            others
+                .iter()
+                .filter(|key| **key != own)
+                .for_each(|key| channel.close_other(*key));
+            Ok(())
+        });
+        let key = map.connect(listener.local_addr()?, probe)?;
+        keys.borrow_mut().push(key);
+    }
+    // Both are connected before the loop looks.
+    let _accepted = [listener.accept()?, listener.accept()?];
+    map.poll(Some(LIMIT))?;
+    assert_eq!(diary.all().len(), 1, "{:?}", diary.all());
+    Ok(())
+}

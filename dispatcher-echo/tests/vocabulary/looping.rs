@@ -1,0 +1,161 @@
+//! `run_loop`, `poll`, `expire`, `open_file`, `reconsider`.
+
+use std::cell::Cell;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use common::{net, sys};
+
+use crate::probe::{Call, Diary, LIMIT, Probe, assert_quiet, behave, new_map, pair, poll_until};
+
+#[test]
+fn an_empty_map_waits_for_nothing() -> io::Result<()> {
+    let mut map = new_map()?;
+    let before = sys::counters();
+    map.poll(None)?;
+    map.run_loop(None, None)?;
+    assert_eq!(sys::counters(), before);
+    Ok(())
+}
+
+#[test]
+fn the_loop_ends_when_all_channels_are_closed() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let mut clients = Vec::new();
+    for name in ["one", "two"] {
+        let (socket, client) = pair()?;
+        map.open(socket, Probe::new(name, &diary))?;
+        clients.push(client);
+    }
+    clients.clear();
+    map.run_loop(Some(LIMIT), None)?;
+    assert!(map.is_empty());
+    assert_eq!(
+        diary.count("one", Call::Close) + diary.count("two", Call::Close),
+        2
+    );
+    Ok(())
+}
+
+#[test]
+fn the_loop_turns_as_often_as_it_was_told() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, _client) = pair()?;
+    map.open(socket, Probe::new("a", &diary))?;
+    let (before, begun) = (sys::counters(), Instant::now());
+    map.run_loop(Some(Duration::from_millis(10)), Some(3))?;
+    assert_eq!(sys::counters().waits - before.waits, 3);
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+    assert!(!map.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_hundred_idle_channels_wake_nobody() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        let (socket, mut client) = pair()?;
+        map.open(socket, Probe::new("a", &diary))?;
+        client.send(b"x")?;
+        clients.push(client);
+    }
+    map.open_listener(net::listen("127.0.0.1", 0, 1)?, Probe::new("door", &diary))?;
+    poll_until(&mut map, || diary.of("a").len() == 100)?;
+    assert_quiet(&mut map)
+}
+
+#[test]
+fn only_the_silent_expire() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, _silent) = pair()?;
+    map.open(socket, Probe::new("silent", &diary))?;
+    let (socket, mut busy) = pair()?;
+    map.open(socket, Probe::new("busy", &diary))?;
+    map.open_listener(net::listen("127.0.0.1", 0, 1)?, Probe::new("door", &diary))?;
+    let idle_timeout = Duration::from_millis(100);
+    let opened = Instant::now();
+    let due = map.expire(idle_timeout);
+    assert!(due.is_some_and(|due| due <= opened + idle_timeout));
+    assert_eq!(diary.all(), []);
+    while opened.elapsed() < idle_timeout {
+        busy.send(b"x")?;
+        map.poll(Some(Duration::from_millis(10)))?;
+    }
+    busy.send(b"x")?;
+    map.poll(Some(LIMIT))?;
+    let due = map.expire(idle_timeout);
+    assert!(due.is_some_and(|due| due > Instant::now()), "{due:?}");
+    assert_eq!(diary.of("silent"), [Call::Error(ErrorKind::TimedOut)]);
+    assert!(diary.of("busy").iter().all(|call| *call == Call::Read));
+    assert_eq!(diary.of("door"), []);
+    Ok(())
+}
+
+#[test]
+fn anything_with_a_descriptor_can_be_waited_for() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (mut here, there) = UnixStream::pair()?;
+    there.set_nonblocking(true)?;
+    let there = Rc::new(there);
+    let (reading, read) = (Rc::clone(&there), Rc::new(Cell::new(0)));
+    let total = Rc::clone(&read);
+    let probe = Probe::new("file", &diary).doing(move |_, channel| {
+        assert!(!channel.is_listener());
+        loop {
+            // Until it would block, which ends the handler.
+            match (&*reading).read(&mut [0; 2])? {
+                0 => break,
+                count => total.set(total.get() + count),
+            }
+        }
+        channel.close();
+        Ok(())
+    });
+    map.open_file(there, probe)?;
+    assert_quiet(&mut map)?;
+    for sent in [5, 10] {
+        here.write_all(b"hello")?;
+        poll_until(&mut map, || read.get() == sent)?;
+        assert_quiet(&mut map)?;
+    }
+    drop(here);
+    map.run_loop(Some(LIMIT), Some(2))?;
+    assert!(map.is_empty());
+    Ok(())
+}
+
+#[test]
+fn who_changes_anothers_answer_has_it_asked_again() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut hearer) = pair()?;
+    let hears = Probe::new("hearer", &diary);
+    let wishes = hears.wishes();
+    let done = Rc::clone(&wishes);
+    let hears = hears.doing(move |call, channel| match call {
+        Call::Write => {
+            done.writable.set(false);
+            channel.send(b"news").map(drop)
+        }
+        call => behave(call, channel),
+    });
+    let key = map.open(socket, hears)?;
+    let (socket, mut speaker) = pair()?;
+    let speaks = Probe::new("speaker", &diary).doing(move |call, channel| {
+        wishes.writable.set(true);
+        channel.reconsider(key);
+        behave(call, channel)
+    });
+    map.open(socket, speaks)?;
+    for _ in 0..2 {
+        speaker.send(b"x")?;
+        map.run_loop(Some(LIMIT), Some(2))?;
+        assert_eq!(hearer.receive(4)?, b"news");
+        assert_quiet(&mut map)?;
+    }
+    let expected = [("speaker", Call::Read), ("hearer", Call::Write)].repeat(2);
+    assert_eq!(diary.all(), expected);
+    Ok(())
+}

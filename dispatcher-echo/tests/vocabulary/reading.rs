@@ -1,0 +1,262 @@
+//! `readable`, `handle_read`, `recv`, `handle_expt`.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::client::EchoClient;
+use dispatcher_echo::SocketMap;
+use socket2::SockRef;
+
+use crate::probe::{
+    Call, Diary, LIMIT, Probe, Wishes, assert_quiet, behave, new_map, pair, poll_to_end, poll_until,
+};
+
+type Bytes = Rc<RefCell<Vec<u8>>>;
+
+/// A probe that reads `size` bytes a turn, the test's end of its connection, and what it has read.
+fn reader(
+    map: &mut SocketMap,
+    name: &'static str,
+    diary: &Diary,
+    size: usize,
+) -> io::Result<(EchoClient, Bytes, Rc<Wishes>)> {
+    let (socket, client) = pair()?;
+    let bytes = Bytes::default();
+    let received = Rc::clone(&bytes);
+    let probe = Probe::new(name, diary);
+    let wishes = probe.wishes();
+    let probe = probe.doing(move |call, channel| match call {
+        Call::Read => {
+            received.borrow_mut().extend(channel.recv(size)?);
+            Ok(())
+        }
+        call => behave(call, channel),
+    });
+    map.open(socket, probe)?;
+    Ok((client, bytes, wishes))
+}
+
+#[test]
+fn a_byte_wakes_the_object_and_silence_does_not() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (mut client, bytes, _) = reader(&mut map, "a", &diary, 100)?;
+    assert_quiet(&mut map)?;
+    for _ in 0..3 {
+        client.send(b"x")?;
+        map.poll(Some(LIMIT))?;
+    }
+    assert_eq!(*bytes.borrow(), b"xxx");
+    assert_quiet(&mut map)?;
+    assert_eq!(diary.of("a"), [Call::Read; 3]);
+    Ok(())
+}
+
+#[test]
+fn a_small_read_leaves_the_rest_for_the_next_turn() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (mut client, bytes, _) = reader(&mut map, "a", &diary, 2)?;
+    client.send(b"hello")?;
+    poll_until(&mut map, || bytes.borrow().len() == 5)?;
+    assert_eq!(*bytes.borrow(), b"hello");
+    assert_quiet(&mut map)
+}
+
+#[test]
+fn a_read_is_never_larger_than_the_map_says() -> io::Result<()> {
+    let (mut map, diary) = (SocketMap::new(2)?, Diary::default());
+    let (mut client, bytes, _) = reader(&mut map, "a", &diary, usize::MAX)?;
+    client.send(b"hello")?;
+    map.poll(Some(LIMIT))?;
+    assert_eq!(*bytes.borrow(), b"he");
+    poll_until(&mut map, || bytes.borrow().len() == 5)
+}
+
+#[test]
+fn who_floods_waits_for_its_turn() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (mut one, from_one, _) = reader(&mut map, "one", &diary, 1000)?;
+    let (mut two, from_two, _) = reader(&mut map, "two", &diary, 1000)?;
+    one.send(&[1; 20_000])?;
+    two.send(&[2; 20_000])?;
+    map.poll(Some(LIMIT))?;
+    for turn in 1..=20 {
+        assert_eq!(from_one.borrow().len(), turn * 1000);
+        assert_eq!(from_two.borrow().len(), turn * 1000);
+        map.poll(Some(Duration::ZERO))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_read_in_one_turn_would_block_and_loses_nothing() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let bytes = Bytes::default();
+    let received = Rc::clone(&bytes);
+    let probe = Probe::new("a", &diary).doing(move |call, channel| match call {
+        Call::Read => loop {
+            received.borrow_mut().extend(channel.recv(1)?);
+        },
+        call => behave(call, channel),
+    });
+    map.open(socket, probe)?;
+    client.send(b"hello")?;
+    poll_until(&mut map, || bytes.borrow().len() == 5)?;
+    assert!(diary.of("a").len() >= 5);
+    assert!(!map.is_empty(), "WouldBlock is no reason to close");
+    // There was no error either.
+    assert!(diary.of("a").iter().all(|call| *call == Call::Read));
+    Ok(())
+}
+
+#[test]
+fn who_asks_for_more_than_a_turn_allows_is_called_again() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary).doing(|call, channel| {
+        behave(call, channel)?;
+        channel.recv(1).map(drop)
+    });
+    map.open(socket, probe)?;
+    client.send(b"hello")?;
+    map.poll(Some(LIMIT))?;
+    map.poll(Some(LIMIT))?;
+    assert_eq!(diary.of("a"), [Call::Read; 2]);
+    assert_quiet(&mut map)
+}
+
+#[test]
+fn would_block_and_interrupted_only_end_a_handler() -> io::Result<()> {
+    for kind in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
+        let (mut map, diary) = (new_map()?, Diary::default());
+        let (socket, mut client) = pair()?;
+        let probe = Probe::new("a", &diary).doing(move |call, channel| {
+            behave(call, channel)?;
+            Err(kind.into())
+        });
+        map.open(socket, probe)?;
+        client.send(b"x")?;
+        map.poll(Some(LIMIT))?;
+        client.send(b"x")?;
+        map.poll(Some(LIMIT))?;
+        assert_eq!(diary.of("a"), [Call::Read; 2]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_reset_is_an_error() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (client, _, _) = reader(&mut map, "a", &diary, 100)?;
+    client.reset()?;
+    poll_to_end(&mut map)?;
+    let expected = [Call::Read, Call::Error(ErrorKind::ConnectionReset)];
+    assert_eq!(diary.of("a"), expected);
+    Ok(())
+}
+
+#[test]
+fn reading_pauses_and_resumes() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let bytes = Bytes::default();
+    let received = Rc::clone(&bytes);
+    let probe = Probe::new("a", &diary);
+    let wishes = probe.wishes();
+    let pause = Rc::clone(&wishes);
+    let probe = probe.doing(move |call, channel| match call {
+        Call::Read => {
+            received.borrow_mut().extend(channel.recv(2)?);
+            pause.readable.set(false);
+            Ok(())
+        }
+        call => behave(call, channel),
+    });
+    let key = map.open(socket, probe)?;
+    client.send(b"hello")?;
+    map.poll(Some(LIMIT))?;
+    assert_eq!(*bytes.borrow(), b"he");
+    client.send(b" world")?; // Comes in the pause,
+    client.finish()?; // and so does the end.
+    assert_quiet(&mut map)?;
+    for expected in [
+        &b"hell"[..],
+        b"hello ",
+        b"hello wo",
+        b"hello worl",
+        b"hello world",
+    ] {
+        assert_quiet(&mut map)?;
+        wishes.readable.set(true);
+        map.reconsider(key);
+        map.poll(Some(LIMIT))?;
+        assert_eq!(*bytes.borrow(), expected);
+    }
+    assert_quiet(&mut map)?;
+    wishes.readable.set(true);
+    map.reconsider(key);
+    poll_to_end(&mut map)
+}
+
+#[test]
+fn urgent_data_is_told_once() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (mut client, bytes, _) = reader(&mut map, "a", &diary, 100)?;
+    SockRef::from(client.socket()).send_out_of_band(b"!")?;
+    poll_until(&mut map, || {
+        cfg!(not(target_os = "linux")) || diary.count("a", Call::Expt) > 0
+    })?;
+    // The byte is still there, and nobody turns in circles over it.
+    assert_quiet(&mut map)?;
+    client.send(b"x")?;
+    poll_until(&mut map, || bytes.borrow().ends_with(b"x"))?;
+    if cfg!(target_os = "linux") {
+        assert_eq!(diary.count("a", Call::Expt), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn bytes_behind_urgent_data_are_read_too() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (mut client, bytes, _) = reader(&mut map, "a", &diary, 100)?;
+    // All in one edge; and recv(2) stops at the urgent byte, so a short read leaves something behind.
+    client.send(b"before")?;
+    SockRef::from(client.socket()).send_out_of_band(b"!")?;
+    client.send(b"after")?;
+    poll_until(&mut map, || bytes.borrow().ends_with(b"after"))?;
+    assert_eq!(*bytes.borrow(), b"beforeafter");
+    map.poll(Some(LIMIT))?; // Finds that there is no more.
+    assert_quiet(&mut map)
+}
+
+#[test]
+fn a_listener_cannot_be_read_and_a_stream_accepts_nobody() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary).doing(|_, channel| channel.accept().map(drop));
+    map.open(socket, probe)?;
+    let listener = common::net::listen("127.0.0.1", 0, 1)?;
+    let address = listener.local_addr()?;
+    let door = Probe::new("door", &diary).doing(|call, channel| match call {
+        Call::Accepted => {
+            let read = channel.recv(1).expect_err("it is no stream");
+            assert_eq!(read.kind(), ErrorKind::InvalidInput);
+            let sent = channel.send(b"x").expect_err("it is no stream");
+            assert_eq!(sent.kind(), ErrorKind::NotConnected);
+            Ok(())
+        }
+        _ => Ok(()),
+    });
+    map.open_listener(listener, door)?;
+    let _second = EchoClient::connect(address)?;
+    client.send(b"x")?;
+    poll_until(&mut map, || {
+        diary.of("a").len() == 2 && diary.of("door").len() == 1
+    })?;
+    let expected = [Call::Read, Call::Error(ErrorKind::InvalidInput)];
+    assert_eq!(diary.of("a"), expected);
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! `writable`, `handle_write`, `send`, and the output buffer of `DispatcherWithSend`.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::thread;
+
+use common::sys;
+use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend};
+
+use crate::probe::{
+    Call, Diary, LIMIT, Probe, assert_quiet, behave, new_map, pair, poll_to_end, poll_until,
+};
+
+#[test]
+fn who_does_not_want_to_write_is_not_called_for_it() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, _client) = pair()?;
+    let probe = Probe::new("a", &diary);
+    let wishes = probe.wishes();
+    let key = map.open(socket, probe)?;
+    assert_quiet(&mut map)?;
+    assert_eq!(diary.all(), []);
+    wishes.writable.set(true);
+    map.reconsider(key);
+    poll_until(&mut map, || diary.of("a") == [Call::Write])
+}
+
+#[test]
+fn who_wants_to_write_but_does_not_keeps_nobody_awake() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, _client) = pair()?;
+    let probe = Probe::new("a", &diary);
+    probe.wishes().writable.set(true);
+    map.open(socket, probe)?;
+    for _ in 0..5 {
+        map.poll(Some(std::time::Duration::from_millis(1)))?;
+    }
+    assert!(diary.of("a").len() <= 2, "{:?}", diary.all());
+    assert_quiet(&mut map)
+}
+
+#[test]
+fn a_full_socket_takes_nothing_and_tells_when_there_is_room() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let total = Rc::new(RefCell::new(0));
+    let probe = Probe::new("a", &diary);
+    let wishes = probe.wishes();
+    let sent = Rc::clone(&total);
+    let fill = move |call, channel: &mut Channel| match call {
+        Call::Write => loop {
+            match channel.send(&[0; 65536])? {
+                0 => break Ok(()),
+                count => *sent.borrow_mut() += count,
+            }
+        },
+        call => behave(call, channel),
+    };
+    wishes.writable.set(true);
+    map.open(socket, probe.doing(fill))?;
+    map.poll(Some(LIMIT))?;
+    assert_quiet(&mut map)?;
+    let before = *total.borrow();
+    assert!(before > 0);
+    let mut left = before;
+    while left > 0 {
+        left -= client.receive_some(left)?.len();
+    }
+    poll_until(&mut map, || *total.borrow() > before)
+}
+
+#[test]
+fn who_writes_to_a_connection_that_is_gone_is_told() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, client) = pair()?;
+    let probe = Probe::new("a", &diary);
+    probe.wishes().readable.set(false);
+    probe.wishes().writable.set(true);
+    let probe = probe.doing(|call, channel| match call {
+        Call::Write => channel.send(&[0; 65536]).map(drop),
+        call => behave(call, channel),
+    });
+    map.open(socket, probe)?;
+    client.reset()?;
+    poll_to_end(&mut map)?;
+    let calls = diary.of("a");
+    let expected = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].map(Call::Error);
+    assert!(
+        calls.last().is_some_and(|last| expected.contains(last)),
+        "{calls:?}"
+    );
+    Ok(())
+}
+
+/// Sends what it is given, in chunks, and closes when all is sent.
+struct Speaker {
+    text: Rc<Vec<u8>>,
+    given: usize,
+    out: Rc<RefCell<DispatcherWithSend>>,
+}
+
+impl Dispatcher for Speaker {
+    fn writable(&self) -> bool {
+        self.out.borrow().writable() || self.given < self.text.len()
+    }
+
+    fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        // Now and then more is said before the last is sent; some of it only kept.
+        if out.pending() < 300_000 && self.given < self.text.len() {
+            let end = self.text.len().min(self.given + 100_003);
+            let (now, later) = self.text[self.given..end].split_at((end - self.given) / 2);
+            out.send(channel, now)?;
+            out.append(later);
+            self.given = end;
+        }
+        out.initiate_send(channel)?;
+        if !out.writable() && self.given == self.text.len() {
+            channel.close();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn many_mebibytes_arrive_in_order_at_a_slow_reader() -> io::Result<()> {
+    let text = Rc::new((0..=250).collect::<Vec<u8>>().repeat(80_000)); // A good 19 MiB.
+    let out = Rc::new(RefCell::new(DispatcherWithSend::default()));
+    let (socket, mut client) = pair()?;
+    let mut map = new_map()?;
+    let speaker = Speaker {
+        text: Rc::clone(&text),
+        given: 0,
+        out: Rc::clone(&out),
+    };
+    map.open(socket, speaker)?;
+    // Nobody reads yet, so the kernel has to refuse some.
+    poll_until(&mut map, || sys::counters().would_blocks > 0)?;
+    assert!(out.borrow().pending() > 0);
+    let reading = thread::spawn(move || {
+        let mut received = Vec::new();
+        loop {
+            let some = client.receive_some(10_007)?;
+            if some.is_empty() {
+                return Ok::<_, io::Error>(received);
+            }
+            received.extend(some);
+            thread::yield_now();
+        }
+    });
+    map.run_loop(Some(LIMIT), Some(1_000_000))?;
+    assert!(map.is_empty(), "it never came to an end");
+    let received = reading.join().expect("the reader panicked")?;
+    assert!(received == *text, "the bytes differ");
+    assert_eq!(out.borrow().pending(), 0);
+    assert!(!out.borrow().writable());
+    Ok(())
+}
+
+#[test]
+fn what_the_kernel_takes_at_once_is_not_kept() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary).doing(|call, channel| match call {
+        Call::Read => {
+            let mut out = DispatcherWithSend::default();
+            let data = channel.recv(100)?;
+            out.send(channel, data)?;
+            assert_eq!((out.pending(), out.writable()), (0, false));
+            out.initiate_send(channel)
+        }
+        call => behave(call, channel),
+    });
+    map.open(socket, probe)?;
+    client.send(b"hello")?;
+    map.poll(Some(LIMIT))?;
+    assert_eq!(client.receive(5)?, b"hello");
+    assert_quiet(&mut map)
+}

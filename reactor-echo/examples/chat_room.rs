@@ -1,0 +1,90 @@
+//! A chat room: what one says, the others hear. Shows state that a factory shares among its protocols.
+//!
+//! `cargo run -p reactor-echo --example chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1 8882` in two windows.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use common::{Settings, StopSignal};
+use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
+
+/// A guest who has so many bytes yet to hear is shown out, or a room with one deaf guest would grow without end.
+const PATIENCE: usize = 64 * 1024;
+
+/// Who is in the room.
+type Room = Rc<RefCell<BTreeSet<Key>>>;
+
+/// Lets everybody hear it but the one who said it.
+fn tell_others(agenda: &mut Agenda, room: &Room, speaker: Key, words: &[u8]) {
+    for &guest in room.borrow().iter().filter(|guest| **guest != speaker) {
+        let Some(mut transport) = agenda.transport(guest) else {
+            continue;
+        };
+        if transport.pending() > PATIENCE {
+            transport.abort_connection();
+        } else {
+            transport.write_sequence([format!("{speaker}: ").as_bytes(), words]);
+        }
+    }
+}
+
+struct Guest {
+    room: Room,
+    key: Option<Key>,
+}
+
+impl Protocol for Guest {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        let key = transport.key();
+        self.key = Some(key);
+        self.room.borrow_mut().insert(key);
+        transport.write(format!("you are {key}\n").as_bytes());
+        tell_others(transport.reactor(), &self.room, key, b"comes in\n");
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        let key = transport.key();
+        tell_others(transport.reactor(), &self.room, key, data);
+    }
+
+    fn connection_lost(&mut self, agenda: &mut Agenda, _reason: &Reason) {
+        if let Some(key) = self.key {
+            self.room.borrow_mut().remove(&key);
+            tell_others(agenda, &self.room, key, b"goes out\n");
+        }
+    }
+}
+
+#[derive(Default)]
+struct ChatFactory {
+    room: Room,
+}
+
+impl Factory for ChatFactory {
+    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Box<dyn Protocol>> {
+        let room = Rc::clone(&self.room);
+        Some(Box::new(Guest { room, key: None }))
+    }
+}
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8882".into());
+    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let stop = Rc::new(StopSignal::on_signals()?);
+    let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
+    let port = reactor.listen_tcp(address, ChatFactory::default(), 50)?;
+    if let Some(address) = reactor.agenda().host_of(port) {
+        writeln!(io::stdout(), "listening on {address}")?;
+    }
+    reactor
+        .agenda()
+        .add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+            if stop.is_raised() {
+                agenda.stop();
+            }
+        });
+    reactor.run()
+}

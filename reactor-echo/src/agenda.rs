@@ -1,0 +1,225 @@
+//! The reactor, as its callbacks see it: all that can be asked of it.
+//!
+//! | Twisted | here | difference |
+//! |---|---|---|
+//! | `from twisted.internet import reactor` | [`Agenda`], which every callback can reach | a value, no global |
+//! | `IReactorTCP.listenTCP`, `IListeningPort.stopListening`, `getHost` | [`listen_tcp`](Agenda::listen_tcp), [`stop_listening`](Agenda::stop_listening), [`host_of`](Agenda::host_of) | the port is named by a key |
+//! | `IReactorSocket.adoptStreamPort` | [`adopt_stream_port`](Agenda::adopt_stream_port) | |
+//! | `IReactorTCP.connectTCP` | [`connect_tcp`](Agenda::connect_tcp) | |
+//! | `IReactorTime.callLater` | [`call_later`](Agenda::call_later) | see [`DelayedCall`] |
+//! | `IReactorCore.stop`, `callWhenRunning` | [`stop`](Agenda::stop), [`call_when_running`](Agenda::call_when_running) | |
+//! | `IReactorFDSet.addReader`, `removeReader` | [`add_reader`](Agenda::add_reader), [`remove_reader`](Agenda::remove_reader) | a closure, no object with `fileno` and `doRead` |
+//! | a protocol that holds another's `transport` | [`transport`](Agenda::transport) finds it by its key, or nothing if it is gone | |
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use common::net;
+
+use crate::connector::Attempt;
+use crate::key::Keyed;
+use crate::link::Link;
+use crate::port::{Port, Reader};
+use crate::timers::Timers;
+use crate::{ClientFactory, DelayedCall, Factory, Key, Reason, Transport};
+
+mod inside;
+
+/// What a callback may ask of the reactor. It is noted, and done once the callback has returned; so no callback ever runs
+/// inside another.
+pub struct Agenda {
+    pub(crate) entries: Keyed<Entry>,
+    /// Those of whom something was asked, to be looked at when the callback has returned.
+    pub(crate) touched: Vec<Key>,
+    pub(crate) timers: Timers<Call>,
+    /// An output buffer for the next connection that writes: an echo allocates nothing.
+    pub(crate) spare: VecDeque<u8>,
+    /// When this turn of the loop began.
+    pub(crate) turn: Instant,
+    /// How far a test has put the clock forward.
+    pub(crate) ahead: Duration,
+    pub(crate) stopping: bool,
+}
+
+/// Everything that has a key.
+pub(crate) enum Entry {
+    Link(Link),
+    Port(Port),
+    Attempt(Attempt),
+    Reader(Reader),
+}
+
+pub(crate) type Call = Box<dyn FnOnce(&mut Agenda)>;
+
+impl Agenda {
+    /// Calls `call` once, after `delay` at the earliest, and never before the callback that asks has returned.
+    #[doc(alias = "callLater")]
+    pub fn call_later(
+        &mut self,
+        delay: Duration,
+        call: impl FnOnce(&mut Agenda) + 'static,
+    ) -> DelayedCall {
+        self.timers.add(self.now(), delay, Box::new(call))
+    }
+
+    /// Calls `call` in the first turn of the loop, or in the next one if it runs already.
+    #[doc(alias = "callWhenRunning")]
+    pub fn call_when_running(&mut self, call: impl FnOnce(&mut Agenda) + 'static) {
+        let _ = self.call_later(Duration::ZERO, call);
+    }
+
+    /// Cancels a call. `false` if it was made or cancelled before.
+    #[doc(alias = "cancelCallLater")]
+    #[doc(alias = "cancel_call_later")]
+    pub fn cancel(&mut self, call: &DelayedCall) -> bool {
+        self.timers.remove(call).is_some()
+    }
+
+    /// Moves a call to `delay` from now. `false` if it was made or cancelled before.
+    pub fn reset(&mut self, call: &mut DelayedCall, delay: Duration) -> bool {
+        let now = self.now();
+        self.move_call(call, now, delay)
+    }
+
+    /// Moves a call to so much later than it was to be made. `false` if it was made or cancelled before.
+    pub fn delay(&mut self, call: &mut DelayedCall, longer: Duration) -> bool {
+        let time = call.time();
+        self.move_call(call, time, longer)
+    }
+
+    fn move_call(&mut self, call: &mut DelayedCall, from: Instant, delay: Duration) -> bool {
+        let Some(what) = self.timers.remove(call) else {
+            return false;
+        };
+        *call = self.timers.add(from, delay, what);
+        true
+    }
+
+    /// Whether a call is still to be made.
+    #[doc(alias = "active")]
+    pub fn is_active(&self, call: &DelayedCall) -> bool {
+        self.timers.contains(call)
+    }
+
+    /// Asks the reactor to stop: ports are closed, nothing more is read, what was written is sent for at most the grace,
+    /// every protocol hears that its connection is lost, and `run` returns.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Listens on `address`, where port 0 lets the system pick one, with at most `backlog` connections waiting to be
+    /// accepted. Each is given to a protocol that `factory` makes.
+    ///
+    /// # Errors
+    /// What bind(2) answers.
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp(
+        &mut self,
+        address: SocketAddr,
+        factory: impl Factory + 'static,
+        backlog: i32,
+    ) -> io::Result<Key> {
+        let listener = net::listen(&address.ip().to_string(), address.port(), backlog)?;
+        self.adopt_stream_port(listener, factory)
+    }
+
+    /// Listens with a socket that listens already.
+    ///
+    /// # Errors
+    /// What fcntl(2) answers to making it non-blocking.
+    #[doc(alias = "adoptStreamPort")]
+    pub fn adopt_stream_port(
+        &mut self,
+        listener: TcpListener,
+        factory: impl Factory + 'static,
+    ) -> io::Result<Key> {
+        listener.set_nonblocking(true)?;
+        let port = Port::new(listener, Box::new(factory));
+        Ok(self.insert(Entry::Port(port)))
+    }
+
+    /// Closes a port; its connections go on. Its factory hears of it.
+    #[doc(alias = "stopListening")]
+    pub fn stop_listening(&mut self, port: Key) {
+        if let Some(Entry::Port(entry)) = self.entries.get_mut(port) {
+            entry.closing = true;
+            self.touch(port);
+        }
+    }
+
+    /// The address that a port listens on, if it does.
+    #[doc(alias = "getHost")]
+    pub fn host_of(&self, port: Key) -> Option<SocketAddr> {
+        match self.entries.get(port) {
+            Some(Entry::Port(port)) => port.listener.local_addr().ok(),
+            _ => None,
+        }
+    }
+
+    /// Connects to `address` within `timeout`, and gives the connection to a protocol that `factory` makes. The key that
+    /// is answered names the attempt, and then the connection.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp(
+        &mut self,
+        address: SocketAddr,
+        factory: impl ClientFactory + 'static,
+        timeout: Duration,
+    ) -> Key {
+        self.attempt(address, Box::new(factory), timeout)
+    }
+
+    pub(crate) fn attempt(
+        &mut self,
+        address: SocketAddr,
+        factory: Box<dyn ClientFactory>,
+        timeout: Duration,
+    ) -> Key {
+        self.insert(Entry::Attempt(Attempt::new(address, factory, timeout)))
+    }
+
+    /// Gives up an attempt to connect.
+    #[doc(alias = "stopConnecting")]
+    pub fn stop_connecting(&mut self, attempt: Key) {
+        self.fail(attempt, Reason::ConnectionAborted);
+    }
+
+    /// The connection of that name, to write to it or to close it; nothing if it is gone.
+    pub fn transport(&mut self, key: Key) -> Option<Transport<'_>> {
+        let peer = self.link(key)?.peer;
+        Some(Transport::new(self, key, peer))
+    }
+
+    /// From now on calls `callback` whenever there is something new to read from `descriptor`, which it has to read until
+    /// `WouldBlock`.
+    #[doc(alias = "addReader")]
+    pub fn add_reader(
+        &mut self,
+        descriptor: Rc<dyn AsFd>,
+        callback: impl FnMut(&mut Agenda) + 'static,
+    ) -> Key {
+        self.insert(Entry::Reader(Reader::new(descriptor, Box::new(callback))))
+    }
+
+    /// Watches the descriptor no more.
+    #[doc(alias = "removeReader")]
+    pub fn remove_reader(&mut self, reader: Key) {
+        if let Some(Entry::Reader(entry)) = self.entries.get_mut(reader) {
+            entry.closing = true;
+            self.touch(reader);
+        }
+    }
+}
+
+impl fmt::Debug for Agenda {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agenda")
+            .field("touched", &self.touched)
+            .field("stopping", &self.stopping)
+            .finish_non_exhaustive()
+    }
+}

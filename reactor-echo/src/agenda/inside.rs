@@ -1,0 +1,145 @@
+//! The agenda's other side: for the loop, and for what stands in for it in tests.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::{Agenda, Entry};
+use crate::key::Keyed;
+use crate::link::Link;
+use crate::timers::Timers;
+use crate::{DelayedCall, Key, Protocol, Reason, Transport};
+
+impl Agenda {
+    pub(crate) fn new() -> Self {
+        Agenda {
+            entries: Keyed::new(),
+            touched: Vec::new(),
+            timers: Timers::new(),
+            spare: VecDeque::new(),
+            turn: Instant::now(),
+            ahead: Duration::ZERO,
+            stopping: false,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::now() + self.ahead
+    }
+
+    pub(crate) fn insert(&mut self, entry: Entry) -> Key {
+        let key = self.entries.insert(entry);
+        self.touch(key);
+        key
+    }
+
+    /// Notes that something was asked of this one. That it may be noted twice does no harm.
+    #[inline]
+    pub(crate) fn touch(&mut self, key: Key) {
+        if self.touched.last() != Some(&key) {
+            self.touched.push(key);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn link(&self, key: Key) -> Option<&Link> {
+        match self.entries.get(key) {
+            Some(Entry::Link(link)) => Some(link),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn link_mut(&mut self, key: Key) -> Option<&mut Link> {
+        match self.entries.get_mut(key) {
+            Some(Entry::Link(link)) => Some(link),
+            _ => None,
+        }
+    }
+
+    /// Notes what was asked of a connection.
+    pub(crate) fn ask(&mut self, key: Key, note: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.link_mut(key) {
+            note(link);
+            self.touch(key);
+        }
+    }
+
+    pub(crate) fn write(&mut self, key: Key, data: &[u8]) {
+        let Some(Entry::Link(link)) = self.entries.get_mut(key) else {
+            return;
+        };
+        if link.takes_data() {
+            if link.pending.capacity() == 0 {
+                std::mem::swap(&mut link.pending, &mut self.spare);
+            }
+            link.pending.extend(data);
+            self.touch(key);
+        }
+    }
+
+    /// Ends an attempt to connect.
+    pub(crate) fn fail(&mut self, key: Key, reason: Reason) {
+        if let Some(Entry::Attempt(attempt)) = self.entries.get_mut(key) {
+            attempt.over.get_or_insert(reason);
+            self.touch(key);
+        }
+    }
+
+    /// Has a connection's protocol called. Meanwhile the protocol is out of its place, and the connection stays in its own.
+    #[inline]
+    pub(crate) fn call(
+        &mut self,
+        key: Key,
+        callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>),
+    ) {
+        let Some(link) = self.link_mut(key) else {
+            return;
+        };
+        let (peer, Some(mut protocol)) = (link.peer, link.protocol.take()) else {
+            return;
+        };
+        callback(&mut *protocol, &mut Transport::new(self, key, peer));
+        if let Some(link) = self.link_mut(key) {
+            link.protocol = Some(protocol);
+        }
+    }
+
+    /// Makes the calls that are due, but none that these add.
+    pub(crate) fn run_until_current(&mut self) {
+        let mark = self.timers.mark(self.now());
+        while let Some(call) = self.timers.take_before(&mark) {
+            call(self);
+        }
+    }
+
+    pub(crate) fn set_deadline(&mut self, key: Key, call: Option<DelayedCall>) {
+        let Some(link) = self.link_mut(key) else {
+            return;
+        };
+        if let Some(former) = std::mem::replace(&mut link.deadline, call) {
+            self.cancel(&former);
+        }
+    }
+
+    /// Closes a connection after `time` unless its peer does before.
+    pub(crate) fn drain_for(&mut self, key: Key, time: Duration) {
+        let call = self.call_later(time, move |agenda| {
+            agenda.ask(key, |link| link.end(Reason::ConnectionDone));
+        });
+        self.set_deadline(key, Some(call));
+    }
+
+    pub(crate) fn close_when_silent(&mut self, key: Key, limit: Duration) -> DelayedCall {
+        let last_active = self.link(key).map_or(self.turn, |link| link.last_active);
+        let silence = self.now().saturating_duration_since(last_active);
+        self.call_later(limit.saturating_sub(silence), move |agenda| {
+            let Some(link) = agenda.link(key) else { return };
+            if agenda.now().saturating_duration_since(link.last_active) >= limit {
+                agenda.ask(key, |link| link.end(Reason::TimedOut));
+            } else {
+                let call = agenda.close_when_silent(key, limit);
+                agenda.set_deadline(key, Some(call));
+            }
+        })
+    }
+}

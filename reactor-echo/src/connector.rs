@@ -1,0 +1,162 @@
+//! The client's side: an attempt to connect, and the factory that hears what becomes of it.
+//!
+//! | Twisted (`IConnector`) | here | difference |
+//! |---|---|---|
+//! | `connector.connect()` | [`Connector::connect`] | noted; the new attempt begins when the callback has returned |
+//! | `stopConnecting()` | [`Connector::stop_connecting`] | |
+//! | `getDestination()` | [`Connector::destination`] | |
+//! | `disconnect()` | [`stop_connecting`](crate::Agenda::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
+
+use std::fmt;
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::{Agenda, ClientFactory, DelayedCall, Key, Protocol, Reason, Transport};
+
+/// An attempt to connect, lent to the callbacks of its [`ClientFactory`].
+pub struct Connector<'a> {
+    agenda: &'a mut Agenda,
+    attempt: Option<Key>,
+    destination: SocketAddr,
+    again: bool,
+}
+
+impl Connector<'_> {
+    /// Tries again with the same factory: what one that reconnects asks for. A reactor that stops does not.
+    pub fn connect(&mut self) {
+        self.again = true;
+    }
+
+    /// Gives up the attempt, if it has not ended yet.
+    #[doc(alias = "stopConnecting")]
+    pub fn stop_connecting(&mut self) {
+        if let Some(attempt) = self.attempt {
+            self.agenda.stop_connecting(attempt);
+        }
+    }
+
+    /// Where to.
+    #[doc(alias = "getDestination")]
+    pub fn destination(&self) -> SocketAddr {
+        self.destination
+    }
+
+    /// The reactor, to ask it for something else.
+    pub fn reactor(&mut self) -> &mut Agenda {
+        self.agenda
+    }
+}
+
+impl fmt::Debug for Connector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connector({})", self.destination)
+    }
+}
+
+/// The record of an attempt.
+pub(crate) struct Attempt {
+    /// Absent while one of its callbacks runs.
+    pub(crate) client: Option<Client>,
+    /// Absent until the loop has begun it.
+    pub(crate) socket: Option<Rc<TcpStream>>,
+    pub(crate) deadline: Option<DelayedCall>,
+    /// Why it failed, once it has.
+    pub(crate) over: Option<Reason>,
+}
+
+impl Attempt {
+    pub(crate) fn new(
+        destination: SocketAddr,
+        factory: Box<dyn ClientFactory>,
+        timeout: Duration,
+    ) -> Self {
+        Attempt {
+            client: Some(Client {
+                factory,
+                destination,
+                timeout,
+            }),
+            socket: None,
+            deadline: None,
+            over: None,
+        }
+    }
+}
+
+/// A factory and where it connects to: what is needed to try again.
+pub(crate) struct Client {
+    factory: Box<dyn ClientFactory>,
+    pub(crate) destination: SocketAddr,
+    pub(crate) timeout: Duration,
+}
+
+impl Client {
+    pub(crate) fn started(&mut self, agenda: &mut Agenda, attempt: Key) {
+        self.factory.started_connecting(&mut Connector {
+            agenda,
+            attempt: Some(attempt),
+            destination: self.destination,
+            again: false,
+        });
+    }
+
+    pub(crate) fn failed(self, agenda: &mut Agenda, reason: &Reason) {
+        self.ended(agenda, |factory, connector| {
+            factory.client_connection_failed(connector, reason);
+        });
+    }
+
+    /// Has the factory make a protocol, which from now on keeps the factory with it.
+    pub(crate) fn build_protocol(mut self) -> Option<Box<dyn Protocol>> {
+        let protocol = self.factory.build_protocol(self.destination)?;
+        let client = Some(self);
+        Some(Box::new(ClientProtocol { protocol, client }))
+    }
+
+    fn ended(
+        mut self,
+        agenda: &mut Agenda,
+        tell: impl FnOnce(&mut dyn ClientFactory, &mut Connector<'_>),
+    ) {
+        let mut connector = Connector {
+            agenda,
+            attempt: None,
+            destination: self.destination,
+            again: false,
+        };
+        tell(&mut *self.factory, &mut connector);
+        if connector.again && !agenda.stopping {
+            agenda.attempt(self.destination, self.factory, self.timeout);
+        }
+    }
+}
+
+/// A protocol whose factory hears of its connection's end.
+struct ClientProtocol {
+    protocol: Box<dyn Protocol>,
+    client: Option<Client>,
+}
+
+impl Protocol for ClientProtocol {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        self.protocol.connection_made(transport);
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        self.protocol.data_received(transport, data);
+    }
+
+    fn read_connection_lost(&mut self, transport: &mut Transport<'_>) {
+        self.protocol.read_connection_lost(transport);
+    }
+
+    fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
+        self.protocol.connection_lost(agenda, reason);
+        if let Some(client) = self.client.take() {
+            client.ended(agenda, |factory, connector| {
+                factory.client_connection_lost(connector, reason);
+            });
+        }
+    }
+}

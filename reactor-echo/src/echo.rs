@@ -1,0 +1,101 @@
+//! The echo server: what a user of this style writes.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::{Settings, StopSignal, sys};
+
+use crate::{EngineKind, Factory, Protocol, Reactor, Transport, Write};
+
+/// Sends back what comes.
+#[derive(Debug)]
+pub struct Echo {
+    idle_timeout: Option<Duration>,
+}
+
+impl Protocol for Echo {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        sys::enter("connection_made");
+        transport.set_timeout(self.idle_timeout);
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        sys::enter("data_received");
+        transport.write(data);
+    }
+}
+
+/// Makes an [`Echo`] for every connection.
+#[derive(Debug, Default)]
+pub struct EchoFactory {
+    /// A connection that was silent for so long is closed; `None` is never.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl Factory for EchoFactory {
+    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Box<dyn Protocol>> {
+        let idle_timeout = self.idle_timeout;
+        Some(Box::new(Echo { idle_timeout }))
+    }
+}
+
+/// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
+///
+/// # Errors
+/// No descriptor for the engine, a listener that it cannot watch, or what its wait answers. A connection's error costs that
+/// connection only.
+pub fn serve(
+    listener: TcpListener,
+    settings: Settings,
+    engine: EngineKind,
+    write: Write,
+    stop: StopSignal,
+) -> io::Result<()> {
+    let idle_timeout = settings.idle_timeout;
+    let mut reactor = Reactor::new(engine, settings)?.sending(write);
+    reactor.adopt_stream_port(listener, EchoFactory { idle_timeout })?;
+
+    let stop = Rc::new(stop);
+    reactor
+        .agenda()
+        .add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+            if stop.is_raised() {
+                agenda.stop();
+            }
+        });
+    reactor.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{PEER, StringTransport};
+
+    fn echo(idle_timeout: Option<Duration>) -> Option<StringTransport> {
+        let mut factory = EchoFactory { idle_timeout };
+        factory.build_protocol(PEER).map(StringTransport::new)
+    }
+
+    #[test]
+    fn what_comes_is_written() {
+        let mut transport = echo(None).expect("nobody is refused");
+        transport.receive(b"one ");
+        transport.receive(b"two");
+        assert_eq!(transport.value(), b"one two");
+        transport.advance(Duration::from_secs(1_000_000));
+        assert!(!transport.disconnected());
+    }
+
+    #[test]
+    fn silence_is_ended() {
+        let mut transport = echo(Some(Duration::from_secs(10))).expect("nobody is refused");
+        transport.advance(Duration::from_secs(7));
+        transport.receive(b"still there");
+        transport.advance(Duration::from_secs(7));
+        assert!(!transport.disconnected());
+        transport.advance(Duration::from_secs(7));
+        assert!(transport.disconnected());
+    }
+}

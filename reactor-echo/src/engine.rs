@@ -1,0 +1,271 @@
+//! What waits for readiness: one face, three engines behind it.
+//!
+//! | Twisted | here | difference |
+//! |---|---|---|
+//! | `IReactorFDSet.addReader`, `addWriter`, `removeReader`, `removeWriter` | [`Engine::watch`] | says all that is wanted of a descriptor at once |
+//! | `removeAll` | `watch` with [`Interest::NOTHING`] | one descriptor at a time |
+//! | `doIteration(delay)`: `doSelect`, `doPoll` | [`Engine::wait`] | answers with a list; the reactor makes the calls |
+//! | `selectreactor`, `epollreactor`, `asyncioreactor` `.install()` | [`EngineKind`] | a value, and no module is replaced |
+//!
+//! An engine reads and writes nothing. It is told what is wanted of a descriptor, and says when that can be had. How it
+//! speaks of readiness is the same for all: what was found ready once is told anew by every [`Engine::wait`], until the
+//! reactor has seen with its own eyes that it is over and says so with [`Engine::not_ready`]. That is how select(2) works;
+//! the other two, which are told of changes only, remember what they were told.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::{BitAnd, BitOr, BitOrAssign};
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::Key;
+
+mod mio;
+mod select;
+mod tokio;
+
+/// Waits for descriptors that it does not own the reading of.
+pub trait Engine: Debug {
+    /// From now on watches the descriptor for what is `wanted` of it, and for nothing else. Before it is closed, nothing
+    /// is wanted of it.
+    ///
+    /// # Errors
+    /// A descriptor that the engine cannot watch. It is not watched then.
+    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()>;
+
+    /// The reactor has met the end of a readiness: `WouldBlock`.
+    fn not_ready(&mut self, key: Key, what: Interest);
+
+    /// A read has left room in its buffer. Mostly that means that nothing is left to read, and so it saves the read that
+    /// would meet `WouldBlock` (epoll(7), questions and answers).
+    fn short_read(&mut self, key: Key);
+
+    /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever), and puts all that is ready
+    /// into the empty list.
+    ///
+    /// # Errors
+    /// `Interrupted` by a signal, which is no failure, or what the kernel answers.
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()>;
+
+    /// How many descriptors more can be watched.
+    ///
+    /// # Errors
+    /// No descriptor is free to find out with.
+    fn room(&self) -> io::Result<usize> {
+        Ok(usize::MAX)
+    }
+}
+
+/// A descriptor that the reactor and its engine share.
+pub type Descriptor = Rc<dyn AsFd>;
+
+/// What is ready of the object with that key, and only what was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// Whose descriptor it is.
+    pub key: Key,
+    /// What can be done with it.
+    pub ready: Interest,
+}
+
+/// Reading, writing, both or neither: what is wanted of a descriptor, or can be had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Interest(u8);
+
+impl Interest {
+    /// Neither.
+    pub const NOTHING: Interest = Interest(0);
+    /// There is something to read: bytes, a connection, the end of the stream.
+    pub const READ: Interest = Interest(1);
+    /// The kernel takes something to write, or a connect has ended.
+    pub const WRITE: Interest = Interest(2);
+
+    /// Itself if `wanted`, or nothing.
+    pub fn when(self, wanted: bool) -> Interest {
+        if wanted { self } else { Interest::NOTHING }
+    }
+
+    /// Whether reading is in it.
+    #[inline]
+    pub fn reads(self) -> bool {
+        self & Interest::READ != Interest::NOTHING
+    }
+
+    /// Whether writing is in it.
+    #[inline]
+    pub fn writes(self) -> bool {
+        self & Interest::WRITE != Interest::NOTHING
+    }
+
+    /// Itself but for what is in `other`.
+    pub fn without(self, other: Interest) -> Interest {
+        Interest(self.0 & !other.0)
+    }
+}
+
+impl BitOr for Interest {
+    type Output = Interest;
+
+    fn bitor(self, other: Interest) -> Interest {
+        Interest(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Interest {
+    fn bitor_assign(&mut self, other: Interest) {
+        *self = *self | other;
+    }
+}
+
+impl BitAnd for Interest {
+    type Output = Interest;
+
+    fn bitand(self, other: Interest) -> Interest {
+        Interest(self.0 & other.0)
+    }
+}
+
+/// The engines, by name.
+#[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum EngineKind {
+    /// The readiness of a tokio runtime; the default, since it is the event loop that most Rust programs already have
+    #[default]
+    Tokio,
+    /// mio, which is epoll or kqueue with little around it: the leanest
+    Mio,
+    /// select(2): everywhere, for few descriptors
+    Select,
+}
+
+impl EngineKind {
+    /// Every engine, for what is to be done with each.
+    pub const ALL: [EngineKind; 3] = [EngineKind::Tokio, EngineKind::Mio, EngineKind::Select];
+
+    /// An engine that watches nothing yet.
+    ///
+    /// # Errors
+    /// The kernel gives no epoll(7) or the like.
+    pub fn start(self) -> io::Result<Box<dyn Engine>> {
+        Ok(match self {
+            EngineKind::Tokio => Box::new(tokio::Tokio::new()?),
+            EngineKind::Mio => Box::new(mio::Mio::new()?),
+            EngineKind::Select => Box::new(select::Select::new()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Keyed;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    const LONG: Option<Duration> = Some(Duration::from_secs(5));
+    const NOW: Option<Duration> = Some(Duration::ZERO);
+
+    fn wait(engine: &mut dyn Engine, timeout: Option<Duration>) -> io::Result<Vec<Event>> {
+        let mut ready = Vec::new();
+        engine.wait(timeout, &mut ready)?;
+        Ok(ready)
+    }
+
+    /// An engine of each kind, a pair of sockets, and the key by which the engine is to know the second.
+    fn each(
+        test: impl Fn(&mut dyn Engine, UnixStream, Rc<UnixStream>, Key) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for kind in EngineKind::ALL {
+            let (here, there) = UnixStream::pair()?;
+            there.set_nonblocking(true)?;
+            let key = Keyed::new().insert(());
+            test(&mut *kind.start()?, here, Rc::new(there), key)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn readiness_is_told_until_it_is_seen_to_be_over() -> io::Result<()> {
+        each(|engine, mut here, there, key| {
+            let ready = Interest::READ;
+            engine.watch(key, &(Rc::clone(&there) as Descriptor), ready)?;
+            assert_eq!(wait(engine, NOW)?, []);
+            here.write_all(b"xy")?;
+            for _ in 0..3 {
+                assert_eq!(wait(engine, LONG)?, [Event { key, ready }]);
+            }
+            assert_eq!((&*there).read(&mut [0; 9])?, 2);
+            engine.short_read(key);
+            assert_eq!(wait(engine, NOW)?, []);
+            here.write_all(b"z")?;
+            assert_eq!(wait(engine, LONG)?, [Event { key, ready }]);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn what_stays_ready_does_not_hide_the_others() -> io::Result<()> {
+        for kind in EngineKind::ALL {
+            let (mut engine, mut keys, mut others) = (kind.start()?, Keyed::new(), Vec::new());
+            for count in 1..=3 {
+                let (mut here, there) = UnixStream::pair()?;
+                let there: Descriptor = Rc::new(there);
+                engine.watch(keys.insert(()), &there, Interest::READ)?;
+                here.write_all(b"x")?;
+                others.push((here, there));
+                assert_eq!(wait(&mut *engine, LONG)?.len(), count, "{kind:?}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_end_behind_a_short_read_is_told() -> io::Result<()> {
+        each(|engine, mut here, there, key| {
+            engine.watch(key, &(Rc::clone(&there) as Descriptor), Interest::READ)?;
+            here.write_all(b"the last")?;
+            drop(here);
+            assert_eq!(wait(engine, LONG)?.len(), 1);
+            assert_eq!((&*there).read(&mut [0; 99])?, 8);
+            engine.short_read(key);
+            assert_eq!(wait(engine, LONG)?.len(), 1);
+            assert_eq!((&*there).read(&mut [0; 99])?, 0);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_told() -> io::Result<()> {
+        each(|engine, mut here, there, key| {
+            let (both, there) = (Interest::READ | Interest::WRITE, there as Descriptor);
+            here.write_all(b"x")?;
+            for wanted in [Interest::WRITE, both, Interest::READ, both] {
+                engine.watch(key, &there, wanted)?;
+                // What is told at first may be less, if the kernel tells the rest in a second change.
+                let told = [wait(engine, LONG)?, wait(engine, LONG)?].concat();
+                let told = told
+                    .iter()
+                    .fold(Interest::NOTHING, |told, event| told | event.ready);
+                assert_eq!(told, wanted);
+            }
+            engine.watch(key, &there, Interest::NOTHING)?;
+            assert_eq!(wait(engine, NOW)?, []);
+            engine.watch(key, &there, Interest::READ)?;
+            assert_eq!(wait(engine, LONG)?.len(), 1, "watched anew");
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn a_timeout_is_waited_out() -> io::Result<()> {
+        each(|engine, _here, there, key| {
+            engine.watch(key, &(there as Descriptor), Interest::READ)?;
+            let (begun, timeout) = (std::time::Instant::now(), Duration::from_millis(20));
+            assert_eq!(wait(engine, Some(timeout))?, []);
+            assert!(begun.elapsed() >= timeout);
+            Ok(())
+        })
+    }
+}

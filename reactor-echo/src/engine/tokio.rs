@@ -1,0 +1,278 @@
+//! The engine on tokio: the readiness of an [`AsyncFd`] for each descriptor, and one future that waits for any of them.
+//!
+//! No task and no buffer belongs to a connection. Each has a waker of its own instead, which notes whose it is: so a turn
+//! costs as much as is ready, however many are watched.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use common::sys;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{unconstrained, yield_now};
+use tokio::time;
+
+use super::{Descriptor, Engine, Event, Interest};
+use crate::Key;
+use crate::key::ByKey;
+
+pub(super) struct Tokio {
+    /// What is watched, before the runtime, so that it is dropped while the runtime still is.
+    watched: Watchlist,
+    runtime: Runtime,
+}
+
+struct Watchlist {
+    watched: ByKey<Watched>,
+    /// Those to look at: what was ready or changed since, and what has been woken.
+    listed: Vec<Key>,
+    woken: Arc<Mutex<Woken>>,
+}
+
+struct Watched {
+    fd: AsyncFd<Fd>,
+    wanted: Interest,
+    waker: Waker,
+    listed: bool,
+}
+
+/// What the wakers have told since the last look.
+struct Woken {
+    keys: Vec<Key>,
+    /// Wakes the future that waits for all.
+    turn: Waker,
+}
+
+/// The waker of one descriptor.
+struct Note {
+    key: Key,
+    woken: Arc<Mutex<Woken>>,
+}
+
+impl Wake for Note {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        woken.keys.push(self.key);
+        woken.turn.wake_by_ref();
+    }
+}
+
+/// What an [`AsyncFd`] asks for.
+struct Fd(Descriptor);
+
+impl AsRawFd for Fd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Tokio {
+    pub(super) fn new() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let (keys, turn) = (Vec::new(), Waker::noop().clone());
+        let watched = Watchlist {
+            watched: ByKey::new(),
+            listed: Vec::new(),
+            woken: Arc::new(Mutex::new(Woken { keys, turn })),
+        };
+        Ok(Tokio { watched, runtime })
+    }
+}
+
+impl Engine for Tokio {
+    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
+        let _entered = self.runtime.enter();
+        self.watched.watch(key, descriptor, wanted)
+    }
+
+    fn not_ready(&mut self, key: Key, what: Interest) {
+        let Some(watched) = self.watched.watched.get_mut(key) else {
+            return;
+        };
+        if what.reads() {
+            watched.clear(READABLE);
+            watched.clear(URGENT);
+        }
+        if what.writes() {
+            watched.clear(WRITABLE);
+        }
+    }
+
+    fn short_read(&mut self, key: Key) {
+        // A read stops before urgent data. (Of the end of the stream tokio keeps a note that nothing clears.)
+        if let Some(watched) = self.watched.watched.get_mut(key)
+            && !watched.is(URGENT)
+        {
+            watched.clear(READABLE);
+        }
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
+        let Tokio { watched, runtime } = self;
+        sys::wait(timeout, |timeout| {
+            // Unconstrained: tokio would have a task yield after some 128 looks, which is for those with neighbours.
+            runtime.block_on(unconstrained(watched.turn(timeout, ready)));
+            if sys::spurious() {
+                watched.tell_all(ready);
+            }
+            Ok(ready.len())
+        })?;
+        Ok(())
+    }
+}
+
+impl Watchlist {
+    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
+        if wanted == Interest::NOTHING {
+            self.watched.remove(key);
+            return Ok(());
+        }
+        if self.watched.get_mut(key).is_none() {
+            let woken = Arc::clone(&self.woken);
+            let watched = Watched {
+                fd: register(Rc::clone(descriptor))?,
+                wanted,
+                waker: Waker::from(Arc::new(Note { key, woken })),
+                listed: false,
+            };
+            self.watched.insert(key, watched);
+        }
+        if let Some(watched) = self.watched.get_mut(key) {
+            watched.wanted = wanted;
+            watched.list(key, &mut self.listed);
+        }
+        Ok(())
+    }
+
+    /// One turn of the runtime, which looks at its descriptors once at least.
+    async fn turn(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) {
+        self.look(ready).await;
+        if !ready.is_empty() || timeout == Some(Duration::ZERO) {
+            yield_now().await;
+            self.look(ready).await;
+            return;
+        }
+        let something_is_ready = poll_fn(|cx| self.poll_look(cx, ready));
+        match timeout {
+            None => something_is_ready.await,
+            Some(timeout) => {
+                let _ = time::timeout(timeout, something_is_ready).await;
+            }
+        }
+    }
+
+    async fn look(&mut self, ready: &mut Vec<Event>) {
+        poll_fn(|cx| {
+            let _ = self.poll_look(cx, ready);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Looks at what is listed. What is ready stays listed, and the others will wake when they are.
+    fn poll_look(&mut self, cx: &mut Context<'_>, ready: &mut Vec<Event>) -> Poll<()> {
+        self.list_woken(cx.waker());
+        ready.clear();
+        let watched = &mut self.watched;
+        self.listed.retain(|&key| {
+            watched.get_mut(key).is_some_and(|watched| {
+                let event = Event {
+                    key,
+                    ready: watched.poll_ready(),
+                };
+                watched.listed = event.ready != Interest::NOTHING;
+                ready.extend(watched.listed.then_some(event));
+                watched.listed
+            })
+        });
+        if ready.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    fn list_woken(&mut self, turn: &Waker) {
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        woken.turn.clone_from(turn);
+        for key in woken.keys.drain(..) {
+            if let Some(watched) = self.watched.get_mut(key) {
+                watched.list(key, &mut self.listed);
+            }
+        }
+    }
+
+    fn tell_all(&mut self, ready: &mut Vec<Event>) {
+        let all = self.watched.iter_mut();
+        ready.clear();
+        ready.extend(all.map(|(key, watched)| Event {
+            key,
+            ready: watched.wanted,
+        }));
+    }
+}
+
+impl Watched {
+    fn list(&mut self, key: Key, listed: &mut Vec<Key>) {
+        if !self.listed {
+            self.listed = true;
+            listed.push(key);
+        }
+    }
+
+    /// What is ready of the wanted; of the rest, tokio will wake the waker. A waker serves once.
+    fn poll_ready(&self) -> Interest {
+        let cx = &mut Context::from_waker(&self.waker);
+        let read = self.wanted.reads() && self.fd.poll_read_ready(cx).is_ready();
+        let write = self.wanted.writes() && self.fd.poll_write_ready(cx).is_ready();
+        Interest::READ.when(read) | Interest::WRITE.when(write)
+    }
+
+    fn is(&self, what: tokio::io::Interest) -> bool {
+        self.fd.try_io(what, |_| Ok(())).is_ok()
+    }
+
+    /// Has tokio forget a readiness, as it does on meeting `WouldBlock`. No system call is made.
+    fn clear(&self, what: tokio::io::Interest) {
+        let _ = self.fd.try_io(what, |_| {
+            io::Result::<()>::Err(ErrorKind::WouldBlock.into())
+        });
+    }
+}
+
+const READABLE: tokio::io::Interest = tokio::io::Interest::READABLE;
+const WRITABLE: tokio::io::Interest = tokio::io::Interest::WRITABLE;
+/// Where the kernel tells of urgent data, it is asked to.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const URGENT: tokio::io::Interest = tokio::io::Interest::PRIORITY;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const URGENT: tokio::io::Interest = tokio::io::Interest::ERROR;
+
+#[expect(
+    deprecated,
+    reason = "it would take any number for a descriptor; this one is owned for as long, and the successor is `unsafe`"
+)]
+fn register(descriptor: Descriptor) -> io::Result<AsyncFd<Fd>> {
+    AsyncFd::with_interest(Fd(descriptor), READABLE.add(WRITABLE).add(URGENT))
+}
+
+impl fmt::Debug for Tokio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokio")
+            .field("runtime", &self.runtime)
+            .finish_non_exhaustive()
+    }
+}

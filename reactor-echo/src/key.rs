@@ -1,0 +1,167 @@
+//! Keys: how everything that a reactor holds is named.
+//!
+//! A slot is used again when what was in it is gone, a key never is: an object that is gone is a key that finds nothing, and
+//! an event that comes late cannot reach whoever moved in.
+
+use std::fmt;
+
+use slab::Slab;
+
+/// The name of a connection, a port or anything else that a reactor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    slot: u32,
+    /// Counts what was ever put into any slot; only after four billion it begins anew.
+    serial: u32,
+}
+
+/// Such as `7`: connections are numbered in the order of their coming.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serial.fmt(f)
+    }
+}
+
+/// Objects, each named by a key that it is given when it is put in.
+#[derive(Debug)]
+pub(crate) struct Keyed<T> {
+    slots: Slab<(u32, T)>,
+    next_serial: u32,
+}
+
+impl<T> Keyed<T> {
+    pub(crate) fn new() -> Self {
+        let (slots, next_serial) = (Slab::new(), 0);
+        Keyed { slots, next_serial }
+    }
+
+    pub(crate) fn insert(&mut self, value: T) -> Key {
+        let serial = self.next_serial;
+        self.next_serial = serial.wrapping_add(1);
+        let slot = self.slots.insert((serial, value)) as u32;
+        Key { slot, serial }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        let (serial, value) = self.slots.get(key.slot as usize)?;
+        (*serial == key.serial).then_some(value)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let (serial, value) = self.slots.get_mut(key.slot as usize)?;
+        (*serial == key.serial).then_some(value)
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        self.get(key)?;
+        self.slots
+            .try_remove(key.slot as usize)
+            .map(|(_, value)| value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.slots.iter().map(|(slot, (serial, value))| {
+            let (slot, serial) = (slot as u32, *serial);
+            (Key { slot, serial }, value)
+        })
+    }
+}
+
+/// What an engine knows of the objects that the reactor has named.
+#[derive(Debug)]
+pub(crate) struct ByKey<T> {
+    places: Vec<Option<(u32, T)>>,
+}
+
+impl<T> ByKey<T> {
+    pub(crate) fn new() -> Self {
+        ByKey { places: Vec::new() }
+    }
+
+    pub(crate) fn insert(&mut self, key: Key, value: T) {
+        let slot = key.slot();
+        if slot >= self.places.len() {
+            self.places.resize_with(slot + 1, || None);
+        }
+        self.places[slot] = Some((key.serial, value));
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let (serial, value) = self.places.get_mut(key.slot())?.as_mut()?;
+        (*serial == key.serial).then_some(value)
+    }
+
+    /// What is in the slot now, with its key.
+    #[inline]
+    pub(crate) fn in_slot(&mut self, slot: usize) -> Option<(Key, &mut T)> {
+        let (serial, value) = self.places.get_mut(slot)?.as_mut()?;
+        let (slot, serial) = (slot as u32, *serial);
+        Some((Key { slot, serial }, value))
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        self.get_mut(key)?;
+        self.places[key.slot()].take().map(|(_, value)| value)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
+        let taken = |(slot, place): (usize, &'_ mut Option<(u32, T)>)| {
+            let (serial, _) = place.as_ref()?;
+            let (slot, serial) = (slot as u32, *serial);
+            Some(Key { slot, serial })
+        };
+        self.places
+            .iter_mut()
+            .enumerate()
+            .filter_map(move |(slot, place)| {
+                let key = taken((slot, place))?;
+                place.as_mut().map(|(_, value)| (key, value))
+            })
+    }
+}
+
+impl Key {
+    pub(crate) fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_outlives_its_object_and_finds_nothing() {
+        let mut objects = Keyed::new();
+        let first = objects.insert("first");
+        assert_eq!(objects.remove(first), Some("first"));
+        let second = objects.insert("second");
+        assert_eq!(second.slot(), first.slot(), "the slot is used again");
+        assert_eq!(objects.get(first), None);
+        assert_eq!(objects.get_mut(first), None);
+        assert_eq!(objects.remove(first), None);
+        assert_eq!(objects.get(second), Some(&"second"));
+        assert_eq!(objects.iter().collect::<Vec<_>>(), [(second, &"second")]);
+    }
+
+    #[test]
+    fn what_is_known_of_an_object_is_found_by_its_key_only() {
+        let mut objects = Keyed::new();
+        let first = objects.insert(());
+        let mut known = ByKey::new();
+        known.insert(first, 1);
+        objects.remove(first);
+        let second = objects.insert(());
+        assert_eq!(known.get_mut(second), None);
+        known.insert(second, 2);
+        assert_eq!(known.get_mut(first), None);
+        assert_eq!(known.remove(first), None);
+        assert_eq!(known.in_slot(first.slot()), Some((second, &mut 2)));
+        assert_eq!(known.iter_mut().count(), 1);
+        assert_eq!(known.remove(second), Some(2));
+        assert_eq!(known.in_slot(99), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! The record of one connection: what was asked of it, what is still to be sent, and how far it is.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::time::Instant;
+
+use common::{Settings, sys};
+
+use crate::engine::Interest;
+use crate::{DelayedCall, Protocol, Reason};
+
+pub(crate) struct Link {
+    /// Callbacks have no way to it; a [`StringTransport`](crate::testing::StringTransport) has none.
+    pub(crate) socket: Option<Rc<TcpStream>>,
+    /// Asked for once, when it was opened: a socket that was reset no longer knows it.
+    pub(crate) peer: SocketAddr,
+    /// Absent while one of its callbacks runs.
+    pub(crate) protocol: Option<Box<dyn Protocol>>,
+    /// Written by the protocol, and not yet taken by the kernel.
+    pub(crate) pending: VecDeque<u8>,
+    /// When a byte last went in or out.
+    pub(crate) last_active: Instant,
+    /// The call that will close it: for silence, or since the peer does not.
+    pub(crate) deadline: Option<DelayedCall>,
+    /// Set once nothing more is to be done but to close it.
+    pub(crate) over: Option<Reason>,
+    /// Asked for: no more data for now.
+    pub(crate) paused: bool,
+    /// More than the high-water mark was pending, and it is not yet down to the low-water mark.
+    full: bool,
+    /// Asked for: close when everything is sent.
+    pub(crate) losing: bool,
+    pub(crate) reading: Reading,
+    pub(crate) writing: Writing,
+    /// What the engine was last told to watch it for.
+    pub(crate) watched: Interest,
+    /// It counts among the connections that others have opened.
+    pub(crate) accepted: bool,
+}
+
+/// What is done with what the peer sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// The protocol gets it.
+    Open,
+    /// The peer has sent its last byte.
+    Finished,
+    /// Nobody gets it. It is read all the same, until the peer closes: closing with unread input would send a reset,
+    /// which can destroy an answer that is still on its way.
+    Draining,
+}
+
+/// What is done with what the protocol writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// It is sent.
+    Open,
+    /// Asked for: say that this was all as soon as it is sent.
+    Finishing,
+    /// That was said.
+    Finished,
+}
+
+impl Link {
+    pub(crate) fn new(peer: SocketAddr, protocol: Box<dyn Protocol>, now: Instant) -> Self {
+        Link {
+            socket: None,
+            peer,
+            protocol: Some(protocol),
+            pending: VecDeque::new(),
+            last_active: now,
+            deadline: None,
+            over: None,
+            paused: false,
+            full: false,
+            losing: false,
+            reading: Reading::Open,
+            writing: Writing::Open,
+            watched: Interest::NOTHING,
+            accepted: false,
+        }
+    }
+
+    /// Ends it for this reason, unless it has ended already.
+    pub(crate) fn end(&mut self, reason: Reason) {
+        self.over.get_or_insert(reason);
+    }
+
+    /// Whether what the protocol writes now will be sent.
+    pub(crate) fn takes_data(&self) -> bool {
+        !self.losing && self.writing == Writing::Open && self.over.is_none()
+    }
+
+    /// What the engine is to watch it for. To be watched for writing with nothing to send would never let the loop wait.
+    #[inline]
+    pub(crate) fn wanted(&self) -> Interest {
+        let reads = match self.reading {
+            Reading::Open => !(self.paused || self.full || self.losing),
+            Reading::Finished => false,
+            Reading::Draining => true,
+        };
+        Interest::READ.when(reads) | Interest::WRITE.when(!self.pending.is_empty())
+    }
+
+    /// Sends once, from where the last send stopped. Answers whether the kernel takes no more for now.
+    pub(crate) fn send(&mut self, now: Instant) -> bool {
+        let Some(socket) = &self.socket else {
+            return false;
+        };
+        let (front, _) = self.pending.as_slices();
+        match sys::send(&**socket, front) {
+            Ok(sent) => {
+                self.last_active = now;
+                if sent == self.pending.len() {
+                    self.pending.clear();
+                } else {
+                    self.pending.drain(..sent);
+                }
+            }
+            Err(error) => return self.failed(error),
+        }
+        false
+    }
+
+    /// A call failed. Answers whether all it says is to wait for the next readiness.
+    pub(crate) fn failed(&mut self, error: io::Error) -> bool {
+        match error.kind() {
+            ErrorKind::WouldBlock => return true,
+            ErrorKind::Interrupted => {}
+            _ => self.end(Reason::ConnectionLost(error)),
+        }
+        false
+    }
+
+    /// Pauses and resumes reading by what is pending, and goes on with closing once nothing is. Answers whether from now on
+    /// it waits for the peer to close.
+    pub(crate) fn after_sending(&mut self, settings: &Settings) -> bool {
+        if self.pending.is_empty() {
+            self.full = false;
+            return self.finish();
+        }
+        let mark = if self.full {
+            settings.low_water()
+        } else {
+            settings.high_water
+        };
+        self.full = self.pending.len() > mark;
+        false
+    }
+
+    /// Everything written is sent.
+    fn finish(&mut self) -> bool {
+        if !self.losing && self.writing == Writing::Open {
+            return false;
+        }
+        if self.reading == Reading::Finished {
+            self.end(Reason::ConnectionDone);
+            return false;
+        }
+        if self.writing != Writing::Finished {
+            self.writing = Writing::Finished;
+            let socket = self.socket.as_ref();
+            if let Some(Err(_)) = socket.map(|socket| socket.shutdown(Shutdown::Write)) {
+                self.end(Reason::ConnectionDone); // The peer is gone already.
+            }
+        }
+        let was_open = self.reading == Reading::Open;
+        if self.losing {
+            self.reading = Reading::Draining;
+        }
+        self.losing && was_open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+    use crate::testing::PEER;
+
+    struct Deaf;
+
+    impl Protocol for Deaf {
+        fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+    }
+
+    #[test]
+    fn reading_pauses_above_the_high_water_mark_and_resumes_at_the_low_one() {
+        let settings = Settings {
+            high_water: 100,
+            ..Settings::default()
+        };
+        let mut link = Link::new(PEER, Box::new(Deaf), Instant::now());
+        let mut reads = Vec::new();
+        for pending in [100, 101, 26, 25, 100, 101, 0] {
+            link.pending.resize(pending, 0);
+            link.after_sending(&settings);
+            reads.push(link.wanted().reads());
+            assert_eq!(link.wanted().writes(), pending > 0);
+        }
+        assert_eq!(reads, [true, false, false, true, true, false, true]);
+    }
+}

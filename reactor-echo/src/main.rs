@@ -1,0 +1,38 @@
+//! The program `reactor-echo`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use common::args::{self, ServerArgs};
+use common::run::run;
+use reactor_echo::{EngineKind, Write, serve};
+
+/// Echo server, style 4: a reactor, protocols and factories
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  reactor-echo --reactor mio --port 0 --idle-timeout 30 --counters"
+)]
+struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// What the reactor waits with
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "ENGINE",
+        help_heading = "Style"
+    )]
+    reactor: EngineKind,
+    /// When an answer is sent
+    #[arg(long, value_enum, default_value_t, help_heading = "Style")]
+    write: Write,
+}
+
+fn main() -> ExitCode {
+    let args: Args = args::parse();
+    run(&args.server, |listener, settings, stop| {
+        serve(listener, settings, args.reactor, args.write, stop)
+    })
+}

@@ -1,0 +1,52 @@
+//! The records of what is watched for reading but is no connection: ports, and descriptors of the user's own.
+
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+
+use crate::engine::Interest;
+use crate::{Agenda, Factory};
+
+pub(crate) struct Port {
+    pub(crate) listener: Rc<TcpListener>,
+    /// Absent while one of its callbacks runs.
+    pub(crate) factory: Option<Box<dyn Factory>>,
+    /// The factory has been told that it listens.
+    pub(crate) started: bool,
+    /// What the engine was last told to watch it for.
+    pub(crate) watched: Interest,
+    /// Asked for: listen no more.
+    pub(crate) closing: bool,
+}
+
+impl Port {
+    pub(crate) fn new(listener: TcpListener, factory: Box<dyn Factory>) -> Self {
+        Port {
+            listener: Rc::new(listener),
+            factory: Some(factory),
+            started: false,
+            watched: Interest::NOTHING,
+            closing: false,
+        }
+    }
+}
+
+pub(crate) struct Reader {
+    pub(crate) descriptor: Rc<dyn AsFd>,
+    /// Absent while it runs.
+    pub(crate) callback: Option<Callback>,
+    /// Asked for: watch it no more.
+    pub(crate) closing: bool,
+}
+
+pub(crate) type Callback = Box<dyn FnMut(&mut Agenda)>;
+
+impl Reader {
+    pub(crate) fn new(descriptor: Rc<dyn AsFd>, callback: Callback) -> Self {
+        Reader {
+            descriptor,
+            callback: Some(callback),
+            closing: false,
+        }
+    }
+}

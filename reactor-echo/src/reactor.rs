@@ -1,0 +1,298 @@
+//! The loop: it waits, calls who is to be called, and does what they have asked for.
+//!
+//! | Twisted | here | difference |
+//! |---|---|---|
+//! | `reactor.run()` | [`Reactor::run`] | takes the reactor: it can neither be run twice nor from inside a callback |
+//! | `ReactorBase.mainLoop`: `runUntilCurrent`, `doIteration` | `iterate` | |
+//! | `tcp.Connection.doRead`, `doWrite`, `tcp.Port.doRead` | one place for all engines, in the modules below | |
+//! | a callback's `write` and `loseConnection` record, and add a writer | `act` looks after each callback at those of whom something was asked | |
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use common::{Admission, Settings};
+
+use crate::agenda::Entry;
+use crate::engine::{Engine, EngineKind, Event};
+use crate::{Agenda, ClientFactory, DelayedCall, Factory, Key, Reason};
+
+mod connections;
+mod connects;
+mod ports;
+
+/// When an answer is sent.
+#[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Write {
+    /// As soon as the callback that wrote it has returned; only what the kernel refuses waits for readiness
+    #[default]
+    AtOnce,
+    /// When the engine has found the socket writable, as Twisted does
+    Queued,
+}
+
+/// An event loop, with everything that it watches.
+///
+/// ```
+/// use std::{net::{SocketAddr, TcpStream}, io::{Read, Write}, thread, time::Duration};
+/// use reactor_echo::{EngineKind, Protocol, Reactor, Transport};
+///
+/// struct Greeter;
+///
+/// impl Protocol for Greeter {
+///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+///         transport.write(b"good day\n");
+///         transport.lose_connection();
+///         transport.reactor().stop();
+///     }
+///     fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+/// }
+///
+/// let mut reactor = Reactor::new(EngineKind::default(), Default::default())?;
+/// let port = reactor.listen_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), |_| Greeter, 50)?;
+/// let address = reactor.agenda().host_of(port).expect("it listens");
+/// let client = thread::spawn(move || {
+///     let mut greeting = String::new();
+///     TcpStream::connect(address)?.read_to_string(&mut greeting)?;
+///     std::io::Result::Ok(greeting)
+/// });
+/// reactor.run()?;
+/// assert_eq!(client.join().unwrap()?, "good day\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Reactor {
+    agenda: Agenda,
+    engine: Box<dyn Engine>,
+    settings: Settings,
+    write: Write,
+    admission: Admission,
+    /// How many connections the engine has room for, as far as is known.
+    room: usize,
+    ports: Vec<Key>,
+    /// Whether the ports are watched: in each turn what the admission says.
+    accepting: bool,
+    /// The one read buffer.
+    buffer: Vec<u8>,
+    ready: Vec<Event>,
+    /// Set once the reactor was asked to stop: the time at which it does, whatever is still owed.
+    stop_at: Option<Instant>,
+}
+
+impl Reactor {
+    /// A reactor that runs on this engine.
+    ///
+    /// # Errors
+    /// The kernel gives no descriptor for the engine.
+    pub fn new(engine: EngineKind, settings: Settings) -> io::Result<Self> {
+        let engine = engine.start()?;
+        Ok(Reactor {
+            agenda: Agenda::new(),
+            write: Write::default(),
+            admission: Admission::new(settings.max_connections),
+            room: engine.room()?,
+            engine,
+            ports: Vec::new(),
+            accepting: true,
+            buffer: vec![0; settings.recv_size],
+            ready: Vec::new(),
+            stop_at: None,
+            settings,
+        })
+    }
+
+    /// The same reactor, but sending at that moment.
+    pub fn sending(mut self, write: Write) -> Self {
+        self.write = write;
+        self
+    }
+
+    /// What callbacks will ask, asked from outside.
+    pub fn agenda(&mut self) -> &mut Agenda {
+        &mut self.agenda
+    }
+
+    /// Listens on an address; see [`Agenda::listen_tcp`].
+    ///
+    /// # Errors
+    /// What bind(2) answers, or a socket that the engine cannot watch.
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp(
+        &mut self,
+        address: SocketAddr,
+        factory: impl Factory + 'static,
+        backlog: i32,
+    ) -> io::Result<Key> {
+        let port = self.agenda.listen_tcp(address, factory, backlog)?;
+        self.watch_port(port)?;
+        Ok(port)
+    }
+
+    /// Listens with a socket that listens already.
+    ///
+    /// # Errors
+    /// A socket that the engine cannot watch.
+    #[doc(alias = "adoptStreamPort")]
+    pub fn adopt_stream_port(
+        &mut self,
+        listener: TcpListener,
+        factory: impl Factory + 'static,
+    ) -> io::Result<Key> {
+        let port = self.agenda.adopt_stream_port(listener, factory)?;
+        self.watch_port(port)?;
+        Ok(port)
+    }
+
+    /// Connects to an address; see [`Agenda::connect_tcp`].
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp(
+        &mut self,
+        address: SocketAddr,
+        factory: impl ClientFactory + 'static,
+        timeout: Duration,
+    ) -> Key {
+        self.agenda.connect_tcp(address, factory, timeout)
+    }
+
+    /// Calls `call` once the reactor runs and `delay` has passed; see [`Agenda::call_later`].
+    #[doc(alias = "callLater")]
+    pub fn call_later(
+        &mut self,
+        delay: Duration,
+        call: impl FnOnce(&mut Agenda) + 'static,
+    ) -> DelayedCall {
+        self.agenda.call_later(delay, call)
+    }
+
+    /// Runs until it is asked to [`stop`](Agenda::stop).
+    ///
+    /// # Errors
+    /// What the engine's wait answers. A connection's error costs that connection only.
+    pub fn run(mut self) -> io::Result<()> {
+        self.act();
+        let mut turned = Ok(());
+        while turned.is_ok() && !self.is_over() {
+            if self.agenda.stopping && self.stop_at.is_none() {
+                self.begin_to_stop();
+            } else {
+                turned = self.iterate();
+            }
+        }
+        self.drop_all();
+        turned
+    }
+
+    /// One turn: waits, then calls who is to be called.
+    #[doc(alias = "doIteration")]
+    #[doc(alias = "runUntilCurrent")]
+    fn iterate(&mut self) -> io::Result<()> {
+        let mut ready = std::mem::take(&mut self.ready);
+        let waited = self.engine.wait(self.timeout(), &mut ready);
+        match waited {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => self.agenda.turn = Instant::now(),
+        }
+        for event in ready.drain(..) {
+            self.dispatch(event);
+            self.act();
+        }
+        self.ready = ready;
+        self.agenda.run_until_current();
+        self.act();
+        self.open_or_shut_ports();
+        Ok(())
+    }
+
+    /// How long the engine may wait: until the next thing is due that no descriptor tells of.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.agenda.touched.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let times = [
+            self.agenda.timers.next_time(),
+            self.admission.retry_at(),
+            self.stop_at,
+        ];
+        let next = times.into_iter().flatten().min();
+        next.map(|next| next.saturating_duration_since(Instant::now()))
+    }
+
+    fn dispatch(&mut self, Event { key, ready }: Event) {
+        match self.agenda.entries.get(key) {
+            Some(Entry::Link(_)) => {
+                if ready.writes() {
+                    self.handle_write(key);
+                }
+                if ready.reads() {
+                    self.handle_read(key);
+                }
+            }
+            Some(Entry::Port(_)) => self.accept(key),
+            Some(Entry::Attempt(_)) => self.handle_connect(key),
+            Some(Entry::Reader(_)) => self.handle_reader(key),
+            None => {}
+        }
+    }
+
+    /// Does what was asked for, and what was asked for meanwhile.
+    fn act(&mut self) {
+        while let Some(key) = self.agenda.touched.pop() {
+            match self.agenda.entries.get(key) {
+                Some(Entry::Link(_)) => self.settle(key),
+                Some(Entry::Port(_)) => self.settle_port(key),
+                Some(Entry::Attempt(_)) => self.settle_attempt(key),
+                Some(Entry::Reader(_)) => self.settle_reader(key),
+                None => {}
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop_at.is_some_and(|stop_at| {
+            let is_link = |(_, entry)| matches!(entry, &Entry::Link(_));
+            !self.agenda.entries.iter().any(is_link) || stop_at <= Instant::now()
+        })
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        self.agenda.entries.iter().map(|(key, _)| key).collect()
+    }
+
+    fn begin_to_stop(&mut self) {
+        self.stop_at = Some(Instant::now() + self.settings.grace);
+        for key in self.keys() {
+            match self.agenda.entries.get_mut(key) {
+                Some(Entry::Link(_)) => self.stop_connection(key),
+                Some(Entry::Port(port)) => port.closing = true,
+                Some(Entry::Attempt(_)) => self.agenda.fail(key, Reason::ConnectionAborted),
+                Some(Entry::Reader(reader)) => reader.closing = true,
+                None => {}
+            }
+            self.agenda.touch(key);
+        }
+        self.act();
+    }
+
+    /// The grace is over: what is still there goes now.
+    fn drop_all(&mut self) {
+        self.agenda.stopping = true;
+        self.stop_at.get_or_insert(self.agenda.turn);
+        for key in self.keys() {
+            let late = io::Error::new(ErrorKind::TimedOut, "not finished within the grace");
+            self.agenda
+                .ask(key, |link| link.end(Reason::ConnectionLost(late)));
+            self.agenda.stop_listening(key);
+        }
+        self.act();
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("engine", &self.engine)
+            .field("agenda", &self.agenda)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! What the loop does with connections: for all engines, the one place that reads, writes and closes.
+
+use std::net::TcpStream;
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::sys;
+use socket2::SockRef;
+
+use super::{Reactor, Write};
+use crate::agenda::Entry;
+use crate::engine::{Descriptor, Engine, Interest};
+use crate::link::{Link, Reading};
+use crate::{Agenda, Key, Reason};
+
+impl Reactor {
+    /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.
+    pub(super) fn handle_read(&mut self, key: Key) {
+        let now = self.agenda.turn;
+        let Some(link) = self.agenda.link_mut(key) else {
+            return;
+        };
+        // What came before it in this turn may have paused it.
+        let (Some(socket), true) = (&link.socket, link.wanted().reads()) else {
+            return;
+        };
+        let room = sys::room(&mut self.buffer);
+        let offered = room.len();
+        match sys::recv(&**socket, room) {
+            Ok(0) => self.end_of_stream(key),
+            Ok(count) => {
+                link.last_active = now;
+                if count < offered {
+                    self.engine.short_read(key);
+                }
+                if link.reading == Reading::Open {
+                    let data = &self.buffer[..count];
+                    self.agenda.call(key, |protocol, transport| {
+                        protocol.data_received(transport, data);
+                    });
+                }
+            }
+            Err(error) => {
+                if link.failed(error) {
+                    self.engine.not_ready(key, Interest::READ);
+                }
+                self.agenda.touch(key);
+            }
+        }
+    }
+
+    fn end_of_stream(&mut self, key: Key) {
+        let Some(link) = self.agenda.link_mut(key) else {
+            return;
+        };
+        if link.reading == Reading::Draining {
+            link.end(Reason::ConnectionDone);
+        } else {
+            link.reading = Reading::Finished;
+            self.agenda.call(key, |protocol, transport| {
+                protocol.read_connection_lost(transport);
+            });
+        }
+        self.agenda.touch(key);
+    }
+
+    /// The socket can be written.
+    pub(super) fn handle_write(&mut self, key: Key) {
+        let now = self.agenda.turn;
+        let Some(link) = self.agenda.link_mut(key) else {
+            return;
+        };
+        if link.wanted().writes() && link.send(now) {
+            self.engine.not_ready(key, Interest::WRITE);
+        }
+        self.agenda.touch(key);
+    }
+
+    /// Does what was asked of a connection: sends, pauses, resumes, closes.
+    pub(super) fn settle(&mut self, key: Key) {
+        let Agenda {
+            entries,
+            spare,
+            turn,
+            ..
+        } = &mut self.agenda;
+        let Some(Entry::Link(link)) = entries.get_mut(key) else {
+            return;
+        };
+        // What waits for the engine to find the socket writable waits in order.
+        let at_once = self.write == Write::AtOnce && !link.watched.writes();
+        if at_once && link.wanted().writes() && link.over.is_none() && link.send(*turn) {
+            self.engine.not_ready(key, Interest::WRITE);
+        }
+        let begins_to_drain = link.after_sending(&self.settings);
+        if link.pending.is_empty() && link.pending.capacity() > 0 {
+            // An idle connection keeps no memory, and the reactor one spare buffer for all.
+            let free = std::mem::take(&mut link.pending);
+            if spare.capacity() == 0 {
+                *spare = free;
+            }
+        }
+        if link.wanted() != link.watched && link.over.is_none() {
+            watch(&mut *self.engine, key, link);
+        }
+        if link.over.is_some() {
+            self.close(key);
+        } else if begins_to_drain {
+            self.agenda.drain_for(key, self.settings.grace);
+        }
+    }
+
+    fn close(&mut self, key: Key) {
+        let Some(Entry::Link(link)) = self.agenda.entries.remove(key) else {
+            return;
+        };
+        let reason = link.over.unwrap_or(Reason::ConnectionDone);
+        if let Some(deadline) = link.deadline {
+            self.agenda.cancel(&deadline);
+        }
+        if let Some(socket) = link.socket {
+            self.unwatch(key, Rc::<TcpStream>::clone(&socket));
+            if matches!(reason, Reason::ConnectionAborted) {
+                // With no time to linger, close(2) sends a reset.
+                let _ = SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
+            }
+            sys::close(socket);
+        }
+        if link.accepted {
+            self.admission.disconnected(link.peer, &reason);
+        }
+        if let Some(mut protocol) = link.protocol {
+            protocol.connection_lost(&mut self.agenda, &reason);
+        }
+    }
+
+    /// The engine forgets the descriptor, which is about to be closed.
+    pub(super) fn unwatch(&mut self, key: Key, descriptor: Descriptor) {
+        // Closing it ends the watching in any case.
+        let _ = self.engine.watch(key, &descriptor, Interest::NOTHING);
+    }
+
+    /// The reactor stops: no more is read, what is pending is sent, and unread input does no harm.
+    pub(super) fn stop_connection(&mut self, key: Key) {
+        let Some(link) = self.agenda.link_mut(key) else {
+            return;
+        };
+        let Some(socket) = &link.socket else { return };
+        if link.reading == Reading::Open && !link.losing && link.pending.is_empty() {
+            match sys::recv(&**socket, &mut self.buffer) {
+                Ok(0) => link.reading = Reading::Finished,
+                Ok(_) => {}
+                Err(error) => {
+                    if link.failed(error) {
+                        link.end(Reason::ConnectionDone); // Idle, and nothing unread.
+                    }
+                }
+            }
+        }
+        link.losing = true;
+    }
+}
+
+/// Tells the engine what is wanted of a connection.
+pub(super) fn watch(engine: &mut dyn Engine, key: Key, link: &mut Link) {
+    let Some(socket) = &link.socket else { return };
+    let (descriptor, wanted): (Descriptor, _) = (Rc::<TcpStream>::clone(socket), link.wanted());
+    match engine.watch(key, &descriptor, wanted) {
+        Ok(()) => link.watched = wanted,
+        Err(error) => link.end(Reason::ConnectionLost(error)),
+    }
+}

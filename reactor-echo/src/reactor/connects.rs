@@ -1,0 +1,133 @@
+//! What the loop does with attempts to connect.
+
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::rc::Rc;
+
+use common::{net, sys};
+
+use super::Reactor;
+use crate::agenda::Entry;
+use crate::connector::Attempt;
+use crate::engine::{Descriptor, Interest};
+use crate::link::Link;
+use crate::{Key, Reason};
+
+impl Reactor {
+    /// Begins an attempt, or ends one that has failed.
+    pub(super) fn settle_attempt(&mut self, key: Key) {
+        let is_stopping = self.stop_at.is_some();
+        let Some(attempt) = self.attempt(key) else {
+            return;
+        };
+        match (&attempt.over, &attempt.socket) {
+            (Some(_), _) => self.end_attempt(key),
+            // Asked of a reactor that stops already: nobody hears of it, or those who try again would do so for ever.
+            (None, None) if is_stopping => {
+                self.agenda.entries.remove(key);
+            }
+            (None, None) => self.begin_attempt(key),
+            (None, Some(_)) => {}
+        }
+    }
+
+    fn begin_attempt(&mut self, key: Key) {
+        let Some(mut client) = self.attempt(key).and_then(|attempt| attempt.client.take()) else {
+            return;
+        };
+        client.started(&mut self.agenda, key);
+        let (destination, timeout) = (client.destination, client.timeout);
+        if let Some(attempt) = self.attempt(key) {
+            attempt.client = Some(client);
+        }
+        match sys::connect(destination, net::connect) {
+            Ok(socket) => {
+                let fail = move |agenda: &mut crate::Agenda| agenda.fail(key, Reason::TimedOut);
+                let deadline = self.agenda.call_later(timeout, fail);
+                self.await_connect(key, Rc::new(socket), deadline);
+            }
+            Err(error) => self.agenda.fail(key, Reason::ConnectFailed(error)),
+        }
+    }
+
+    fn await_connect(&mut self, key: Key, socket: Rc<TcpStream>, deadline: crate::DelayedCall) {
+        let descriptor: Descriptor = Rc::<TcpStream>::clone(&socket);
+        if let Some(attempt) = self.attempt(key) {
+            attempt.socket = Some(socket);
+            attempt.deadline = Some(deadline);
+        }
+        if let Err(error) = self.engine.watch(key, &descriptor, Interest::WRITE) {
+            self.agenda.fail(key, Reason::ConnectFailed(error));
+        }
+    }
+
+    /// The socket can be written: it is connected or has failed, or neither, for readiness may be spurious.
+    pub(super) fn handle_connect(&mut self, key: Key) {
+        let Some(socket) = self.attempt(key).and_then(|attempt| attempt.socket.clone()) else {
+            return;
+        };
+        let error = match socket.take_error() {
+            Ok(None) => socket.peer_addr().err(),
+            Ok(Some(error)) | Err(error) => Some(error),
+        };
+        match error {
+            None => self.connected(key, socket),
+            Some(error) if error.kind() == ErrorKind::NotConnected => {
+                self.engine.not_ready(key, Interest::WRITE);
+            }
+            Some(error) => self.agenda.fail(key, Reason::ConnectFailed(error)),
+        }
+    }
+
+    /// The connection takes the attempt's place, and its key.
+    fn connected(&mut self, key: Key, socket: Rc<TcpStream>) {
+        let now = self.agenda.turn;
+        let Some(attempt) = self.attempt(key) else {
+            return;
+        };
+        let deadline = attempt.deadline.take();
+        let Some(client) = attempt.client.take() else {
+            return;
+        };
+        let peer = client.destination;
+        if let Some(deadline) = deadline {
+            self.agenda.cancel(&deadline);
+        }
+        let Some(protocol) = client.build_protocol() else {
+            return self.end_attempt(key);
+        };
+        let mut link = Link::new(peer, protocol, now);
+        link.socket = Some(socket);
+        link.watched = Interest::WRITE;
+        if let Some(entry) = self.agenda.entries.get_mut(key) {
+            *entry = Entry::Link(link);
+        }
+        self.agenda.call(key, |protocol, transport| {
+            protocol.connection_made(transport)
+        });
+        self.agenda.touch(key);
+    }
+
+    fn end_attempt(&mut self, key: Key) {
+        let Some(Entry::Attempt(attempt)) = self.agenda.entries.remove(key) else {
+            return;
+        };
+        if let Some(deadline) = attempt.deadline {
+            self.agenda.cancel(&deadline);
+        }
+        if let Some(socket) = attempt.socket {
+            self.unwatch(key, Rc::<TcpStream>::clone(&socket));
+            sys::close(socket);
+        }
+        if let (Some(client), Some(reason)) = (attempt.client, attempt.over) {
+            client.failed(&mut self.agenda, &reason);
+        }
+    }
+
+    fn attempt(&mut self, key: Key) -> Option<&mut Attempt> {
+        match self.agenda.entries.get_mut(key) {
+            Some(Entry::Attempt(attempt)) => Some(attempt),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What the loop does with ports, and with the descriptors that a user watches.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+
+use common::net::{self, NotAccepted};
+use common::sys;
+use tracing::{debug, warn};
+
+use super::Reactor;
+use super::connections::watch;
+use crate::agenda::Entry;
+use crate::engine::{Descriptor, Interest};
+use crate::link::Link;
+use crate::port::{Port, Reader};
+use crate::{Agenda, Factory, Key, Reason};
+
+impl Reactor {
+    /// Somebody waits to be accepted.
+    pub(super) fn accept(&mut self, key: Key) {
+        for _ in 0..net::ACCEPTS_PER_TURN {
+            // Looked up each time: what comes of one connection may be that the port is closed.
+            let Some(port) = self.port(key).filter(|port| !port.closing) else {
+                return;
+            };
+            let listener = Rc::clone(&port.listener);
+            if !self.is_open() {
+                return;
+            }
+            match sys::accept(&*listener, net::accept) {
+                Ok((socket, peer)) => self.accepted(key, socket, peer),
+                Err(error) => match NotAccepted::from(&error) {
+                    NotAccepted::NobodyWaits => {
+                        return self.engine.not_ready(key, Interest::READ);
+                    }
+                    NotAccepted::TryNext => {}
+                    NotAccepted::OutOfResources => return self.admission.out_of_resources(&error),
+                },
+            }
+        }
+    }
+
+    fn accepted(&mut self, port: Key, socket: TcpStream, peer: SocketAddr) {
+        let factory = self.port(port).and_then(|port| port.factory.as_mut());
+        let Some(protocol) = factory.and_then(|factory| factory.build_protocol(peer)) else {
+            debug!(%peer, "refused by the factory");
+            return sys::close(socket);
+        };
+        let mut link = Link::new(peer, protocol, self.agenda.turn);
+        link.socket = Some(Rc::new(socket));
+        link.accepted = true;
+        let key = self.agenda.entries.insert(Entry::Link(link));
+        if let Some(error) = self.cannot_watch(key) {
+            // It costs this one client. The next ones wait until a connection closes.
+            warn!(%peer, %error, "refused");
+            self.room = self.admission.connections();
+            self.agenda.entries.remove(key);
+            return;
+        }
+        self.admission.connected(peer);
+        self.agenda.call(key, |protocol, transport| {
+            protocol.connection_made(transport);
+        });
+        self.act();
+    }
+
+    fn cannot_watch(&mut self, key: Key) -> Option<Reason> {
+        let link = self.agenda.link_mut(key)?;
+        watch(&mut *self.engine, key, link);
+        link.over.take()
+    }
+
+    fn port(&mut self, key: Key) -> Option<&mut Port> {
+        match self.agenda.entries.get_mut(key) {
+            Some(Entry::Port(port)) => Some(port),
+            _ => None,
+        }
+    }
+
+    /// Watches the ports while connections are admitted, and really not while they are not.
+    pub(super) fn open_or_shut_ports(&mut self) {
+        self.admission.retry_if_due(self.agenda.turn);
+        let is_open = self.is_open();
+        if is_open != self.accepting {
+            self.accepting = is_open;
+            self.agenda.touched.extend(&self.ports);
+            self.act();
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.admission.is_open() && self.admission.connections() < self.room
+    }
+
+    /// Does what was asked of a port: begins, watches, closes.
+    pub(super) fn settle_port(&mut self, key: Key) {
+        let is_stopping = self.stop_at.is_some();
+        if self
+            .port(key)
+            .is_some_and(|port| port.closing || is_stopping)
+        {
+            self.close_port(key);
+        } else if let Err(error) = self.watch_port(key) {
+            warn!(%error, "not listening");
+        }
+    }
+
+    /// Starts the port's factory if that was not done yet, and watches the port while connections are admitted.
+    pub(super) fn watch_port(&mut self, key: Key) -> io::Result<()> {
+        let wanted = Interest::READ.when(self.accepting);
+        let Some(port) = self
+            .port(key)
+            .filter(|port| !port.started || port.watched != wanted)
+        else {
+            return Ok(());
+        };
+        let is_new = !std::mem::replace(&mut port.started, true);
+        port.watched = wanted;
+        let descriptor: Descriptor = Rc::<TcpListener>::clone(&port.listener);
+        if is_new {
+            self.ports.push(key);
+            self.call_factory(key, |factory, agenda| factory.start_factory(agenda));
+        }
+        let watched = self.engine.watch(key, &descriptor, wanted);
+        if watched.is_err() {
+            self.close_port(key);
+        }
+        watched
+    }
+
+    fn close_port(&mut self, key: Key) {
+        if self.port(key).is_some_and(|port| port.started) {
+            self.call_factory(key, |factory, agenda| factory.stop_factory(agenda));
+        }
+        if let Some(Entry::Port(port)) = self.agenda.entries.remove(key) {
+            self.ports.retain(|other| *other != key);
+            self.unwatch(key, port.listener);
+        }
+    }
+
+    fn call_factory(&mut self, key: Key, callback: impl FnOnce(&mut dyn Factory, &mut Agenda)) {
+        let Some(mut factory) = self.port(key).and_then(|port| port.factory.take()) else {
+            return;
+        };
+        callback(&mut *factory, &mut self.agenda);
+        if let Some(port) = self.port(key) {
+            port.factory = Some(factory);
+        }
+    }
+
+    /// A descriptor that a user watches can be read.
+    pub(super) fn handle_reader(&mut self, key: Key) {
+        let Some(mut callback) = self.reader(key).and_then(|reader| reader.callback.take()) else {
+            return;
+        };
+        callback(&mut self.agenda);
+        if let Some(reader) = self.reader(key) {
+            reader.callback = Some(callback);
+        }
+        self.engine.not_ready(key, Interest::READ);
+    }
+
+    fn reader(&mut self, key: Key) -> Option<&mut Reader> {
+        match self.agenda.entries.get_mut(key) {
+            Some(Entry::Reader(reader)) => Some(reader),
+            _ => None,
+        }
+    }
+
+    pub(super) fn settle_reader(&mut self, key: Key) {
+        let is_stopping = self.stop_at.is_some();
+        let Some(reader) = self.reader(key) else {
+            return;
+        };
+        let descriptor = Rc::clone(&reader.descriptor);
+        if reader.closing || is_stopping {
+            self.agenda.entries.remove(key);
+            self.unwatch(key, descriptor);
+        } else if let Err(error) = self.engine.watch(key, &descriptor, Interest::READ) {
+            warn!(%error, "cannot watch the descriptor");
+            self.agenda.entries.remove(key);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A protocol tested without a socket.
+//!
+//! | Twisted (`twisted.internet.testing`) | here | difference |
+//! |---|---|---|
+//! | `StringTransport` and `protocol.makeConnection(transport)` | [`StringTransport::new`] | |
+//! | `protocol.dataReceived(data)` | [`receive`](StringTransport::receive) | |
+//! | `value()`, `clear()` | [`value`](StringTransport::value), [`clear`](StringTransport::clear) | |
+//! | `disconnecting`, `disconnected`, `producerState` | [`disconnecting`](StringTransport::disconnecting), [`disconnected`](StringTransport::disconnected), [`is_paused`](StringTransport::is_paused) | |
+//! | `Clock().advance(seconds)` | [`advance`](StringTransport::advance) | |
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::agenda::Entry;
+use crate::link::{Link, Reading, Writing};
+use crate::{Agenda, Key, Protocol, Reason};
+
+/// A connection without a socket: what the protocol writes is kept, and what it receives is said by the test.
+///
+/// ```
+/// use reactor_echo::{echo::EchoFactory, Factory, testing::{PEER, StringTransport}};
+///
+/// let echo = EchoFactory::default().build_protocol(PEER).expect("nobody is refused");
+/// let mut transport = StringTransport::new(echo);
+/// transport.receive(b"hello");
+/// assert_eq!(transport.value(), b"hello");
+/// ```
+pub struct StringTransport {
+    agenda: Agenda,
+    key: Key,
+}
+
+/// The other side of a [`StringTransport`], as its protocol sees it: an address for documentation (RFC 5737).
+pub const PEER: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    54321,
+);
+
+impl StringTransport {
+    /// Connects the protocol.
+    #[doc(alias = "makeConnection")]
+    pub fn new(protocol: Box<dyn Protocol>) -> Self {
+        let mut agenda = Agenda::new();
+        let key = agenda.insert(Entry::Link(Link::new(PEER, protocol, agenda.turn)));
+        agenda.call(key, |protocol, transport| {
+            protocol.connection_made(transport)
+        });
+        StringTransport { agenda, key }
+    }
+
+    /// Data comes from the peer.
+    #[doc(alias = "dataReceived")]
+    pub fn receive(&mut self, data: &[u8]) {
+        self.agenda.turn = self.agenda.now();
+        let now = self.agenda.turn;
+        self.agenda.ask(self.key, |link| link.last_active = now);
+        self.agenda.call(self.key, |protocol, transport| {
+            protocol.data_received(transport, data)
+        });
+    }
+
+    /// The peer has sent its last byte.
+    #[doc(alias = "readConnectionLost")]
+    pub fn receive_end(&mut self) {
+        self.agenda
+            .ask(self.key, |link| link.reading = Reading::Finished);
+        self.agenda.call(self.key, |protocol, transport| {
+            protocol.read_connection_lost(transport)
+        });
+    }
+
+    /// The connection ends.
+    #[doc(alias = "connectionLost")]
+    pub fn lose(&mut self, reason: &Reason) {
+        if let Some(Entry::Link(Link {
+            protocol: Some(mut protocol),
+            ..
+        })) = self.agenda.entries.remove(self.key)
+        {
+            protocol.connection_lost(&mut self.agenda, reason);
+        }
+    }
+
+    /// What the protocol has written.
+    pub fn value(&self) -> Vec<u8> {
+        let link = self.agenda.link(self.key);
+        link.map_or(Vec::new(), |link| link.pending.iter().copied().collect())
+    }
+
+    /// Forgets what the protocol has written, as if it had been sent.
+    pub fn clear(&mut self) {
+        self.agenda.ask(self.key, |link| link.pending.clear());
+    }
+
+    /// Lets time pass: the calls that are due are made.
+    pub fn advance(&mut self, time: Duration) {
+        self.agenda.ahead += time;
+        self.agenda.run_until_current();
+    }
+
+    /// Whether the protocol has asked to close the connection once everything is sent.
+    pub fn disconnecting(&self) -> bool {
+        self.is(|link| link.losing)
+    }
+
+    /// Whether the connection has been ended without waiting: aborted, or silent for too long.
+    pub fn disconnected(&self) -> bool {
+        self.agenda
+            .link(self.key)
+            .is_none_or(|link| link.over.is_some())
+    }
+
+    /// Whether the protocol has said that it will write no more.
+    pub fn is_finished(&self) -> bool {
+        self.is(|link| link.writing != Writing::Open)
+    }
+
+    /// Whether the protocol wants no data for now.
+    #[doc(alias = "producerState")]
+    pub fn is_paused(&self) -> bool {
+        self.is(|link| link.paused)
+    }
+
+    /// The reactor that is not there, to see what was asked of it.
+    pub fn agenda(&mut self) -> &mut Agenda {
+        &mut self.agenda
+    }
+
+    fn is(&self, asked: impl FnOnce(&Link) -> bool) -> bool {
+        self.agenda.link(self.key).is_some_and(asked)
+    }
+}
+
+impl fmt::Debug for StringTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StringTransport")
+            .field("agenda", &self.agenda)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+
+    /// Does as it is told.
+    struct Obedient;
+
+    impl Protocol for Obedient {
+        fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+            match data {
+                b"pause" => transport.pause_producing(),
+                b"resume" => transport.resume_producing(),
+                b"finish" => transport.lose_write_connection(),
+                b"abort" => transport.abort_connection(),
+                b"stop" => transport.reactor().stop(),
+                _ => transport.write_sequence([b"<".as_slice(), data, b">"]),
+            }
+        }
+
+        fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
+            assert!(matches!(reason, Reason::ConnectionDone));
+            agenda.stop();
+        }
+    }
+
+    #[test]
+    fn what_is_asked_is_seen() {
+        let mut transport = StringTransport::new(Box::new(Obedient));
+        transport.receive(b"a");
+        transport.receive(b"b");
+        assert_eq!(transport.value(), b"<a><b>");
+        transport.clear();
+        assert_eq!(transport.value(), b"");
+        transport.receive(b"pause");
+        assert!(transport.is_paused());
+        transport.receive(b"resume");
+        assert!(!transport.is_paused() && !transport.is_finished());
+        transport.receive(b"finish");
+        transport.receive(b"too late");
+        assert!(transport.is_finished() && transport.value().is_empty());
+        assert!(!transport.disconnected());
+        transport.receive(b"abort");
+        assert!(transport.disconnected());
+    }
+
+    #[test]
+    fn the_end_of_either_side_is_told() {
+        let mut transport = StringTransport::new(Box::new(Obedient));
+        transport.receive_end();
+        assert!(transport.disconnecting(), "the default of every protocol");
+        transport.lose(&Reason::ConnectionDone);
+        assert!(transport.agenda().stopping);
+        assert!(transport.disconnected());
+        transport.receive(b"nobody hears this");
+        assert_eq!(transport.value(), b"");
+    }
+}

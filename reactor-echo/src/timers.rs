@@ -1,0 +1,127 @@
+//! Calls that are to be made later.
+//!
+//! | Twisted (`IReactorTime`, `IDelayedCall`) | here | difference |
+//! |---|---|---|
+//! | `callLater(delay, f, *args)` | [`Agenda::call_later`] | the closure is handed the agenda; there is no global reactor |
+//! | `call.cancel()`, `reset`, `delay`, `active` | [`Agenda::cancel`], [`reset`](Agenda::reset), [`delay`](Agenda::delay), [`is_active`](Agenda::is_active) | asked of the agenda; `false` for a call that was made or cancelled, where Twisted raises |
+//! | `call.getTime()` | [`DelayedCall::time`] | |
+//! | a heap, cancelled calls stay in it for a while | a `BTreeMap`, they leave it at once | |
+//!
+//! [`Agenda`]: crate::Agenda
+//! [`Agenda::call_later`]: crate::Agenda::call_later
+//! [`Agenda::cancel`]: crate::Agenda::cancel
+//! [`Agenda::reset`]: crate::Agenda::reset
+//! [`Agenda::delay`]: crate::Agenda::delay
+//! [`Agenda::is_active`]: crate::Agenda::is_active
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// A call that was asked for with [`call_later`](crate::Agenda::call_later): what to cancel or to move it by.
+///
+/// It cannot be copied, so none is left that tells an old time.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[must_use = "it is the only handle to cancel the call by; `let _ =` says that it is not needed"]
+pub struct DelayedCall {
+    time: Instant,
+    /// Tells calls apart that are due at the same time, and those that a turn found from those that it added.
+    number: u64,
+}
+
+impl DelayedCall {
+    /// When the call is to be made.
+    #[doc(alias = "getTime")]
+    pub fn time(&self) -> Instant {
+        self.time
+    }
+}
+
+/// The calls to be made, in the order of their times; calls for the same time in the order in which they were asked for.
+#[derive(Debug)]
+pub(crate) struct Timers<C> {
+    calls: BTreeMap<DelayedCall, C>,
+    next_number: u64,
+}
+
+impl<C> Timers<C> {
+    pub(crate) fn new() -> Self {
+        let (calls, next_number) = (BTreeMap::new(), 0);
+        Timers { calls, next_number }
+    }
+
+    pub(crate) fn add(&mut self, now: Instant, delay: Duration, call: C) -> DelayedCall {
+        // A time beyond what the clock can tell is never reached either way.
+        const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+        let time = now.checked_add(delay).unwrap_or_else(|| now + NEVER);
+        let number = self.next_number;
+        self.next_number += 1;
+        self.calls.insert(DelayedCall { time, number }, call);
+        DelayedCall { time, number }
+    }
+
+    pub(crate) fn remove(&mut self, call: &DelayedCall) -> Option<C> {
+        self.calls.remove(call)
+    }
+
+    pub(crate) fn contains(&self, call: &DelayedCall) -> bool {
+        self.calls.contains_key(call)
+    }
+
+    /// When the next call is due.
+    pub(crate) fn next_time(&self) -> Option<Instant> {
+        let (first, _) = self.calls.first_key_value()?;
+        Some(first.time)
+    }
+
+    /// The mark that tells the calls of this turn, which are before it, from those that are added from now on.
+    pub(crate) fn mark(&self, now: Instant) -> DelayedCall {
+        let number = self.next_number;
+        DelayedCall { time: now, number }
+    }
+
+    /// Takes out the first call that is before `mark`. Only one at a time: a call may cancel the next.
+    pub(crate) fn take_before(&mut self, mark: &DelayedCall) -> Option<C> {
+        let first = self.calls.first_entry()?;
+        (first.key() < mark).then(|| first.remove())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_come_in_the_order_of_their_times_then_of_their_asking() {
+        let (mut timers, now) = (Timers::new(), Instant::now());
+        for (milliseconds, name) in [(20, "c"), (10, "a"), (10, "b"), (99, "d")] {
+            let _ = timers.add(now, Duration::from_millis(milliseconds), name);
+        }
+        assert_eq!(timers.next_time(), Some(now + Duration::from_millis(10)));
+        let mark = timers.mark(now + Duration::from_millis(20));
+        let mut made = Vec::new();
+        while let Some(call) = timers.take_before(&mark) {
+            made.push(call);
+        }
+        assert_eq!(made, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_call_that_is_added_in_a_turn_waits_for_the_next() {
+        let (mut timers, now) = (Timers::new(), Instant::now());
+        let mark = timers.mark(now);
+        let call = timers.add(now, Duration::ZERO, "at once");
+        assert_eq!(timers.take_before(&mark), None);
+        assert!(timers.contains(&call));
+        let mark = timers.mark(now);
+        assert_eq!(timers.take_before(&mark), Some("at once"));
+        assert!(!timers.contains(&call));
+        assert_eq!(timers.remove(&call), None);
+    }
+
+    #[test]
+    fn a_delay_beyond_the_clock_is_far_away_and_no_panic() {
+        let (mut timers, now) = (Timers::new(), Instant::now());
+        let call = timers.add(now, Duration::MAX, ());
+        assert!(call.time() > now + Duration::from_secs(1 << 30));
+    }
+}

@@ -1,0 +1,141 @@
+//! One connection, as its protocol sees it.
+//!
+//! | Twisted (`ITCPTransport`, `IProducer`, `TimeoutMixin`) | here | difference |
+//! |---|---|---|
+//! | `write`, `writeSequence` | [`write`](Transport::write), [`write_sequence`](Transport::write_sequence) | sent when the callback has returned; Twisted waits for the next writable event |
+//! | `loseConnection` | [`lose_connection`](Transport::lose_connection) | also waits, for a bounded time, that the peer closes, so that no reset destroys the last answer |
+//! | `loseWriteConnection` | [`lose_write_connection`](Transport::lose_write_connection) | |
+//! | `abortConnection` | [`abort_connection`](Transport::abort_connection) | |
+//! | `getPeer`, `getHost` | [`peer`](Transport::peer), [`host`](Transport::host) | |
+//! | `pauseProducing`, `resumeProducing` | [`pause_producing`](Transport::pause_producing), [`resume_producing`](Transport::resume_producing) | the loop also pauses by itself while much is [`pending`](Transport::pending) |
+//! | `setTimeout`, `resetTimeout`, `timeoutConnection` | [`set_timeout`](Transport::set_timeout) | the loop notes when a byte moves: nothing is to be reset |
+//! | the global `reactor` | [`reactor`](Transport::reactor) | |
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::link::{Link, Writing};
+use crate::{Agenda, Key, Reason};
+
+/// One connection, lent to a callback. Whatever is asked of it is noted, and done once the callback has returned.
+pub struct Transport<'a> {
+    agenda: &'a mut Agenda,
+    key: Key,
+    peer: SocketAddr,
+}
+
+impl<'a> Transport<'a> {
+    pub(crate) fn new(agenda: &'a mut Agenda, key: Key, peer: SocketAddr) -> Self {
+        Transport { agenda, key, peer }
+    }
+
+    /// Sends these bytes after those that were written before. Ignored once the connection is being closed.
+    ///
+    /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not reading from a connection
+    /// that has more than the high-water mark [`pending`](Self::pending); who writes to the connections of others looks there.
+    pub fn write(&mut self, data: &[u8]) {
+        self.agenda.write(self.key, data);
+    }
+
+    /// Sends all of these, one after the other.
+    #[doc(alias = "writeSequence")]
+    pub fn write_sequence<'d>(&mut self, data: impl IntoIterator<Item = &'d [u8]>) {
+        for part in data {
+            self.write(part);
+        }
+    }
+
+    /// Closes the connection once everything written is sent. Nothing more is read or taken to be written.
+    #[doc(alias = "loseConnection")]
+    pub fn lose_connection(&mut self) {
+        self.ask(|link| link.losing = true);
+    }
+
+    /// Tells the peer, once everything written is sent, that there will be no more; data still comes in.
+    #[doc(alias = "loseWriteConnection")]
+    pub fn lose_write_connection(&mut self) {
+        self.ask(|link| {
+            if link.writing == Writing::Open {
+                link.writing = Writing::Finishing;
+            }
+        });
+    }
+
+    /// Closes the connection at once with a reset: what is pending is thrown away.
+    #[doc(alias = "abortConnection")]
+    pub fn abort_connection(&mut self) {
+        self.ask(|link| link.end(Reason::ConnectionAborted));
+    }
+
+    /// No data for now, please: what the peer sends stays in the kernel, and soon with the peer.
+    #[doc(alias = "pauseProducing")]
+    pub fn pause_producing(&mut self) {
+        self.ask(|link| link.paused = true);
+    }
+
+    /// Data again.
+    #[doc(alias = "resumeProducing")]
+    pub fn resume_producing(&mut self) {
+        self.ask(|link| link.paused = false);
+    }
+
+    /// Closes the connection when no byte has gone in or out for so long; `None` lets it be silent for ever.
+    ///
+    /// One [`call_later`](Agenda::call_later) looks when the last byte moved, and asks to be called again for the time that
+    /// is left. A busy connection costs no timer.
+    #[doc(alias = "setTimeout")]
+    #[doc(alias = "TimeoutMixin")]
+    pub fn set_timeout(&mut self, limit: Option<Duration>) {
+        let call = limit.map(|limit| self.agenda.close_when_silent(self.key, limit));
+        self.agenda.set_deadline(self.key, call);
+    }
+
+    /// How many bytes are written and not yet taken by the kernel.
+    pub fn pending(&self) -> usize {
+        self.agenda
+            .link(self.key)
+            .map_or(0, |link| link.pending.len())
+    }
+
+    /// The address of the other side.
+    #[doc(alias = "getPeer")]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// What getsockname(2) answers, `NotConnected` where there is no socket.
+    #[doc(alias = "getHost")]
+    pub fn host(&self) -> io::Result<SocketAddr> {
+        let socket = self
+            .agenda
+            .link(self.key)
+            .and_then(|link| link.socket.as_ref());
+        socket.ok_or(ErrorKind::NotConnected)?.local_addr()
+    }
+
+    /// The name of this connection, by which [`Agenda::transport`] finds it as long as it is there.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The reactor, to ask it for something else.
+    pub fn reactor(&mut self) -> &mut Agenda {
+        self.agenda
+    }
+
+    fn ask(&mut self, note: impl FnOnce(&mut Link)) {
+        self.agenda.ask(self.key, note);
+    }
+}
+
+impl fmt::Debug for Transport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, peer) = (self.key, self.peer);
+        write!(f, "Transport({key}, {peer})")
+    }
+}

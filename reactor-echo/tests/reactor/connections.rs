@@ -1,0 +1,281 @@
+//! What a protocol can ask of its connection, and of others.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::Settings;
+use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Transport};
+
+use crate::hooks::{Hooks, Log, Trial, connect, result_of};
+
+pub fn a_paused_connection_gets_nothing(engine: EngineKind) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let (log, begun) = (server_log.clone(), Instant::now());
+        let made = |transport: &mut Transport<'_>| {
+            transport.pause_producing();
+            let key = transport.key();
+            let _ = transport.reactor().call_later(PAUSE, move |agenda| {
+                let mut transport = agenda.transport(key).expect("it is there");
+                transport.resume_producing();
+            });
+        };
+        Hooks::default().made(made).data(move |transport, data| {
+            assert!(begun.elapsed() >= PAUSE);
+            log.note(String::from_utf8_lossy(data));
+            transport.reactor().stop();
+        })
+    })?;
+    let mut client = connect(address)?;
+    client.write_all(b"hello")?;
+    trial.run()?;
+    assert_eq!(log.lines(), ["hello"]);
+    Ok(())
+}
+
+/// Two connections are readable in the same turn, and whichever is first pauses the other.
+pub fn a_pause_holds_within_the_turn(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let keys = Rc::new(RefCell::new(Vec::<Key>::new()));
+    let (server_log, server_keys) = (log.clone(), Rc::clone(&keys));
+    let (_, address) = trial.listen(move |_| {
+        let (log, keys, all) = (
+            server_log.clone(),
+            Rc::clone(&server_keys),
+            Rc::clone(&server_keys),
+        );
+        let made = move |transport: &mut Transport<'_>| keys.borrow_mut().push(transport.key());
+        Hooks::default().made(made).data(move |transport, _| {
+            let own = transport.key();
+            log.note("data");
+            for &other in all.borrow().iter().filter(|key| **key != own) {
+                let mut other = transport.reactor().transport(other).expect("it is there");
+                other.pause_producing();
+            }
+            let stop = |agenda: &mut Agenda| agenda.stop();
+            let _ = transport
+                .reactor()
+                .call_later(Duration::from_millis(50), stop);
+        })
+    })?;
+    let mut clients = [connect(address)?, connect(address)?];
+    for client in &mut clients {
+        client.write_all(b"x")?;
+    }
+    trial.run()?;
+    assert_eq!(log.lines(), ["data"]);
+    Ok(())
+}
+
+/// The loop pauses a connection by itself while more is pending than the high-water mark.
+pub fn who_does_not_read_is_not_read(engine: EngineKind) -> io::Result<()> {
+    let settings = Settings {
+        recv_size: 10_000,
+        high_water: 50_000,
+        ..Settings::default()
+    };
+    let mut trial = Trial::with(engine, settings)?;
+    let most = Rc::new(Cell::new(0));
+    let server_most = Rc::clone(&most);
+    let (_, address) = trial.listen(move |_| {
+        let most = Rc::clone(&server_most);
+        let echo = move |transport: &mut Transport<'_>, data: &[u8]| {
+            transport.write(data);
+            most.set(transport.pending().max(most.get()));
+        };
+        Hooks::default().data(echo).lost(|agenda, _| agenda.stop())
+    })?;
+    let client = thread::spawn(move || {
+        let mut client = connect(address)?;
+        client.set_write_timeout(Some(Duration::from_millis(100)))?;
+        let mut sent = 0;
+        while let Ok(count) = client.write(&[b'x'; 100_000]) {
+            sent += count as u64;
+            assert!(sent < 100_000_000, "it is read without end");
+        }
+        // Reading resumes as it reads, and everything comes.
+        client.shutdown(Shutdown::Write)?;
+        assert_eq!(io::copy(&mut client, &mut io::sink())?, sent);
+        Ok(())
+    });
+    trial.run()?;
+    result_of(client)?;
+    assert!(
+        (50_001..=60_000).contains(&most.get()),
+        "{} pending",
+        most.get()
+    );
+    Ok(())
+}
+
+pub fn others_are_reached_by_their_keys(engine: EngineKind) -> io::Result<()> {
+    let mut trial = Trial::new(engine)?;
+    let everyone = Rc::new(RefCell::new(Vec::<Key>::new()));
+    let (_, address) = trial.listen(move |_| {
+        let (joining, everyone) = (Rc::clone(&everyone), Rc::clone(&everyone));
+        let made = move |transport: &mut Transport<'_>| {
+            joining.borrow_mut().push(transport.key());
+            transport.write(b".");
+        };
+        Hooks::default().made(made).data(move |transport, data| {
+            for &other in everyone.borrow().iter() {
+                let mut other = transport.reactor().transport(other).expect("it is there");
+                other.write_sequence([b"<".as_slice(), data, b">"]);
+                other.lose_connection();
+            }
+            transport.reactor().stop();
+        })
+    })?;
+    let clients = thread::spawn(move || {
+        let mut clients = [connect(address)?, connect(address)?, connect(address)?];
+        for client in &mut clients {
+            client.read_exact(&mut [0])?;
+        }
+        clients[1].write_all(b"hello")?;
+        for client in &mut clients {
+            let mut heard = String::new();
+            client.read_to_string(&mut heard)?;
+            assert_eq!(heard, "<hello>");
+        }
+        Ok(())
+    });
+    trial.run()?;
+    result_of(clients)
+}
+
+pub fn a_key_whose_connection_is_gone_finds_nothing(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let former = Rc::new(Cell::new(None::<Key>));
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let (former, gone, log) = (Rc::clone(&former), Rc::clone(&former), server_log.clone());
+        let made = move |transport: &mut Transport<'_>| {
+            if let Some(former) = former.replace(Some(transport.key())) {
+                assert_ne!(former, transport.key());
+                assert!(transport.reactor().transport(former).is_none());
+                transport.reactor().stop_listening(former); // Nor is it anything else's.
+                log.note("found nothing");
+                transport.reactor().stop();
+            }
+        };
+        Hooks::default().made(made).lost(move |agenda, _| {
+            let own = gone.get().expect("it was made");
+            assert!(agenda.transport(own).is_none());
+        })
+    })?;
+    let clients = thread::spawn(move || {
+        let mut first = connect(address)?;
+        first.shutdown(Shutdown::Write)?;
+        first.read_to_end(&mut Vec::new())?;
+        connect(address)?.read_to_end(&mut Vec::new())
+    });
+    trial.run()?;
+    result_of(clients)?;
+    assert_eq!(log.lines(), ["found nothing"]);
+    Ok(())
+}
+
+pub fn a_factory_may_refuse(engine: EngineKind) -> io::Result<()> {
+    struct EverySecond(usize, Log);
+
+    impl Factory for EverySecond {
+        fn start_factory(&mut self, _: &mut Agenda) {
+            self.1.note("start");
+        }
+
+        fn build_protocol(&mut self, _: SocketAddr) -> Option<Box<dyn Protocol>> {
+            self.0 += 1;
+            let greeter = Hooks::default().made(|transport| {
+                transport.write(b"welcome");
+                transport.reactor().stop();
+            });
+            self.0.is_multiple_of(2).then(|| Box::new(greeter) as _)
+        }
+
+        fn stop_factory(&mut self, _: &mut Agenda) {
+            self.1.note("stop");
+        }
+    }
+
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (_, address) = trial.listen(EverySecond(0, log.clone()))?;
+    let clients = thread::spawn(move || {
+        let mut heard = String::new();
+        connect(address)?.read_to_string(&mut heard)?;
+        heard.push('|');
+        connect(address)?.read_to_string(&mut heard)?;
+        Ok(heard)
+    });
+    trial.run()?;
+    assert_eq!(result_of(clients)?, "|welcome");
+    assert_eq!(log.lines(), ["start", "stop"]);
+    Ok(())
+}
+
+pub fn a_closed_port_leaves_its_connections(engine: EngineKind) -> io::Result<()> {
+    let mut trial = Trial::new(engine)?;
+    let closing = Rc::new(Cell::new(None::<Key>));
+    let own_port = Rc::clone(&closing);
+    let (port, address) = trial.listen(move |_| {
+        let port = Rc::clone(&own_port);
+        Hooks::default().data(move |transport, data| {
+            let port = port.get().expect("it listens");
+            transport.reactor().stop_listening(port);
+            transport.write(data);
+            if data == b"stop" {
+                assert_eq!(transport.reactor().host_of(port), None);
+                transport.reactor().stop();
+            }
+        })
+    })?;
+    closing.set(Some(port));
+    let client = thread::spawn(move || {
+        let (mut client, mut answer) = (connect(address)?, [0; 4]);
+        client.write_all(b"shut")?;
+        client.read_exact(&mut answer)?;
+        // The port is closed when the callback has returned, which is before it is called again.
+        client.write_all(b"stop")?;
+        client.read_exact(&mut answer)?;
+        assert!(connect(address).is_err(), "nobody listens");
+        Ok(())
+    });
+    trial.run()?;
+    result_of(client)
+}
+
+pub fn a_descriptor_of_ones_own_is_watched(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut here, there) = UnixStream::pair()?;
+    there.set_nonblocking(true)?;
+    let there = Rc::new(there);
+    let (reading, noted) = (Rc::clone(&there), log.clone());
+    let reader = trial.reactor.agenda().add_reader(there, move |agenda| {
+        let mut text = [0; 9];
+        while let Ok(count @ 1..) = (&*reading).read(&mut text) {
+            noted.note(String::from_utf8_lossy(&text[..count]));
+        }
+        if noted.lines().len() == 2 {
+            agenda.stop();
+        }
+    });
+    here.write_all(b"one")?;
+    let second = here.try_clone()?;
+    let _ = trial
+        .reactor
+        .call_later(Duration::from_millis(20), move |agenda| {
+            (&second).write_all(b"two").expect("there is room");
+            agenda.remove_reader(reader);
+            // Removed when this has returned: the byte is never read.
+            let _ = agenda.call_later(Duration::from_millis(20), |agenda| agenda.stop());
+        });
+    trial.run()?;
+    assert_eq!(log.lines(), ["one"]);
+    Ok(())
+}

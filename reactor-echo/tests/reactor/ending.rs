@@ -1,0 +1,246 @@
+//! How connections end, and what is said of it.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::Settings;
+use reactor_echo::{Agenda, EngineKind, Reason, Transport};
+use socket2::SockRef;
+
+use crate::hooks::{Hooks, Log, TIME_LIMIT, Trial, connect, result_of};
+
+const MUCH: usize = 4_000_000;
+
+fn note_and_stop(log: &Log) -> impl FnMut(&mut Agenda, &Reason) + use<> {
+    let log = log.clone();
+    move |agenda, reason| {
+        log.note(format_args!("{reason:?}"));
+        agenda.stop();
+    }
+}
+
+pub fn everything_written_is_sent_before_the_connection_is_lost(
+    engine: EngineKind,
+) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let made = |transport: &mut Transport<'_>| {
+            transport.write(&vec![b'x'; MUCH]);
+            assert_eq!(transport.pending(), MUCH);
+            transport.lose_connection();
+            transport.write(b"too late");
+        };
+        Hooks::default().made(made).lost(note_and_stop(&server_log))
+    })?;
+    let client = thread::spawn(move || {
+        let mut received = Vec::new();
+        connect(address)?.read_to_end(&mut received)?;
+        Ok(received.len())
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, MUCH);
+    assert_eq!(log.lines(), ["ConnectionDone"]);
+    Ok(())
+}
+
+/// The answer is still in the kernel when everything is written, for the client takes little at a time.
+pub fn unread_input_does_not_destroy_the_last_answer(engine: EngineKind) -> io::Result<()> {
+    const ANSWER: usize = 200_000;
+    let mut trial = Trial::new(engine)?;
+    let (_, address) = trial.listen(|_| {
+        let answer = |transport: &mut Transport<'_>, _: &[u8]| {
+            transport.write(&[b'x'; ANSWER]);
+            transport.lose_connection();
+        };
+        Hooks::default()
+            .data(answer)
+            .lost(|agenda, _| agenda.stop())
+    })?;
+    let client = thread::spawn(move || {
+        let (mut client, mut received) = (connect(address)?, Vec::new());
+        SockRef::from(&client).set_recv_buffer_size(10_000)?;
+        client.write_all(&[0; 500_000])?;
+        client.read_to_end(&mut received)?;
+        Ok(received.len())
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, ANSWER);
+    Ok(())
+}
+
+pub fn an_idle_connection_does_not_delay_a_stop(engine: EngineKind) -> io::Result<()> {
+    let settings = Settings {
+        grace: TIME_LIMIT / 2,
+        ..Settings::default()
+    };
+    let mut trial = Trial::with(engine, settings)?;
+    let (_, address) =
+        trial.listen(|_| Hooks::default().made(|transport| transport.reactor().stop()))?;
+    let (client, begun) = (connect(address)?, Instant::now());
+    trial.run()?;
+    assert!(begun.elapsed() < TIME_LIMIT / 4);
+    drop(client);
+    Ok(())
+}
+
+pub fn an_abort_is_a_reset(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let abort = |transport: &mut Transport<'_>, _: &[u8]| {
+            transport.write(b"never sent");
+            transport.abort_connection();
+        };
+        Hooks::default()
+            .data(abort)
+            .lost(note_and_stop(&server_log))
+    })?;
+    let client = thread::spawn(move || {
+        let mut client = connect(address)?;
+        client.write_all(b"x")?;
+        client.read(&mut [0; 99])
+    });
+    trial.run()?;
+    let error = result_of(client).expect_err("a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(log.lines(), ["ConnectionAborted"]);
+    Ok(())
+}
+
+pub fn the_peers_end_is_answered_to_the_last_byte(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let echo = |transport: &mut Transport<'_>, data: &[u8]| transport.write(data);
+        Hooks::default().data(echo).lost(note_and_stop(&server_log))
+    })?;
+    let client = thread::spawn(move || {
+        let mut client = connect(address)?;
+        let mut sending = client.try_clone()?;
+        let sender = thread::spawn(move || {
+            sending.write_all(&vec![b'x'; MUCH])?;
+            sending.shutdown(Shutdown::Write)
+        });
+        let mut received = Vec::new();
+        client.read_to_end(&mut received)?;
+        result_of(sender)?;
+        Ok(received.len())
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, MUCH);
+    assert_eq!(log.lines(), ["ConnectionDone"]);
+    Ok(())
+}
+
+pub fn a_protocol_may_go_on_after_the_peers_end(engine: EngineKind) -> io::Result<()> {
+    let mut trial = Trial::new(engine)?;
+    let (_, address) = trial.listen(|_| {
+        let answer_later = |transport: &mut Transport<'_>| {
+            let key = transport.key();
+            let _ = transport
+                .reactor()
+                .call_later(Duration::from_millis(20), move |agenda| {
+                    let mut transport = agenda.transport(key).expect("it is there");
+                    transport.write(b"the answer");
+                    transport.lose_connection();
+                });
+        };
+        Hooks::default()
+            .read_lost(answer_later)
+            .lost(|agenda, _| agenda.stop())
+    })?;
+    let client = thread::spawn(move || {
+        let (mut client, mut received) = (connect(address)?, String::new());
+        client.shutdown(Shutdown::Write)?;
+        client.read_to_string(&mut received)?;
+        Ok(received)
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, "the answer");
+    Ok(())
+}
+
+pub fn half_a_close_leaves_the_other_half(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let made = |transport: &mut Transport<'_>| {
+            transport.write(b"all I have to say");
+            transport.lose_write_connection();
+            transport.write(b"too late");
+        };
+        let heard = server_log.clone();
+        let data =
+            move |_: &mut Transport<'_>, data: &[u8]| heard.note(String::from_utf8_lossy(data));
+        Hooks::default()
+            .made(made)
+            .data(data)
+            .lost(note_and_stop(&server_log))
+    })?;
+    let client = thread::spawn(move || {
+        let (mut client, mut received) = (connect(address)?, String::new());
+        client.read_to_string(&mut received)?;
+        client.write_all(b"understood")?;
+        Ok(received)
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, "all I have to say");
+    assert_eq!(log.lines(), ["understood", "ConnectionDone"]);
+    Ok(())
+}
+
+pub fn a_reset_is_the_reason(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let log = server_log.clone();
+        Hooks::default()
+            .made(|transport| transport.write(b"."))
+            .lost(move |agenda, reason| {
+                let Reason::ConnectionLost(error) = reason else {
+                    panic!("{reason:?}");
+                };
+                log.note(format_args!("{:?}", error.kind()));
+                agenda.stop();
+            })
+    })?;
+    let client = thread::spawn(move || {
+        let mut client = connect(address)?;
+        client.read_exact(&mut [0])?;
+        SockRef::from(&client).set_linger(Some(Duration::ZERO))
+    });
+    trial.run()?;
+    result_of(client)?;
+    assert_eq!(log.lines(), ["ConnectionReset"]);
+    Ok(())
+}
+
+pub fn a_stop_is_heard_by_all(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let log = server_log.clone();
+        let stop = |transport: &mut Transport<'_>, data: &[u8]| {
+            transport.write(data);
+            transport.reactor().stop();
+        };
+        Hooks::default()
+            .data(stop)
+            .lost(move |_, reason| log.note(format_args!("{reason:?}")))
+    })?;
+    let client = thread::spawn(move || {
+        let (mut idle, mut received) = (connect(address)?, Vec::new());
+        let mut client = connect(address)?;
+        client.write_all(b"stop")?;
+        client.read_to_end(&mut received)?;
+        idle.read_to_end(&mut received)?;
+        Ok(received)
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, b"stop");
+    assert_eq!(log.lines(), ["ConnectionDone", "ConnectionDone"]);
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! A protocol made of closures, and a reactor that cannot run for ever.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::Settings;
+use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
+
+/// Longer than anything here takes.
+pub const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+pub const ANYWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+type OnTransport = Box<dyn FnMut(&mut Transport<'_>)>;
+type OnData = Box<dyn FnMut(&mut Transport<'_>, &[u8])>;
+type OnLost = Box<dyn FnMut(&mut Agenda, &Reason)>;
+
+/// A protocol that does what its closures do.
+#[derive(Default)]
+pub struct Hooks {
+    made: Option<OnTransport>,
+    data: Option<OnData>,
+    read_lost: Option<OnTransport>,
+    lost: Option<OnLost>,
+}
+
+impl Hooks {
+    pub fn made(mut self, made: impl FnMut(&mut Transport<'_>) + 'static) -> Self {
+        self.made = Some(Box::new(made));
+        self
+    }
+
+    pub fn data(mut self, data: impl FnMut(&mut Transport<'_>, &[u8]) + 'static) -> Self {
+        self.data = Some(Box::new(data));
+        self
+    }
+
+    pub fn read_lost(mut self, lost: impl FnMut(&mut Transport<'_>) + 'static) -> Self {
+        self.read_lost = Some(Box::new(lost));
+        self
+    }
+
+    pub fn lost(mut self, lost: impl FnMut(&mut Agenda, &Reason) + 'static) -> Self {
+        self.lost = Some(Box::new(lost));
+        self
+    }
+}
+
+impl Protocol for Hooks {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        if let Some(made) = &mut self.made {
+            made(transport);
+        }
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        if let Some(received) = &mut self.data {
+            received(transport, data);
+        }
+    }
+
+    fn read_connection_lost(&mut self, transport: &mut Transport<'_>) {
+        match &mut self.read_lost {
+            Some(lost) => lost(transport),
+            None => transport.lose_connection(),
+        }
+    }
+
+    fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
+        if let Some(lost) = &mut self.lost {
+            lost(agenda, reason);
+        }
+    }
+}
+
+/// What happened, in its order.
+#[derive(Clone, Default)]
+pub struct Log(Rc<RefCell<Vec<String>>>);
+
+impl Log {
+    pub fn note(&self, what: impl Display) {
+        self.0.borrow_mut().push(what.to_string());
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+}
+
+/// A reactor that runs out of patience.
+pub struct Trial {
+    pub reactor: Reactor,
+    late: Log,
+}
+
+impl Trial {
+    pub fn new(engine: EngineKind) -> io::Result<Self> {
+        Self::with(engine, Settings::default())
+    }
+
+    pub fn with(engine: EngineKind, settings: Settings) -> io::Result<Self> {
+        let (mut reactor, late) = (Reactor::new(engine, settings)?, Log::default());
+        let in_time = late.clone();
+        let _ = reactor.call_later(TIME_LIMIT, move |agenda| {
+            in_time.note("late");
+            agenda.stop();
+        });
+        Ok(Trial { reactor, late })
+    }
+
+    /// Listens with that factory, and tells where.
+    pub fn listen(&mut self, factory: impl Factory + 'static) -> io::Result<(Key, SocketAddr)> {
+        let port = self.reactor.listen_tcp(ANYWHERE, factory, 50)?;
+        let address = self.reactor.agenda().host_of(port);
+        Ok((port, address.ok_or(ErrorKind::NotFound)?))
+    }
+
+    /// Runs until something stops the reactor; it has to be something else than the time.
+    pub fn run(self) -> io::Result<()> {
+        self.reactor.run()?;
+        assert!(self.late.lines().is_empty(), "nothing stopped the reactor");
+        Ok(())
+    }
+}
+
+/// A client on its own thread, whose every call ends within the time limit.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&address, TIME_LIMIT)?;
+    socket.set_read_timeout(Some(TIME_LIMIT))?;
+    socket.set_write_timeout(Some(TIME_LIMIT))?;
+    Ok(socket)
+}
+
+/// What a client on its own thread has found.
+pub fn result_of<T>(thread: std::thread::JoinHandle<io::Result<T>>) -> io::Result<T> {
+    thread.join().expect("the client did not panic")
+}

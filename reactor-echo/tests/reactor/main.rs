@@ -1,0 +1,62 @@
+//! One suite for the reactor, run against every engine, as Twisted's `ReactorBuilder` does it.
+
+mod clients;
+mod connections;
+mod ending;
+mod hooks;
+mod serving;
+mod timers;
+
+/// Makes of each function a test for each engine.
+macro_rules! for_every_engine {
+    ($($module:ident::$test:ident),* $(,)?) => {
+        for_every_engine!(@ tokio, Tokio, $($module::$test),*);
+        for_every_engine!(@ mio, Mio, $($module::$test),*);
+        for_every_engine!(@ select, Select, $($module::$test),*);
+    };
+    (@ $name:ident, $engine:ident, $($module:ident::$test:ident),*) => {
+        mod $name {
+            $(
+                #[test]
+                fn $test() -> std::io::Result<()> {
+                    crate::$module::$test(reactor_echo::EngineKind::$engine)
+                }
+            )*
+        }
+    };
+}
+
+for_every_engine![
+    serving::every_byte_comes_back,
+    serving::queued_writes_come_back_too,
+    serving::a_bad_day_changes_nothing,
+    serving::data_behind_an_urgent_mark_is_read,
+    serving::no_more_than_the_limit_are_accepted,
+    serving::a_stop_delivers_what_is_owed,
+    serving::a_silent_connection_is_closed,
+    timers::calls_come_in_the_order_of_their_times,
+    timers::a_call_from_a_callback_waits_a_turn,
+    timers::calls_are_cancelled_and_moved,
+    connections::a_paused_connection_gets_nothing,
+    connections::a_pause_holds_within_the_turn,
+    connections::who_does_not_read_is_not_read,
+    connections::others_are_reached_by_their_keys,
+    connections::a_key_whose_connection_is_gone_finds_nothing,
+    connections::a_factory_may_refuse,
+    connections::a_closed_port_leaves_its_connections,
+    connections::a_descriptor_of_ones_own_is_watched,
+    ending::everything_written_is_sent_before_the_connection_is_lost,
+    ending::unread_input_does_not_destroy_the_last_answer,
+    ending::an_idle_connection_does_not_delay_a_stop,
+    ending::an_abort_is_a_reset,
+    ending::the_peers_end_is_answered_to_the_last_byte,
+    ending::a_protocol_may_go_on_after_the_peers_end,
+    ending::half_a_close_leaves_the_other_half,
+    ending::a_reset_is_the_reason,
+    ending::a_stop_is_heard_by_all,
+    clients::a_client_talks_to_a_server_in_the_same_loop,
+    clients::a_refused_connect_is_tried_again,
+    clients::an_attempt_can_be_given_up,
+    clients::an_attempt_takes_only_so_long,
+    clients::a_lost_connection_is_heard_by_its_factory,
+];

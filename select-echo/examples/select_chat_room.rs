@@ -1,0 +1,112 @@
+//! A chat room: what one member says, all others hear.
+//!
+//! Shows a turn of this style: make the lists, wait in [`select()`], do what it found to be possible. A member is in the
+//! list of outputs only while something waits in their outbox; otherwise select would never wait.
+//!
+//! ```sh
+//! cargo run -p select-echo --example select_chat_room -- 7000
+//! nc 127.0.0.1 7000          # in two other terminals
+//! ```
+
+use std::collections::VecDeque;
+use std::env;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use common::{StopSignal, net};
+use select_echo::{FD_SETSIZE, FdMap, NOTHING, check_fits, select};
+
+/// More wait outside until somebody leaves: a listener that is watched while nobody can be let in would never let
+/// select wait.
+const SEATS: usize = FD_SETSIZE / 2;
+
+/// Who lets more bytes than this pile up does not listen, and has to leave.
+const PATIENCE: usize = 1024 * 1024;
+
+struct Member {
+    socket: TcpStream,
+    outbox: VecDeque<u8>,
+}
+
+type Room = FdMap<Member>;
+
+fn main() -> io::Result<()> {
+    let port = env::args().nth(1).unwrap_or("0".into());
+    let stop = StopSignal::on_signals()?;
+    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let mut room = Room::new();
+    loop {
+        let mut inputs: Vec<BorrowedFd> = vec![stop.as_fd()];
+        let has_seat = room.values().count() < SEATS;
+        inputs.extend(has_seat.then(|| listener.as_fd()));
+        inputs.extend(room.values().map(|member| member.socket.as_fd()));
+        let has_mail = |member: &&Member| !member.outbox.is_empty();
+        let outputs: Vec<BorrowedFd> = room
+            .values()
+            .filter(has_mail)
+            .map(|member| member.socket.as_fd())
+            .collect();
+        let ready = select(&inputs, &outputs, NOTHING, None)?;
+        for fd in ready.outputs {
+            leave_if_failed(&mut room, fd, deliver);
+        }
+        for fd in ready.inputs {
+            if fd == stop.as_fd().as_raw_fd() {
+                return Ok(());
+            } else if fd != listener.as_raw_fd() {
+                leave_if_failed(&mut room, fd, hear);
+            } else if let Err(error) = welcome(&mut room, &listener) {
+                eprintln!("nobody came in: {error}");
+            }
+        }
+    }
+}
+
+fn welcome(room: &mut Room, listener: &TcpListener) -> io::Result<()> {
+    let (socket, _) = net::accept(listener)?;
+    check_fits(&socket)?;
+    let outbox = VecDeque::from(*b"welcome\n");
+    room.insert(socket.as_raw_fd(), Member { socket, outbox });
+    Ok(())
+}
+
+/// Reads what a member says into the outboxes of all others.
+fn hear(room: &mut Room, speaker: RawFd) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    let Some(member) = room.get_mut(speaker) else {
+        return Ok(());
+    };
+    let count = member.socket.read(&mut buffer)?;
+    if count == 0 {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    for fd in room.fds_where(|listener| listener.socket.as_raw_fd() != speaker) {
+        if let Some(listener) = room.get_mut(fd) {
+            listener.outbox.extend(&buffer[..count]);
+        }
+    }
+    for deaf in room.fds_where(|listener| listener.outbox.len() > PATIENCE) {
+        room.remove(deaf);
+    }
+    Ok(())
+}
+
+/// Sends as much of a member's outbox as the kernel takes. The rest stays for the next turn.
+fn deliver(room: &mut Room, fd: RawFd) -> io::Result<()> {
+    if let Some(Member { socket, outbox }) = room.get_mut(fd) {
+        let sent = socket.write(outbox.as_slices().0)?;
+        outbox.drain(..sent);
+    }
+    Ok(())
+}
+
+fn leave_if_failed(room: &mut Room, fd: RawFd, act: fn(&mut Room, RawFd) -> io::Result<()>) {
+    match act(room, fd) {
+        // Select may be wrong, and a signal may come: try again when it next says so.
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+        Err(_) => drop(room.remove(fd)),
+        Ok(()) => {}
+    }
+}

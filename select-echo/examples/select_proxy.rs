@@ -1,0 +1,132 @@
+//! A proxy: each client gets a connection to one and the same address, and neither side notices that we are between them.
+//!
+//! Shows back-pressure made of nothing but the two lists: a side is read only while nothing waits to be sent to the other,
+//! so a slow receiver slows down its sender, and we hold at most one buffer for each direction. The end of the stream is
+//! carried over too (a half-close), and so is a failure. That a connection is made, or refused, needs no code at all:
+//! select finds the new socket writable then, or readable with the error.
+//!
+//! ```sh
+//! cargo run -p select-echo -- --port 7000                           # some server
+//! cargo run -p select-echo --example select_proxy -- 127.0.0.1:7000 7001
+//! nc 127.0.0.1 7001
+//! ```
+
+use std::collections::VecDeque;
+use std::env;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::rc::Rc;
+
+use common::{StopSignal, net};
+use select_echo::{FD_SETSIZE, NOTHING, Ready, check_fits, select};
+
+/// More clients wait until one has gone: each takes two descriptors.
+const MOST_PAIRS: usize = FD_SETSIZE / 4;
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let target = arguments.next().unwrap_or("127.0.0.1:7".into());
+    let target = target.parse().map_err(io::Error::other)?;
+    let port = arguments.next().unwrap_or("0".into());
+    let stop = StopSignal::on_signals()?;
+    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let mut pairs: Vec<[Flow; 2]> = Vec::new();
+    loop {
+        let mut inputs: Vec<BorrowedFd> = vec![stop.as_fd()];
+        inputs.extend((pairs.len() < MOST_PAIRS).then(|| listener.as_fd()));
+        let mut outputs: Vec<BorrowedFd> = Vec::new();
+        for flow in pairs.iter().flatten() {
+            inputs.extend(flow.wants_to_read().then(|| flow.from.as_fd()));
+            outputs.extend(flow.wants_to_write().then(|| flow.to.as_fd()));
+        }
+        let ready = select(&inputs, &outputs, NOTHING, None)?;
+        // A pair that is over is dropped, and its sockets with it.
+        pairs.retain_mut(|[there, back]| {
+            let carried = there.carry(&ready).and_then(|()| back.carry(&ready));
+            carried.is_ok() && !(there.finished && back.finished)
+        });
+        if ready.inputs.contains(&stop.as_fd().as_raw_fd()) {
+            return Ok(());
+        }
+        if ready.inputs.contains(&listener.as_raw_fd()) {
+            match open(&listener, target) {
+                Ok(pair) => pairs.push(pair),
+                Err(error) => eprintln!("a client is sent away: {error}"),
+            }
+        }
+    }
+}
+
+fn open(listener: &TcpListener, target: SocketAddr) -> io::Result<[Flow; 2]> {
+    let client = Rc::new(net::accept(listener)?.0);
+    let server = Rc::new(net::connect(target)?);
+    check_fits(&client)?;
+    check_fits(&server)?;
+    Ok([Flow::new(&client, &server), Flow::new(&server, &client)])
+}
+
+/// One direction: bytes that are read from one socket and written to the other.
+struct Flow {
+    from: Rc<TcpStream>,
+    to: Rc<TcpStream>,
+    pending: VecDeque<u8>,
+    /// The sender has sent its last byte,
+    at_end: bool,
+    /// and the receiver was told.
+    finished: bool,
+}
+
+impl Flow {
+    fn new(from: &Rc<TcpStream>, to: &Rc<TcpStream>) -> Self {
+        Flow {
+            from: Rc::clone(from),
+            to: Rc::clone(to),
+            pending: VecDeque::new(),
+            at_end: false,
+            finished: false,
+        }
+    }
+
+    fn wants_to_read(&self) -> bool {
+        self.pending.is_empty() && !self.at_end
+    }
+
+    fn wants_to_write(&self) -> bool {
+        !self.pending.is_empty() || self.at_end && !self.finished
+    }
+
+    /// Does what this direction waits for, if select found it to be possible.
+    fn carry(&mut self, ready: &Ready) -> io::Result<()> {
+        if self.wants_to_write() && ready.outputs.contains(&self.to.as_raw_fd()) {
+            self.write()
+        } else if self.wants_to_read() && ready.inputs.contains(&self.from.as_raw_fd()) {
+            self.read()
+        } else {
+            Ok(())
+        }
+        .or_else(|error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 65536];
+        let count = (&*self.from).read(&mut buffer)?;
+        self.pending.extend(&buffer[..count]);
+        self.at_end = count == 0;
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            self.finished = true;
+            return self.to.shutdown(Shutdown::Write);
+        }
+        let sent = (&*self.to).write(self.pending.as_slices().0)?;
+        self.pending.drain(..sent);
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! A clock: every client hears it tick, at fixed intervals.
+//!
+//! Select knows no timers, but its timeout is one: wait no longer than until the next thing is due, and when the wait is
+//! over, look at the clock. That the wait ended early, because somebody came, does not matter then.
+//!
+//! ```sh
+//! cargo run -p select-echo --example select_timer -- 7000 0.5         # the port, and the seconds between two ticks
+//! nc 127.0.0.1 7000
+//! ```
+
+use std::env;
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Instant;
+
+use common::{StopSignal, args, net};
+use select_echo::{FD_SETSIZE, NOTHING, check_fits, select};
+
+/// More clients wait until one has gone.
+const MOST_CLIENTS: usize = FD_SETSIZE / 2;
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let port = arguments.next().unwrap_or("0".into());
+    let period = arguments.next().unwrap_or("1".into());
+    let period = args::seconds(&period).map_err(io::Error::other)?;
+    let stop = StopSignal::on_signals()?;
+    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+
+    let mut clients: Vec<TcpStream> = Vec::new();
+    let mut ticks: u64 = 0;
+    let mut due = Instant::now() + period;
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        let mut inputs = vec![stop.as_fd()];
+        inputs.extend((clients.len() < MOST_CLIENTS).then(|| listener.as_fd()));
+        let ready = select(&inputs, NOTHING, NOTHING, Some(left))?;
+        if ready.inputs.contains(&stop.as_fd().as_raw_fd()) {
+            return Ok(());
+        }
+        if ready.inputs.contains(&listener.as_raw_fd()) {
+            match net::accept(&listener) {
+                Ok((client, _)) if check_fits(&client).is_ok() => clients.push(client),
+                Ok(_) => eprintln!("a client is sent away: select cannot watch more"),
+                Err(error) => eprintln!("nobody came: {error}"),
+            }
+        }
+        if Instant::now() >= due {
+            ticks += 1;
+            // From when it was due, not from now: a late tick does not delay all that follow.
+            due += period;
+            tell(&mut clients, format!("tick {ticks}\n").as_bytes());
+        }
+    }
+}
+
+/// Sends `line` to all. Who does not take the whole of it has gone, or has long stopped to listen.
+fn tell(clients: &mut Vec<TcpStream>, line: &[u8]) {
+    clients.retain_mut(|client| client.write(line).is_ok_and(|sent| sent == line.len()));
+}

@@ -1,0 +1,177 @@
+//! The programs under `examples/`, each started as a process and talked to.
+
+use std::env;
+use std::io::{self, BufRead, BufReader};
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::client::{EchoClient, TIME_LIMIT};
+
+#[test]
+fn a_chat_room_tells_all_others() -> io::Result<()> {
+    let room = Example::start("select_chat_room", &[])?;
+    let mut members = Vec::new();
+    for _ in 0..3 {
+        let mut member = EchoClient::connect(room.address)?;
+        assert_eq!(member.receive(8)?, b"welcome\n");
+        members.push(member);
+    }
+    for speaker in 0..3 {
+        let line = format!("it is {speaker} who speaks\n");
+        members[speaker].send(line.as_bytes())?;
+        for hearer in (0..3).filter(|hearer| *hearer != speaker) {
+            assert_eq!(members[hearer].receive(line.len())?, line.as_bytes());
+        }
+    }
+    members.pop().map(EchoClient::reset).transpose()?;
+    members[0].send(b"one has left\n")?;
+    assert_eq!(members[1].receive(13)?, b"one has left\n");
+    Ok(())
+}
+
+#[test]
+fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
+    let room = Example::start("select_chat_room", &[])?;
+    let mut speaker = EchoClient::connect(room.address)?;
+    let mut deaf = EchoClient::connect(room.address)?;
+    let mut hearer = EchoClient::connect(room.address)?;
+    for member in [&mut speaker, &mut deaf, &mut hearer] {
+        assert_eq!(member.receive(8)?, b"welcome\n");
+    }
+    let chunk = vec![b'.'; 64 * 1024];
+    for _ in 0..256 {
+        speaker.send(&chunk)?;
+        assert_eq!(hearer.receive(chunk.len())?, chunk);
+    }
+    // It was sent out: its stream ends, before all that was said.
+    assert!(deaf.receive_to_end()?.len() < 256 * chunk.len());
+    Ok(())
+}
+
+#[test]
+fn a_proxy_is_not_noticed() -> io::Result<()> {
+    let (target, answerer) = answer_at_end()?;
+    let proxy = Example::start("select_proxy", &[&target.to_string()])?;
+    let mut client = EchoClient::connect(proxy.address)?;
+    let sent: Vec<u8> = (0..=250).collect::<Vec<u8>>().repeat(16_000);
+    client.send(&sent)?;
+    client.finish()?;
+    assert!(client.receive_to_end()? == sent, "the bytes differ");
+    answerer.join().expect("the answerer panicked")
+}
+
+#[test]
+fn a_proxy_slows_the_sender_down() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let proxy = Example::start("select_proxy", &[&listener.local_addr()?.to_string()])?;
+    let mut client = EchoClient::connect(proxy.address)?;
+    client.set_time_limit(Duration::from_millis(200))?;
+    let (_never_reads, _) = listener.accept()?;
+    let error = client
+        .send(&vec![0; 64 * 1024 * 1024])
+        .expect_err("somebody keeps 64 MiB");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    // Others are served meanwhile.
+    let mut other = EchoClient::connect(proxy.address)?;
+    let (mut reads, _) = listener.accept()?;
+    other.send(b"ping")?;
+    other.finish()?;
+    reads.set_read_timeout(Some(TIME_LIMIT))?;
+    assert_eq!(io::read_to_string(&mut reads)?, "ping");
+    Ok(())
+}
+
+#[test]
+fn a_proxy_whose_target_refuses_lives_on() -> io::Result<()> {
+    let target = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let proxy = Example::start("select_proxy", &[&target.to_string()])?;
+    for _ in 0..2 {
+        let mut client = EchoClient::connect(proxy.address)?;
+        assert_eq!(client.receive_to_end()?, b"");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_timer_ticks_at_fixed_intervals() -> io::Result<()> {
+    let (begun, period) = (Instant::now(), Duration::from_millis(50));
+    let timer = Example::start("select_timer", &["0", "0.05"])?;
+    let client = EchoClient::connect(timer.address)?;
+    let mut ticks = BufReader::new(client.socket()).lines();
+    let mut last = None;
+    for _ in 0..5 {
+        let line = ticks.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+        let number = line.strip_prefix("tick ").unwrap_or(&line);
+        let number: u32 = number.parse().map_err(io::Error::other)?;
+        assert!(begun.elapsed() >= period * number, "tick {number} is early");
+        assert!(
+            last.is_none_or(|last| number == last + 1),
+            "{line} after {last:?}"
+        );
+        last = Some(number);
+    }
+    Ok(())
+}
+
+/// A server that answers only when the client has sent its last byte: a test of half-close in both directions.
+fn answer_at_end() -> io::Result<(SocketAddr, thread::JoinHandle<io::Result<()>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let answerer = thread::spawn(move || {
+        let mut socket = EchoClient::over(listener.accept()?.0)?;
+        let received = socket.receive_to_end()?;
+        socket.send(&received)?;
+        socket.socket().shutdown(Shutdown::Write)
+    });
+    Ok((address, answerer))
+}
+
+/// The example that cargo has built beside this test.
+fn program(name: &str) -> io::Result<PathBuf> {
+    let test = env::current_exe()?;
+    let target = test.parent().and_then(|deps| deps.parent());
+    Ok(target
+        .ok_or(io::ErrorKind::NotFound)?
+        .join("examples")
+        .join(name))
+}
+
+/// A running example. It is killed and reaped when this is dropped.
+struct Example {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Example {
+    /// Starts an example and waits until it says where it listens.
+    fn start(name: &str, arguments: &[&str]) -> io::Result<Self> {
+        let child = Command::new(program(name)?)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut example = Example { child, address };
+        let output = example
+            .child
+            .stdout
+            .take()
+            .ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.strip_prefix("listening on ").unwrap_or(&line).trim();
+        example.address = address.parse().map_err(io::Error::other)?;
+        Ok(example)
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        // Both fail only for a child that has been reaped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
