@@ -1,15 +1,13 @@
 //! The programs under `examples/`, each started as a process and talked to.
 
-use std::env;
-use std::io::{self, BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::io;
 
 use common::client::EchoClient;
+use common::program::Program;
 
 #[test]
 fn in_a_chat_room_all_others_hear() -> io::Result<()> {
-    let room = Example::start("chat_room")?;
+    let room = Program::start_example("chat_room", &[])?;
     let mut ann = join(&room, "ann", 0)?;
     let mut bob = join(&room, "bob", 1)?;
     expect(&mut ann, "* bob comes in\n")?;
@@ -32,7 +30,7 @@ fn in_a_chat_room_all_others_hear() -> io::Result<()> {
 
 #[test]
 fn a_chat_room_tells_who_leaves_in_whatever_way() -> io::Result<()> {
-    let room = Example::start("chat_room")?;
+    let room = Program::start_example("chat_room", &[])?;
     let mut stays = join(&room, "stays", 0)?;
     let mut finishes = join(&room, "finishes", 1)?;
     expect(&mut stays, "* finishes comes in\n")?;
@@ -45,14 +43,14 @@ fn a_chat_room_tells_who_leaves_in_whatever_way() -> io::Result<()> {
     babbles.send(&[b'x'; 1001])?;
     expect(&mut stays, "* babbles comes in\n* babbles has left\n")?;
     // Who has not said a name was never in.
-    drop(EchoClient::connect(room.address)?);
+    drop(EchoClient::connect(room.address())?);
     join(&room, "last", 1)?;
     expect(&mut stays, "* last comes in\n")
 }
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    let room = Example::start("chat_room")?;
+    let room = Program::start_example("chat_room", &[])?;
     let _deaf = join(&room, "deaf", 0)?;
     let mut speaker = join(&room, "speaker", 1)?;
     let mut hearer = join(&room, "hearer", 2)?;
@@ -65,14 +63,14 @@ fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
         speaker.send(&lines)?;
         assert!(hearer.receive(heard.len())? == heard);
     }
-    assert!(room.peak_memory_kib().is_none_or(|peak| peak < 16 * 1024));
+    assert!(peak_memory_kib(&room).is_none_or(|peak| peak < 16 * 1024));
     Ok(())
 }
 
 #[test]
 fn http_answers_requests_one_by_one_and_together() -> io::Result<()> {
-    let server = Example::start("chat_http")?;
-    let mut client = EchoClient::connect(server.address)?;
+    let server = Program::start_example("chat_http", &[])?;
+    let mut client = EchoClient::connect(server.address())?;
     let requests = [
         ("GET / HTTP/1.1\r\nHost: here\r\n\r\n", ""),
         ("POST /a HTTP/1.1\r\ncontent-length:5\r\n\r\nworld", "world"),
@@ -100,7 +98,7 @@ fn http_answers_requests_one_by_one_and_together() -> io::Result<()> {
 
 #[test]
 fn http_refuses_what_is_too_long_or_not_understood() -> io::Result<()> {
-    let server = Example::start("chat_http")?;
+    let server = Program::start_example("chat_http", &[])?;
     let long_head = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
     let long_body = format!(
         "POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n{}",
@@ -121,7 +119,7 @@ fn http_refuses_what_is_too_long_or_not_understood() -> io::Result<()> {
         ),
         ("hello\r\n\r\n", "505"),
     ] {
-        let mut client = EchoClient::connect(server.address)?;
+        let mut client = EchoClient::connect(server.address())?;
         client.send(request.as_bytes())?;
         // The answer arrives although the request was not read to its end.
         let answer = client.receive_to_end()?;
@@ -129,7 +127,7 @@ fn http_refuses_what_is_too_long_or_not_understood() -> io::Result<()> {
         assert!(answer.starts_with(begin.as_bytes()), "{begin}");
     }
     let body = "x".repeat(65536);
-    let mut client = EchoClient::connect(server.address)?;
+    let mut client = EchoClient::connect(server.address())?;
     client.send(format!("POST / HTTP/1.1\r\nContent-Length: 65536\r\n\r\n{body}").as_bytes())?;
     expect(&mut client, &http_answer("POST / HTTP/1.1", &body))
 }
@@ -143,8 +141,8 @@ fn http_answer(request_line: &str, body: &str) -> String {
 
 #[test]
 fn a_countdown_counts_down() -> io::Result<()> {
-    let server = Example::start("chat_countdown")?;
-    let mut client = EchoClient::connect(server.address)?;
+    let server = Program::start_example("chat_countdown", &[])?;
+    let mut client = EchoClient::connect(server.address())?;
     client.send(b"3\n0\r\nmany\n-1\n1\n")?;
     let question = "from which number?\n";
     let expected =
@@ -157,12 +155,12 @@ fn a_countdown_counts_down() -> io::Result<()> {
 
 #[test]
 fn a_long_countdown_is_made_as_it_is_taken() -> io::Result<()> {
-    let server = Example::start("chat_countdown")?;
-    let mut endless = EchoClient::connect(server.address)?;
+    let server = Program::start_example("chat_countdown", &[])?;
+    let mut endless = EchoClient::connect(server.address())?;
     endless.send(format!("{}\n", u64::MAX).repeat(50_000).as_bytes())?;
     expect(&mut endless, "18446744073709551615\n18446744073709551614\n")?;
     // More than the server may keep.
-    let mut client = EchoClient::connect(server.address)?;
+    let mut client = EchoClient::connect(server.address())?;
     client.send(b"5000000\n")?;
     client.finish()?;
     let answer = client.receive_to_end()?;
@@ -172,32 +170,25 @@ fn a_long_countdown_is_made_as_it_is_taken() -> io::Result<()> {
         .collect();
     expected.push_str("lift-off\n");
     assert!(answer == expected.as_bytes(), "the bytes differ");
-    assert!(server.peak_memory_kib().is_none_or(|peak| peak < 16 * 1024));
+    assert!(peak_memory_kib(&server).is_none_or(|peak| peak < 16 * 1024));
     Ok(())
 }
 
 #[test]
 fn each_example_ends_when_it_is_asked_to() -> io::Result<()> {
     for name in ["chat_room", "chat_http", "chat_countdown"] {
-        let mut example = Example::start(name)?;
-        let mut client = EchoClient::connect(example.address)?;
-        let id = example.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()?
-                .success()
-        );
-        // The end of the stream says that it is about to end.
-        client.receive_to_end()?;
-        assert!(example.child.wait()?.success(), "{name}");
+        let example = Program::start_example(name, &[])?;
+        let mut client = EchoClient::connect(example.address())?;
+        let (status, _) = example.stop()?;
+        assert!(status.success(), "{name}: {status}");
+        assert_eq!(client.receive_to_end()?, b"");
     }
     Ok(())
 }
 
 /// A client that has joined the chat room, and was told how many were there before.
-fn join(room: &Example, nickname: &str, others: usize) -> io::Result<EchoClient> {
-    let mut member = EchoClient::connect(room.address)?;
+fn join(room: &Program, nickname: &str, others: usize) -> io::Result<EchoClient> {
+    let mut member = EchoClient::connect(room.address())?;
     member.send(format!("{nickname}\n").as_bytes())?;
     expect(
         &mut member,
@@ -212,52 +203,9 @@ fn expect(client: &mut EchoClient, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A running example. It is killed and reaped when this is dropped.
-struct Example {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Example {
-    /// Starts an example, which cargo has built beside this test, and waits until it says where it listens.
-    fn start(name: &str) -> io::Result<Self> {
-        let test = env::current_exe()?;
-        let target = test.parent().and_then(|deps| deps.parent());
-        let program = target
-            .ok_or(io::ErrorKind::NotFound)?
-            .join("examples")
-            .join(name);
-        let child = Command::new(program)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut example = Example { child, address };
-        let output = example
-            .child
-            .stdout
-            .take()
-            .ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.strip_prefix("listening on ").unwrap_or(&line).trim();
-        example.address = address.parse().map_err(io::Error::other)?;
-        Ok(example)
-    }
-
-    /// The most memory that the process has had, in KiB (VmHWM of proc(5)); `None` where the system does not tell.
-    fn peak_memory_kib(&self) -> Option<usize> {
-        let status = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(status).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        line.split_whitespace().nth(1)?.parse().ok()
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        // Both fail only for a child that has been reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The most memory that the process has had, in KiB (VmHWM of proc(5)); `None` where the system does not tell.
+fn peak_memory_kib(program: &Program) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }

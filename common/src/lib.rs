@@ -9,7 +9,7 @@
 //! | [`stop`] | SIGINT and SIGTERM as a descriptor that any loop can wait on |
 //! | [`logging`] | the log on standard error and the trace file |
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
-//! | `client` | the test client (feature `client`, as are the next four) |
+//! | `client`, `program` | the test client, and a server that a test starts (feature `client`, as is the next line) |
 //! | `talk`, `load`, `check` | what the program `echo-client` does |
 //!
 //! The servers are built without the feature `client`; the program `echo-client` and every test take it.
@@ -38,5 +38,7 @@ pub mod check;
 pub mod client;
 #[cfg(feature = "client")]
 pub mod load;
+#[cfg(feature = "client")]
+pub mod program;
 #[cfg(feature = "client")]
 pub mod talk;

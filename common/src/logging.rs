@@ -36,7 +36,10 @@ pub fn init(args: &ObserveArgs) -> io::Result<()> {
 }
 
 fn log_layer(args: &ObserveArgs) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let layer = fmt::layer().with_ansi(false).with_target(false).with_writer(|| StandardError);
+    let layer = fmt::layer()
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(|| StandardError);
     let layer = match args.log_format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

@@ -26,21 +26,30 @@ fn the_contract_is_kept() {
 fn the_contract_is_kept_on_bad_days() {
     for seed in 1..=4 {
         let faults = format!("{seed}:short=60,eintr=10,spurious=10,aborted=10");
-        assert_kept(&["--quiet", "--faults", &faults], Selection::of(Kind::Stream).wire_only());
+        assert_kept(
+            &["--quiet", "--faults", &faults],
+            Selection::of(Kind::Stream).wire_only(),
+        );
     }
 }
 
 #[test]
 fn the_contract_is_kept_one_byte_at_a_time() {
     assert_kept(&["--recv-size", "1", "--high-water", "1"], a_few_cases());
-    assert_kept(&["--faults", "7:short=99,eintr=30"], Selection::of(Kind::Stream).wire_only());
+    assert_kept(
+        &["--faults", "7:short=99,eintr=30"],
+        Selection::of(Kind::Stream).wire_only(),
+    );
 }
 
 /// Each time that descriptors run out costs half a second here, for nobody closes anything.
 #[test]
 fn the_contract_is_kept_when_descriptors_run_out_again_and_again() {
     for seed in 1..=4 {
-        assert_kept(&["--faults", &format!("{seed}:emfile=30,short=30,eintr=10")], a_few_cases());
+        assert_kept(
+            &["--faults", &format!("{seed}:emfile=30,short=30,eintr=10")],
+            a_few_cases(),
+        );
     }
 }
 

@@ -1,22 +1,20 @@
 //! The programs under `examples/`, each started as a process and talked to.
 
-use std::env;
-use std::io::{self, BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::io::{self};
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::EchoClient;
+use common::program::{Program, example};
 use common::{Settings, StopSignal, net};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
-    let room = Example::start("dispatcher_chat_room", &[])?;
+    let room = Program::start_example("dispatcher_chat_room", &[])?;
     let mut members = Vec::new();
     for _ in 0..3 {
-        let mut member = EchoClient::connect(room.address)?;
+        let mut member = EchoClient::connect(room.address())?;
         assert_eq!(member.receive(8)?, b"welcome\n");
         members.push(member);
     }
@@ -35,10 +33,10 @@ fn a_chat_room_tells_all_others() -> io::Result<()> {
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    let room = Example::start("dispatcher_chat_room", &[])?;
-    let mut speaker = EchoClient::connect(room.address)?;
-    let mut deaf = EchoClient::connect(room.address)?;
-    let mut hearer = EchoClient::connect(room.address)?;
+    let room = Program::start_example("dispatcher_chat_room", &[])?;
+    let mut speaker = EchoClient::connect(room.address())?;
+    let mut deaf = EchoClient::connect(room.address())?;
+    let mut hearer = EchoClient::connect(room.address())?;
     for member in [&mut speaker, &mut deaf, &mut hearer] {
         assert_eq!(member.receive(8)?, b"welcome\n");
     }
@@ -58,7 +56,7 @@ fn a_client_prints_what_comes_back() -> io::Result<()> {
     let address = listener.local_addr()?.to_string();
     let (stopper, stop) = StopSignal::pair()?;
     let server = thread::spawn(|| dispatcher_echo::serve(listener, Settings::default(), stop));
-    let output = Command::new(program("dispatcher_client")?)
+    let output = example("dispatcher_client")?
         .args([&address, "hello", "how are you"])
         .output()?;
     assert!(output.status.success(), "{output:?}");
@@ -70,7 +68,7 @@ fn a_client_prints_what_comes_back() -> io::Result<()> {
 #[test]
 fn a_client_that_is_refused_says_so() -> io::Result<()> {
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let output = Command::new(program("dispatcher_client")?)
+    let output = example("dispatcher_client")?
         .args([&nobody, "hello"])
         .output()?;
     assert!(!output.status.success(), "{output:?}");
@@ -81,8 +79,8 @@ fn a_client_that_is_refused_says_so() -> io::Result<()> {
 
 #[test]
 fn a_timer_answers_late_and_in_order() -> io::Result<()> {
-    let timer = Example::start("dispatcher_timer", &["0", "0.2"])?;
-    let mut client = EchoClient::connect(timer.address)?;
+    let timer = Program::start_example("dispatcher_timer", &["0", "0.2"])?;
+    let mut client = EchoClient::connect(timer.address())?;
     let begun = Instant::now();
     client.send(b"first ")?;
     client.send(b"second")?;
@@ -92,51 +90,4 @@ fn a_timer_answers_late_and_in_order() -> io::Result<()> {
     assert_eq!(client.echo(b"third")?, b"third");
     assert!(begun.elapsed() >= Duration::from_millis(400));
     Ok(())
-}
-
-/// The example that cargo has built beside this test.
-fn program(name: &str) -> io::Result<PathBuf> {
-    let test = env::current_exe()?;
-    let target = test.parent().and_then(|deps| deps.parent());
-    Ok(target
-        .ok_or(io::ErrorKind::NotFound)?
-        .join("examples")
-        .join(name))
-}
-
-/// A running example. It is killed and reaped when this is dropped.
-struct Example {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Example {
-    /// Starts an example and waits until it says where it listens.
-    fn start(name: &str, arguments: &[&str]) -> io::Result<Self> {
-        let child = Command::new(program(name)?)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut example = Example { child, address };
-        let output = example
-            .child
-            .stdout
-            .take()
-            .ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.strip_prefix("listening on ").unwrap_or(&line).trim();
-        example.address = address.parse().map_err(io::Error::other)?;
-        Ok(example)
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        // Both fail only for a child that has been reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

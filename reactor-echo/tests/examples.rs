@@ -1,40 +1,17 @@
 //! Each example is run, and does what it says.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use common::client::TIME_LIMIT;
+use common::program::{Program, example};
 use common::{Settings, StopSignal, net};
 use reactor_echo::{EngineKind, Write as Sending, serve};
 
-/// Cargo builds the examples before the tests are run, in the folder beside theirs.
-fn example(name: &str) -> io::Result<Command> {
-    let test = std::env::current_exe()?;
-    let mut folder: PathBuf = test
-        .parent()
-        .and_then(|deps| deps.parent())
-        .ok_or(ErrorKind::NotFound)?
-        .into();
-    folder.push("examples");
-    Ok(Command::new(folder.join(name)))
-}
-
-/// A program that is ended with the test, however that ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn the_countdown_counts_down() -> io::Result<()> {
-    let output = example("countdown")?.arg("0.02").output()?;
+    let output = example("reactor_countdown")?.arg("0.02").output()?;
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
         "3\n2\n1\nlift-off\n"
@@ -50,13 +27,17 @@ fn the_echo_client_hears_what_it_says() -> io::Result<()> {
     let (stopper, stop) = StopSignal::pair()?;
     let (engine, sending) = (EngineKind::default(), Sending::default());
     let server = thread::spawn(move || serve(listener, Settings::default(), engine, sending, stop));
-    let output = example("echo_client")?.arg(address.to_string()).output()?;
+    let output = example("reactor_client")?
+        .arg(address.to_string())
+        .output()?;
     let heard = String::from_utf8_lossy(&output.stdout);
     assert_eq!(heard, "heard one\nheard two\nheard three\nfinished\n");
     stopper.stop()?;
     server.join().expect("the server did not panic")?;
 
-    let refused = example("echo_client")?.arg(address.to_string()).output()?;
+    let refused = example("reactor_client")?
+        .arg(address.to_string())
+        .output()?;
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("cannot connect"), "{said}");
     Ok(())
@@ -64,16 +45,8 @@ fn the_echo_client_hears_what_it_says() -> io::Result<()> {
 
 #[test]
 fn in_the_chat_room_the_others_hear_it() -> io::Result<()> {
-    let mut command = example("chat_room")?;
-    let mut room = Running(command.arg("127.0.0.1:0").stdout(Stdio::piped()).spawn()?);
-    let mut line = String::new();
-    let stdout = room.0.stdout.take().ok_or(ErrorKind::NotFound)?;
-    BufReader::new(stdout).read_line(&mut line)?;
-    let address = line
-        .trim()
-        .strip_prefix("listening on ")
-        .ok_or(ErrorKind::InvalidData)?;
-    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let room = Program::start_example("reactor_chat_room", &["127.0.0.1:0"])?;
+    let address = room.address();
 
     let (mut anna, mut bert) = (Guest::enter(address)?, Guest::enter(address)?);
     assert_eq!(anna.hear()?, format!("{}: comes in\n", bert.name));

@@ -128,7 +128,11 @@ impl Connection {
             let unread = sys::recv(&self.socket, buffer);
             let nothing_unread = unread.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
             let is_idle = nothing_unread && self.pending.is_empty();
-            self.finish(if is_idle { Stage::Over } else { Stage::Stopping });
+            self.finish(if is_idle {
+                Stage::Over
+            } else {
+                Stage::Stopping
+            });
         }
     }
 

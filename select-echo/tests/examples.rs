@@ -1,21 +1,19 @@
 //! The programs under `examples/`, each started as a process and talked to.
 
-use std::env;
 use std::io::{self, BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::{EchoClient, TIME_LIMIT};
+use common::program::Program;
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
-    let room = Example::start("select_chat_room", &[])?;
+    let room = Program::start_example("select_chat_room", &[])?;
     let mut members = Vec::new();
     for _ in 0..3 {
-        let mut member = EchoClient::connect(room.address)?;
+        let mut member = EchoClient::connect(room.address())?;
         assert_eq!(member.receive(8)?, b"welcome\n");
         members.push(member);
     }
@@ -34,10 +32,10 @@ fn a_chat_room_tells_all_others() -> io::Result<()> {
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    let room = Example::start("select_chat_room", &[])?;
-    let mut speaker = EchoClient::connect(room.address)?;
-    let mut deaf = EchoClient::connect(room.address)?;
-    let mut hearer = EchoClient::connect(room.address)?;
+    let room = Program::start_example("select_chat_room", &[])?;
+    let mut speaker = EchoClient::connect(room.address())?;
+    let mut deaf = EchoClient::connect(room.address())?;
+    let mut hearer = EchoClient::connect(room.address())?;
     for member in [&mut speaker, &mut deaf, &mut hearer] {
         assert_eq!(member.receive(8)?, b"welcome\n");
     }
@@ -54,8 +52,8 @@ fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
 #[test]
 fn a_proxy_is_not_noticed() -> io::Result<()> {
     let (target, answerer) = answer_at_end()?;
-    let proxy = Example::start("select_proxy", &[&target.to_string()])?;
-    let mut client = EchoClient::connect(proxy.address)?;
+    let proxy = Program::start_example("select_proxy", &[&target.to_string()])?;
+    let mut client = EchoClient::connect(proxy.address())?;
     let sent: Vec<u8> = (0..=250).collect::<Vec<u8>>().repeat(16_000);
     client.send(&sent)?;
     client.finish()?;
@@ -66,8 +64,8 @@ fn a_proxy_is_not_noticed() -> io::Result<()> {
 #[test]
 fn a_proxy_slows_the_sender_down() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let proxy = Example::start("select_proxy", &[&listener.local_addr()?.to_string()])?;
-    let mut client = EchoClient::connect(proxy.address)?;
+    let proxy = Program::start_example("select_proxy", &[&listener.local_addr()?.to_string()])?;
+    let mut client = EchoClient::connect(proxy.address())?;
     client.set_time_limit(Duration::from_millis(200))?;
     let (_never_reads, _) = listener.accept()?;
     let error = client
@@ -75,7 +73,7 @@ fn a_proxy_slows_the_sender_down() -> io::Result<()> {
         .expect_err("somebody keeps 64 MiB");
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     // Others are served meanwhile.
-    let mut other = EchoClient::connect(proxy.address)?;
+    let mut other = EchoClient::connect(proxy.address())?;
     let (mut reads, _) = listener.accept()?;
     other.send(b"ping")?;
     other.finish()?;
@@ -87,9 +85,9 @@ fn a_proxy_slows_the_sender_down() -> io::Result<()> {
 #[test]
 fn a_proxy_whose_target_refuses_lives_on() -> io::Result<()> {
     let target = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let proxy = Example::start("select_proxy", &[&target.to_string()])?;
+    let proxy = Program::start_example("select_proxy", &[&target.to_string()])?;
     for _ in 0..2 {
-        let mut client = EchoClient::connect(proxy.address)?;
+        let mut client = EchoClient::connect(proxy.address())?;
         assert_eq!(client.receive_to_end()?, b"");
     }
     Ok(())
@@ -98,8 +96,8 @@ fn a_proxy_whose_target_refuses_lives_on() -> io::Result<()> {
 #[test]
 fn a_timer_ticks_at_fixed_intervals() -> io::Result<()> {
     let (begun, period) = (Instant::now(), Duration::from_millis(50));
-    let timer = Example::start("select_timer", &["0", "0.05"])?;
-    let client = EchoClient::connect(timer.address)?;
+    let timer = Program::start_example("select_timer", &["0", "0.05"])?;
+    let client = EchoClient::connect(timer.address())?;
     let mut ticks = BufReader::new(client.socket()).lines();
     let mut last = None;
     for _ in 0..5 {
@@ -127,51 +125,4 @@ fn answer_at_end() -> io::Result<(SocketAddr, thread::JoinHandle<io::Result<()>>
         socket.socket().shutdown(Shutdown::Write)
     });
     Ok((address, answerer))
-}
-
-/// The example that cargo has built beside this test.
-fn program(name: &str) -> io::Result<PathBuf> {
-    let test = env::current_exe()?;
-    let target = test.parent().and_then(|deps| deps.parent());
-    Ok(target
-        .ok_or(io::ErrorKind::NotFound)?
-        .join("examples")
-        .join(name))
-}
-
-/// A running example. It is killed and reaped when this is dropped.
-struct Example {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Example {
-    /// Starts an example and waits until it says where it listens.
-    fn start(name: &str, arguments: &[&str]) -> io::Result<Self> {
-        let child = Command::new(program(name)?)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut example = Example { child, address };
-        let output = example
-            .child
-            .stdout
-            .take()
-            .ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.strip_prefix("listening on ").unwrap_or(&line).trim();
-        example.address = address.parse().map_err(io::Error::other)?;
-        Ok(example)
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        // Both fail only for a child that has been reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -7,7 +7,12 @@ use common::{args, check, load, talk};
 
 /// A client for echo servers in any language
 #[derive(Parser)]
-#[command(name = "echo-client", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "echo-client",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(subcommand)]
     what: What,

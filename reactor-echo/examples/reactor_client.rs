@@ -1,6 +1,6 @@
 //! The echo client in this style: says a few lines, shows the answers, and leaves.
 //!
-//! `cargo run -p reactor-echo --example echo_client -- 127.0.0.1:8881`
+//! `cargo run -p reactor-echo --example reactor_client -- 127.0.0.1:8881`
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};

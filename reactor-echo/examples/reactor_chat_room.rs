@@ -1,6 +1,6 @@
 //! A chat room: what one says, the others hear. Shows state that a factory shares among its protocols.
 //!
-//! `cargo run -p reactor-echo --example chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1 8882` in two windows.
+//! `cargo run -p reactor-echo --example reactor_chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1 8882` in two windows.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

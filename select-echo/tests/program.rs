@@ -1,0 +1,144 @@
+//! What the program shows of its loop, and how it is told.
+
+use std::fs;
+use std::io;
+use std::process::{Command, Output, Stdio};
+
+use common::client::EchoClient;
+use common::program::Program;
+
+fn server() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_select-echo"))
+}
+
+/// Starts the program, has it echo one line, and stops it; what it has printed since it listened.
+fn echo_once(arguments: &[&str]) -> io::Result<Vec<String>> {
+    let program = Program::start(server().args(["--port", "0"]).args(arguments))?;
+    let mut client = EchoClient::connect(program.address())?;
+    assert_eq!(client.echo(b"hello\n")?, b"hello\n");
+    client.finish()?;
+    client.receive_to_end()?;
+    let (status, lines) = program.stop()?;
+    assert!(status.success(), "{status}");
+    Ok(lines)
+}
+
+#[test]
+fn counters_count_what_was_done() -> io::Result<()> {
+    assert!(echo_once(&["--quiet"])?.is_empty());
+    let lines = echo_once(&["--quiet", "--counters"])?;
+    let counters: serde_json::Value = serde_json::from_str(&lines[0])?;
+    for (name, count) in [
+        ("accepts", 1),
+        ("reads", 2), // the line, and the end of the stream
+        ("writes", 1),
+        ("closes", 1),
+        ("bytes_read", 6),
+        ("bytes_written", 6),
+    ] {
+        assert_eq!(counters[name], count, "{name} in {counters}");
+    }
+    assert!(counters["waits"].as_u64() >= counters["wakeups"].as_u64());
+    Ok(())
+}
+
+#[test]
+fn the_trace_names_the_line_that_made_the_call() -> io::Result<()> {
+    let file = std::env::temp_dir().join(format!("select-echo-trace-{}", std::process::id()));
+    echo_once(&["--quiet", "--trace", &file.to_string_lossy()])?;
+    let trace = fs::read_to_string(&file)?;
+    fs::remove_file(&file)?;
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let event: serde_json::Value = serde_json::from_str(line)?;
+        let (call, source) = (event["call"].clone(), event["file"].clone());
+        let source = fs::read_to_string(format!("../{}", source.as_str().unwrap_or_default()))?;
+        let number = event["line"].as_u64().unwrap_or_default() as usize;
+        let text = source.lines().nth(number - 1).unwrap_or_default();
+        let made_there = match call.as_str() {
+            Some("wait" | "wake") => "select(",
+            Some("accept") => "sys::accept(",
+            Some("recv") => "sys::recv(",
+            Some("send") => "sys::send(",
+            Some("close") => "sys::close(",
+            _ => "no such call",
+        };
+        assert!(text.contains(made_there), "{event}: {text}");
+        calls.push(call.as_str().unwrap_or_default().to_owned());
+    }
+    let tried: Vec<&str> = calls.iter().map(String::as_str).collect();
+    let expected = [
+        "wait", "wake", "recv", "send", "wait", "wake", "recv", "close",
+    ];
+    assert!(
+        tried.windows(expected.len()).any(|calls| calls == expected),
+        "{tried:?}"
+    );
+    Ok(())
+}
+
+fn log_of(arguments: &[&str]) -> io::Result<String> {
+    let file = std::env::temp_dir().join(format!(
+        "select-echo-log-{}-{}",
+        std::process::id(),
+        arguments.len()
+    ));
+    let stderr = fs::File::create(&file)?;
+    let program = Program::start(
+        server()
+            .args(["--port", "0"])
+            .args(arguments)
+            .stderr(stderr),
+    )?;
+    EchoClient::connect(program.address())?.echo(b"x")?;
+    program.stop()?;
+    let log = fs::read_to_string(&file)?;
+    fs::remove_file(&file)?;
+    Ok(log)
+}
+
+#[test]
+fn connections_are_logged_unless_told_otherwise() -> io::Result<()> {
+    let log = log_of(&[])?;
+    assert!(log.contains("INFO connected peer=127.0.0.1:"), "{log}");
+    assert!(log.contains("INFO disconnected peer=127.0.0.1:"), "{log}");
+    assert_eq!(log_of(&["--quiet"])?, "");
+    for line in log_of(&["--log-format", "json"])?.lines() {
+        let event: serde_json::Value = serde_json::from_str(line)?;
+        assert_eq!(event["level"], "INFO");
+    }
+    Ok(())
+}
+
+fn output_of(arguments: &[&str]) -> io::Result<Output> {
+    server().args(arguments).stdin(Stdio::null()).output()
+}
+
+#[test]
+fn the_manual_and_the_completions_are_printed() -> io::Result<()> {
+    for (kind, mark) in [
+        ("man", ".ie"),
+        ("bash", "_select"),
+        ("zsh", "#compdef select-echo"),
+    ] {
+        let output = output_of(&["--generate", kind])?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && text.contains(mark),
+            "{kind}: {text}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_trace_file_that_cannot_be_written_is_an_error() -> io::Result<()> {
+    let output = output_of(&["--port", "0", "--trace", "/no/such/folder/trace"])?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.starts_with("error: cannot write the trace to /no/such/folder/trace"),
+        "{said}"
+    );
+    Ok(())
+}
