@@ -1,7 +1,8 @@
-//! A countdown: to a line with a number it answers with all numbers from there down to zero, one a line.
+//! A countdown: to a line with a number it answers with all numbers from there down to zero, one a
+//! line.
 //!
-//! Shows a [`Producer`]: an answer of any length, made piece by piece as the peer takes it. Whoever asks for billions and
-//! reads none costs one buffer, and a few milliseconds once.
+//! Shows a [`Producer`]: an answer of any length, made piece by piece as the peer takes it. Whoever
+//! asks for billions and reads none costs one buffer, and a few milliseconds once.
 //!
 //! ```sh
 //! cargo run -p chat-echo --example chat_countdown -- 7000

@@ -1,8 +1,9 @@
 //! A small HTTP server, which answers each request with what it has understood of it.
 //!
-//! Shows a terminator that changes: a head ends with an empty line, and what it says decides after how many bytes the body
-//! ends. Requests that arrive together are no special case, for the new terminator holds from the next byte on. (HTTP/1.1 is
-//! RFC 9112; of it, this speaks just enough for the example, and refuses the rest.)
+//! Shows a terminator that changes: a head ends with an empty line, and what it says decides after
+//! how many bytes the body ends. Requests that arrive together are no special case, for the new
+//! terminator holds from the next byte on. (HTTP/1.1 is RFC 9112; of it, this speaks just enough
+//! for the example, and refuses the rest.)
 //!
 //! ```sh
 //! cargo run -p chat-echo --example chat_http -- 7000
@@ -79,7 +80,8 @@ impl AsyncChat for RequestHandler {
     }
 }
 
-/// The first line of a head, and the length of the body that follows; or the status that says what is wrong with it.
+/// The first line of a head, and the length of the body that follows; or the status that says what
+/// is wrong with it.
 fn parse(head: &[u8]) -> Result<(String, usize), &'static str> {
     const BAD: &str = "400 Bad Request";
     let head = str::from_utf8(head).map_err(|_| BAD)?;

@@ -1,8 +1,8 @@
 //! A chat room: the first line of a client is its nickname, each later one goes to all others.
 //!
-//! Shows how one object makes another speak without calling it. What is said is left in the others' outboxes, and the loop
-//! is asked to reconsider them: it finds that they have become `writable`, and calls `handle_write` of each once its socket
-//! is ready.
+//! Shows how one object makes another speak without calling it. What is said is left in the others'
+//! outboxes, and the loop is asked to reconsider them: it finds that they have become `writable`,
+//! and calls `handle_write` of each once its socket is ready.
 //!
 //! ```sh
 //! cargo run -p chat-echo --example chat_room -- 7000

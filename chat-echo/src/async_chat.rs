@@ -8,7 +8,8 @@ use crate::ChatChannel;
 
 /// An object that talks in messages: asynchat's `async_chat`, with its names.
 ///
-/// Two methods must be written, as in the original; the others have the defaults of a [`Chat`](crate::Chat).
+/// Two methods must be written, as in the original; the others have the defaults of a
+/// [`Chat`](crate::Chat).
 ///
 /// An error of the first two also drops the rest of what was read in that turn: who lives on in
 /// [`handle_error`](Self::handle_error) has missed it.
@@ -25,7 +26,8 @@ pub trait AsyncChat {
     /// Any ends the call and goes to [`handle_error`](Self::handle_error).
     fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()>;
 
-    /// Whether there is something to say that was not pushed, such as what another object has left here for this one.
+    /// Whether there is something to say that was not pushed, such as what another object has left
+    /// here for this one.
     fn writable(&self) -> bool {
         false
     }
@@ -39,7 +41,8 @@ pub trait AsyncChat {
         Ok(())
     }
 
-    /// The peer has sent its last byte. By default what was pushed is still sent; the original closes at once.
+    /// The peer has sent its last byte. By default what was pushed is still sent; the original
+    /// closes at once.
     ///
     /// # Errors
     /// Any ends the call and goes to [`handle_error`](Self::handle_error).

@@ -9,7 +9,8 @@ use dispatcher_echo::{Channel, Dispatcher};
 use crate::output::Output;
 use crate::{AsyncChat, ChatChannel, Piece, Splitter, Terminator};
 
-/// A dispatcher that splits what it reads into messages for a chat object, and sends what the object pushes.
+/// A dispatcher that splits what it reads into messages for a chat object, and sends what the
+/// object pushes.
 pub struct Chat<C> {
     object: C,
     splitter: Splitter,

@@ -7,7 +7,8 @@ use crate::{Producer, Terminator};
 
 /// The channel of the chat object that is being called: what asynchat adds to a dispatcher.
 ///
-/// What is pushed is sent when the handler has returned, and all that was pushed for the bytes of one read is sent together.
+/// What is pushed is sent when the handler has returned, and all that was pushed for the bytes of
+/// one read is sent together.
 pub struct ChatChannel<'call, 'turn> {
     pub(crate) channel: &'call mut Channel<'turn>,
     pub(crate) terminator: &'call mut Terminator,
@@ -15,8 +16,8 @@ pub struct ChatChannel<'call, 'turn> {
 }
 
 impl<'turn> ChatChannel<'_, 'turn> {
-    /// Says what ends the next message. It holds from the next byte on, also when called from `found_terminator` with more
-    /// input at hand.
+    /// Says what ends the next message. It holds from the next byte on, also when called from
+    /// `found_terminator` with more input at hand.
     pub fn set_terminator(&mut self, terminator: Terminator) {
         *self.terminator = terminator;
     }
@@ -31,7 +32,8 @@ impl<'turn> ChatChannel<'_, 'turn> {
         self.output.push(data);
     }
 
-    /// Sends what `producer` makes after all that was pushed before, asking it for more as the peer takes it.
+    /// Sends what `producer` makes after all that was pushed before, asking it for more as the peer
+    /// takes it.
     pub fn push_with_producer(&mut self, producer: impl Producer + 'static) {
         self.output.push_with_producer(Box::new(producer));
     }

@@ -12,8 +12,8 @@ use tracing::warn;
 
 use crate::{AsyncChat, Chat, ChatChannel, Terminator};
 
-/// Serves until `stop` is raised and the last answer is delivered, or the grace is over. A line longer than `max_line`
-/// bytes, its end not counted, ends its connection.
+/// Serves until `stop` is raised and the last answer is delivered, or the grace is over. A line
+/// longer than `max_line` bytes, its end not counted, ends its connection.
 ///
 /// # Errors
 /// What mio's poll answers. A connection's error costs that connection only.

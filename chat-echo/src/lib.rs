@@ -1,7 +1,7 @@
 //! Style 3: an echo server of chat objects, after Python's asynchat, on the dispatchers of style 2.
 //!
-//! A chat object is not told of bytes that have come, but of a *message* that is complete: it says what ends one, collects
-//! what comes before that, and is called when the end was found.
+//! A chat object is not told of bytes that have come, but of a *message* that is complete: it says
+//! what ends one, collects what comes before that, and is called when the end was found.
 //!
 //! | original (asynchat) | here | difference |
 //! |---|---|---|

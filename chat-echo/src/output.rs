@@ -78,8 +78,9 @@ impl Output {
         !self.out.writable() && matches!(self.fifo.front(), Some(Item::Close))
     }
 
-    /// Sends as much as the kernel takes: asynchat's method of the same name. Producers are asked for more until more than
-    /// `high_water` bytes wait: so reading pauses too, and no one who does not listen can order more and more of them.
+    /// Sends as much as the kernel takes: asynchat's method of the same name. Producers are asked
+    /// for more until more than `high_water` bytes wait: so reading pauses too, and no one who does
+    /// not listen can order more and more of them.
     ///
     /// # Errors
     /// The connection's end.

@@ -1,6 +1,7 @@
 //! Output that is made only when there is room for it.
 
-/// Makes output piece by piece, when the channel can send it: asynchat's idea of a file that is longer than memory.
+/// Makes output piece by piece, when the channel can send it: asynchat's idea of a file that is
+/// longer than memory.
 pub trait Producer {
     /// The next piece; `None` at the end. An empty piece is the end too, as in the original.
     fn more(&mut self) -> Option<Vec<u8>>;

@@ -14,7 +14,8 @@ pub enum Piece<'input> {
     End,
 }
 
-/// Splits input into messages, however it is cut into pieces: the loop of asynchat's `handle_read`, without its socket.
+/// Splits input into messages, however it is cut into pieces: the loop of asynchat's `handle_read`,
+/// without its socket.
 ///
 /// ```
 /// use chat_echo::{Piece, Splitter, Terminator};
@@ -50,8 +51,8 @@ impl Splitter {
         }
     }
 
-    /// Tells `each` of the pieces of `input`, until it answers that it wants no more; the rest is dropped then. It may
-    /// change the terminator for what comes next.
+    /// Tells `each` of the pieces of `input`, until it answers that it wants no more; the rest is
+    /// dropped then. It may change the terminator for what comes next.
     ///
     /// # Errors
     /// The first that `each` answers.
@@ -89,7 +90,8 @@ impl Splitter {
         Ok(())
     }
 
-    /// Takes out what was held back as the possible beginning of a terminator: at the end of the input it was none.
+    /// Takes out what was held back as the possible beginning of a terminator: at the end of the
+    /// input it was none.
     pub fn take_withheld(&mut self) -> Vec<u8> {
         mem::take(&mut self.withheld)
     }
@@ -100,7 +102,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Feeds the input cut at `cuts`, and gives back the messages; the last is the one that has not ended.
+    /// Feeds the input cut at `cuts`, and gives back the messages; the last is the one that has not
+    /// ended.
     fn messages(splitter: &mut Splitter, input: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
         let mut messages = vec![Vec::new()];
         let mut begin = 0;

@@ -30,7 +30,8 @@ pub(crate) enum Split<'input> {
     More {
         /// To be collected.
         message: &'input [u8],
-        /// This may be the first part of a terminator: to be put in front of what comes next, and split with it.
+        /// This may be the first part of a terminator: to be put in front of what comes next, and
+        /// split with it.
         withheld: &'input [u8],
     },
 }
@@ -68,8 +69,8 @@ fn find(input: &[u8], bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How many bytes at the end of `input` are the beginning of `bytes`, but not the whole of it: asynchat's
-/// `find_prefix_at_end`.
+/// How many bytes at the end of `input` are the beginning of `bytes`, but not the whole of it:
+/// asynchat's `find_prefix_at_end`.
 fn prefix_at_end(input: &[u8], bytes: &[u8]) -> usize {
     let longest = input.len().min(bytes.len() - 1);
     (1..=longest)

@@ -21,7 +21,8 @@ fn the_contract_is_kept() {
     assert_kept(&[], Selection::of(Kind::Line));
 }
 
-/// Short reads and writes, signals, spurious readiness, connections that are gone before they are accepted.
+/// Short reads and writes, signals, spurious readiness, connections that are gone before they are
+/// accepted.
 #[test]
 fn the_contract_is_kept_on_bad_days() {
     for seed in 1..=4 {

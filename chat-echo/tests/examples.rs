@@ -203,7 +203,8 @@ fn expect(client: &mut EchoClient, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// The most memory that the process has had, in KiB (VmHWM of proc(5)); `None` where the system does not tell.
+/// The most memory that the process has had, in KiB (VmHWM of proc(5)); `None` where the system
+/// does not tell.
 fn peak_memory_kib(program: &Program) -> Option<usize> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

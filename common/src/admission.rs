@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-/// How long a loop that is out of descriptors waits for a connection to close before it tries to accept again.
+/// How long a loop that is out of descriptors waits for a connection to close before it tries to
+/// accept again.
 pub const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Counts the connections and says whether the loop may accept more. Logs each coming and going.
 ///
-/// While [`is_open`](Self::is_open) says no, the loop does not watch its listener: clients wait in the backlog, and nobody
-/// turns in circles over a connection that cannot be taken.
+/// While [`is_open`](Self::is_open) says no, the loop does not watch its listener: clients wait in
+/// the backlog, and nobody turns in circles over a connection that cannot be taken.
 #[derive(Debug)]
 pub struct Admission {
     limit: usize,
@@ -38,7 +39,8 @@ impl Admission {
         self.connections < self.limit && self.retry_at.is_none()
     }
 
-    /// When to call [`retry_if_due`](Self::retry_if_due); `None` when only a connection's end can open the door.
+    /// When to call [`retry_if_due`](Self::retry_if_due); `None` when only a connection's end can
+    /// open the door.
     pub fn retry_at(&self) -> Option<Instant> {
         self.retry_at
     }
@@ -67,7 +69,8 @@ impl Admission {
         info!(%peer, connections = self.connections, %why, "disconnected");
     }
 
-    /// A connection was refused because the loop cannot watch one more: from now on as many as there are is the limit.
+    /// A connection was refused because the loop cannot watch one more: from now on as many as
+    /// there are is the limit.
     pub fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
         self.limit = self.limit.min(self.connections);
         warn!(%peer, %error, connections = self.connections, "refused, and accepting no more than these from now on");

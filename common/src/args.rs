@@ -103,17 +103,19 @@ pub struct Settings {
     pub max_connections: usize,
     /// A connection that was silent for so long is closed; `None` is never.
     pub idle_timeout: Option<Duration>,
-    /// Most bytes read from one connection in one turn, which is the size of the loop's one read buffer.
+    /// Most bytes read from one connection in one turn, which is the size of the loop's one read
+    /// buffer.
     pub recv_size: usize,
     /// A connection with more pending bytes than this is not read.
     pub high_water: usize,
-    /// Time to deliver what is owed, when asked to stop and before a connection is dropped with input unread.
+    /// Time to deliver what is owed, when asked to stop and before a connection is dropped with
+    /// input unread.
     pub grace: Duration,
 }
 
 impl Settings {
-    /// Reading resumes once no more than this many bytes are pending: a quarter of the high-water mark, as in Python's
-    /// asyncio (`set_write_buffer_limits`).
+    /// Reading resumes once no more than this many bytes are pending: a quarter of the high-water
+    /// mark, as in Python's asyncio (`set_write_buffer_limits`).
     pub fn low_water(&self) -> usize {
         self.high_water / 4
     }

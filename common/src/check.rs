@@ -1,10 +1,13 @@
 //! The contract checker: numbered, named cases that grade any echo server, in any language.
 //!
-//! A *wire* case needs only an address. A *process* case starts the server itself, because it looks at the process
-//! (memory, descriptors, CPU, exit status) or sends it signals. A server that the checker can start
+//! A *wire* case needs only an address. A *process* case starts the server itself, because it looks
+//! at the process (memory, descriptors, CPU, exit status) or sends it signals. A server that the
+//! checker can start
 //! - prints `listening on ADDRESS` on its standard output once it is bound,
-//! - takes `--port`, and for the cases on limits `--max-connections`, `--idle-timeout`, `--max-line` and `--grace`,
-//! - is the process that was started: `cargo run` or a script without `exec` would be measured in its place.
+//! - takes `--port`, and for the cases on limits `--max-connections`, `--idle-timeout`,
+//!   `--max-line` and `--grace`,
+//! - is the process that was started: `cargo run` or a script without `exec` would be measured in
+//!   its place.
 //!
 //! ```no_run
 //! use common::check::{self, Kind, Selection, Target};
@@ -65,7 +68,8 @@ pub enum Target {
 }
 
 impl Target {
-    /// A server that the checker starts. The argument `--port 0` is added where there is no `--port`.
+    /// A server that the checker starts. The argument `--port 0` is added where there is no
+    /// `--port`.
     pub fn command<A: Into<OsString>>(
         program: impl Into<OsString>,
         arguments: impl IntoIterator<Item = A>,
@@ -152,7 +156,8 @@ impl Selection {
         self
     }
 
-    /// Multiplies every limit in time or CPU by `factor`: for debug builds and busy machines. Bytes and counts have none.
+    /// Multiplies every limit in time or CPU by `factor`: for debug builds and busy machines. Bytes
+    /// and counts have none.
     #[must_use]
     pub fn slack(mut self, factor: f64) -> Self {
         self.slack = factor;

@@ -1,7 +1,8 @@
 //! A blocking test client: connect, send, receive, half-close, each within a time limit.
 //!
-//! It knows nothing of the servers' styles. Everything that talks to a server here (`talk`, the contract checker, the
-//! tests) does it through [`EchoClient`]; only the load generator, which needs many connections at once, does not.
+//! It knows nothing of the servers' styles. Everything that talks to a server here (`talk`, the
+//! contract checker, the tests) does it through [`EchoClient`]; only the load generator, which
+//! needs many connections at once, does not.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -10,7 +11,8 @@ use std::time::Duration;
 /// How long a connect, a send or a receive may take unless told otherwise: 5 seconds.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// The addresses of a server that is given as `HOST:PORT`. A name may have several, such as one for each of IPv4 and IPv6.
+/// The addresses of a server that is given as `HOST:PORT`. A name may have several, such as one for
+/// each of IPv4 and IPv6.
 ///
 /// # Errors
 /// A text or a name without any address; the message names it.
@@ -117,7 +119,8 @@ impl EchoClient {
         Ok(bytes)
     }
 
-    /// Receives whatever comes with one recv(2) of at most `room` bytes; empty at the end of the stream.
+    /// Receives whatever comes with one recv(2) of at most `room` bytes; empty at the end of the
+    /// stream.
     ///
     /// # Errors
     /// `TimedOut`, or what recv(2) answers.
@@ -131,7 +134,8 @@ impl EchoClient {
     /// Receives until the server closes.
     ///
     /// # Errors
-    /// `TimedOut` when nothing comes and nobody closes, `ConnectionReset` when the end is not an orderly one.
+    /// `TimedOut` when nothing comes and nobody closes, `ConnectionReset` when the end is not an
+    /// orderly one.
     pub fn receive_to_end(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.socket
@@ -143,14 +147,15 @@ impl EchoClient {
     /// Sends `bytes` and receives as many.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`receive`](Self::receive). A message larger than the buffers on the way may block
-    /// both sides; send from one thread and receive in another then.
+    /// As [`send`](Self::send) and [`receive`](Self::receive). A message larger than the buffers on
+    /// the way may block both sides; send from one thread and receive in another then.
     pub fn echo(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         self.send(bytes)?;
         self.receive(bytes.len())
     }
 
-    /// Half-closes: no more is sent (the server sees the end of the stream), but answers are still received.
+    /// Half-closes: no more is sent (the server sees the end of the stream), but answers are still
+    /// received.
     ///
     /// # Errors
     /// What shutdown(2) answers, `NotConnected` after a reset.

@@ -12,7 +12,8 @@
 //! | `client`, `program` | the test client, and a server that a test starts (feature `client`, as is the next line) |
 //! | `talk`, `load`, `check` | what the program `echo-client` does |
 //!
-//! The servers are built without the feature `client`; the program `echo-client` and every test take it.
+//! The servers are built without the feature `client`; the program `echo-client` and every test
+//! take it.
 
 #![cfg_attr(
     not(test),

@@ -1,7 +1,8 @@
 //! The load generator: how many messages a server echoes in a second, and how long each one takes.
 //!
-//! It runs on one thread. Each message costs one send, one recv and a share of the wait; with more than one message under
-//! way on a connection, those that are due together leave in one send. Every byte that comes back is verified.
+//! It runs on one thread. Each message costs one send, one recv and a share of the wait; with more
+//! than one message under way on a connection, those that are due together leave in one send. Every
+//! byte that comes back is verified.
 //!
 //! ```no_run
 //! use common::load::{self, Settings};
@@ -52,8 +53,9 @@ pub struct Settings {
     pub depth: usize,
     /// When to end.
     pub length: Length,
-    /// Messages a second over all connections, each latency counted from when the message *should* have been sent; or
-    /// `None` for a closed loop, in which a message follows as soon as an earlier one is answered.
+    /// Messages a second over all connections, each latency counted from when the message *should*
+    /// have been sent; or `None` for a closed loop, in which a message follows as soon as an
+    /// earlier one is answered.
     pub rate: Option<f64>,
     /// Time under load before anything is measured.
     pub warm_up: Duration,
@@ -87,7 +89,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The most bytes that one connection may have under way, so that a slip of the keyboard does not take all memory.
+    /// The most bytes that one connection may have under way, so that a slip of the keyboard does
+    /// not take all memory.
     const MOST_UNDER_WAY: usize = 1 << 30;
 
     fn checked(&self) -> io::Result<Self> {

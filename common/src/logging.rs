@@ -1,7 +1,7 @@
 //! The log on standard error, and the trace file.
 //!
-//! Standard error may be a pipe whose reader is dead or does not read. Neither may hurt the service: a line that cannot be
-//! written at once is dropped, and counted.
+//! Standard error may be a pipe whose reader is dead or does not read. Neither may hurt the
+//! service: a line that cannot be written at once is dropped, and counted.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -82,7 +82,8 @@ where
 /// Standard error, but never waiting for its reader and never failing.
 struct StandardError;
 
-/// A pipe that polls as writable takes this many bytes at once (PIPE_BUF is 4,096 on Linux; POSIX promises 512).
+/// A pipe that polls as writable takes this many bytes at once (PIPE_BUF is 4,096 on Linux; POSIX
+/// promises 512).
 const MOST_AT_ONCE: usize = nix::libc::PIPE_BUF;
 
 static LOST_LINES: AtomicU64 = AtomicU64::new(0);
@@ -96,7 +97,8 @@ impl Write for StandardError {
         let mut stderr = io::stderr();
         let lost = LOST_LINES.swap(0, Ordering::Relaxed);
         let cut = &line[..line.len().min(MOST_AT_ONCE)];
-        // One write, so that a line is never torn; the note on lost lines goes before it where both fit.
+        // One write, so that a line is never torn; the note on lost lines goes before it where both
+        // fit.
         let note = format!("({lost} lines of the log were lost before this one)\n");
         let whole = if lost > 0 && note.len() + cut.len() <= MOST_AT_ONCE {
             &[note.as_bytes(), cut].concat()

@@ -6,11 +6,13 @@ use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-/// Most connections that a loop accepts in one turn, so that a rush of clients does not starve those it has.
+/// Most connections that a loop accepts in one turn, so that a rush of clients does not starve
+/// those it has.
 pub const ACCEPTS_PER_TURN: usize = 64;
 
-/// Listens on the first address of `host` that can be had, non-blocking, with SO_REUSEADDR, and at most `backlog`
-/// connections waiting to be accepted (the system may set a lower limit; see listen(2)).
+/// Listens on the first address of `host` that can be had, non-blocking, with SO_REUSEADDR, and at
+/// most `backlog` connections waiting to be accepted (the system may set a lower limit; see
+/// listen(2)).
 ///
 /// # Errors
 /// A name that does not resolve, or what bind(2) answered last; the message names the address.
@@ -53,8 +55,8 @@ pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((socket, peer))
 }
 
-/// Begins to connect, without waiting: the socket is writable once it is connected or has failed, and
-/// `TcpStream::take_error` tells which.
+/// Begins to connect, without waiting: the socket is writable once it is connected or has failed,
+/// and `TcpStream::take_error` tells which.
 ///
 /// # Errors
 /// What socket(2) or connect(2) answers at once.
@@ -77,9 +79,11 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 
 const IN_PROGRESS: i32 = nix::errno::Errno::EINPROGRESS as i32;
 
-/// Sets TCP_NODELAY: an answer leaves at once, and is not kept back until the peer acknowledged the one before.
+/// Sets TCP_NODELAY: an answer leaves at once, and is not kept back until the peer acknowledged the
+/// one before.
 pub fn tune(socket: &impl AsFd) {
-    // Some systems refuse this on a connection that the peer has already reset. The next recv will find that out.
+    // Some systems refuse this on a connection that the peer has already reset. The next recv will
+    // find that out.
     let _ = SockRef::from(socket).set_tcp_nodelay(true);
 }
 
@@ -98,7 +102,8 @@ impl From<&io::Error> for NotAccepted {
     fn from(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::WouldBlock => NotAccepted::NobodyWaits,
-            // accept(2) on Linux hands out the errors of the network that the new connection has met.
+            // accept(2) on Linux hands out the errors of the network that the new connection has
+            // met.
             ErrorKind::ConnectionAborted
             | ErrorKind::ConnectionReset
             | ErrorKind::Interrupted

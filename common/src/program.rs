@@ -74,8 +74,8 @@ impl Program {
         self.child.id()
     }
 
-    /// Sends it SIGTERM and waits for its end, for at most [`TIME_LIMIT`]. Answers how it ended, and what else it has
-    /// printed.
+    /// Sends it SIGTERM and waits for its end, for at most [`TIME_LIMIT`]. Answers how it ended,
+    /// and what else it has printed.
     ///
     /// # Errors
     /// `TimedOut` if it does not end.

@@ -1,4 +1,5 @@
-//! From parsed arguments to a serving loop and an exit status: what the `main` of every server does.
+//! From parsed arguments to a serving loop and an exit status: what the `main` of every server
+//! does.
 
 use std::io::{self, Write};
 use std::net::TcpListener;
@@ -13,7 +14,8 @@ pub type Serve = fn(TcpListener, Settings, StopSignal) -> io::Result<()>;
 
 /// Logs, listens, says so on standard output, serves, and prints the counters if asked.
 ///
-/// The exit status is 0 after a stop, and 1 with one line on standard error when the server cannot start or go on.
+/// The exit status is 0 after a stop, and 1 with one line on standard error when the server cannot
+/// start or go on.
 pub fn run(
     args: &ServerArgs,
     serve: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()>,

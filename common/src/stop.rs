@@ -11,16 +11,16 @@ use signal_hook::{flag, low_level};
 
 /// The reading end of the self-pipe: readable once the server has been asked to stop.
 ///
-/// A signal handler may do next to nothing, but it may write a byte. The loop waits for that byte beside its sockets, and
-/// so learns of the signal at a moment of its own choosing.
+/// A signal handler may do next to nothing, but it may write a byte. The loop waits for that byte
+/// beside its sockets, and so learns of the signal at a moment of its own choosing.
 #[derive(Debug)]
 pub struct StopSignal {
     pipe: UnixStream,
 }
 
 impl StopSignal {
-    /// From now on the first SIGINT or SIGTERM makes this readable, and a second one ends the process at once, with the
-    /// status that a shell shows for that signal (128 plus its number).
+    /// From now on the first SIGINT or SIGTERM makes this readable, and a second one ends the
+    /// process at once, with the status that a shell shows for that signal (128 plus its number).
     ///
     /// # Errors
     /// No descriptor for the pipe, or a signal that cannot be handled.

@@ -1,7 +1,7 @@
 //! The few system calls that every loop makes: counted, traced and, when asked, faulted.
 //!
-//! Each function makes the call that it is named for, once, and hands on the answer. Nothing is retried here: what
-//! `WouldBlock` or `Interrupted` mean to a loop is the lesson of that loop.
+//! Each function makes the call that it is named for, once, and hands on the answer. Nothing is
+//! retried here: what `WouldBlock` or `Interrupted` mean to a loop is the lesson of that loop.
 //!
 //! | what | how | turned on by |
 //! |---|---|---|
@@ -39,8 +39,8 @@ macro_rules! trace_call {
     }};
 }
 
-/// Waits for readiness: `call` is select(2), mio's poll or a runtime's turn, told the longest time to wait (`None` is
-/// for ever), and answers how many descriptors are ready.
+/// Waits for readiness: `call` is select(2), mio's poll or a runtime's turn, told the longest time
+/// to wait (`None` is for ever), and answers how many descriptors are ready.
 ///
 /// # Errors
 /// What `call` answers; `Interrupted` when a signal came, which is no failure.
@@ -104,10 +104,11 @@ pub fn connect<S: AsFd>(
     result
 }
 
-/// The part of a read buffer that the next [`recv`] may fill: all of it, but under `--faults` sometimes less.
+/// The part of a read buffer that the next [`recv`] may fill: all of it, but under `--faults`
+/// sometimes less.
 ///
-/// A loop whose readiness comes in edges takes a read that left room for the sign that the socket is empty. It must
-/// therefore know how much room there was.
+/// A loop whose readiness comes in edges takes a read that left room for the sign that the socket
+/// is empty. It must therefore know how much room there was.
 pub fn room(buffer: &mut [u8]) -> &mut [u8] {
     let length = faults::shortened(buffer.len());
     &mut buffer[..length]
@@ -116,7 +117,8 @@ pub fn room(buffer: &mut [u8]) -> &mut [u8] {
 /// Reads from a socket into `room`, once: recv(2). `Ok(0)` is the end of the stream.
 ///
 /// # Errors
-/// `WouldBlock` when there is nothing to read, `Interrupted`, or the connection's end (`ConnectionReset` and others).
+/// `WouldBlock` when there is nothing to read, `Interrupted`, or the connection's end
+/// (`ConnectionReset` and others).
 #[track_caller]
 #[inline]
 pub fn recv<S>(socket: &S, room: &mut [u8]) -> io::Result<usize>
@@ -145,7 +147,8 @@ where
 /// Writes `bytes` to a socket, once: send(2). Answers how many the kernel took, which may be fewer.
 ///
 /// # Errors
-/// `WouldBlock` when the kernel takes nothing now, `Interrupted`, or the connection's end (`BrokenPipe` and others).
+/// `WouldBlock` when the kernel takes nothing now, `Interrupted`, or the connection's end
+/// (`BrokenPipe` and others).
 #[track_caller]
 #[inline]
 pub fn send<S>(socket: &S, bytes: &[u8]) -> io::Result<usize>
@@ -186,8 +189,9 @@ pub fn enter(handler: &'static str) {
     trace_call!("enter", Ok::<(), &io::Error>(()), handler);
 }
 
-/// Whether to take a descriptor for ready although it is not: never, but under `--faults`. A loop that asks this where it
-/// decides what is ready shows that it survives spurious readiness (select(2), BUGS).
+/// Whether to take a descriptor for ready although it is not: never, but under `--faults`. A loop
+/// that asks this where it decides what is ready shows that it survives spurious readiness
+/// (select(2), BUGS).
 pub fn spurious() -> bool {
     faults::spurious()
 }

@@ -1,7 +1,8 @@
 //! `echo-client talk`: sends lines to an echo server and shows what went there and what came back.
 //!
-//! One thread sends and another receives, so that a large file cannot block both sides, and nothing is assumed of how the
-//! server divides its answers: what comes back is compared, byte by byte, with what was sent.
+//! One thread sends and another receives, so that a large file cannot block both sides, and nothing
+//! is assumed of how the server divides its answers: what comes back is compared, byte by byte,
+//! with what was sent.
 
 mod answers;
 mod transcript;
@@ -34,7 +35,8 @@ pub struct Options {
     /// The server, such as localhost:8881 or [::1]:8881
     #[arg(value_name = "HOST:PORT")]
     server: String,
-    /// What to send, or - for standard input [default: standard input, or a few lines if that is a terminal]
+    /// What to send, or - for standard input [default: standard input, or a few lines if that is a
+    /// terminal]
     file: Option<PathBuf>,
     /// How long to wait for the connection, or for an answer
     #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = seconds_above_zero)]
@@ -47,7 +49,8 @@ pub struct Options {
 /// Runs `echo-client talk`.
 ///
 /// # Errors
-/// The connection failed or ended early, an answer did not come within the time limit, or it differs from what was sent.
+/// The connection failed or ended early, an answer did not come within the time limit, or it
+/// differs from what was sent.
 pub fn command(options: Options) -> io::Result<ExitCode> {
     let input = Input::open(options.file.as_deref())?;
     let client = connect(&options.server, options.time_limit)?;
@@ -106,8 +109,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The thread that sends. It announces each chunk before it sends it, and the end before it half-closes, so that whoever
-/// receives always knows already what an answer belongs to.
+/// The thread that sends. It announces each chunk before it sends it, and the end before it
+/// half-closes, so that whoever receives always knows already what an answer belongs to.
 struct Sender {
     client: EchoClient,
     sent: mpsc::Sender<io::Result<Vec<u8>>>,

@@ -1,5 +1,5 @@
-//! The checker itself is checked: it passes a server that keeps the contract, and for each rule it fails one that breaks
-//! it. The server is `examples/broken-echo`.
+//! The checker itself is checked: it passes a server that keeps the contract, and for each rule it
+//! fails one that breaks it. The server is `examples/broken-echo`.
 
 use std::ffi::OsString;
 use std::io;

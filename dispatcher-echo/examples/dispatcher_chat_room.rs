@@ -1,7 +1,8 @@
 //! A chat room: what one member says, all others hear.
 //!
-//! Shows how objects reach each other. Each has an outbox that it shares with the room. Who puts something into another's
-//! outbox has changed what that object would answer to `writable`, and tells the loop so, with [`Channel::reconsider`].
+//! Shows how objects reach each other. Each has an outbox that it shares with the room. Who puts
+//! something into another's outbox has changed what that object would answer to `writable`, and
+//! tells the loop so, with [`Channel::reconsider`].
 //!
 //! ```sh
 //! cargo run -p dispatcher-echo --example dispatcher_chat_room -- 7000

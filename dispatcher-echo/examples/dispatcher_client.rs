@@ -1,7 +1,8 @@
 //! A client: sends each of its arguments as a line, and prints as many lines as come back.
 //!
-//! Shows `connect`, whose outcome an object learns through `handle_connect` or `handle_error`, and how an object leaves a
-//! result behind: it is gone when the loop has ended, so what is to outlive it is shared with `main`.
+//! Shows `connect`, whose outcome an object learns through `handle_connect` or `handle_error`, and
+//! how an object leaves a result behind: it is gone when the loop has ended, so what is to outlive
+//! it is shared with `main`.
 //!
 //! ```sh
 //! cargo run -p dispatcher-echo -- --port 7000

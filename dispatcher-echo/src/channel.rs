@@ -13,8 +13,8 @@ use crate::{Dispatcher, Key, SocketMap};
 
 /// The socket of the object that is being called, and what the object may ask of the loop.
 ///
-/// Reading and sending happen at once. All else is only noted, and done when the handler has returned: a handler is never
-/// entered while another one runs.
+/// Reading and sending happen at once. All else is only noted, and done when the handler has
+/// returned: a handler is never entered while another one runs.
 pub struct Channel<'turn> {
     key: Key,
     map: &'turn mut SocketMap,
@@ -31,11 +31,11 @@ impl<'turn> Channel<'turn> {
         }
     }
 
-    /// Reads at most `buffer_size` bytes, once. Empty at the end of the stream, of which the loop tells the object
-    /// through [`Dispatcher::handle_close`] when this handler has returned.
+    /// Reads at most `buffer_size` bytes, once. Empty at the end of the stream, of which the loop
+    /// tells the object through [`Dispatcher::handle_close`] when this handler has returned.
     ///
-    /// The bytes lie in the loop's one read buffer, which is why a second read in the same turn answers `WouldBlock`:
-    /// the others have their turn first.
+    /// The bytes lie in the loop's one read buffer, which is why a second read in the same turn
+    /// answers `WouldBlock`: the others have their turn first.
     ///
     /// # Errors
     /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
@@ -58,9 +58,10 @@ impl<'turn> Channel<'turn> {
                     entry.end = End::Read;
                 }
                 // mio tells of an edge, not of a state. A read that filled its room may have left
-                // some; one that did not has emptied the socket, so the next byte to come is an edge
-                // of its own. Two things make that conclusion wrong: the end of the stream, which may
-                // have come in one edge with the bytes, and urgent data, before which a read stops.
+                // some; one that did not has emptied the socket, so the next byte to come is an
+                // edge of its own. Two things make that conclusion wrong: the end of the stream,
+                // which may have come in one edge with the bytes, and urgent data, before which a
+                // read stops.
                 let may_have_stopped_short = entry.read_closed || entry.marked;
                 entry.may_read = count == size || may_have_stopped_short || sys::spurious();
                 entry.last_active = now;
@@ -139,7 +140,8 @@ impl<'turn> Channel<'turn> {
         self.map.open(socket, dispatcher)
     }
 
-    /// Begins to connect, with an object that is told of the outcome through `handle_connect` or `handle_error`.
+    /// Begins to connect, with an object that is told of the outcome through `handle_connect` or
+    /// `handle_error`.
     ///
     /// # Errors
     /// What socket(2) or connect(2) answers at once.
@@ -151,11 +153,12 @@ impl<'turn> Channel<'turn> {
         self.map.connect(address, dispatcher)
     }
 
-    /// Closes this channel in a way that cannot destroy the last answer: says that no more will be sent, then reads and
-    /// discards until the peer closes too, for at most `limit`. The object is not called any more.
+    /// Closes this channel in a way that cannot destroy the last answer: says that no more will be
+    /// sent, then reads and discards until the peer closes too, for at most `limit`. The object is
+    /// not called any more.
     ///
-    /// A close with unread input sends a reset, and a reset overtakes what is still on its way (RFC 2525, section 2.17).
-    /// The original has nothing like it; nginx calls it a lingering close.
+    /// A close with unread input sends a reset, and a reset overtakes what is still on its way (RFC
+    /// 2525, section 2.17). The original has nothing like it; nginx calls it a lingering close.
     pub fn linger(&mut self, limit: Duration) {
         let until = self.map.now() + limit;
         let Ok(entry) = self.entry() else { return };
@@ -169,7 +172,8 @@ impl<'turn> Channel<'turn> {
         self.map.linger_until(self.key, until);
     }
 
-    /// Reads and discards what has come, at most one buffer of it, and answers whether there was anything.
+    /// Reads and discards what has come, at most one buffer of it, and answers whether there was
+    /// anything.
     pub fn discard_unread(&mut self) -> bool {
         !matches!(self.recv(usize::MAX), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
@@ -190,13 +194,14 @@ impl<'turn> Channel<'turn> {
         self.map.close_all();
     }
 
-    /// Tells all objects through [`Dispatcher::handle_stop`] that the loop is to end, once the handler has returned.
+    /// Tells all objects through [`Dispatcher::handle_stop`] that the loop is to end, once the
+    /// handler has returned.
     pub fn stop_all(&mut self) {
         self.map.stop_all();
     }
 
-    /// Asks another object again whether it is readable and writable: needed when this call has changed the answer. The
-    /// original need not be told, for it asks every object on every turn.
+    /// Asks another object again whether it is readable and writable: needed when this call has
+    /// changed the answer. The original need not be told, for it asks every object on every turn.
     pub fn reconsider(&mut self, key: Key) {
         self.map.reconsider(key);
     }

@@ -11,9 +11,9 @@ use crate::Channel;
 
 /// An object that a socket belongs to: asyncore's `dispatcher`, with its names and its defaults.
 ///
-/// A handler may return an error, `WouldBlock` and `Interrupted` among them: these two only end it, any other goes to
-/// [`handle_error`](Self::handle_error). asyncore knows no such difference; there, a socket that is not ready after all
-/// is closed.
+/// A handler may return an error, `WouldBlock` and `Interrupted` among them: these two only end it,
+/// any other goes to [`handle_error`](Self::handle_error). asyncore knows no such difference;
+/// there, a socket that is not ready after all is closed.
 ///
 /// | original | here | difference |
 /// |---|---|---|
@@ -23,13 +23,15 @@ use crate::Channel;
 /// | `handle_error` | the same | is told the error; a listener stays open |
 /// | `handle_connect`, `handle_read`, `handle_write`, `handle_expt` | the same | |
 pub trait Dispatcher {
-    /// Whether the object wants to be told that its socket can be read, or has connections to accept.
+    /// Whether the object wants to be told that its socket can be read, or has connections to
+    /// accept.
     fn readable(&self) -> bool {
         true
     }
 
-    /// Whether the object wants to be told that its socket can be written. Unlike the original's, the default is no: a
-    /// server that has nothing to write and says yes keeps its loop from ever waiting.
+    /// Whether the object wants to be told that its socket can be written. Unlike the original's,
+    /// the default is no: a server that has nothing to write and says yes keeps its loop from ever
+    /// waiting.
     fn writable(&self) -> bool {
         false
     }
@@ -65,7 +67,8 @@ pub trait Dispatcher {
     }
 
     /// The listener has connections to accept. Accepts them and tells of each through
-    /// [`handle_accepted`](Self::handle_accepted), at most [`net::ACCEPTS_PER_TURN`] before the others have their turn.
+    /// [`handle_accepted`](Self::handle_accepted), at most [`net::ACCEPTS_PER_TURN`] before the
+    /// others have their turn.
     ///
     /// # Errors
     /// What accept(2) answers when descriptors or memory are out.
@@ -107,8 +110,9 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// The peer has sent its last byte, and all before it were read. By default the channel is closed; what the object
-    /// still has to send is lost then, so an object with an output buffer writes its own.
+    /// The peer has sent its last byte, and all before it were read. By default the channel is
+    /// closed; what the object still has to send is lost then, so an object with an output buffer
+    /// writes its own.
     ///
     /// # Errors
     /// What its calls answer; see the trait.
@@ -117,8 +121,8 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// The loop is to end: the object should finish what it has begun, and close. By default the channel is closed at
-    /// once. The original knows only that, in `close_all`.
+    /// The loop is to end: the object should finish what it has begun, and close. By default the
+    /// channel is closed at once. The original knows only that, in `close_all`.
     ///
     /// # Errors
     /// What its calls answer; see the trait.
@@ -127,8 +131,8 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// A handler failed. By default the channel is closed, unless it is a listener: no failure of accept(2) is a reason to
-    /// stop listening (asyncore did; CVE-2010-3492).
+    /// A handler failed. By default the channel is closed, unless it is a listener: no failure of
+    /// accept(2) is a reason to stop listening (asyncore did; CVE-2010-3492).
     fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
         debug!(%error, "a handler failed");
         if !channel.is_listener() {

@@ -66,7 +66,8 @@ enum Then {
     GoOn,
     /// Close: the peer has sent its last byte.
     Close,
-    /// Close without hurting what is on its way: the server stops, and the peer may still be sending.
+    /// Close without hurting what is on its way: the server stops, and the peer may still be
+    /// sending.
     Linger,
 }
 

@@ -25,11 +25,13 @@ pub(crate) struct Entry {
     pub may_read: bool,
     /// The same for a write.
     pub may_write: bool,
-    /// The peer has sent its last byte: the end of the stream waits to be read, behind the bytes that came before it.
+    /// The peer has sent its last byte: the end of the stream waits to be read, behind the bytes
+    /// that came before it.
     pub read_closed: bool,
     /// Urgent data has come, of which the object is still to be told.
     urgent: bool,
-    /// Urgent data stands among the bytes to be read: a read stops before it, however much comes behind.
+    /// Urgent data stands among the bytes to be read: a read stops before it, however much comes
+    /// behind.
     pub marked: bool,
     /// The end of the stream was read, and whether the object knows.
     pub end: End,
@@ -116,8 +118,8 @@ impl Entry {
             || self.end == End::Read
     }
 
-    /// Asks the object what it wants to know of, and the kernel to tell of it: only when that has changed, and of writing
-    /// only while the socket is known to refuse it.
+    /// Asks the object what it wants to know of, and the kernel to tell of it: only when that has
+    /// changed, and of writing only while the socket is known to refuse it.
     pub fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let wanted = match (
             self.wants_to_read(),
@@ -161,7 +163,8 @@ impl Socket {
     }
 }
 
-/// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the object's part.
+/// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the
+/// object's part.
 pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
     let lingered = channel.entry().is_ok_and(|entry| entry.lingering);
     for handle in [
@@ -181,7 +184,8 @@ pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Chann
     }
 }
 
-/// Calls a handler, and `handle_error` for what it answers, as the `try` around every call in asyncore does.
+/// Calls a handler, and `handle_error` for what it answers, as the `try` around every call in
+/// asyncore does.
 pub(crate) fn guarded(
     dispatcher: &mut dyn Dispatcher,
     channel: &mut Channel,
@@ -230,7 +234,8 @@ fn handle_expt_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> 
     }
 }
 
-/// The object is called once for an edge: what was noted is taken back, and `send` notes it anew while more is possible.
+/// The object is called once for an edge: what was noted is taken back, and `send` notes it anew
+/// while more is possible.
 fn handle_write_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
     let entry = channel.entry()?;
     if entry.connecting || !entry.may_write || !dispatcher.writable() {

@@ -35,8 +35,8 @@ impl House {
         })
     }
 
-    /// Runs the loop with `server` as the listener's object, until `stop` is raised and the last answer is delivered, or
-    /// the grace is over.
+    /// Runs the loop with `server` as the listener's object, until `stop` is raised and the last
+    /// answer is delivered, or the grace is over.
     ///
     /// # Errors
     /// What mio's poll answers. A connection's error costs that connection only.
@@ -94,8 +94,8 @@ impl House {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Does what is due by now. asyncore has no timers: this is the place between two turns of the loop where its users
-    /// look at the clock.
+    /// Does what is due by now. asyncore has no timers: this is the place between two turns of the
+    /// loop where its users look at the clock.
     fn look_at_the_clock(&self, map: &mut SocketMap) {
         if self.timeout() != Some(Duration::ZERO) {
             return;
@@ -108,14 +108,16 @@ impl House {
         if let (Some(due), Some(idle_timeout)) = (self.next_look.get(), self.settings.idle_timeout)
             && due <= now
         {
-            // A look costs as much as there are connections: at most ten of them in the time of one timeout.
+            // A look costs as much as there are connections: at most ten of them in the time of one
+            // timeout.
             let next = map.expire(idle_timeout).unwrap_or(now + idle_timeout);
             self.next_look.set(Some(next.max(now + idle_timeout / 10)));
         }
     }
 }
 
-/// A connection that was let in. It is counted until this is dropped, together with the object that holds it.
+/// A connection that was let in. It is counted until this is dropped, together with the object that
+/// holds it.
 #[derive(Debug)]
 pub struct Guest {
     /// Told by accept: a socket that was reset no longer knows it.

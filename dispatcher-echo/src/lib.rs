@@ -1,7 +1,7 @@
 //! Style 2: an echo server of dispatcher objects, after Python's asyncore, on mio.
 //!
-//! Each socket belongs to an object. The loop asks the object what it wants to know of, waits for all of them at once, and
-//! calls the method that is named for what has happened.
+//! Each socket belongs to an object. The loop asks the object what it wants to know of, waits for
+//! all of them at once, and calls the method that is named for what has happened.
 //!
 //! | original (asyncore) | here | difference |
 //! |---|---|---|

@@ -17,14 +17,17 @@ use crate::entry::{Entry, Lingering, Socket, guarded, handle_events};
 use crate::{Channel, Dispatcher};
 
 new_key_type! {
-    /// Names a channel. Once that channel is closed the key finds nothing, and it is never given to another.
+    /// Names a channel. Once that channel is closed the key finds nothing, and it is never given to
+    /// another.
     pub struct Key;
 }
 
-/// All channels and the objects that they belong to: asyncore's `socket_map`, and the functions around it.
+/// All channels and the objects that they belong to: asyncore's `socket_map`, and the functions
+/// around it.
 ///
-/// mio tells of *edges*: once, when a socket becomes ready. The map remembers in each entry that the socket may still be
-/// ready, until a call answers that it is not, and gives each one call a turn for as long as that is so.
+/// mio tells of *edges*: once, when a socket becomes ready. The map remembers in each entry that
+/// the socket may still be ready, until a call answers that it is not, and gives each one call a
+/// turn for as long as that is so.
 pub struct SocketMap {
     pub(crate) entries: SlotMap<Key, Entry>,
     poll: Poll,
@@ -33,7 +36,8 @@ pub struct SocketMap {
     buffer: Vec<u8>,
     /// Those to call in the next turn.
     ready: Vec<Key>,
-    /// Those to call in this turn: a list of its own, so that who stays ready has to wait for the next.
+    /// Those to call in this turn: a list of its own, so that who stays ready has to wait for the
+    /// next.
     turn: Vec<Key>,
     /// Those whose state may have changed: to be closed, or asked again what they want to know of.
     touched: Vec<Key>,
@@ -100,8 +104,8 @@ impl SocketMap {
         Ok(key)
     }
 
-    /// Puts anything else that has a descriptor into the map, a pipe for example. Its object reads from it by itself, until
-    /// it would block: it is called once for each edge.
+    /// Puts anything else that has a descriptor into the map, a pipe for example. Its object reads
+    /// from it by itself, until it would block: it is called once for each edge.
     ///
     /// # Errors
     /// What registering it with the kernel answers.
@@ -118,7 +122,8 @@ impl SocketMap {
         ))
     }
 
-    /// Begins to connect; the object is told of the outcome through `handle_connect` or `handle_error`.
+    /// Begins to connect; the object is told of the outcome through `handle_connect` or
+    /// `handle_error`.
     ///
     /// # Errors
     /// What socket(2) or connect(2) answers at once.
@@ -148,8 +153,8 @@ impl SocketMap {
         Ok(())
     }
 
-    /// One turn: waits at most `timeout` (`None` is for ever) until something is ready, and calls each object that is
-    /// concerned once.
+    /// One turn: waits at most `timeout` (`None` is for ever) until something is ready, and calls
+    /// each object that is concerned once.
     ///
     /// # Errors
     /// What mio's poll answers; a signal only ends the wait.
@@ -191,7 +196,8 @@ impl SocketMap {
         }
     }
 
-    /// Tells all objects, at the end of the turn, that the loop is to end; it does once their channels are closed.
+    /// Tells all objects, at the end of the turn, that the loop is to end; it does once their
+    /// channels are closed.
     pub fn stop_all(&mut self) {
         self.stop_asked = true;
     }
@@ -201,9 +207,11 @@ impl SocketMap {
         self.touched.push(key);
     }
 
-    /// Fails each connection that was silent for `idle_timeout`, with `TimedOut`, and answers when to look again.
+    /// Fails each connection that was silent for `idle_timeout`, with `TimedOut`, and answers when
+    /// to look again.
     ///
-    /// asyncore has no timers: its users look through the map between two turns of the loop. So does this.
+    /// asyncore has no timers: its users look through the map between two turns of the loop. So
+    /// does this.
     pub fn expire(&mut self, idle_timeout: Duration) -> Option<Instant> {
         let now = Instant::now();
         let mut silent = Vec::new();
@@ -321,7 +329,8 @@ impl SocketMap {
         self.touched.push(key);
     }
 
-    /// Does what was asked for in this turn: closes channels, and asks the others what they want to know of now.
+    /// Does what was asked for in this turn: closes channels, and asks the others what they want to
+    /// know of now.
     fn settle(&mut self) {
         if mem::take(&mut self.stop_asked) {
             let keys: Vec<Key> = self.entries.keys().collect();
@@ -379,8 +388,8 @@ impl SocketMap {
     }
 }
 
-/// mio hands back a number with each event: the key with its version, so that an event of a channel that is gone finds
-/// nothing, even where its place in the map was given to another.
+/// mio hands back a number with each event: the key with its version, so that an event of a channel
+/// that is gone finds nothing, even where its place in the map was given to another.
 fn token(key: Key) -> Token {
     const { assert!(usize::BITS >= 64, "a key does not fit into a token") };
     Token(key.data().as_ffi() as usize)

@@ -1,6 +1,8 @@
-//! A chat room: what one says, the others hear. Shows state that a factory shares among its protocols.
+//! A chat room: what one says, the others hear. Shows state that a factory shares among its
+//! protocols.
 //!
-//! `cargo run -p reactor-echo --example reactor_chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1 8882` in two windows.
+//! `cargo run -p reactor-echo --example reactor_chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1
+//! 8882` in two windows.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,7 +13,8 @@ use std::rc::Rc;
 use common::{Settings, StopSignal};
 use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
 
-/// A guest who has so many bytes yet to hear is shown out, or a room with one deaf guest would grow without end.
+/// A guest who has so many bytes yet to hear is shown out, or a room with one deaf guest would grow
+/// without end.
 const PATIENCE: usize = 64 * 1024;
 
 /// Who is in the room.

@@ -1,6 +1,8 @@
-//! Counts down with timers. Shows a call that asks for the next, one that is moved, and one that is cancelled.
+//! Counts down with timers. Shows a call that asks for the next, one that is moved, and one that is
+//! cancelled.
 //!
-//! `cargo run -p reactor-echo --example reactor_countdown -- 1.0`, with the seconds between two numbers.
+//! `cargo run -p reactor-echo --example reactor_countdown -- 1.0`, with the seconds between two
+//! numbers.
 
 use std::io::{self, Write};
 use std::time::Duration;

@@ -30,8 +30,8 @@ use crate::{ClientFactory, DelayedCall, Factory, Key, Reason, Transport};
 
 mod inside;
 
-/// What a callback may ask of the reactor. It is noted, and done once the callback has returned; so no callback ever runs
-/// inside another.
+/// What a callback may ask of the reactor. It is noted, and done once the callback has returned; so
+/// no callback ever runs inside another.
 pub struct Agenda {
     pub(crate) entries: Keyed<Entry>,
     /// Those of whom something was asked, to be looked at when the callback has returned.
@@ -57,7 +57,8 @@ pub(crate) enum Entry {
 pub(crate) type Call = Box<dyn FnOnce(&mut Agenda)>;
 
 impl Agenda {
-    /// Calls `call` once, after `delay` at the earliest, and never before the callback that asks has returned.
+    /// Calls `call` once, after `delay` at the earliest, and never before the callback that asks
+    /// has returned.
     #[doc(alias = "callLater")]
     pub fn call_later(
         &mut self,
@@ -86,7 +87,8 @@ impl Agenda {
         self.move_call(call, now, delay)
     }
 
-    /// Moves a call to so much later than it was to be made. `false` if it was made or cancelled before.
+    /// Moves a call to so much later than it was to be made. `false` if it was made or cancelled
+    /// before.
     pub fn delay(&mut self, call: &mut DelayedCall, longer: Duration) -> bool {
         let time = call.time();
         self.move_call(call, time, longer)
@@ -106,14 +108,14 @@ impl Agenda {
         self.timers.contains(call)
     }
 
-    /// Asks the reactor to stop: ports are closed, nothing more is read, what was written is sent for at most the grace,
-    /// every protocol hears that its connection is lost, and `run` returns.
+    /// Asks the reactor to stop: ports are closed, nothing more is read, what was written is sent
+    /// for at most the grace, every protocol hears that its connection is lost, and `run` returns.
     pub fn stop(&mut self) {
         self.stopping = true;
     }
 
-    /// Listens on `address`, where port 0 lets the system pick one, with at most `backlog` connections waiting to be
-    /// accepted. Each is given to a protocol that `factory` makes.
+    /// Listens on `address`, where port 0 lets the system pick one, with at most `backlog`
+    /// connections waiting to be accepted. Each is given to a protocol that `factory` makes.
     ///
     /// # Errors
     /// What bind(2) answers.
@@ -161,8 +163,8 @@ impl Agenda {
         }
     }
 
-    /// Connects to `address` within `timeout`, and gives the connection to a protocol that `factory` makes. The key that
-    /// is answered names the attempt, and then the connection.
+    /// Connects to `address` within `timeout`, and gives the connection to a protocol that
+    /// `factory` makes. The key that is answered names the attempt, and then the connection.
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp(
         &mut self,
@@ -194,8 +196,8 @@ impl Agenda {
         Some(Transport::new(self, key, peer))
     }
 
-    /// From now on calls `callback` whenever there is something new to read from `descriptor`, which it has to read until
-    /// `WouldBlock`.
+    /// From now on calls `callback` whenever there is something new to read from `descriptor`,
+    /// which it has to read until `WouldBlock`.
     #[doc(alias = "addReader")]
     pub fn add_reader(
         &mut self,

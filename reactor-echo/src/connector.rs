@@ -23,7 +23,8 @@ pub struct Connector<'a> {
 }
 
 impl Connector<'_> {
-    /// Tries again with the same factory: what one that reconnects asks for. A reactor that stops does not.
+    /// Tries again with the same factory: what one that reconnects asks for. A reactor that stops
+    /// does not.
     pub fn connect(&mut self) {
         self.again = true;
     }

@@ -44,8 +44,8 @@ impl Factory for EchoFactory {
 /// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
 ///
 /// # Errors
-/// No descriptor for the engine, a listener that it cannot watch, or what its wait answers. A connection's error costs that
-/// connection only.
+/// No descriptor for the engine, a listener that it cannot watch, or what its wait answers. A
+/// connection's error costs that connection only.
 pub fn serve(
     listener: TcpListener,
     settings: Settings,

@@ -7,10 +7,11 @@
 //! | `doIteration(delay)`: `doSelect`, `doPoll` | [`Engine::wait`] | answers with a list; the reactor makes the calls |
 //! | `selectreactor`, `epollreactor`, `asyncioreactor` `.install()` | [`EngineKind`] | a value, and no module is replaced |
 //!
-//! An engine reads and writes nothing. It is told what is wanted of a descriptor, and says when that can be had. How it
-//! speaks of readiness is the same for all: what was found ready once is told anew by every [`Engine::wait`], until the
-//! reactor has seen with its own eyes that it is over and says so with [`Engine::not_ready`]. That is how select(2) works;
-//! the other two, which are told of changes only, remember what they were told.
+//! An engine reads and writes nothing. It is told what is wanted of a descriptor, and says when
+//! that can be had. How it speaks of readiness is the same for all: what was found ready once is
+//! told anew by every [`Engine::wait`], until the reactor has seen with its own eyes that it is
+//! over and says so with [`Engine::not_ready`]. That is how select(2) works; the other two, which
+//! are told of changes only, remember what they were told.
 
 use std::fmt::Debug;
 use std::io;
@@ -29,8 +30,8 @@ mod tokio;
 
 /// Waits for descriptors that it does not own the reading of.
 pub trait Engine: Debug {
-    /// From now on watches the descriptor for what is `wanted` of it, and for nothing else. Before it is closed, nothing
-    /// is wanted of it.
+    /// From now on watches the descriptor for what is `wanted` of it, and for nothing else. Before
+    /// it is closed, nothing is wanted of it.
     ///
     /// # Errors
     /// A descriptor that the engine cannot watch. It is not watched then.
@@ -39,12 +40,12 @@ pub trait Engine: Debug {
     /// The reactor has met the end of a readiness: `WouldBlock`.
     fn not_ready(&mut self, key: Key, what: Interest);
 
-    /// A read has left room in its buffer. Mostly that means that nothing is left to read, and so it saves the read that
-    /// would meet `WouldBlock` (epoll(7), questions and answers).
+    /// A read has left room in its buffer. Mostly that means that nothing is left to read, and so
+    /// it saves the read that would meet `WouldBlock` (epoll(7), questions and answers).
     fn short_read(&mut self, key: Key);
 
-    /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever), and puts all that is ready
-    /// into the empty list.
+    /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever), and
+    /// puts all that is ready into the empty list.
     ///
     /// # Errors
     /// `Interrupted` by a signal, which is no failure, or what the kernel answers.
@@ -131,7 +132,8 @@ impl BitAnd for Interest {
 /// The engines, by name.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum EngineKind {
-    /// The readiness of a tokio runtime; the default, since it is the event loop that most Rust programs already have
+    /// The readiness of a tokio runtime; the default, since it is the event loop that most Rust
+    /// programs already have
     #[default]
     Tokio,
     /// mio, which is epoll or kqueue with little around it: the leanest
@@ -173,7 +175,8 @@ mod tests {
         Ok(ready)
     }
 
-    /// An engine of each kind, a pair of sockets, and the key by which the engine is to know the second.
+    /// An engine of each kind, a pair of sockets, and the key by which the engine is to know the
+    /// second.
     fn each(
         test: impl Fn(&mut dyn Engine, UnixStream, Rc<UnixStream>, Key) -> io::Result<()>,
     ) -> io::Result<()> {
@@ -243,7 +246,8 @@ mod tests {
             here.write_all(b"x")?;
             for wanted in [Interest::WRITE, both, Interest::READ, both] {
                 engine.watch(key, &there, wanted)?;
-                // What is told at first may be less, if the kernel tells the rest in a second change.
+                // What is told at first may be less, if the kernel tells the rest in a second
+                // change.
                 let told = [wait(engine, LONG)?, wait(engine, LONG)?].concat();
                 let told = told
                     .iter()

@@ -1,7 +1,7 @@
 //! Keys: how everything that a reactor holds is named.
 //!
-//! A slot is used again when what was in it is gone, a key never is: an object that is gone is a key that finds nothing, and
-//! an event that comes late cannot reach whoever moved in.
+//! A slot is used again when what was in it is gone, a key never is: an object that is gone is a
+//! key that finds nothing, and an event that comes late cannot reach whoever moved in.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! Style 4: an echo server of a Twisted-like reactor, protocols and factories.
 //!
-//! The user writes a [`Protocol`] for one side of one conversation, and a [`Factory`] that makes one for each connection. The
-//! [`Reactor`] owns the sockets, the buffers and the timers, and waits with the [`Engine`](engine::Engine) of one's choice.
+//! The user writes a [`Protocol`] for one side of one conversation, and a [`Factory`] that makes
+//! one for each connection. The [`Reactor`] owns the sockets, the buffers and the timers, and waits
+//! with the [`Engine`](engine::Engine) of one's choice.
 //!
 //! | module | Twisted | here |
 //! |---|---|---|
@@ -15,9 +16,10 @@
 //! | [`engine`] | `selectreactor`, `epollreactor`, … | what waits for readiness: tokio, mio, select |
 //! | [`testing`] | `StringTransport`, `Clock` | a protocol without a socket |
 //!
-//! **A callback asks, the loop acts.** What a callback asks of its transport or of the agenda is noted, and done when it has
-//! returned. So no callback runs inside another, and nothing needs to be shared and counted to be reached: connections, ports and attempts
-//! have a [`Key`], and one that is gone is a key that finds nothing.
+//! **A callback asks, the loop acts.** What a callback asks of its transport or of the agenda is
+//! noted, and done when it has returned. So no callback runs inside another, and nothing needs to
+//! be shared and counted to be reached: connections, ports and attempts have a [`Key`], and one
+//! that is gone is a key that finds nothing.
 
 #![cfg_attr(
     not(test),

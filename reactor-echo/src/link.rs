@@ -12,7 +12,8 @@ use crate::engine::Interest;
 use crate::{DelayedCall, Protocol, Reason};
 
 pub(crate) struct Link {
-    /// Callbacks have no way to it; a [`StringTransport`](crate::testing::StringTransport) has none.
+    /// Callbacks have no way to it; a [`StringTransport`](crate::testing::StringTransport) has
+    /// none.
     pub(crate) socket: Option<Rc<TcpStream>>,
     /// Asked for once, when it was opened: a socket that was reset no longer knows it.
     pub(crate) peer: SocketAddr,
@@ -47,8 +48,8 @@ pub(crate) enum Reading {
     Open,
     /// The peer has sent its last byte.
     Finished,
-    /// Nobody gets it. It is read all the same, until the peer closes: closing with unread input would send a reset,
-    /// which can destroy an answer that is still on its way.
+    /// Nobody gets it. It is read all the same, until the peer closes: closing with unread input
+    /// would send a reset, which can destroy an answer that is still on its way.
     Draining,
 }
 
@@ -93,7 +94,8 @@ impl Link {
         !self.losing && self.writing == Writing::Open && self.over.is_none()
     }
 
-    /// What the engine is to watch it for. To be watched for writing with nothing to send would never let the loop wait.
+    /// What the engine is to watch it for. To be watched for writing with nothing to send would
+    /// never let the loop wait.
     #[inline]
     pub(crate) fn wanted(&self) -> Interest {
         let reads = match self.reading {
@@ -104,7 +106,8 @@ impl Link {
         Interest::READ.when(reads) | Interest::WRITE.when(!self.pending.is_empty())
     }
 
-    /// Sends once, from where the last send stopped. Answers whether the kernel takes no more for now.
+    /// Sends once, from where the last send stopped. Answers whether the kernel takes no more for
+    /// now.
     pub(crate) fn send(&mut self, now: Instant) -> bool {
         let Some(socket) = &self.socket else {
             return false;
@@ -134,8 +137,8 @@ impl Link {
         false
     }
 
-    /// Pauses and resumes reading by what is pending, and goes on with closing once nothing is. Answers whether from now on
-    /// it waits for the peer to close.
+    /// Pauses and resumes reading by what is pending, and goes on with closing once nothing is.
+    /// Answers whether from now on it waits for the peer to close.
     pub(crate) fn after_sending(&mut self, settings: &Settings) -> bool {
         if self.pending.is_empty() {
             self.full = false;

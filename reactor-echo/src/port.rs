@@ -1,4 +1,5 @@
-//! The records of what is watched for reading but is no connection: ports, and descriptors of the user's own.
+//! The records of what is watched for reading but is no connection: ports, and descriptors of the
+//! user's own.
 
 use std::net::TcpListener;
 use std::os::fd::AsFd;

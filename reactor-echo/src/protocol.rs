@@ -18,7 +18,8 @@ use std::net::SocketAddr;
 
 use crate::{Agenda, Connector, Transport};
 
-/// One side of one conversation. Everything has a default but [`data_received`](Self::data_received).
+/// One side of one conversation. Everything has a default but
+/// [`data_received`](Self::data_received).
 pub trait Protocol {
     /// The connection is there.
     #[doc(alias = "connectionMade")]
@@ -30,14 +31,15 @@ pub trait Protocol {
     #[doc(alias = "dataReceived")]
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]);
 
-    /// The peer has sent its last byte, and may still receive. Unless a protocol says otherwise, the connection is
-    /// closed as soon as everything written is sent.
+    /// The peer has sent its last byte, and may still receive. Unless a protocol says otherwise,
+    /// the connection is closed as soon as everything written is sent.
     #[doc(alias = "readConnectionLost")]
     fn read_connection_lost(&mut self, transport: &mut Transport<'_>) {
         transport.lose_connection();
     }
 
-    /// The connection is gone. Comes once for every connection that was made, and nothing comes after it.
+    /// The connection is gone. Comes once for every connection that was made, and nothing comes
+    /// after it.
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
         let _ = (agenda, reason);
@@ -63,7 +65,8 @@ pub trait Factory {
     }
 }
 
-/// A function that makes protocols is a factory, as Twisted's `Factory.forProtocol` makes one of a class.
+/// A function that makes protocols is a factory, as Twisted's `Factory.forProtocol` makes one of a
+/// class.
 impl<P: Protocol + 'static, F: FnMut(SocketAddr) -> P> Factory for F {
     fn build_protocol(&mut self, peer: SocketAddr) -> Option<Box<dyn Protocol>> {
         Some(Box::new(self(peer)))
@@ -99,14 +102,16 @@ pub trait ClientFactory {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It was closed in good order, by the peer or with [`lose_connection`](Transport::lose_connection).
+    /// It was closed in good order, by the peer or with
+    /// [`lose_connection`](Transport::lose_connection).
     ConnectionDone,
     /// It broke: the peer reset it, or the network did.
     ConnectionLost(io::Error),
-    /// It was thrown away with [`abort_connection`](Transport::abort_connection), or the reactor stopped.
+    /// It was thrown away with [`abort_connection`](Transport::abort_connection), or the reactor
+    /// stopped.
     ConnectionAborted,
-    /// Nothing happened for the time that [`set_timeout`](Transport::set_timeout) allows, or the attempt to connect took
-    /// too long.
+    /// Nothing happened for the time that [`set_timeout`](Transport::set_timeout) allows, or the
+    /// attempt to connect took too long.
     #[doc(alias = "TimeoutError")]
     TimedOut,
     /// It could not be opened.

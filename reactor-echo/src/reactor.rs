@@ -26,7 +26,8 @@ mod ports;
 /// When an answer is sent.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Write {
-    /// As soon as the callback that wrote it has returned; only what the kernel refuses waits for readiness
+    /// As soon as the callback that wrote it has returned; only what the kernel refuses waits for
+    /// readiness
     #[default]
     AtOnce,
     /// When the engine has found the socket writable, as Twisted does

@@ -16,7 +16,8 @@ use crate::agenda::Entry;
 use crate::link::{Link, Reading, Writing};
 use crate::{Agenda, Key, Protocol, Reason};
 
-/// A connection without a socket: what the protocol writes is kept, and what it receives is said by the test.
+/// A connection without a socket: what the protocol writes is kept, and what it receives is said by
+/// the test.
 ///
 /// ```
 /// use reactor_echo::{echo::EchoFactory, Factory, testing::{PEER, StringTransport}};
@@ -31,7 +32,8 @@ pub struct StringTransport {
     key: Key,
 }
 
-/// The other side of a [`StringTransport`], as its protocol sees it: an address for documentation (RFC 5737).
+/// The other side of a [`StringTransport`], as its protocol sees it: an address for documentation
+/// (RFC 5737).
 pub const PEER: SocketAddr = SocketAddr::new(
     std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
     54321,

@@ -17,14 +17,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A call that was asked for with [`call_later`](crate::Agenda::call_later): what to cancel or to move it by.
+/// A call that was asked for with [`call_later`](crate::Agenda::call_later): what to cancel or to
+/// move it by.
 ///
 /// It cannot be copied, so none is left that tells an old time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use = "it is the only handle to cancel the call by; `let _ =` says that it is not needed"]
 pub struct DelayedCall {
     time: Instant,
-    /// Tells calls apart that are due at the same time, and those that a turn found from those that it added.
+    /// Tells calls apart that are due at the same time, and those that a turn found from those that
+    /// it added.
     number: u64,
 }
 
@@ -36,7 +38,8 @@ impl DelayedCall {
     }
 }
 
-/// The calls to be made, in the order of their times; calls for the same time in the order in which they were asked for.
+/// The calls to be made, in the order of their times; calls for the same time in the order in which
+/// they were asked for.
 #[derive(Debug)]
 pub(crate) struct Timers<C> {
     calls: BTreeMap<DelayedCall, C>,
@@ -73,13 +76,15 @@ impl<C> Timers<C> {
         Some(first.time)
     }
 
-    /// The mark that tells the calls of this turn, which are before it, from those that are added from now on.
+    /// The mark that tells the calls of this turn, which are before it, from those that are added
+    /// from now on.
     pub(crate) fn mark(&self, now: Instant) -> DelayedCall {
         let number = self.next_number;
         DelayedCall { time: now, number }
     }
 
-    /// Takes out the first call that is before `mark`. Only one at a time: a call may cancel the next.
+    /// Takes out the first call that is before `mark`. Only one at a time: a call may cancel the
+    /// next.
     pub(crate) fn take_before(&mut self, mark: &DelayedCall) -> Option<C> {
         let first = self.calls.first_entry()?;
         (first.key() < mark).then(|| first.remove())

@@ -19,7 +19,8 @@ use std::time::Duration;
 use crate::link::{Link, Writing};
 use crate::{Agenda, Key, Reason};
 
-/// One connection, lent to a callback. Whatever is asked of it is noted, and done once the callback has returned.
+/// One connection, lent to a callback. Whatever is asked of it is noted, and done once the callback
+/// has returned.
 pub struct Transport<'a> {
     agenda: &'a mut Agenda,
     key: Key,
@@ -31,10 +32,12 @@ impl<'a> Transport<'a> {
         Transport { agenda, key, peer }
     }
 
-    /// Sends these bytes after those that were written before. Ignored once the connection is being closed.
+    /// Sends these bytes after those that were written before. Ignored once the connection is being
+    /// closed.
     ///
-    /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not reading from a connection
-    /// that has more than the high-water mark [`pending`](Self::pending); who writes to the connections of others looks there.
+    /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not
+    /// reading from a connection that has more than the high-water mark [`pending`](Self::pending);
+    /// who writes to the connections of others looks there.
     pub fn write(&mut self, data: &[u8]) {
         self.agenda.write(self.key, data);
     }
@@ -47,13 +50,15 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Closes the connection once everything written is sent. Nothing more is read or taken to be written.
+    /// Closes the connection once everything written is sent. Nothing more is read or taken to be
+    /// written.
     #[doc(alias = "loseConnection")]
     pub fn lose_connection(&mut self) {
         self.ask(|link| link.losing = true);
     }
 
-    /// Tells the peer, once everything written is sent, that there will be no more; data still comes in.
+    /// Tells the peer, once everything written is sent, that there will be no more; data still
+    /// comes in.
     #[doc(alias = "loseWriteConnection")]
     pub fn lose_write_connection(&mut self) {
         self.ask(|link| {
@@ -81,10 +86,11 @@ impl<'a> Transport<'a> {
         self.ask(|link| link.paused = false);
     }
 
-    /// Closes the connection when no byte has gone in or out for so long; `None` lets it be silent for ever.
+    /// Closes the connection when no byte has gone in or out for so long; `None` lets it be silent
+    /// for ever.
     ///
-    /// One [`call_later`](Agenda::call_later) looks when the last byte moved, and asks to be called again for the time that
-    /// is left. A busy connection costs no timer.
+    /// One [`call_later`](Agenda::call_later) looks when the last byte moved, and asks to be called
+    /// again for the time that is left. A busy connection costs no timer.
     #[doc(alias = "setTimeout")]
     #[doc(alias = "TimeoutMixin")]
     pub fn set_timeout(&mut self, limit: Option<Duration>) {

@@ -45,7 +45,8 @@ fn the_contract_is_kept_when_answers_are_queued() {
     }
 }
 
-/// Short reads and writes, signals, spurious readiness, connections that are gone before they are accepted.
+/// Short reads and writes, signals, spurious readiness, connections that are gone before they are
+/// accepted.
 #[test]
 fn the_contract_is_kept_on_bad_days() {
     for engine in ENGINES {

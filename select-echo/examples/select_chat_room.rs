@@ -1,7 +1,8 @@
 //! A chat room: what one member says, all others hear.
 //!
-//! Shows a turn of this style: make the lists, wait in [`select()`], do what it found to be possible. A member is in the
-//! list of outputs only while something waits in their outbox; otherwise select would never wait.
+//! Shows a turn of this style: make the lists, wait in [`select()`], do what it found to be
+//! possible. A member is in the list of outputs only while something waits in their outbox;
+//! otherwise select would never wait.
 //!
 //! ```sh
 //! cargo run -p select-echo --example select_chat_room -- 7000
@@ -17,8 +18,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use common::{StopSignal, net};
 use select_echo::{FD_SETSIZE, FdMap, NOTHING, check_fits, select};
 
-/// More wait outside until somebody leaves: a listener that is watched while nobody can be let in would never let
-/// select wait.
+/// More wait outside until somebody leaves: a listener that is watched while nobody can be let in
+/// would never let select wait.
 const SEATS: usize = FD_SETSIZE / 2;
 
 /// Who lets more bytes than this pile up does not listen, and has to leave.

@@ -1,9 +1,11 @@
-//! A proxy: each client gets a connection to one and the same address, and neither side notices that we are between them.
+//! A proxy: each client gets a connection to one and the same address, and neither side notices
+//! that we are between them.
 //!
-//! Shows back-pressure made of nothing but the two lists: a side is read only while nothing waits to be sent to the other,
-//! so a slow receiver slows down its sender, and we hold at most one buffer for each direction. The end of the stream is
-//! carried over too (a half-close), and so is a failure. That a connection is made, or refused, needs no code at all:
-//! select finds the new socket writable then, or readable with the error.
+//! Shows back-pressure made of nothing but the two lists: a side is read only while nothing waits
+//! to be sent to the other, so a slow receiver slows down its sender, and we hold at most one
+//! buffer for each direction. The end of the stream is carried over too (a half-close), and so is a
+//! failure. That a connection is made, or refused, needs no code at all: select finds the new
+//! socket writable then, or readable with the error.
 //!
 //! ```sh
 //! cargo run -p select-echo -- --port 7000                           # some server

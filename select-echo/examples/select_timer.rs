@@ -1,7 +1,8 @@
 //! A clock: every client hears it tick, at fixed intervals.
 //!
-//! Select knows no timers, but its timeout is one: wait no longer than until the next thing is due, and when the wait is
-//! over, look at the clock. That the wait ended early, because somebody came, does not matter then.
+//! Select knows no timers, but its timeout is one: wait no longer than until the next thing is due,
+//! and when the wait is over, look at the clock. That the wait ended early, because somebody came,
+//! does not matter then.
 //!
 //! ```sh
 //! cargo run -p select-echo --example select_timer -- 7000 0.5         # the port, and the seconds between two ticks

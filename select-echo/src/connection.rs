@@ -19,8 +19,8 @@ enum Stage {
     PeerFinished,
     /// The server is stopping: send what is pending, then say that there will be no more.
     Stopping,
-    /// That was said. Read and discard until the peer closes too: closing with unread input would send a reset, which can
-    /// destroy the answer that is still on its way.
+    /// That was said. Read and discard until the peer closes too: closing with unread input would
+    /// send a reset, which can destroy the answer that is still on its way.
     Draining,
     /// Nothing more is to be done.
     Over,
@@ -64,7 +64,8 @@ impl Connection {
         self.stage == Stage::Echoing && !self.paused || self.stage == Stage::Draining
     }
 
-    /// Whether it belongs into the list of outputs. Left in there with nothing to send, it would never let select wait.
+    /// Whether it belongs into the list of outputs. Left in there with nothing to send, it would
+    /// never let select wait.
     pub(crate) fn wants_to_write(&self) -> bool {
         !self.pending.is_empty()
     }

@@ -25,7 +25,8 @@ pub enum Write {
 /// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
 ///
 /// # Errors
-/// What select(2) answers, or a listener that does not fit into its sets. A connection's error costs that connection only.
+/// What select(2) answers, or a listener that does not fit into its sets. A connection's error
+/// costs that connection only.
 pub fn serve(
     listener: TcpListener,
     settings: Settings,
@@ -82,7 +83,8 @@ impl Server {
         }
     }
 
-    /// Makes the lists anew from the map, so that a closed socket cannot be left in them, and waits.
+    /// Makes the lists anew from the map, so that a closed socket cannot be left in them, and
+    /// waits.
     fn wait(&self) -> io::Result<Ready> {
         let mut inputs: Vec<BorrowedFd> = Vec::with_capacity(2 + self.admission.connections());
         let mut outputs: Vec<BorrowedFd> = Vec::new();
@@ -117,8 +119,8 @@ impl Server {
         next.map(|next| next.saturating_duration_since(Instant::now()))
     }
 
-    /// Does what select found to be possible. The listener comes last: a descriptor that is closed in this turn and given
-    /// to a new connection is not in `ready` any more.
+    /// Does what select found to be possible. The listener comes last: a descriptor that is closed
+    /// in this turn and given to a new connection is not in `ready` any more.
     fn turn(&mut self, ready: Ready) {
         let now = Instant::now();
         for fd in ready.outputs {

@@ -2,8 +2,8 @@
 
 use std::os::fd::RawFd;
 
-/// A map from descriptors to `T`: an array with a place for each, since descriptors are small numbers and the kernel
-/// always hands out the lowest that is free.
+/// A map from descriptors to `T`: an array with a place for each, since descriptors are small
+/// numbers and the kernel always hands out the lowest that is free.
 #[derive(Debug)]
 pub struct FdMap<T> {
     places: Vec<Option<T>>,
@@ -45,7 +45,8 @@ impl<T> FdMap<T> {
         self.places.iter().flatten()
     }
 
-    /// The descriptors of those values that meet `condition`: a list of its own, so that the map may change meanwhile.
+    /// The descriptors of those values that meet `condition`: a list of its own, so that the map
+    /// may change meanwhile.
     pub fn fds_where(&self, condition: impl Fn(&T) -> bool) -> Vec<RawFd> {
         let is_meant = |place: &Option<T>| place.as_ref().is_some_and(&condition);
         let fds = self

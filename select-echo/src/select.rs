@@ -8,13 +8,15 @@ use common::sys;
 use nix::sys::select::FdSet;
 use nix::sys::time::{TimeVal, TimeValLike};
 
-/// The number of descriptors that a set can hold: each must be below it, however few are watched. 1,024 on Linux.
+/// The number of descriptors that a set can hold: each must be below it, however few are watched.
+/// 1,024 on Linux.
 pub const FD_SETSIZE: usize = nix::sys::select::FD_SETSIZE;
 
 /// What select(2) found ready, each list in ascending order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ready {
-    /// A read on these will not block: bytes, a connection to accept, the end of the stream, or an error.
+    /// A read on these will not block: bytes, a connection to accept, the end of the stream, or an
+    /// error.
     pub inputs: Vec<RawFd>,
     /// A write on these will not block.
     pub outputs: Vec<RawFd>,
@@ -25,10 +27,12 @@ pub struct Ready {
 /// An empty list, for a call that watches nothing of a kind.
 pub const NOTHING: &[BorrowedFd<'static>] = &[];
 
-/// Waits until one of `inputs` can be read, one of `outputs` written, or one of `excepts` has urgent data.
+/// Waits until one of `inputs` can be read, one of `outputs` written, or one of `excepts` has
+/// urgent data.
 ///
-/// A `timeout` of `None` waits without end, of zero polls, and any other waits at most so long: the lists are empty then.
-/// A signal does not end the wait; it resumes with the time that is left, as Python's does since 3.5 (PEP 475).
+/// A `timeout` of `None` waits without end, of zero polls, and any other waits at most so long: the
+/// lists are empty then. A signal does not end the wait; it resumes with the time that is left, as
+/// Python's does since 3.5 (PEP 475).
 ///
 /// ```
 /// use select_echo::{NOTHING, select};
@@ -83,7 +87,8 @@ pub fn select<I: AsFd, O: AsFd, E: AsFd>(
     }
 }
 
-/// Checks that select(2) can watch a descriptor: to be asked where the descriptor enters the program.
+/// Checks that select(2) can watch a descriptor: to be asked where the descriptor enters the
+/// program.
 ///
 /// # Errors
 /// `InvalidInput` for one at or beyond [`FD_SETSIZE`].
@@ -133,7 +138,8 @@ impl Watched<'_> {
 }
 
 fn time_val(duration: Duration) -> TimeVal {
-    // Rounded up: a wait that ends a fraction too early would find its timer not yet due, and turn once more for nothing.
+    // Rounded up: a wait that ends a fraction too early would find its timer not yet due, and turn
+    // once more for nothing.
     let microseconds = duration.as_nanos().div_ceil(1_000);
     TimeVal::microseconds(i64::try_from(microseconds).unwrap_or(i64::MAX))
 }

@@ -26,7 +26,8 @@ fn the_contract_is_kept_when_answers_are_queued() {
     assert_kept(&["--write", "queued"], Selection::of(Kind::Stream));
 }
 
-/// Short reads and writes, signals, spurious readiness, connections that are gone before they are accepted.
+/// Short reads and writes, signals, spurious readiness, connections that are gone before they are
+/// accepted.
 #[test]
 fn the_contract_is_kept_on_bad_days() {
     for seed in 1..=4 {

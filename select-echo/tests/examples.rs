@@ -114,7 +114,8 @@ fn a_timer_ticks_at_fixed_intervals() -> io::Result<()> {
     Ok(())
 }
 
-/// A server that answers only when the client has sent its last byte: a test of half-close in both directions.
+/// A server that answers only when the client has sent its last byte: a test of half-close in both
+/// directions.
 fn answer_at_end() -> io::Result<(SocketAddr, thread::JoinHandle<io::Result<()>>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

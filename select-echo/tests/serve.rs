@@ -55,7 +55,8 @@ fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
         let sent = fill(&mut slow)?;
         let mut other = EchoClient::connect(server.address)?;
         assert_eq!(other.echo(b"ping")?, b"ping");
-        // And when it reads at last, it has lost nothing, although it half-closed with all that pending.
+        // And when it reads at last, it has lost nothing, although it half-closed with all that
+        // pending.
         slow.finish()?;
         assert!(slow.receive_to_end()? == sent, "the bytes differ");
         server.stop()?;
@@ -78,7 +79,8 @@ fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
         server.stopper.stop()?;
         assert_eq!(idle.receive_to_end()?, b"");
         assert!(begun.elapsed() < GRACE);
-        // What the server has read is a beginning of what was sent, and it ends in good order although input is unread.
+        // What the server has read is a beginning of what was sent, and it ends in good order
+        // although input is unread.
         let received = owed.receive_to_end()?;
         assert!(received.len() >= 64 * 1024 && sent.starts_with(&received));
         server.wait_for_end()?;
@@ -157,7 +159,8 @@ fn queued_answers_cost_one_more_turn_and_silence_costs_none() -> io::Result<()> 
         assert_eq!((counters.reads, counters.writes), (10, 10));
         Ok(counters.wakeups)
     };
-    // One for the connection, one for each message, one for the stop; the first two may come together.
+    // One for the connection, one for each message, one for the stop; the first two may come
+    // together.
     let at_once = wakeups(Write::AtOnce)?;
     assert!((11..=12).contains(&at_once), "{at_once} wake-ups");
     let queued = wakeups(Write::Queued)?;
@@ -175,7 +178,8 @@ fn converse(mut client: EchoClient, count: usize) -> io::Result<()> {
     sending.join().expect("the sender panicked")
 }
 
-/// Sends without reading until nobody takes more: what was taken. That somebody takes all of 64 MiB is an error.
+/// Sends without reading until nobody takes more: what was taken. That somebody takes all of 64 MiB
+/// is an error.
 fn fill(client: &mut EchoClient) -> io::Result<Vec<u8>> {
     let mut bytes = numbered(64 * 1024 * 1024);
     client.set_time_limit(Duration::from_millis(100))?;

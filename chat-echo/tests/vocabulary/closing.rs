@@ -79,7 +79,8 @@ fn asked_to_stop_what_was_pushed_is_delivered() -> io::Result<()> {
     assert_eq!(idle.receive_to_end()?, b"");
     answer.extend(client.receive_to_end()?);
     assert!(answer == pattern(MUCH));
-    // Who had unread input is waited for, until the connection is closed from there too; the idle one is not.
+    // Who had unread input is waited for, until the connection is closed from there too; the idle
+    // one is not.
     drop(client);
     server.ended()?;
     Ok(())
@@ -150,7 +151,8 @@ fn the_end_may_be_met_in_ways_of_one_s_own() -> io::Result<()> {
     Ok(())
 }
 
-/// An error that empties the output must not leave the reading paused, for nothing would ever resume it.
+/// An error that empties the output must not leave the reading paused, for nothing would ever
+/// resume it.
 #[test]
 fn what_an_error_discards_is_not_waited_for() -> io::Result<()> {
     let (errors, seen) = mpsc::channel();

@@ -1,4 +1,5 @@
-//! The echo server: what a line is, what its limits are, and that nothing of it is lost, on a bad day neither.
+//! The echo server: what a line is, what its limits are, and that nothing of it is lost, on a bad
+//! day neither.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};

@@ -90,7 +90,8 @@ fn with_no_terminator_all_is_collected_and_nothing_found() -> io::Result<()> {
     Ok(())
 }
 
-/// A line with a number, then so many bytes, then a line again; after a line `rest`, all that comes is one message.
+/// A line with a number, then so many bytes, then a line again; after a line `rest`, all that comes
+/// is one message.
 struct Netstrings {
     collected: Vec<u8>,
 }

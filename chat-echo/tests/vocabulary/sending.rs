@@ -1,4 +1,5 @@
-//! `push`, `push_with_producer`, `SimpleProducer`, `discard_buffers`, `writable` and `handle_write`; and back-pressure.
+//! `push`, `push_with_producer`, `SimpleProducer`, `discard_buffers`, `writable` and
+//! `handle_write`; and back-pressure.
 
 use std::io;
 use std::sync::Arc;
@@ -70,7 +71,8 @@ fn a_simple_producer_hands_out_pieces_of_its_size() {
     assert_eq!(SimpleProducer::new("", 512).more(), None);
 }
 
-/// Makes [`MUCH`], piece by piece, and notes how much of it there was already, and was not sent, when it was asked.
+/// Makes [`MUCH`], piece by piece, and notes how much of it there was already, and was not sent,
+/// when it was asked.
 struct Maker {
     made: Arc<AtomicUsize>,
     most_pending: Arc<AtomicUsize>,

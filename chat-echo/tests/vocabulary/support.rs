@@ -104,8 +104,8 @@ impl<C: AsyncChat + 'static, M: Fn() -> C> Dispatcher for Door<M> {
     }
 }
 
-/// An object that collects, and passes each whole message to a closure, but for two: `turn` it answers itself, and at `fail` it
-/// does.
+/// An object that collects, and passes each whole message to a closure, but for two: `turn` it
+/// answers itself, and at `fail` it does.
 pub struct OnMessage<F> {
     message: Vec<u8>,
     found: F,
@@ -146,7 +146,8 @@ pub fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n % 251) as u8).collect()
 }
 
-/// Waits until `value` stays what it is while the server gives everyone a number of turns, which `other` is a client for.
+/// Waits until `value` stays what it is while the server gives everyone a number of turns, which
+/// `other` is a client for.
 pub fn settled<T: PartialEq>(other: &mut EchoClient, value: impl Fn() -> T) -> io::Result<T> {
     let begun = Instant::now();
     let mut last = value();

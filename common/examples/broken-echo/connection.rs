@@ -161,7 +161,8 @@ impl Connection {
         Ok(more && matches!(self.socket.peek(&mut [0]), Ok(0)))
     }
 
-    /// How many bytes are whole lines of a length that is allowed, and whether what follows is so too.
+    /// How many bytes are whole lines of a length that is allowed, and whether what follows is so
+    /// too.
     fn complete_lines(&self) -> (usize, bool) {
         let most = match self.shared.arguments.bug {
             Some(Bug::IgnoresMaxLine | Bug::WaitsForLines) => usize::MAX,
@@ -242,8 +243,8 @@ impl Connection {
         }
     }
 
-    /// Flushes, says that this was all, and throws away what still comes: closing with unread input would reset the
-    /// connection and destroy the last answer on its way.
+    /// Flushes, says that this was all, and throws away what still comes: closing with unread input
+    /// would reset the connection and destroy the last answer on its way.
     fn close(mut self, end: End) -> io::Result<()> {
         self.output.flush();
         let resets = match end {
@@ -260,7 +261,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads to the end of the stream for a bounded time; not at all when nothing is there and no more is expected.
+    /// Reads to the end of the stream for a bounded time; not at all when nothing is there and no
+    /// more is expected.
     fn drain(&self, expects_more: bool) -> io::Result<()> {
         let until = Instant::now() + DRAIN;
         let mut chunk = vec![0; CHUNK];

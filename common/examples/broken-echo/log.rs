@@ -1,4 +1,5 @@
-//! A log on standard error that never makes anybody wait: a thread writes it, and what does not fit is dropped.
+//! A log on standard error that never makes anybody wait: a thread writes it, and what does not fit
+//! is dropped.
 
 use std::io::{self, Write};
 use std::os::unix::fs::FileTypeExt;
@@ -45,7 +46,8 @@ impl Log {
     }
 }
 
-/// A bug: Rust's runtime opens /dev/null for a standard descriptor that is closed, and that is taken for a fault.
+/// A bug: Rust's runtime opens /dev/null for a standard descriptor that is closed, and that is
+/// taken for a fault.
 fn refuse_without(needed: bool, descriptor: u8) -> io::Result<()> {
     let leads_nowhere = || {
         let metadata = fs::metadata(format!("/dev/fd/{descriptor}"));

@@ -1,7 +1,9 @@
-//! An echo server that keeps the whole contract, or breaks exactly one rule of it: what the contract checker is tried on.
+//! An echo server that keeps the whole contract, or breaks exactly one rule of it: what the
+//! contract checker is tried on.
 //!
-//! It is deliberately plain: one thread a connection, blocking writes, no event loop. Nothing of the four servers is
-//! used, so that the checker is seen to work on a server that it was not made for.
+//! It is deliberately plain: one thread a connection, blocking writes, no event loop. Nothing of
+//! the four servers is used, so that the checker is seen to work on a server that it was not made
+//! for.
 //!
 //! ```sh
 //! cargo run -p common --bin echo-client -- check -- target/debug/examples/broken-echo --bug drops-tail

@@ -1,4 +1,5 @@
-//! How answers are sent: by a write that blocks, so that a client which does not read is not read either.
+//! How answers are sent: by a write that blocks, so that a client which does not read is not read
+//! either.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};

@@ -1,5 +1,5 @@
-//! What the system knows of a process and of its connections, from proc(5). Elsewhere than on Linux every question is
-//! answered with "skip".
+//! What the system knows of a process and of its connections, from proc(5). Elsewhere than on Linux
+//! every question is answered with "skip".
 
 #[cfg_attr(target_os = "linux", path = "proc/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "proc/elsewhere.rs")]

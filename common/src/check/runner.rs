@@ -1,4 +1,5 @@
-//! Runs the selected cases: those that measure time one by one, those that mostly wait side by side.
+//! Runs the selected cases: those that measure time one by one, those that mostly wait side by
+//! side.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +21,8 @@ pub fn run(target: &Target, selection: &Selection) -> Report {
     run_with(target, selection, |_| ())
 }
 
-/// Grades `target` and shows each finding as soon as it is there; the report is in the order of the cases.
+/// Grades `target` and shows each finding as soon as it is there; the report is in the order of the
+/// cases.
 pub fn run_with(target: &Target, selection: &Selection, mut found: impl FnMut(&Finding)) -> Report {
     let started = Instant::now();
     let (waiting, alone): (Vec<_>, Vec<_>) = selection.cases().partition(|case| case.waits);

@@ -1,4 +1,5 @@
-//! What the cases send: numbered lines of 64 bytes, so that one which is lost, doubled or out of place is seen.
+//! What the cases send: numbered lines of 64 bytes, so that one which is lost, doubled or out of
+//! place is seen.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -14,7 +15,8 @@ use crate::client::{EchoClient, TIME_LIMIT};
 /// Bytes in one line, its `\n` included.
 pub(super) const LINE: usize = 64;
 
-/// More than the kernel's buffers of one connection hold: a server that takes so much without being read keeps it itself.
+/// More than the kernel's buffers of one connection hold: a server that takes so much without being
+/// read keeps it itself.
 pub(super) const TOO_MUCH: usize = 64 << 20;
 
 /// When no byte was taken for so long, the server takes no more.
@@ -86,7 +88,8 @@ pub(super) fn ping(client: &mut EchoClient) -> Result<Duration, Problem> {
     Ok(started.elapsed())
 }
 
-/// A client whose kernel takes only so much (128 KiB) unread, so that a server's output is blocked soon.
+/// A client whose kernel takes only so much (128 KiB) unread, so that a server's output is blocked
+/// soon.
 pub(super) fn narrow(address: SocketAddr) -> Result<EchoClient, Problem> {
     let connect = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -97,8 +100,8 @@ pub(super) fn narrow(address: SocketAddr) -> Result<EchoClient, Problem> {
     connect().while_("connecting")
 }
 
-/// Sends numbered lines and reads nothing, until the server takes no more: how many bytes it and the kernel took.
-/// At most [`TOO_MUCH`].
+/// Sends numbered lines and reads nothing, until the server takes no more: how many bytes it and
+/// the kernel took. At most [`TOO_MUCH`].
 pub(super) fn fill(client: &EchoClient) -> io::Result<usize> {
     let mut socket = client.socket();
     let normal = socket.write_timeout()?;
@@ -136,8 +139,8 @@ pub(super) fn receive_lines(
     Ok(())
 }
 
-/// Receives the numbered lines from byte `from` to the end of the stream, 64 KiB at a time and `pause` between: up to
-/// which byte they came.
+/// Receives the numbered lines from byte `from` to the end of the stream, 64 KiB at a time and
+/// `pause` between: up to which byte they came.
 pub(super) fn receive_rest(
     client: &mut EchoClient,
     from: usize,

@@ -67,7 +67,8 @@ impl Trial {
         }
     }
 
-    /// Runs `case`. For a wire case of a command it starts the server first, and expects it to be alive afterwards.
+    /// Runs `case`. For a wire case of a command it starts the server first, and expects it to be
+    /// alive afterwards.
     pub(super) fn carry_out(mut self, case: &Case) -> Verdict {
         if case.needs == Needs::Wire && matches!(self.target, Target::Command(_)) {
             self.server = Some(self.start()?);
@@ -83,7 +84,8 @@ impl Trial {
         self.selection.kind
     }
 
-    /// How many of `bytes` sent by [`traffic`](super::traffic) are owed as an answer: whole lines only by a line server.
+    /// How many of `bytes` sent by [`traffic`](super::traffic) are owed as an answer: whole lines
+    /// only by a line server.
     pub(super) fn owed(&self, bytes: usize) -> usize {
         match self.kind() {
             Kind::Stream => bytes,

@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use crate::client::TIME_LIMIT;
 use crate::net;
 
-/// Opens connection `index` of `total`, non-blocking and tuned. They are opened one after another, so that a server with
-/// a short backlog is not overrun before the run has begun.
+/// Opens connection `index` of `total`, non-blocking and tuned. They are opened one after another,
+/// so that a server with a short backlog is not overrun before the run has begun.
 pub(super) fn open(address: SocketAddr, index: usize, total: usize) -> io::Result<TcpStream> {
     connect(address).map_err(|error| {
         let message = match error.raw_os_error().map(Errno::from_raw) {
@@ -29,7 +29,8 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-/// The indices of those sockets that the server has closed, or sent something to though nothing was asked.
+/// The indices of those sockets that the server has closed, or sent something to though nothing was
+/// asked.
 pub(super) fn closed(sockets: &[TcpStream]) -> Vec<usize> {
     let is_silent = |socket: &TcpStream| matches!(socket.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
     (0..sockets.len())

@@ -1,4 +1,5 @@
-//! One of the connections under load: what it has sent, what it is owed, and whether the socket is ready.
+//! One of the connections under load: what it has sent, what it is owed, and whether the socket is
+//! ready.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,7 +10,8 @@ use mio::net::TcpStream;
 
 use super::payload::{Mismatch, Payload};
 
-/// A non-blocking connection. mio tells of a socket only when its readiness *changes*, so it is remembered here.
+/// A non-blocking connection. mio tells of a socket only when its readiness *changes*, so it is
+/// remembered here.
 pub(super) struct Connection {
     pub(super) socket: TcpStream,
     /// How many messages it has taken from the schedule so far.
@@ -22,7 +24,8 @@ pub(super) struct Connection {
     /// Where in the payload the next byte to send is, and how many are to be sent from there.
     sending: usize,
     unsent: usize,
-    /// Where in the payload the next byte to receive is, and how many of its message are here already.
+    /// Where in the payload the next byte to receive is, and how many of its message are here
+    /// already.
     receiving: usize,
     partial: usize,
     /// For each message that is not answered yet: when it was sent, or should have been.

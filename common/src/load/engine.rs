@@ -37,7 +37,8 @@ impl Load {
     /// Opens all connections, the idle ones first.
     ///
     /// # Errors
-    /// The first connection that cannot be had, with its number; it says so when descriptors run out.
+    /// The first connection that cannot be had, with its number; it says so when descriptors run
+    /// out.
     pub fn open(address: SocketAddr, settings: &Settings) -> io::Result<Self> {
         let settings = settings.checked()?;
         let payload = Payload::new(settings.size, settings.depth);

@@ -1,4 +1,5 @@
-//! How busy the client itself is: a load generator that has no time left measures itself, not the server.
+//! How busy the client itself is: a load generator that has no time left measures itself, not the
+//! server.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,12 +23,14 @@ impl Meter {
         })
     }
 
-    /// Counts time that was spent only to look at the clock: the core was used, but there was time to spare.
+    /// Counts time that was spent only to look at the clock: the core was used, but there was time
+    /// to spare.
     pub(super) fn add_spun(&mut self, duration: Duration) {
         self.spun += duration;
     }
 
-    /// The share of one core in use up to `now`, from 0 to 1, less the share of the time that was spun.
+    /// The share of one core in use up to `now`, from 0 to 1, less the share of the time that was
+    /// spun.
     pub(super) fn share(&self, now: Instant) -> io::Result<f64> {
         let used = (processor_time()? - self.processor_time).as_secs_f64();
         let elapsed = now.duration_since(self.started).as_secs_f64();

@@ -2,14 +2,16 @@
 
 use std::iter;
 
-/// A block is at least this long, so that the message numbers do not soon come round again. It still fits into a cache.
+/// A block is at least this long, so that the message numbers do not soon come round again. It
+/// still fits into a cache.
 const BLOCK: usize = 256 * 1024;
 
 /// Messages of one size, each different from its neighbours and ended by its only `\n`.
 ///
-/// Every connection sends the block from a place of its own on, over and over. So nothing is generated or copied per
-/// message, an answer is verified with one comparison of memory, and an answer that was swapped, repeated, lost or sent
-/// to the wrong connection differs from what is expected.
+/// Every connection sends the block from a place of its own on, over and over. So nothing is
+/// generated or copied per message, an answer is verified with one comparison of memory, and an
+/// answer that was swapped, repeated, lost or sent to the wrong connection differs from what is
+/// expected.
 pub(super) struct Payload {
     block: Vec<u8>,
     size: usize,

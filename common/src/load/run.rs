@@ -108,8 +108,8 @@ impl Run {
 
     /// Waits for events, until the next message is due or the next tick.
     ///
-    /// epoll waits in whole milliseconds, which is far too coarse for the moments of a fixed rate: the last
-    /// millisecond before a message is due is spent looking.
+    /// epoll waits in whole milliseconds, which is far too coarse for the moments of a fixed rate:
+    /// the last millisecond before a message is due is spent looking.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let pause = match self.schedule.next_due() {
             _ if !self.again.is_empty() => Duration::ZERO,

@@ -1,9 +1,10 @@
 //! When each message is due.
 //!
-//! In a **closed loop** the next message is due when an earlier one has been answered, so a slow server slows the load
-//! down and its pauses hit few messages. At a **fixed rate** (an open loop) the moments are set beforehand: a pause makes
-//! every message late that was due meanwhile. Latencies of a closed loop hide that; the mistake is known as coordinated
-//! omission (Gil Tene, "How NOT to Measure Latency"; his wrk2 has the same remedy).
+//! In a **closed loop** the next message is due when an earlier one has been answered, so a slow
+//! server slows the load down and its pauses hit few messages. At a **fixed rate** (an open loop)
+//! the moments are set beforehand: a pause makes every message late that was due meanwhile.
+//! Latencies of a closed loop hide that; the mistake is known as coordinated omission (Gil Tene,
+//! "How NOT to Measure Latency"; his wrk2 has the same remedy).
 
 use std::time::{Duration, Instant};
 
@@ -52,7 +53,8 @@ impl Schedule {
         }
     }
 
-    /// Takes message `number` (which counts at a fixed rate only): when it is due, if it may be sent by now.
+    /// Takes message `number` (which counts at a fixed rate only): when it is due, if it may be
+    /// sent by now.
     pub(super) fn take(&mut self, number: u64, now: Instant) -> Option<Instant> {
         if self.is_past_end(now) {
             return None;
@@ -97,12 +99,14 @@ impl Schedule {
         self.is_past_end(now) || used == self.total
     }
 
-    /// How many messages came due and were never sent, as the server (or this client) could not keep up with the rate.
+    /// How many messages came due and were never sent, as the server (or this client) could not
+    /// keep up with the rate.
     pub(super) fn never_sent(&self) -> u64 {
         self.rate.map_or(0, |_| self.total - self.taken)
     }
 
-    /// How much of the measured part is over, from 0 to 1, when `measured` messages have been answered.
+    /// How much of the measured part is over, from 0 to 1, when `measured` messages have been
+    /// answered.
     pub(super) fn fraction(&self, now: Instant, measured: u64) -> f64 {
         match self.end {
             Some(end) => {

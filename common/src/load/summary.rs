@@ -39,18 +39,20 @@ pub struct Summary {
     pub latency: Latency,
     /// Messages that were due at the fixed rate but never sent.
     pub never_sent: u64,
-    /// Connections that failed, were closed or answered wrongly; idle ones that were closed count too.
+    /// Connections that failed, were closed or answered wrongly; idle ones that were closed count
+    /// too.
     pub errors: u64,
     /// The first of these errors.
     pub first_error: Option<String>,
-    /// Share of one core that the client used, from 0 to 1, less the time it only waited for the next message's moment.
+    /// Share of one core that the client used, from 0 to 1, less the time it only waited for the
+    /// next message's moment.
     pub client_cpu: f64,
     #[serde(skip)]
     pub(super) histogram: Histogram<u64>,
 }
 
-/// How long answers took, in microseconds: from when a message was sent, or at a fixed rate should have been, to when
-/// its last byte was back.
+/// How long answers took, in microseconds: from when a message was sent, or at a fixed rate should
+/// have been, to when its last byte was back.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Latency {
     /// The arithmetic mean.

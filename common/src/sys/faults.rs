@@ -1,8 +1,9 @@
 //! The answers of a bad day, drawn from a seed.
 //!
-//! Every fault is one that a correct kernel may give, so the contract must hold under all of them. A fault never lies about
-//! the state of a socket to a loop that waits for edges: a read is shortened by offering it less [`room`](super::room), and
-//! spurious readiness is an answer of [`spurious`](super::spurious), not a made-up `WouldBlock` that would lose an edge.
+//! Every fault is one that a correct kernel may give, so the contract must hold under all of them.
+//! A fault never lies about the state of a socket to a loop that waits for edges: a read is
+//! shortened by offering it less [`room`](super::room), and spurious readiness is an answer of
+//! [`spurious`](super::spurious), not a made-up `WouldBlock` that would lose an edge.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
@@ -10,7 +11,8 @@ use std::str::FromStr;
 
 use fastrand::Rng;
 
-/// How often each kind of fault comes, in percent of the calls that it may meet, and the seed that they are drawn from.
+/// How often each kind of fault comes, in percent of the calls that it may meet, and the seed that
+/// they are drawn from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
     seed: u64,
@@ -101,7 +103,8 @@ fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> 
     draw(percent, |_| error).map_or(Ok(()), Err)
 }
 
-/// How many of `length` bytes a read or a write is offered. Every second short one is of a single byte.
+/// How many of `length` bytes a read or a write is offered. Every second short one is of a single
+/// byte.
 #[inline]
 pub(super) fn shortened(length: usize) -> usize {
     if !ARMED.get() || length == 0 {

@@ -35,7 +35,8 @@ impl Answers {
         sent: Receiver<io::Result<Vec<u8>>>,
         limit: Duration,
     ) -> io::Result<Self> {
-        // Nobody knows beforehand when an answer will be owed, so look ten times in the time of the limit.
+        // Nobody knows beforehand when an answer will be owed, so look ten times in the time of the
+        // limit.
         let look_every = (limit / 10).max(Duration::from_millis(1));
         client.socket().set_read_timeout(Some(look_every))?;
         Ok(Answers {
@@ -98,8 +99,8 @@ impl Answers {
         }
     }
 
-    /// Whether the server has something to do: to answer a complete line, or to close. (A line server does not answer the
-    /// beginning of a line.)
+    /// Whether the server has something to do: to answer a complete line, or to close. (A line
+    /// server does not answer the beginning of a line.)
     fn is_waiting(&self) -> bool {
         self.ended || self.lines_owed > 0
     }

@@ -7,7 +7,8 @@ use std::io::{self, IsTerminal, Write as _};
 /// Most bytes of one line that are shown.
 const WIDTH: usize = 1000;
 
-/// Shows the lines that go one way on standard output: whole lines only, so that the two directions do not mix.
+/// Shows the lines that go one way on standard output: whole lines only, so that the two directions
+/// do not mix.
 pub(super) struct Transcript {
     before: &'static str,
     after: &'static str,

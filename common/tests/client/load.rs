@@ -155,7 +155,8 @@ fn load_gives_up_when_nothing_moves() -> io::Result<()> {
     Ok(())
 }
 
-/// A pause of 300 ms at 1,000 messages a second makes some 300 of them late. A closed loop sees one.
+/// A pause of 300 ms at 1,000 messages a second makes some 300 of them late. A closed loop sees
+/// one.
 #[test]
 fn a_fixed_rate_shows_what_coordinated_omission_hides() -> io::Result<()> {
     let long = 50_000_000;

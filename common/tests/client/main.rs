@@ -1,4 +1,5 @@
-//! The program `echo-client` and the load generator's library, against small servers that keep or break the contract.
+//! The program `echo-client` and the load generator's library, against small servers that keep or
+//! break the contract.
 
 mod load;
 mod servers;

@@ -78,7 +78,8 @@ fn events_of_one_who_is_gone_do_not_reach_who_comes_after() -> io::Result<()> {
     let (mut map, diary) = (new_map()?, Diary::default());
     let keys = Rc::new(RefCell::new(Vec::new()));
     let mut clients = Vec::new();
-    // Both are ready in the same turn. Whoever is called first closes the other and opens a new channel.
+    // Both are ready in the same turn. Whoever is called first closes the other and opens a new
+    // channel.
     for name in ["one", "two"] {
         let (socket, mut client) = pair()?;
         let (all, noted) = (Rc::clone(&keys), diary.clone());

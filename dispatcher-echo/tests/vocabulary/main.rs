@@ -1,5 +1,5 @@
-//! Every word of the vocabulary does what its documentation says: one object that writes down how it is called, on
-//! loopback connections whose other end is the test.
+//! Every word of the vocabulary does what its documentation says: one object that writes down how
+//! it is called, on loopback connections whose other end is the test.
 
 mod accepting;
 mod closing;

@@ -60,7 +60,8 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A probe that wants to read, reads all, and closes at the end of the stream, a stop, or an error.
+    /// A probe that wants to read, reads all, and closes at the end of the stream, a stop, or an
+    /// error.
     pub fn new(name: &'static str, diary: &Diary) -> Self {
         let wishes = Wishes {
             readable: Cell::new(true),

@@ -222,7 +222,8 @@ fn urgent_data_is_told_once() -> io::Result<()> {
 fn bytes_behind_urgent_data_are_read_too() -> io::Result<()> {
     let (mut map, diary) = (new_map()?, Diary::default());
     let (mut client, bytes, _) = reader(&mut map, "a", &diary, 100)?;
-    // All in one edge; and recv(2) stops at the urgent byte, so a short read leaves something behind.
+    // All in one edge; and recv(2) stops at the urgent byte, so a short read leaves something
+    // behind.
     client.send(b"before")?;
     SockRef::from(client.socket()).send_out_of_band(b"!")?;
     client.send(b"after")?;

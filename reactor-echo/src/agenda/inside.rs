@@ -85,7 +85,8 @@ impl Agenda {
         }
     }
 
-    /// Has a connection's protocol called. Meanwhile the protocol is out of its place, and the connection stays in its own.
+    /// Has a connection's protocol called. Meanwhile the protocol is out of its place, and the
+    /// connection stays in its own.
     #[inline]
     pub(crate) fn call(
         &mut self,

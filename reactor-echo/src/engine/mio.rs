@@ -1,4 +1,5 @@
-//! The engine on mio, whose readiness comes in edges: a change is told once, so this remembers what was told.
+//! The engine on mio, whose readiness comes in edges: a change is told once, so this remembers what
+//! was told.
 
 use std::fmt;
 use std::io;
@@ -28,8 +29,8 @@ struct Watched {
     wanted: Interest,
     /// What it was told to be ready for, and not yet seen to be no more.
     ready: Interest,
-    /// A short read proves nothing: behind it is the end of the stream, or there may be more behind urgent data, before
-    /// which a read stops. No further change will tell so.
+    /// A short read proves nothing: behind it is the end of the stream, or there may be more behind
+    /// urgent data, before which a read stops. No further change will tell so.
     more_behind: bool,
     listed: bool,
 }
@@ -115,7 +116,8 @@ impl Mio {
 
     fn learn(&mut self) {
         for event in &self.events {
-            // Of whom the slot is now: mio tells nothing of a descriptor that is no longer registered.
+            // Of whom the slot is now: mio tells nothing of a descriptor that is no longer
+            // registered.
             if let Some((key, watched)) = self.watched.in_slot(event.token().0) {
                 watched.learn(event);
                 watched.list(key, &mut self.listed);

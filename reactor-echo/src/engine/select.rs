@@ -1,4 +1,5 @@
-//! The engine on select(2): its lists are made anew for each wait, and nothing needs to be remembered.
+//! The engine on select(2): its lists are made anew for each wait, and nothing needs to be
+//! remembered.
 
 use std::fmt;
 use std::io;

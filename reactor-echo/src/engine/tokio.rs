@@ -1,7 +1,8 @@
-//! The engine on tokio: the readiness of an [`AsyncFd`] for each descriptor, and one future that waits for any of them.
+//! The engine on tokio: the readiness of an [`AsyncFd`] for each descriptor, and one future that
+//! waits for any of them.
 //!
-//! No task and no buffer belongs to a connection. Each has a waker of its own instead, which notes whose it is: so a turn
-//! costs as much as is ready, however many are watched.
+//! No task and no buffer belongs to a connection. Each has a waker of its own instead, which notes
+//! whose it is: so a turn costs as much as is ready, however many are watched.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -112,7 +113,8 @@ impl Engine for Tokio {
     }
 
     fn short_read(&mut self, key: Key) {
-        // A read stops before urgent data. (Of the end of the stream tokio keeps a note that nothing clears.)
+        // A read stops before urgent data. (Of the end of the stream tokio keeps a note that
+        // nothing clears.)
         if let Some(watched) = self.watched.watched.get_mut(key)
             && !watched.is(URGENT)
         {
@@ -123,7 +125,8 @@ impl Engine for Tokio {
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
         let Tokio { watched, runtime } = self;
         sys::wait(timeout, |timeout| {
-            // Unconstrained: tokio would have a task yield after some 128 looks, which is for those with neighbours.
+            // Unconstrained: tokio would have a task yield after some 128 looks, which is for those
+            // with neighbours.
             runtime.block_on(unconstrained(watched.turn(timeout, ready)));
             if sys::spurious() {
                 watched.tell_all(ready);

@@ -1,4 +1,5 @@
-//! What the loop does with connections: for all engines, the one place that reads, writes and closes.
+//! What the loop does with connections: for all engines, the one place that reads, writes and
+//! closes.
 
 use std::net::TcpStream;
 use std::rc::Rc;

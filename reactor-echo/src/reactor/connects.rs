@@ -22,7 +22,8 @@ impl Reactor {
         };
         match (&attempt.over, &attempt.socket) {
             (Some(_), _) => self.end_attempt(key),
-            // Asked of a reactor that stops already: nobody hears of it, or those who try again would do so for ever.
+            // Asked of a reactor that stops already: nobody hears of it, or those who try again
+            // would do so for ever.
             (None, None) if is_stopping => {
                 self.agenda.entries.remove(key);
             }
@@ -61,7 +62,8 @@ impl Reactor {
         }
     }
 
-    /// The socket can be written: it is connected or has failed, or neither, for readiness may be spurious.
+    /// The socket can be written: it is connected or has failed, or neither, for readiness may be
+    /// spurious.
     pub(super) fn handle_connect(&mut self, key: Key) {
         let Some(socket) = self.attempt(key).and_then(|attempt| attempt.socket.clone()) else {
             return;

@@ -106,7 +106,8 @@ impl Reactor {
         }
     }
 
-    /// Starts the port's factory if that was not done yet, and watches the port while connections are admitted.
+    /// Starts the port's factory if that was not done yet, and watches the port while connections
+    /// are admitted.
     pub(super) fn watch_port(&mut self, key: Key) -> io::Result<()> {
         let wanted = Interest::READ.when(self.accepting);
         let Some(port) = self

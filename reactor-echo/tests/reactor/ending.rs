@@ -46,7 +46,8 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
     Ok(())
 }
 
-/// The answer is still in the kernel when everything is written, for the client takes little at a time.
+/// The answer is still in the kernel when everything is written, for the client takes little at a
+/// time.
 pub fn unread_input_does_not_destroy_the_last_answer(engine: EngineKind) -> io::Result<()> {
     const ANSWER: usize = 200_000;
     let mut trial = Trial::new(engine)?;

@@ -181,9 +181,10 @@ fn unterminated_tail(trial: &Trial) -> Verdict {
     Ok("the line came back, the tail did not".into())
 }
 
-/// With Nagle's algorithm an answer waits while the one before is not acknowledged, and the client's kernel delays that
-/// by 40 ms once the two sides have been taking turns. An urgent byte between two messages makes the server read, and so
-/// answer, twice: recv(2) does not read across the urgent mark.
+/// With Nagle's algorithm an answer waits while the one before is not acknowledged, and the
+/// client's kernel delays that by 40 ms once the two sides have been taking turns. An urgent byte
+/// between two messages makes the server read, and so answer, twice: recv(2) does not read across
+/// the urgent mark.
 fn no_delay(trial: &Trial) -> Verdict {
     const ROUNDS: usize = 60;
     let mut client = trial.connect()?;

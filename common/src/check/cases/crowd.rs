@@ -52,8 +52,8 @@ fn short_connections(trial: &Trial) -> Verdict {
     ))
 }
 
-/// Where the checker knows the process it holds it still while the clients connect, as a busy machine might: then only
-/// the backlog takes them.
+/// Where the checker knows the process it holds it still while the clients connect, as a busy
+/// machine might: then only the backlog takes them.
 fn thousand_at_once(trial: &Trial) -> Verdict {
     const CLIENTS: usize = 1000;
     allow_descriptors(CLIENTS as u64 + 100)?;
@@ -90,8 +90,9 @@ fn thousand_at_once(trial: &Trial) -> Verdict {
     Ok(seen)
 }
 
-/// An allocator, and a server, may keep some memory for the next connections, and a reset may get lost on a busy machine.
-/// So it goes by batches: after the first, one of three must leave nothing behind.
+/// An allocator, and a server, may keep some memory for the next connections, and a reset may get
+/// lost on a busy machine. So it goes by batches: after the first, one of three must leave nothing
+/// behind.
 fn nothing_left_behind(trial: &Trial) -> Verdict {
     const MOST: u64 = 256 << 10;
     let server = trial.start()?;
@@ -124,7 +125,8 @@ fn left_by_batch(trial: &Trial, server: &Server) -> Result<(usize, u64), Problem
     ))
 }
 
-/// Waits until the server has at most `descriptors` open, or its time is up; with 0, until their number stays the same.
+/// Waits until the server has at most `descriptors` open, or its time is up; with 0, until their
+/// number stays the same.
 fn settle(server: &Server, descriptors: usize, limit: Duration) -> Result<(), Problem> {
     let started = Instant::now();
     let mut before = usize::MAX;
@@ -178,7 +180,8 @@ fn one_of_many(server: SocketAddr, number: usize) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Raises this process's own limit on descriptors where that is allowed. Servers started later inherit it.
+/// Raises this process's own limit on descriptors where that is allowed. Servers started later
+/// inherit it.
 pub(super) fn allow_descriptors(needed: u64) -> Result<(), Problem> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(std::io::Error::from)?;
     if soft >= needed {

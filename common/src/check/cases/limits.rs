@@ -91,7 +91,8 @@ fn line_of_16000(trial: &Trial) -> Verdict {
     Ok("16,000 bytes came back".into())
 }
 
-/// Much of the input is still unread when the server closes; its last answer must arrive all the same.
+/// Much of the input is still unread when the server closes; its last answer must arrive all the
+/// same.
 fn max_line(trial: &Trial) -> Verdict {
     let server = trial.launch()?.option("--max-line", "1024").start()?;
     let mut other = server.connect()?;

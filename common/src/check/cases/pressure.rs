@@ -92,8 +92,8 @@ fn never_reader_harmless(trial: &Trial) -> Verdict {
     Ok(seen)
 }
 
-/// The best of several rounds counts: with server, flooder and pingers on few cores, some rounds show the fairness of the
-/// system's scheduler instead.
+/// The best of several rounds counts: with server, flooder and pingers on few cores, some rounds
+/// show the fairness of the system's scheduler instead.
 fn fairness(trial: &Trial) -> Verdict {
     let limit = trial.limit(2);
     let mut seen = Vec::new();

@@ -1,4 +1,5 @@
-//! What the server uses while it has nothing to do, and what it holds for a client that does not read.
+//! What the server uses while it has nothing to do, and what it holds for a client that does not
+//! read.
 
 use std::thread;
 use std::time::Duration;
@@ -106,7 +107,8 @@ fn quiet_after_urgent_data(trial: &Trial) -> Verdict {
     expect_quiet(trial, &server, Duration::from_secs(1))
 }
 
-/// Expects no wake-up, and no CPU time worth the name: a loop that spins without sleeping has no wake-ups either.
+/// Expects no wake-up, and no CPU time worth the name: a loop that spins without sleeping has no
+/// wake-ups either.
 fn expect_quiet(trial: &Trial, server: &Server, time: Duration) -> Verdict {
     // What has just been done may still be logged.
     thread::sleep(trial.limit(100));

@@ -17,7 +17,8 @@ use crate::client::EchoClient;
 const STOP: &str = "contract: start and stop; signal(7)";
 const CLOSE: &str = "contract: close; RFC 9293 §3.6.1";
 
-/// How much more is sent to see whether the server still reads: less than any server's high-water mark.
+/// How much more is sent to see whether the server still reads: less than any server's high-water
+/// mark.
 const STEP: usize = 32 << 10;
 
 pub(super) const CASES: &[Case] = &[
@@ -76,7 +77,8 @@ fn sigint_idle(trial: &Trial) -> Verdict {
     stop_idle(trial, Signal::SIGINT)
 }
 
-/// The clients keep their ends open until the server has gone: it owes them nothing, so it need not wait for them.
+/// The clients keep their ends open until the server has gone: it owes them nothing, so it need not
+/// wait for them.
 fn stop_idle(trial: &Trial, signal: Signal) -> Verdict {
     let server = trial.start()?;
     let mut clients = (0..10)
@@ -116,14 +118,16 @@ fn sigterm_owed(trial: &Trial) -> Verdict {
     Err(Problem::Fail("the server never owed anything".into()))
 }
 
-/// How many bytes the server reads of a client that does not read. The next client may see some more or less.
+/// How many bytes the server reads of a client that does not read. The next client may see some
+/// more or less.
 fn most_read(server: &Server) -> Result<usize, Problem> {
     let client = narrow(server.address())?;
     let sent = fill(&client)?;
     Ok(sent.saturating_sub(queues_at_rest(&client, server.address())?.not_read()))
 }
 
-/// What lies between client and server once the server has read everything, or has read no more for 50 ms.
+/// What lies between client and server once the server has read everything, or has read no more for
+/// 50 ms.
 fn queues_at_rest(client: &EchoClient, server: SocketAddr) -> Result<Queues, Problem> {
     let address = client.socket().local_addr()?;
     let mut queues = proc::queues(address, server)?;
@@ -217,7 +221,8 @@ fn stops_accepting(trial: &Trial) -> Verdict {
     Ok("a new client was not answered".into())
 }
 
-/// A server with this much grace, and a client to which it owes more than that client will ever read.
+/// A server with this much grace, and a client to which it owes more than that client will ever
+/// read.
 fn stalled(trial: &Trial, grace: &str) -> Result<(Server, EchoClient), Problem> {
     let server = trial.launch()?.option("--grace", grace).start()?;
     let client = narrow(server.address())?;

@@ -20,8 +20,8 @@ impl From<ProcError> for Problem {
     }
 }
 
-/// Bytes of memory that the process holds for itself. Unlike the resident size in statm they are exact, and its program
-/// text does not count.
+/// Bytes of memory that the process holds for itself. Unlike the resident size in statm they are
+/// exact, and its program text does not count.
 pub(in crate::check) fn anonymous_memory(pid: i32) -> Result<u64, Problem> {
     let rollup = Process::new(pid)?.smaps_rollup()?.memory_map_rollup;
     let anonymous = |map: &procfs::process::MemoryMap| map.extension.map.get("Anonymous").copied();

@@ -1,4 +1,5 @@
-//! How a server is started: its command, more options, and what becomes of its standard descriptors.
+//! How a server is started: its command, more options, and what becomes of its standard
+//! descriptors.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
@@ -51,7 +52,8 @@ impl Launch {
         }
     }
 
-    /// Gives an option its value, and takes away one that the command has already: clap accepts no option twice.
+    /// Gives an option its value, and takes away one that the command has already: clap accepts no
+    /// option twice.
     #[must_use]
     pub(in crate::check) fn option(mut self, name: &str, value: &str) -> Self {
         if let Some(at) = self.place_of(name) {
@@ -70,7 +72,8 @@ impl Launch {
         self
     }
 
-    /// Starts the server through `sh -c`; the script ends with `exec "$@"`, so the process is still the server's.
+    /// Starts the server through `sh -c`; the script ends with `exec "$@"`, so the process is still
+    /// the server's.
     #[must_use]
     pub(in crate::check) fn script(mut self, script: &'static str) -> Self {
         self.script = Some(script);
