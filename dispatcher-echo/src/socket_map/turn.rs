@@ -1,0 +1,181 @@
+//! One turn of the loop: wait, call, and do what was asked for.
+
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::time::{Duration, Instant};
+
+use common::sys;
+use mio::Token;
+use slotmap::{Key as _, KeyData};
+use tracing::debug;
+
+use super::{Key, SocketMap};
+use crate::entry::{Lingering, Socket, guarded, handle_events};
+use crate::{Channel, Dispatcher};
+
+impl SocketMap {
+    /// One turn: waits at most `timeout` (`None` is for ever) until something is ready, and calls
+    /// each object that is concerned once.
+    ///
+    /// # Errors
+    /// What mio's poll answers; a signal only ends the wait.
+    pub fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.settle();
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.wait(self.time_to_wait(timeout))?;
+        mem::swap(&mut self.turn, &mut self.ready);
+        let mut turn = mem::take(&mut self.turn);
+        for key in turn.drain(..) {
+            self.call(key, handle_events);
+        }
+        self.turn = turn;
+        self.close_lingering();
+        self.settle();
+        Ok(())
+    }
+
+    /// Waits, and notes in the entries what became ready.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let waited = sys::wait(timeout, |timeout| {
+            self.poll.poll(&mut self.events, timeout)?;
+            Ok(self.events.iter().count())
+        });
+        self.now = Instant::now();
+        match waited {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.events {
+            let key = key(event.token());
+            let Some(entry) = self.entries.get_mut(key) else {
+                continue;
+            };
+            entry.note(event);
+            if !mem::replace(&mut entry.queued, true) {
+                self.ready.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lends the channel to its object for one call, unless it was closed earlier in this turn.
+    pub(super) fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        entry.queued = false;
+        if entry.closing {
+            return;
+        }
+        let Some(mut dispatcher) = entry.dispatcher.take() else {
+            return;
+        };
+        let mut buffer = mem::take(&mut self.buffer);
+        call(
+            &mut *dispatcher,
+            &mut Channel::new(key, self, sys::room(&mut buffer)),
+        );
+        self.buffer = buffer;
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.dispatcher = Some(if entry.lingering {
+                Box::new(Lingering)
+            } else {
+                dispatcher
+            });
+        }
+        self.touched.push(key);
+    }
+
+    /// Does what was asked for in this turn: closes channels, and asks the others what they want to
+    /// know of now.
+    fn settle(&mut self) {
+        if mem::take(&mut self.stop_asked) {
+            let keys: Vec<Key> = self.entries.keys().collect();
+            for key in keys {
+                self.call(key, |object, channel| {
+                    guarded(object, channel, |object, channel| {
+                        object.handle_stop(channel)
+                    })
+                });
+            }
+        }
+        self.touched.extend(&self.listeners);
+        while let Some(key) = self.touched.pop() {
+            let Some(entry) = self.entries.get(key) else {
+                continue;
+            };
+            if entry.closing {
+                self.remove(key);
+            } else if let Err(error) = self.ask(key) {
+                self.call(key, |dispatcher, channel| {
+                    dispatcher.handle_error(channel, error)
+                });
+                self.remove(key);
+            }
+        }
+    }
+
+    /// Asks an object what it wants to know of, and tells the kernel if that has changed.
+    pub(super) fn ask(&mut self, key: Key) -> io::Result<()> {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return Ok(());
+        };
+        entry.watch(self.poll.registry(), token(key))?;
+        if entry.is_ready() && !mem::replace(&mut entry.queued, true) {
+            self.ready.push(key);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: Key) {
+        let Some(mut entry) = self.entries.remove(key) else {
+            return;
+        };
+        if let Err(error) = entry.unwatch(self.poll.registry()) {
+            debug!(%error, "a channel could not be deregistered");
+        }
+        match entry.socket {
+            Socket::Listener(listener) => {
+                self.listeners.retain(|listening| *listening != key);
+                sys::close(listener);
+            }
+            Socket::Stream(socket) => sys::close(socket),
+            Socket::Other(source) => drop(source),
+        }
+    }
+
+    fn close_lingering(&mut self) {
+        while let Some((until, key)) = self.lingering.first().copied()
+            && until <= self.now
+        {
+            self.lingering.pop_first();
+            self.close(key);
+        }
+    }
+
+    /// Nobody who is ready waits for others, and nobody who lingers for longer than was meant.
+    fn time_to_wait(&self, timeout: Option<Duration>) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let lingers = self
+            .lingering
+            .first()
+            .map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        [timeout, lingers].into_iter().flatten().min()
+    }
+}
+
+/// mio hands back a number with each event: the key with its version, so that an event of a channel
+/// that is gone finds nothing, even where its place in the map was given to another.
+fn token(key: Key) -> Token {
+    const { assert!(usize::BITS >= 64, "a key does not fit into a token") };
+    Token(key.data().as_ffi() as usize)
+}
+
+fn key(token: Token) -> Key {
+    KeyData::from_ffi(token.0 as u64).into()
+}
