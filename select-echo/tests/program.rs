@@ -5,7 +5,7 @@ use std::io;
 use std::process::{Command, Output, Stdio};
 
 use common::client::EchoClient;
-use common::program::Program;
+use common::program::{Program, trace_of_one_line};
 
 fn server() -> Command {
     Command::new(env!("CARGO_BIN_EXE_select-echo"))
@@ -44,35 +44,21 @@ fn counters_count_what_was_done() -> io::Result<()> {
 
 #[test]
 fn the_trace_names_the_line_that_made_the_call() -> io::Result<()> {
-    let file = std::env::temp_dir().join(format!("select-echo-trace-{}", std::process::id()));
-    echo_once(&["--quiet", "--trace", &file.to_string_lossy()])?;
-    let trace = fs::read_to_string(&file)?;
-    fs::remove_file(&file)?;
-    let mut calls = Vec::new();
-    for line in trace.lines() {
-        let event: serde_json::Value = serde_json::from_str(line)?;
-        let (call, source) = (event["call"].clone(), event["file"].clone());
-        let source = fs::read_to_string(format!("../{}", source.as_str().unwrap_or_default()))?;
-        let number = event["line"].as_u64().unwrap_or_default() as usize;
-        let text = source.lines().nth(number - 1).unwrap_or_default();
-        let made_there = match call.as_str() {
-            Some("wait" | "wake") => "select(",
-            Some("accept") => "sys::accept(",
-            Some("recv") => "sys::recv(",
-            Some("send") => "sys::send(",
-            Some("close") => "sys::close(",
-            _ => "no such call",
+    let trace = trace_of_one_line(&mut server())?;
+    for event in &trace {
+        let made_there = match event.call.as_str() {
+            "wait" | "wake" => "select(",
+            call => &format!("sys::{call}("),
         };
-        assert!(text.contains(made_there), "{event}: {text}");
-        calls.push(call.as_str().unwrap_or_default().to_owned());
+        assert!(event.text.contains(made_there), "{event:?}");
     }
-    let tried: Vec<&str> = calls.iter().map(String::as_str).collect();
-    let expected = [
+    let calls: Vec<&str> = trace.iter().map(|event| event.call.as_str()).collect();
+    let story = [
         "wait", "wake", "recv", "send", "wait", "wake", "recv", "close",
     ];
     assert!(
-        tried.windows(expected.len()).any(|calls| calls == expected),
-        "{tried:?}"
+        calls.windows(story.len()).any(|calls| calls == story),
+        "{calls:?}"
     );
     Ok(())
 }

@@ -1,0 +1,34 @@
+//! What the program traces of its loop.
+
+use std::io;
+use std::process::Command;
+
+use common::program::trace_of_one_line;
+
+#[test]
+fn the_trace_names_the_line_that_made_the_call_on_every_engine() -> io::Result<()> {
+    for engine in ["tokio", "mio", "select"] {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_reactor-echo"));
+        let trace = trace_of_one_line(server.args(["--reactor", engine]))?;
+        for event in &trace {
+            let made_there = match event.call.as_str() {
+                "wait" | "wake" if engine == "select" => "select(",
+                "wake" => "sys::wait(",
+                call @ ("wait" | "close" | "recv" | "send" | "accept") => &format!("sys::{call}("),
+                handler => &format!("sys::enter(\"{handler}\")"),
+            };
+            assert!(event.text.contains(made_there), "{engine}: {event:?}");
+            assert!(
+                event.file.starts_with("reactor-echo/src/"),
+                "{engine}: {event:?}"
+            );
+        }
+        let calls: Vec<&str> = trace.iter().map(|event| event.call.as_str()).collect();
+        let story = ["recv", "data_received", "send"];
+        assert!(
+            calls.windows(story.len()).any(|calls| calls == story),
+            "{engine}: {calls:?}"
+        );
+    }
+    Ok(())
+}
