@@ -72,7 +72,7 @@ impl Admission {
     /// A connection was refused because the loop cannot watch one more: from now on as many as
     /// there are is the limit.
     pub fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
-        self.limit = self.limit.min(self.connections);
+        self.limit = self.limit.min(self.connections.max(1));
         warn!(%peer, %error, connections = self.connections, "refused, and accepting no more than these from now on");
     }
 

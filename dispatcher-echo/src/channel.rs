@@ -122,7 +122,10 @@ impl<'turn> Channel<'turn> {
                 net::tune(&socket);
                 Ok(Some((socket, peer)))
             }
-            Err(error) if NotAccepted::from(&error) == NotAccepted::OutOfResources => Err(error),
+            Err(error) if NotAccepted::from(&error) == NotAccepted::OutOfResources => {
+                entry.starved = true;
+                Err(error)
+            }
             Err(_) => Ok(None),
         }
     }

@@ -37,6 +37,8 @@ pub(crate) struct Entry {
     pub end: End,
     /// It was opened by `connect`, whose outcome is not known yet.
     pub connecting: bool,
+    /// It is a listener that could not accept for want of descriptors or memory.
+    pub starved: bool,
     /// No more is sent, and what comes is discarded.
     pub lingering: bool,
     pub closing: bool,
@@ -79,6 +81,7 @@ impl Entry {
             marked: false,
             end: End::NotYet,
             connecting: false,
+            starved: false,
             lingering: false,
             closing: false,
             queued: false,

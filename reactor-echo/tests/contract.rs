@@ -46,14 +46,19 @@ fn the_contract_is_kept_when_answers_are_queued() {
 }
 
 /// Short reads and writes, signals, spurious readiness, connections that are gone before they are
-/// accepted.
+/// accepted. How long things take
+/// on such a day is no matter.
 #[test]
 fn the_contract_is_kept_on_bad_days() {
     for engine in ENGINES {
         for seed in 1..=2 {
             let faults = format!("{seed}:short=60,eintr=10,spurious=10,aborted=10");
             let arguments = ["--quiet", "--faults", &faults];
-            assert_kept(engine, &arguments, Selection::of(Kind::Stream).wire_only());
+            assert_kept(
+                engine,
+                &arguments,
+                Selection::of(Kind::Stream).wire_only().skip(["fairness"]),
+            );
         }
     }
 }

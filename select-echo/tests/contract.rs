@@ -27,14 +27,15 @@ fn the_contract_is_kept_when_answers_are_queued() {
 }
 
 /// Short reads and writes, signals, spurious readiness, connections that are gone before they are
-/// accepted.
+/// accepted. How long things take
+/// on such a day is no matter.
 #[test]
 fn the_contract_is_kept_on_bad_days() {
     for seed in 1..=4 {
         let faults = format!("{seed}:short=60,eintr=10,spurious=10,aborted=10");
         assert_kept(
             &["--quiet", "--faults", &faults],
-            Selection::of(Kind::Stream).wire_only(),
+            Selection::of(Kind::Stream).wire_only().skip(["fairness"]),
         );
     }
 }

@@ -145,6 +145,19 @@ impl SocketMap {
             Socket::Stream(socket) => sys::close(socket),
             Socket::Other(source) => drop(source),
         }
+        self.feed_starved();
+    }
+
+    /// A descriptor is free: listeners that had none may try again. No edge will tell them to.
+    fn feed_starved(&mut self) {
+        for key in &self.listeners {
+            if let Some(entry) = self.entries.get_mut(*key)
+                && mem::take(&mut entry.starved)
+            {
+                entry.may_read = true;
+                self.touched.push(*key);
+            }
+        }
     }
 
     fn close_lingering(&mut self) {

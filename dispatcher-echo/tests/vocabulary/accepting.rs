@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use common::client::EchoClient;
-use common::net;
+use common::{net, sys};
 use dispatcher_echo::{Channel, Dispatcher};
 use mio::net::TcpStream;
 
@@ -184,4 +184,26 @@ fn who_is_opened_while_being_accepted_is_served() -> io::Result<()> {
     poll_until(&mut map, || diary.of("guest") == [Call::Read])?;
     assert_eq!(greeted.get(), 1);
     Ok(())
+}
+
+#[test]
+fn a_listener_without_descriptors_tries_again_when_a_channel_closes() -> io::Result<()> {
+    let listener = net::listen("127.0.0.1", 0, 128)?;
+    let address = listener.local_addr()?;
+    let diary = Diary::default();
+    let mut map = new_map()?;
+    let door = Probe::new("door", &diary).doing(|_, _| Ok(())); // It stays open.
+    map.open_listener(listener, door)?;
+    let (socket, _peer) = pair()?;
+    let other = map.open(socket, Probe::new("other", &diary))?;
+
+    sys::inject("1:emfile=99".parse().map_err(io::Error::other)?);
+    let _waiting = EchoClient::connect(address)?;
+    map.poll(Some(LIMIT))?;
+    assert_eq!(diary.count("door", Call::Accepted), 0);
+    assert_quiet(&mut map)?; // It does not try in vain.
+
+    sys::inject("1:emfile=0".parse().map_err(io::Error::other)?);
+    map.close(other);
+    poll_until(&mut map, || diary.count("door", Call::Accepted) == 1)
 }
