@@ -1,8 +1,10 @@
 //! The load generator: how many messages a server echoes in a second, and how long each one takes.
 //!
-//! It runs on one thread. Each message costs one send, one recv and a share of the wait; with more
-//! than one message under way on a connection, those that are due together leave in one send. Every
-//! byte that comes back is verified.
+//! It runs on one thread, or deals its connections out over several, each with a loop of its own.
+//! Each message costs one send, one recv and a share of the wait, which is what it costs the server
+//! too. A server here has one thread, so two threads on cores of their own outrun every one of them.
+//! With more than one message under way on a connection, those that are due together leave in one
+//! send. Every byte that comes back is verified.
 //!
 //! ```no_run
 //! use common::load::{self, Settings};
@@ -16,6 +18,7 @@
 mod connect;
 mod connection;
 mod engine;
+mod latency;
 mod meter;
 mod options;
 mod payload;
@@ -29,8 +32,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use engine::{Load, Progress};
+pub use latency::Latency;
 pub use options::{Options, command};
-pub use summary::{Latency, Summary};
+pub use summary::Summary;
 
 /// Puts the server at `address` under load and tells what was seen.
 ///
@@ -43,6 +47,9 @@ pub fn run(address: SocketAddr, settings: &Settings) -> io::Result<Summary> {
 /// What load to make.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Threads over which connections and messages are dealt out evenly, each in need of a core of
+    /// its own. There are never more of them than connections or messages to count.
+    pub threads: usize,
     /// Connections that exchange messages.
     pub connections: usize,
     /// Connections that are opened beside them and stay silent.
@@ -59,7 +66,8 @@ pub struct Settings {
     pub rate: Option<f64>,
     /// Time under load before anything is measured.
     pub warm_up: Duration,
-    /// If nothing moves for so long, what is still owed counts as lost and the run ends.
+    /// If nothing moves for so long, what is still owed counts as lost and the run ends; each
+    /// thread looks after its own connections.
     pub stall_limit: Duration,
 }
 
@@ -76,6 +84,7 @@ pub enum Length {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
+            threads: 1,
             connections: 50,
             idle: 0,
             size: 64,
@@ -95,20 +104,32 @@ impl Settings {
 
     fn checked(&self) -> io::Result<Self> {
         let under_way = self.size.saturating_mul(self.depth.saturating_add(1));
-        let wrong = if self.connections == 0 || self.size == 0 || self.depth == 0 {
-            "connections, size and depth must be at least 1"
-        } else if under_way > Self::MOST_UNDER_WAY {
-            "size × depth is more than one connection may have under way: 1 GiB"
-        } else if self.rate.is_some_and(|rate| !(0.001..=1e9).contains(&rate)) {
-            "the rate must lie between 0.001 and 1e9 messages a second"
-        } else if matches!(
-            self.length,
-            Length::Duration(Duration::ZERO) | Length::Count(0)
-        ) {
-            "the run must have some length"
-        } else {
-            return Ok(self.clone());
-        };
+        let wrong =
+            if self.threads == 0 || self.connections == 0 || self.size == 0 || self.depth == 0 {
+                "threads, connections, size and depth must be at least 1"
+            } else if under_way > Self::MOST_UNDER_WAY {
+                "size × depth is more than one connection may have under way: 1 GiB"
+            } else if self.rate.is_some_and(|rate| !(0.001..=1e9).contains(&rate)) {
+                "the rate must lie between 0.001 and 1e9 messages a second"
+            } else if matches!(
+                self.length,
+                Length::Duration(Duration::ZERO) | Length::Count(0)
+            ) {
+                "the run must have some length"
+            } else {
+                return Ok(Settings {
+                    threads: self.useful_threads(),
+                    ..self.clone()
+                });
+            };
         Err(io::Error::new(ErrorKind::InvalidInput, wrong))
+    }
+
+    fn useful_threads(&self) -> usize {
+        let most = match self.length {
+            Length::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Length::Duration(_) => usize::MAX,
+        };
+        self.threads.min(self.connections).min(most)
     }
 }

@@ -2,6 +2,10 @@
 
 use std::io;
 use std::net::{self, SocketAddr};
+use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use mio::{Interest, Poll, Token};
 
@@ -9,10 +13,11 @@ use super::connection::Connection;
 use super::payload::Payload;
 use super::run::Run;
 use super::summary::Summary;
+use super::tally::Tally;
 use super::{Settings, connect};
 
 /// How far a run has come; see [`Load::run_watched`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
     /// Share of the measured part that is over, from 0 (while warming up) to 1.
     pub fraction: f64,
@@ -24,13 +29,42 @@ pub struct Progress {
 
 /// Connections to a server, ready to run.
 pub struct Load {
-    pub(super) address: SocketAddr,
-    pub(super) settings: Settings,
-    pub(super) payload: Payload,
+    address: SocketAddr,
+    settings: Settings,
+    payload: Payload,
+    /// One for each thread.
+    shares: Vec<Share>,
+    idle: Vec<net::TcpStream>,
+}
+
+/// What one thread is dealt of the connections: every so manieth.
+pub(super) struct Share {
+    /// Which of the threads, from 0 on.
+    pub(super) thread: usize,
     pub(super) poll: Poll,
     /// A connection that failed leaves an empty place.
     pub(super) connections: Vec<Option<Connection>>,
-    pub(super) idle: Vec<net::TcpStream>,
+}
+
+impl Share {
+    fn new(thread: usize) -> io::Result<Self> {
+        Ok(Share {
+            thread,
+            poll: Poll::new()?,
+            connections: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, socket: net::TcpStream, start: usize) -> io::Result<()> {
+        let mut socket = mio::net::TcpStream::from_std(socket);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(self.connections.len());
+        self.poll
+            .registry()
+            .register(&mut socket, token, interest)?;
+        self.connections.push(Some(Connection::new(socket, start)));
+        Ok(())
+    }
 }
 
 impl Load {
@@ -42,26 +76,21 @@ impl Load {
     pub fn open(address: SocketAddr, settings: &Settings) -> io::Result<Self> {
         let settings = settings.checked()?;
         let payload = Payload::new(settings.size, settings.depth);
-        let poll = Poll::new()?;
+        let shares = (0..settings.threads).map(Share::new);
+        let mut shares = shares.collect::<io::Result<Vec<_>>>()?;
         let total = settings.idle + settings.connections;
         let idle = (0..settings.idle).map(|index| connect::open(address, index, total));
         let idle = idle.collect::<io::Result<_>>()?;
-        let mut connections = Vec::with_capacity(settings.connections);
         for index in 0..settings.connections {
             let socket = connect::open(address, settings.idle + index, total)?;
-            let mut socket = mio::net::TcpStream::from_std(socket);
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry()
-                .register(&mut socket, Token(index), interest)?;
             let start = payload.start(index, settings.connections);
-            connections.push(Some(Connection::new(socket, start)));
+            shares[index % settings.threads].add(socket, start)?;
         }
         Ok(Load {
             address,
             settings,
             payload,
-            poll,
-            connections,
+            shares,
             idle,
         })
     }
@@ -78,7 +107,62 @@ impl Load {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn run_watched(self, watch: impl FnMut(Progress)) -> io::Result<Summary> {
-        Run::new(self)?.go(watch)
+    pub fn run_watched(mut self, watch: impl FnMut(Progress)) -> io::Result<Summary> {
+        let begin = Instant::now();
+        let mut tally = self.run_shares(begin, watch)?;
+        // Idle connections take no time, so no thread needs to be dealt any: one look will do.
+        for index in connect::closed(&self.idle) {
+            tally.count_error(Instant::now(), || {
+                format!("idle connection {} was closed by the server", index + 1)
+            });
+        }
+        let measured_from = begin + self.settings.warm_up;
+        Ok(tally.summarise(self.address, &self.settings, measured_from))
+    }
+
+    /// Runs the first share on this thread and the others on threads of their own.
+    fn run_shares(&mut self, begin: Instant, mut watch: impl FnMut(Progress)) -> io::Result<Tally> {
+        let mut shares = self.shares.drain(..);
+        let (settings, payload) = (&self.settings, &self.payload);
+        let board = &Board(Mutex::new(vec![Progress::default(); settings.threads]));
+        thread::scope(|scope| {
+            let first = shares.next();
+            let start = |share: Share| {
+                scope.spawn(move || {
+                    let thread = share.thread;
+                    let run = Run::new(settings, payload, share, begin)?;
+                    run.go(|progress| {
+                        board.post(thread, progress);
+                    })
+                })
+            };
+            let others: Vec<_> = shares.map(start).collect();
+            let mut tally = Tally::new(begin + settings.warm_up)?;
+            if let Some(share) = first {
+                let run = Run::new(settings, payload, share, begin)?;
+                tally = run.go(|progress| watch(board.post(0, progress)))?;
+            }
+            for other in others {
+                tally.add(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(tally)
+        })
+    }
+}
+
+/// Where each thread writes how far it has come.
+struct Board(Mutex<Vec<Progress>>);
+
+impl Board {
+    /// Takes down how far `thread` has come, and tells how far all together have.
+    fn post(&self, thread: usize, progress: Progress) -> Progress {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all[thread] = progress;
+        let fraction = all.iter().map(|one| one.fraction).sum::<f64>() / all.len() as f64;
+        Progress {
+            fraction,
+            messages: all.iter().map(|one| one.messages).sum(),
+            errors: all.iter().map(|one| one.errors).sum(),
+        }
     }
 }

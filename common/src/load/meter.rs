@@ -11,6 +11,9 @@ pub(super) struct Meter {
     started: Instant,
     processor_time: Duration,
     spun: Duration,
+    /// Waits that found some connection answered, and how many connections these were in all.
+    waits: u64,
+    found: u64,
 }
 
 impl Meter {
@@ -20,7 +23,20 @@ impl Meter {
             started: now,
             processor_time: processor_time()?,
             spun: Duration::ZERO,
+            waits: 0,
+            found: 0,
         })
+    }
+
+    /// Counts a wait that has found so many connections answered.
+    pub(super) fn add_found(&mut self, connections: usize) {
+        self.waits += u64::from(connections > 0);
+        self.found += connections as u64;
+    }
+
+    /// How many connections a wait has found answered, on average.
+    pub(super) fn mean_found(&self) -> f64 {
+        self.found as f64 / self.waits.max(1) as f64
     }
 
     /// Counts time that was spent only to look at the clock: the core was used, but there was time

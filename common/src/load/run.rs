@@ -1,4 +1,4 @@
-//! The load generator's loop: one thread, all connections, one [`mio::Poll`].
+//! The load generator's loop: one thread, its share of the connections, one [`mio::Poll`].
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -6,24 +6,24 @@ use std::time::{Duration, Instant};
 
 use mio::Events;
 
-use super::connect;
+use super::Settings;
 use super::connection::Connection;
-use super::engine::{Load, Progress};
+use super::engine::{Progress, Share};
 use super::meter::Meter;
+use super::payload::Payload;
 use super::schedule::Schedule;
-use super::summary::Summary;
 use super::tally::Tally;
 
 /// How often progress is shown and looked for.
 const TICK: Duration = Duration::from_millis(100);
 /// One receive buffer for all connections, in bytes.
 const BUFFER: usize = 128 * 1024;
-/// Most events that one wait brings.
-const EVENTS: usize = 1024;
 
-/// A load that is running.
-pub(super) struct Run {
-    load: Load,
+/// A share of the load that is running.
+pub(super) struct Run<'a> {
+    settings: &'a Settings,
+    payload: &'a Payload,
+    share: Share,
     schedule: Schedule,
     meter: Meter,
     /// The clock as last read; looking at it costs as much as a tenth of a message.
@@ -38,33 +38,41 @@ pub(super) struct Run {
     tally: Tally,
 }
 
-impl Run {
-    /// Prepares the run; the schedule begins now.
-    pub(super) fn new(load: Load) -> io::Result<Self> {
+impl<'a> Run<'a> {
+    /// Prepares the run, on the thread that is to run it; the schedule begins at `begin`.
+    pub(super) fn new(
+        settings: &'a Settings,
+        payload: &'a Payload,
+        share: Share,
+        begin: Instant,
+    ) -> io::Result<Self> {
         let now = Instant::now();
-        let schedule = Schedule::new(&load.settings, now);
+        let schedule = Schedule::new(settings, share.thread, begin);
         Ok(Run {
             meter: Meter::start(now)?,
             now,
             measuring: false,
             again: Vec::new(),
             buffer: vec![0; BUFFER],
-            alive: load.connections.len(),
+            alive: share.connections.len(),
             outstanding: 0,
             last_progress: now,
             tally: Tally::new(schedule.measured_from)?,
             schedule,
-            load,
+            settings,
+            payload,
+            share,
         })
     }
 
     /// The loop.
-    pub(super) fn go(mut self, mut watch: impl FnMut(Progress)) -> io::Result<Summary> {
-        let mut events = Events::with_capacity(EVENTS);
+    pub(super) fn go(mut self, mut watch: impl FnMut(Progress)) -> io::Result<Tally> {
+        // Room for all, so that one wait finds every connection that is ready.
+        let mut events = Events::with_capacity(self.share.connections.len());
         let mut turns = Vec::new();
         let mut next_tick = self.now;
-        if self.load.settings.rate.is_none() {
-            (0..self.load.connections.len()).for_each(|index| self.turn(index));
+        if self.settings.rate.is_none() {
+            (0..self.share.connections.len()).for_each(|index| self.turn(index));
         }
         while !self.is_done() {
             if !self.measuring && self.now >= self.schedule.measured_from {
@@ -77,9 +85,12 @@ impl Run {
             }
             self.release();
             self.wait(&mut events)?;
+            let mut found = self.again.len();
             for event in &events {
+                found += usize::from(event.is_readable());
                 self.note(event);
             }
+            self.meter.add_found(found);
             mem::swap(&mut turns, &mut self.again);
             turns.drain(..).for_each(|index| self.turn(index));
         }
@@ -90,7 +101,7 @@ impl Run {
         if self.outstanding == 0 {
             return self.alive == 0 || self.schedule.is_over(self.now);
         }
-        let stalled = self.now.duration_since(self.last_progress) >= self.load.settings.stall_limit;
+        let stalled = self.now.duration_since(self.last_progress) >= self.settings.stall_limit;
         if stalled {
             self.give_up();
         }
@@ -101,7 +112,7 @@ impl Run {
     fn release(&mut self) {
         let now = self.now;
         while let Some(number) = self.schedule.wake(now) {
-            let index = number % self.load.connections.len() as u64;
+            let index = number % self.share.connections.len() as u64;
             self.turn(index as usize);
         }
     }
@@ -117,7 +128,7 @@ impl Run {
             None => TICK,
         };
         let pause = Duration::from_millis(pause.as_millis() as u64);
-        match self.load.poll.poll(events, Some(pause)) {
+        match self.share.poll.poll(events, Some(pause)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
@@ -133,7 +144,7 @@ impl Run {
 
     fn note(&mut self, event: &mio::event::Event) {
         let index = event.token().0;
-        if let Some(connection) = &mut self.load.connections[index] {
+        if let Some(connection) = &mut self.share.connections[index] {
             connection.note(event);
             self.again.push(index);
         }
@@ -141,7 +152,7 @@ impl Run {
 
     /// One connection's turn: at most one receive, then as many messages as are due.
     fn turn(&mut self, index: usize) {
-        let Some(mut connection) = self.load.connections[index].take() else {
+        let Some(mut connection) = self.share.connections[index].take() else {
             return;
         };
         match self.exchange(&mut connection, index) {
@@ -149,14 +160,14 @@ impl Run {
                 if connection.may_receive {
                     self.again.push(index);
                 }
-                self.load.connections[index] = Some(connection);
+                self.share.connections[index] = Some(connection);
             }
             Err(error) => self.lose(&connection, index, &error),
         }
     }
 
     fn exchange(&mut self, connection: &mut Connection, index: usize) -> io::Result<()> {
-        let payload = &self.load.payload;
+        let payload = self.payload;
         let mut bytes = 0;
         if connection.may_receive {
             bytes += connection.receive(payload, &mut self.buffer)?;
@@ -169,8 +180,8 @@ impl Run {
                 self.tally.record(due, self.now);
             }
         }
-        let connections = self.load.connections.len() as u64;
-        while connection.outstanding() < self.load.settings.depth {
+        let connections = self.share.connections.len() as u64;
+        while connection.outstanding() < self.settings.depth {
             let number = index as u64 + connection.taken * connections;
             let Some(due) = self.schedule.take(number, self.now) else {
                 break;
@@ -189,14 +200,15 @@ impl Run {
     fn lose(&mut self, connection: &Connection, index: usize, error: &io::Error) {
         self.alive -= 1;
         self.outstanding -= connection.outstanding();
+        let number = self.share.thread + index * self.settings.threads + 1;
         self.tally
-            .count_error(|| format!("connection {}: {error}", index + 1));
+            .count_error(self.now, || format!("connection {number}: {error}"));
     }
 
     /// Counts as lost every connection that is still owed an answer.
     fn give_up(&mut self) {
-        let limit = self.load.settings.stall_limit.as_secs_f64();
-        for (index, connection) in mem::take(&mut self.load.connections).iter().enumerate() {
+        let limit = self.settings.stall_limit.as_secs_f64();
+        for (index, connection) in mem::take(&mut self.share.connections).iter().enumerate() {
             if let Some(connection) = connection.as_ref().filter(|open| open.outstanding() > 0) {
                 let open = connection.outstanding();
                 let error = format!("no progress for {limit} s, with {open} messages not answered");
@@ -223,24 +235,10 @@ impl Run {
         }
     }
 
-    fn finish(mut self) -> io::Result<Summary> {
-        for index in connect::closed(&self.load.idle) {
-            self.tally
-                .count_error(|| format!("idle connection {} was closed by the server", index + 1));
-        }
-        let never_sent = self.schedule.never_sent();
-        let client_cpu = self.meter.share(self.now)?;
-        let seconds = self
-            .tally
-            .last_answer
-            .duration_since(self.schedule.measured_from);
-        let summary = self
-            .tally
-            .summarise(self.load.address, &self.load.settings, seconds);
-        Ok(Summary {
-            never_sent,
-            client_cpu,
-            ..summary
-        })
+    fn finish(mut self) -> io::Result<Tally> {
+        self.tally.never_sent = self.schedule.never_sent();
+        self.tally.client_cpu = self.meter.share(self.now)?;
+        self.tally.answers_waiting = self.meter.mean_found();
+        Ok(self.tally)
     }
 }

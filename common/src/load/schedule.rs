@@ -10,15 +10,19 @@ use std::time::{Duration, Instant};
 
 use super::{Length, Settings};
 
-/// Which messages are due at what moment, the warm-up included.
+/// Which messages are due at what moment on one thread, the warm-up included. Of `threads` threads
+/// each has every `threads`-th moment of the fixed rate, so together they keep it exactly.
 pub(super) struct Schedule {
     begin: Instant,
     /// Messages due from here on are measured.
     pub(super) measured_from: Instant,
     /// Nothing is sent from here on.
     end: Option<Instant>,
-    /// Messages a second, or `None` for a closed loop.
+    /// Messages a second over all threads, or `None` for a closed loop.
     rate: Option<f64>,
+    /// Which of the threads this is, from 0 on.
+    thread: u64,
+    threads: u64,
     /// How many messages may be sent: in a closed loop, after the warm-up; at a fixed rate, in all.
     total: u64,
     /// Closed loop: how many of them have been taken.
@@ -28,8 +32,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule that begins at `begin`.
-    pub(super) fn new(settings: &Settings, begin: Instant) -> Self {
+    /// The share of `thread` in a schedule that begins at `begin`.
+    pub(super) fn new(settings: &Settings, thread: usize, begin: Instant) -> Self {
         let warm_up = settings.warm_up;
         let (end, total) = match (settings.length, settings.rate) {
             (Length::Duration(duration), None) => (Some(begin + warm_up + duration), u64::MAX),
@@ -42,12 +46,16 @@ impl Schedule {
                 (None, messages_in(warm_up, rate).saturating_add(count))
             }
         };
+        let (thread, threads) = (thread as u64, settings.threads as u64);
         Schedule {
             begin,
             measured_from: begin + warm_up,
             end,
             rate: settings.rate,
-            total,
+            thread,
+            threads,
+            // The remainder goes to the first threads, one each.
+            total: total / threads + u64::from(thread < total % threads),
             taken: 0,
             woken: 0,
         }
@@ -124,7 +132,8 @@ impl Schedule {
     }
 
     fn due(&self, number: u64, rate: f64) -> Instant {
-        self.begin + Duration::from_secs_f64(number as f64 / rate)
+        let moment = number * self.threads + self.thread;
+        self.begin + Duration::from_secs_f64(moment as f64 / rate)
     }
 }
 
@@ -147,7 +156,7 @@ mod tests {
             ..Settings::default()
         };
         let begin = Instant::now();
-        let mut schedule = Schedule::new(&settings, begin);
+        let mut schedule = Schedule::new(&settings, 0, begin);
         for _ in 0..5 {
             assert_eq!(schedule.take(0, begin), Some(begin));
         }
@@ -167,7 +176,7 @@ mod tests {
             ..Settings::default()
         };
         let begin = Instant::now();
-        let mut schedule = Schedule::new(&settings, begin);
+        let mut schedule = Schedule::new(&settings, 0, begin);
         let late = begin + SECOND / 2;
         let woken: Vec<_> = std::iter::from_fn(|| schedule.wake(late)).collect();
         assert_eq!(woken, [0, 1, 2, 3, 4, 5]);
@@ -176,5 +185,28 @@ mod tests {
         assert_eq!(schedule.next_due(), Some(begin + SECOND * 6 / 10));
         assert!(schedule.is_over(begin + SECOND));
         assert_eq!(schedule.never_sent(), 9);
+    }
+
+    #[test]
+    fn threads_share_messages_and_moments_without_a_gap() {
+        let settings = Settings {
+            threads: 3,
+            length: Length::Count(11),
+            rate: Some(10.0),
+            ..Settings::default()
+        };
+        let begin = Instant::now();
+        let mut moments: Vec<_> = (0..3)
+            .map(|thread| Schedule::new(&settings, thread, begin))
+            .flat_map(|mut share| {
+                std::iter::from_fn(move || {
+                    let number = share.wake(begin + 2 * SECOND)?;
+                    share.take(number, begin + 2 * SECOND)
+                })
+            })
+            .collect();
+        moments.sort_unstable();
+        let expected: Vec<_> = (0..11).map(|number| begin + SECOND * number / 10).collect();
+        assert_eq!(moments, expected);
     }
 }

@@ -9,6 +9,8 @@ use hdrhistogram::Histogram;
 use indicatif::{HumanCount, HumanFloatCount};
 use serde::Serialize;
 
+use super::latency::Latency;
+
 /// Above this share of its core the client is said to be the bottleneck.
 const SATURATED: f64 = 0.95;
 
@@ -17,6 +19,8 @@ const SATURATED: f64 = 0.95;
 pub struct Summary {
     /// The server.
     pub address: SocketAddr,
+    /// Threads of the client that shared the connections.
+    pub threads: usize,
     /// Connections that exchanged messages.
     pub connections: usize,
     /// Connections that stayed silent.
@@ -44,44 +48,14 @@ pub struct Summary {
     pub errors: u64,
     /// The first of these errors.
     pub first_error: Option<String>,
-    /// Share of one core that the client used, from 0 to 1, less the time it only waited for the
-    /// next message's moment.
+    /// Share of one core that the client's busiest thread used, from 0 to 1, less the time it only
+    /// waited for the next message's moment.
     pub client_cpu: f64,
+    /// How many of its connections this thread found answered at each wait, on average; waits that
+    /// found none do not count.
+    pub answers_waiting: f64,
     #[serde(skip)]
     pub(super) histogram: Histogram<u64>,
-}
-
-/// How long answers took, in microseconds: from when a message was sent, or at a fixed rate should
-/// have been, to when its last byte was back.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Latency {
-    /// The arithmetic mean.
-    pub mean_us: f64,
-    /// Half of the answers took no longer.
-    pub p50_us: f64,
-    /// Nine of ten took no longer.
-    pub p90_us: f64,
-    /// 99 of 100 took no longer.
-    pub p99_us: f64,
-    /// 999 of 1,000 took no longer.
-    pub p999_us: f64,
-    /// The longest.
-    pub max_us: f64,
-}
-
-impl Latency {
-    /// Reads a histogram of nanoseconds.
-    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
-        let quantile = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
-        Latency {
-            mean_us: histogram.mean() / 1e3,
-            p50_us: quantile(0.5),
-            p90_us: quantile(0.9),
-            p99_us: quantile(0.99),
-            p999_us: quantile(0.999),
-            max_us: histogram.max() as f64 / 1e3,
-        }
-    }
 }
 
 impl Summary {
@@ -95,9 +69,25 @@ impl Summary {
         &self.histogram
     }
 
-    /// Whether the client used up its core, so that a faster server would have made no difference.
+    /// Whether the client was slower than the server, so that a faster server would have made no
+    /// difference.
+    ///
+    /// At a fixed rate it is enough that the client used up its core. In a closed loop that says
+    /// nothing: a client that is *faster* wakes up for each single answer and pays a wait for it,
+    /// so it is as busy as a slower one. But it finds few connections answered when it has waited,
+    /// as the others are queued at the server; the slower side is the one at which they queue.
     pub fn client_was_the_bottleneck(&self) -> bool {
-        self.client_cpu > SATURATED
+        self.client_cpu > SATURATED && (self.rate.is_some() || self.connections_queued_here())
+    }
+
+    /// Whether on average more than half of a thread's connections were answered at each wait, the
+    /// one not counted that ended the wait.
+    fn connections_queued_here(&self) -> bool {
+        self.answers_waiting > (self.connections_of_a_thread() + 1) as f64 / 2.0
+    }
+
+    fn connections_of_a_thread(&self) -> usize {
+        self.connections.div_ceil(self.threads)
     }
 
     /// The summary, if every connection lived and was answered rightly.
@@ -168,43 +158,81 @@ impl fmt::Display for Summary {
                 HumanCount(self.never_sent)
             )?;
         }
-        let percent = self.client_cpu * 100.0;
-        write!(out, "  client     used {percent:.0} % of one core")?;
+        self.tell_of_client(out)
+    }
+}
+
+impl Summary {
+    /// The report's line on the client itself.
+    fn tell_of_client(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "  client     ")?;
+        if self.threads > 1 {
+            write!(out, "{} threads, the busiest ", self.threads)?;
+        }
+        write!(out, "used {:.0} % of one core", self.client_cpu * 100.0)?;
+        if self.rate.is_none() {
+            let (found, of) = (self.answers_waiting, self.connections_of_a_thread());
+            write!(
+                out,
+                ", found {found:.1} of {of} connections answered at each wait"
+            )?;
+        }
         if self.client_was_the_bottleneck() {
             write!(
                 out,
                 ": the client was the bottleneck, a faster server would show no more"
             )?;
+        } else if self.rate.is_none() && !self.connections_queued_here() {
+            write!(out, ": it waited for the server")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Latency {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Latency {
-            p50_us,
-            p90_us,
-            p99_us,
-            p999_us,
-            max_us,
-            ..
-        } = *self;
-        let named = [
-            ("p50", p50_us),
-            ("p90", p90_us),
-            ("p99", p99_us),
-            ("p99.9", p999_us),
-            ("max", max_us),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Settings;
+    use crate::load::tally::Tally;
+    use std::time::Instant;
+
+    fn seen(settings: &Settings, cpu: f64, waiting: f64) -> io::Result<Summary> {
+        let begin = Instant::now();
+        let mut tally = Tally::new(begin)?;
+        (tally.client_cpu, tally.answers_waiting) = (cpu, waiting);
+        Ok(tally.summarise(SocketAddr::from(([127, 0, 0, 1], 1)), settings, begin))
+    }
+
+    #[test]
+    fn the_slower_side_is_where_connections_queue() -> io::Result<()> {
+        let cases = [
+            (50, 1, 0.98, 1.5, false),
+            (50, 1, 0.98, 40.0, true),
+            (50, 1, 0.60, 40.0, false),
+            (50, 2, 0.98, 20.0, true),
+            (50, 2, 0.98, 12.0, false),
+            (2, 1, 0.98, 1.0, false),
+            (1, 1, 0.98, 1.0, false),
         ];
-        for (index, (name, microseconds)) in named.into_iter().enumerate() {
-            let gap = if index == 0 { "" } else { "   " };
-            match microseconds {
-                ..1e3 => write!(out, "{gap}{name} {microseconds:.1} µs")?,
-                1e3..1e6 => write!(out, "{gap}{name} {:.2} ms", microseconds / 1e3)?,
-                _ => write!(out, "{gap}{name} {:.2} s", microseconds / 1e6)?,
-            }
+        for (connections, threads, cpu, waiting, expected) in cases {
+            let settings = Settings {
+                connections,
+                threads,
+                ..Settings::default()
+            };
+            let summary = seen(&settings, cpu, waiting)?;
+            assert_eq!(summary.client_was_the_bottleneck(), expected, "{summary}");
         }
+        let fixed = Settings {
+            rate: Some(1e6),
+            ..Settings::default()
+        };
+        assert!(seen(&fixed, 0.98, 1.5)?.client_was_the_bottleneck());
+        assert!(!seen(&fixed, 0.5, 40.0)?.client_was_the_bottleneck());
+        let report = seen(&Settings::default(), 0.93, 1.5)?.to_string();
+        let line = "used 93 % of one core, found 1.5 of 50 connections answered at each wait: \
+                    it waited for the server";
+        assert!(report.ends_with(line), "{report}");
         Ok(())
     }
 }

@@ -2,22 +2,28 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
 use super::Settings;
-use super::summary::{Latency, Summary};
+use super::latency::Latency;
+use super::summary::Summary;
 
 /// A longer latency counts as this one: an hour, in nanoseconds.
 const LONGEST: u64 = 3_600_000_000_000;
 
-/// Answers and errors, as they come in.
+/// Answers and errors of one thread as they come in, and in the end of all.
 pub(super) struct Tally {
     /// When the last answer was complete.
     pub(super) last_answer: Instant,
     pub(super) errors: u64,
-    first_error: Option<String>,
+    first_error: Option<(Instant, String)>,
+    /// Messages that came due and were not sent.
+    pub(super) never_sent: u64,
+    /// Share of a core in use, and connections found answered at each wait: of the busiest thread.
+    pub(super) client_cpu: f64,
+    pub(super) answers_waiting: f64,
     histogram: Histogram<u64>,
 }
 
@@ -29,6 +35,9 @@ impl Tally {
             last_answer: begin,
             errors: 0,
             first_error: None,
+            never_sent: 0,
+            client_cpu: 0.0,
+            answers_waiting: 0.0,
             histogram,
         })
     }
@@ -46,19 +55,35 @@ impl Tally {
     }
 
     /// Counts an error, of which the first is told.
-    pub(super) fn count_error(&mut self, message: impl FnOnce() -> String) {
+    pub(super) fn count_error(&mut self, now: Instant, message: impl FnOnce() -> String) {
         self.errors += 1;
-        self.first_error.get_or_insert_with(message);
+        self.first_error.get_or_insert_with(|| (now, message()));
     }
 
-    /// All that can be told from what was counted in `duration`.
+    /// Adds what another thread has counted.
+    pub(super) fn add(&mut self, other: Tally) {
+        // Both histograms have the same limits, so nothing that one holds is too long for the other.
+        let _ = self.histogram.add(&other.histogram);
+        self.last_answer = self.last_answer.max(other.last_answer);
+        self.errors += other.errors;
+        self.never_sent += other.never_sent;
+        let errors = [self.first_error.take(), other.first_error];
+        self.first_error = errors.into_iter().flatten().min();
+        if other.client_cpu > self.client_cpu {
+            self.client_cpu = other.client_cpu;
+            self.answers_waiting = other.answers_waiting;
+        }
+    }
+
+    /// All that can be told from what was counted from `begin` on.
     pub(super) fn summarise(
         self,
         address: SocketAddr,
         settings: &Settings,
-        duration: Duration,
+        begin: Instant,
     ) -> Summary {
-        let (seconds, messages) = (duration.as_secs_f64(), self.messages());
+        let seconds = self.last_answer.duration_since(begin).as_secs_f64();
+        let messages = self.messages();
         let messages_per_second = if seconds > 0.0 {
             messages as f64 / seconds
         } else {
@@ -66,6 +91,7 @@ impl Tally {
         };
         Summary {
             address,
+            threads: settings.threads,
             connections: settings.connections,
             idle: settings.idle,
             size: settings.size,
@@ -76,10 +102,11 @@ impl Tally {
             messages_per_second,
             megabytes_per_second: messages_per_second * settings.size as f64 / 1e6,
             latency: Latency::of(&self.histogram),
-            never_sent: 0,
+            never_sent: self.never_sent,
             errors: self.errors,
-            first_error: self.first_error,
-            client_cpu: 0.0,
+            first_error: self.first_error.map(|(_, message)| message),
+            client_cpu: self.client_cpu,
+            answers_waiting: self.answers_waiting,
             histogram: self.histogram,
         }
     }

@@ -249,6 +249,10 @@ fn settings_that_make_no_sense_are_refused() -> io::Result<()> {
         },
         Settings { size: 0, ..few(1) },
         Settings {
+            threads: 0,
+            ..few(1)
+        },
+        Settings {
             size: usize::MAX,
             depth: usize::MAX,
             ..few(1)
@@ -262,5 +266,57 @@ fn settings_that_make_no_sense_are_refused() -> io::Result<()> {
         let error = load::run(address, &settings).expect_err("nonsense");
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{settings:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn threads_share_connections_and_count_every_message_once() -> io::Result<()> {
+    // 7 connections and 1,001 messages are no multiple of 3; 9 threads are too many for either.
+    for (threads, used, rate) in [(3, 3, None), (9, 7, None), (3, 3, Some(5_000.0))] {
+        let settings = Settings {
+            threads,
+            connections: 7,
+            rate,
+            warm_up: Duration::from_millis(20),
+            ..few(1_001)
+        };
+        let summary = load::run(serve(echo)?, &settings)?.verified()?;
+        assert_eq!((summary.threads, summary.connections), (used, 7));
+        assert_eq!((summary.messages, summary.never_sent), (1_001, 0));
+        assert_eq!(summary.histogram().len(), 1_001);
+        assert!(summary.answers_waiting >= 1.0, "{summary}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_errors_of_every_thread_are_told() -> io::Result<()> {
+    let settings = Settings {
+        threads: 3,
+        ..few(1_000)
+    };
+    let summary = load::run(serve(close_early)?, &settings)?;
+    assert_eq!(summary.errors, 5, "{summary}");
+    let error = summary.verified().expect_err("all were closed");
+    assert!(
+        error.to_string().contains("closed by the server"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_fixed_rate_over_threads_is_kept_and_hides_no_pause() -> io::Result<()> {
+    let settings = Settings {
+        threads: 2,
+        connections: 2,
+        rate: Some(1_000.0),
+        ..few(1_000)
+    };
+    let summary = load::run(serve(pause_once)?, &settings)?.verified()?;
+    assert!((0.99..3.0).contains(&summary.seconds), "{summary}");
+    // Each connection pauses once for 300 ms, with 500 messages a second due on it.
+    let late = summary.histogram().count_between(50_000_000, u64::MAX);
+    assert!(late >= 150, "{late} late");
     Ok(())
 }
