@@ -1,0 +1,65 @@
+// Command echo is a TCP echo server as one writes it in Go: a goroutine for each connection, which
+// reads and writes as if it could block, and a runtime that waits for all of them with epoll.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	host := flag.String("host", "127.0.0.1", "address to listen on")
+	port := flag.String("port", "8881", "TCP port; 0 lets the system pick one")
+	flag.Bool("q", false, "accepted and ignored: a peer logs nothing")
+	flag.Parse()
+
+	go exitOnSignal()
+	// Go sets SO_REUSEADDR, asks for the longest backlog that the system grants, and sets
+	// TCP_NODELAY on what it accepts.
+	listener, err := net.Listen("tcp", net.JoinHostPort(*host, *port))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println("listening on", listener.Addr())
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			// Out of descriptors, say: trying again at once would be a busy loop.
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		go echo(conn)
+	}
+}
+
+// echo sends back what the client sends, until its end of stream or an error, which costs nobody
+// else. Not io.Copy, which has the kernel splice one TCP connection into the other on Linux: this
+// is to be one read and one write for each message, as in all the others.
+func echo(conn net.Conn) {
+	defer conn.Close()
+	buffer := make([]byte, 64*1024)
+	for {
+		count, err := conn.Read(buffer)
+		if count > 0 {
+			if _, err := conn.Write(buffer[:count]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func exitOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	<-signals
+	os.Exit(0)
+}

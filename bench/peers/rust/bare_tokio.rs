@@ -1,0 +1,42 @@
+//! tokio as its own documentation has it: a task for each client, which reads as a thread would and
+//! is switched at each `await`. One thread runs all tasks, as in the four servers.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use tokio::time::sleep;
+
+mod start;
+
+fn main() -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(start::listen()?))
+}
+
+async fn serve(listener: std::net::TcpListener) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => drop(tokio::spawn(echo(socket))),
+            // Out of descriptors or memory, say: trying again at once would be a busy loop.
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Sends back what the client sends, until its end of stream. An error ends this task, and costs
+/// nobody else.
+async fn echo(mut socket: TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = socket.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        socket.write_all(&buffer[..count]).await?;
+    }
+}

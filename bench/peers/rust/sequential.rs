@@ -1,0 +1,38 @@
+//! One client at a time: the echo server that everybody writes first. While it serves one, all
+//! others wait in the backlog.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::Duration;
+
+mod start;
+
+fn main() -> io::Result<()> {
+    let listener = start::listen()?;
+    listener.set_nonblocking(false)?;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match listener.accept() {
+            // A client's error ends that client only.
+            Ok((socket, _)) => drop(echo(socket, &mut buffer)),
+            // Out of descriptors or memory, say: trying again at once would be a busy loop.
+            Err(_) => sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// Sends back what the client sends, until its end of stream.
+///
+/// Not `io::copy`, which has the kernel splice one socket into the other on Linux: this is to be
+/// one read and one write for each message, as in all the others.
+fn echo(mut socket: TcpStream, buffer: &mut [u8]) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    loop {
+        let count = socket.read(buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        socket.write_all(&buffer[..count])?;
+    }
+}

@@ -1,0 +1,39 @@
+//! What the peers in Rust do before they serve, so that their own files hold nothing but the way
+//! in which they serve.
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{ArgAction, Parser};
+use common::args::ListenArgs;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// An echo server to compare with
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    listen: ListenArgs,
+    /// Accepted and ignored: a peer logs nothing
+    #[arg(short = 'q', long = "quiet", action = ArgAction::Count)]
+    _quiet: u8,
+}
+
+/// Listens where the command line says, and says so on standard output. The listener does not
+/// block. From now on SIGINT and SIGTERM end the process, with status 0.
+///
+/// # Errors
+/// What bind(2) or a standard output that is gone answer.
+pub fn listen() -> io::Result<TcpListener> {
+    let Args { listen, .. } = Args::parse();
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 0, Arc::new(AtomicBool::new(true)))?;
+    }
+    let listener = common::net::listen(&listen.host, listen.port, listen.backlog)?;
+    let mut stdout = io::stdout();
+    writeln!(stdout, "listening on {}", listener.local_addr()?)?;
+    stdout.flush()?;
+    Ok(listener)
+}

@@ -1,0 +1,170 @@
+//! One contender running on a core of its own, and a slice of load on it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use common::client::EchoClient;
+use common::load::{Load, Settings, Summary};
+use common::program::Program;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+use crate::contender::Contender;
+use crate::cores::{self, Cores};
+use crate::workshop::Ready;
+
+/// Where servers run one beside the other, one of them loaded at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Arena {
+    cores: Option<Cores>,
+}
+
+impl Arena {
+    /// Takes the client's core for the calling thread, and as many descriptors as are allowed.
+    ///
+    /// # Errors
+    /// What sched_setaffinity(2) or setrlimit(2) answers.
+    pub fn enter() -> io::Result<Self> {
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+        let cores = cores::choose();
+        if let Some(cores) = cores {
+            cores::stay_on(cores.client)?;
+        }
+        Ok(Arena { cores })
+    }
+
+    /// The two cores, if each side has one of its own.
+    pub fn cores(&self) -> Option<Cores> {
+        self.cores
+    }
+
+    /// Starts a contender on the server's core and waits until it listens.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub fn start(&self, ready: &Ready) -> io::Result<Server> {
+        // A process runs where its parent ran when it started it.
+        if let Some(cores) = self.cores {
+            cores::stay_on(cores.server)?;
+        }
+        let program = Program::start(&mut ready.command());
+        if let Some(cores) = self.cores {
+            cores::stay_on(cores.client)?;
+        }
+        let named = |error: io::Error| {
+            let name = ready.contender.name;
+            io::Error::new(error.kind(), format!("{name} did not start: {error}"))
+        };
+        Ok(Server {
+            contender: ready.contender,
+            program: program.map_err(named)?,
+            idle: Vec::new(),
+        })
+    }
+}
+
+/// A contender that is running.
+#[derive(Debug)]
+pub struct Server {
+    /// Which one.
+    pub contender: &'static Contender,
+    program: Program,
+    idle: Vec<EchoClient>,
+}
+
+/// What one slice of load has shown.
+#[derive(Debug)]
+pub struct Slice {
+    /// What the client saw.
+    pub summary: Summary,
+    /// Processor time that the server used for a message, all its threads together.
+    pub server_cpu: Duration,
+    /// The same of the client.
+    pub client_cpu: Duration,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.program.address()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.program.id()
+    }
+
+    /// Processor time that it has used so far, all its threads together.
+    ///
+    /// # Errors
+    /// A server that has ended.
+    pub fn cpu_time(&self) -> io::Result<Duration> {
+        let clock = clock_getcpuclockid(Pid::from_raw(self.id().cast_signed()))?;
+        Ok(clock_gettime(clock)?.into())
+    }
+
+    /// Holds so many connections to it that stay silent; each has been answered once, so that the
+    /// server knows it.
+    ///
+    /// # Errors
+    /// A connection that cannot be had or is not answered.
+    pub fn hold(&mut self, count: usize) -> io::Result<()> {
+        self.idle.truncate(count);
+        while self.idle.len() < count {
+            let mut client = EchoClient::connect(self.address())?;
+            client.echo(b"\n")?;
+            self.idle.push(client);
+        }
+        Ok(())
+    }
+
+    /// Puts it under load and verifies every byte that comes back.
+    ///
+    /// # Errors
+    /// A connection that cannot be had, or that was lost or answered wrongly.
+    pub fn slice(&self, settings: &Settings) -> io::Result<Slice> {
+        let named = |error: io::Error| {
+            let name = self.contender.name;
+            io::Error::new(error.kind(), format!("{name}: {error}"))
+        };
+        let load = Load::open(self.address(), settings).map_err(named)?;
+        let before = self.cpu_time()?;
+        let summary = load.run().and_then(Summary::verified).map_err(named)?;
+        let server_cpu = self.cpu_time()? - before;
+        let messages = summary.messages.max(1) as f64;
+        let client_cpu = Duration::from_secs_f64(summary.client_cpu * summary.seconds);
+        Ok(Slice {
+            server_cpu: server_cpu.div_f64(messages),
+            client_cpu: client_cpu.div_f64(messages),
+            summary,
+        })
+    }
+
+    /// Stops it and hands on the rest of what it has printed, such as its counters.
+    ///
+    /// # Errors
+    /// A server that does not end.
+    pub fn stop(self) -> io::Result<Vec<String>> {
+        Ok(self.program.stop()?.1)
+    }
+}
+
+/// The order of round `round` among `count`: each comes first once in `count` rounds, so that what
+/// drifts or warms up hits all alike.
+pub fn rotated(count: usize, round: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |place| (place + round) % count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_comes_first_in_turn() {
+        let rounds: Vec<Vec<_>> = (0..3).map(|round| rotated(3, round).collect()).collect();
+        assert_eq!(rounds, [[0, 1, 2], [1, 2, 0], [2, 0, 1]]);
+    }
+}

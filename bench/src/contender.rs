@@ -1,0 +1,294 @@
+//! Who is compared.
+
+use common::check::Kind;
+use serde::Serialize;
+
+/// A server that takes part.
+#[derive(Debug)]
+pub struct Contender {
+    /// Its lasting name, in lower case with hyphens.
+    pub name: &'static str,
+    /// What it stands for, in a few words.
+    pub about: &'static str,
+    /// Whose company it is in.
+    pub family: Family,
+    /// Whether it answers bytes or lines.
+    pub kind: Kind,
+    /// Most connections that it can hold at once.
+    pub most_connections: usize,
+    /// How it is had.
+    pub made: Made,
+    /// The files that somebody writes who makes a server of this kind, from the workspace's root:
+    /// not the library under it.
+    pub written: &'static [&'static str],
+}
+
+/// Whose company a contender is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// One of the four styles.
+    Ours,
+    /// Other ways to write it in Rust.
+    Rust,
+    /// Sketches of what the styles were first, and what a Python user would pick today.
+    Python,
+    /// Other languages.
+    Other,
+}
+
+/// How a contender is had.
+#[derive(Debug)]
+pub enum Made {
+    /// A program of this workspace, and its arguments.
+    Cargo {
+        /// The package that it belongs to.
+        package: &'static str,
+        /// The program.
+        program: &'static str,
+        /// What it is told.
+        arguments: &'static [&'static str],
+    },
+    /// A C source, which `cc` compiles.
+    C(&'static str),
+    /// A Python script, and the modules that it imports, each with the package that holds it.
+    Python(&'static str, &'static [(&'static str, &'static str)]),
+    /// The folder of a Go program.
+    Go(&'static str),
+}
+
+/// As many as the limit on descriptors allows.
+const MANY: usize = usize::MAX;
+/// What fits below FD_SETSIZE beside the descriptors that a program has anyway.
+const FD_SETSIZE: usize = 1_000;
+
+/// All of them, in the order in which tables show them.
+pub const ALL: &[Contender] = &[
+    ours(
+        "select",
+        "a bare select loop",
+        FD_SETSIZE,
+        "select-echo",
+        &[],
+        &["select-echo/src/echo.rs", "select-echo/src/connection.rs"],
+    ),
+    ours(
+        "select-queued",
+        "the same, writing only when select says so",
+        FD_SETSIZE,
+        "select-echo",
+        &["--write", "queued"],
+        &["select-echo/src/echo.rs", "select-echo/src/connection.rs"],
+    ),
+    ours(
+        "dispatcher",
+        "asyncore's dispatchers on mio",
+        MANY,
+        "dispatcher-echo",
+        &[],
+        &["dispatcher-echo/src/echo.rs"],
+    ),
+    Contender {
+        kind: Kind::Line,
+        ..ours(
+            "chat",
+            "asynchat's chat objects on the dispatchers",
+            MANY,
+            "chat-echo",
+            &[],
+            &["chat-echo/src/echo.rs"],
+        )
+    },
+    ours(
+        "reactor-tokio",
+        "Twisted's reactor on tokio",
+        MANY,
+        "reactor-echo",
+        &["--reactor", "tokio"],
+        &["reactor-echo/src/echo.rs"],
+    ),
+    ours(
+        "reactor-mio",
+        "the same on mio",
+        MANY,
+        "reactor-echo",
+        &["--reactor", "mio"],
+        &["reactor-echo/src/echo.rs"],
+    ),
+    ours(
+        "reactor-select",
+        "the same on select",
+        FD_SETSIZE,
+        "reactor-echo",
+        &["--reactor", "select"],
+        &["reactor-echo/src/echo.rs"],
+    ),
+    rust(
+        "sequential",
+        "one client at a time",
+        1,
+        &["bench/peers/rust/sequential.rs"],
+    ),
+    rust(
+        "threads",
+        "a thread for each connection",
+        MANY,
+        &["bench/peers/rust/threads.rs"],
+    ),
+    rust(
+        "bare-tokio",
+        "a task for each connection: read, write_all",
+        MANY,
+        &["bench/peers/rust/bare_tokio.rs"],
+    ),
+    rust(
+        "bare-mio",
+        "a loop on mio with no style around it",
+        MANY,
+        &["bench/peers/rust/bare_mio.rs"],
+    ),
+    python(
+        "python-select",
+        "the textbook's loop",
+        FD_SETSIZE,
+        &["bench/peers/python/select_echo.py"],
+        &[],
+    ),
+    python(
+        "python-asyncore",
+        "dispatchers, the original",
+        FD_SETSIZE,
+        &["bench/peers/python/asyncore_echo.py"],
+        &[("asyncore", "pyasyncore")],
+    ),
+    Contender {
+        kind: Kind::Line,
+        ..python(
+            "python-asynchat",
+            "chat objects, the original",
+            FD_SETSIZE,
+            &["bench/peers/python/asynchat_echo.py"],
+            &[("asyncore", "pyasyncore"), ("asynchat", "pyasynchat")],
+        )
+    },
+    python(
+        "python-twisted",
+        "the reactor, the original",
+        MANY,
+        &["bench/peers/python/twisted_echo.py"],
+        &[("twisted", "twisted")],
+    ),
+    python(
+        "python-uvloop",
+        "asyncio on libuv",
+        MANY,
+        &["bench/peers/python/uvloop_echo.py"],
+        &[("uvloop", "uvloop")],
+    ),
+    other(
+        Family::Other,
+        "c-epoll",
+        "level-triggered epoll: the floor",
+        MANY,
+        Made::C("bench/peers/c/epoll.c"),
+        &["bench/peers/c/epoll.c"],
+    ),
+    other(
+        Family::Other,
+        "c-select",
+        "the same on select",
+        FD_SETSIZE,
+        Made::C("bench/peers/c/select.c"),
+        &["bench/peers/c/select.c"],
+    ),
+    other(
+        Family::Other,
+        "go-net",
+        "a goroutine for each connection",
+        MANY,
+        Made::Go("bench/peers/go"),
+        &["bench/peers/go/main.go"],
+    ),
+];
+
+/// The contender of that name.
+pub fn named(name: &str) -> Option<&'static Contender> {
+    ALL.iter().find(|contender| contender.name == name)
+}
+
+const fn ours(
+    name: &'static str,
+    about: &'static str,
+    most_connections: usize,
+    package: &'static str,
+    arguments: &'static [&'static str],
+    written: &'static [&'static str],
+) -> Contender {
+    let made = Made::Cargo {
+        package,
+        program: package,
+        arguments,
+    };
+    other(Family::Ours, name, about, most_connections, made, written)
+}
+
+const fn rust(
+    name: &'static str,
+    about: &'static str,
+    most_connections: usize,
+    written: &'static [&'static str],
+) -> Contender {
+    let made = Made::Cargo {
+        package: "bench",
+        program: name,
+        arguments: &[],
+    };
+    other(Family::Rust, name, about, most_connections, made, written)
+}
+
+const fn python(
+    name: &'static str,
+    about: &'static str,
+    most_connections: usize,
+    written: &'static [&'static str],
+    modules: &'static [(&'static str, &'static str)],
+) -> Contender {
+    let made = Made::Python(written[0], modules);
+    other(Family::Python, name, about, most_connections, made, written)
+}
+
+const fn other(
+    family: Family,
+    name: &'static str,
+    about: &'static str,
+    most_connections: usize,
+    made: Made,
+    written: &'static [&'static str],
+) -> Contender {
+    Contender {
+        name,
+        about,
+        family,
+        kind: Kind::Stream,
+        most_connections,
+        made,
+        written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    #[test]
+    fn names_are_unique_and_what_they_are_written_in_exists() {
+        let names: HashSet<_> = ALL.iter().map(|contender| contender.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for file in ALL.iter().flat_map(|contender| contender.written) {
+            assert!(root.join(file).is_file(), "{file}");
+        }
+    }
+}

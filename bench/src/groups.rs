@@ -1,0 +1,183 @@
+//! The groups of benchmarks: who is put to what.
+
+use common::load::Settings;
+
+use crate::contender::{ALL, Contender, Family};
+use crate::trial::Trial;
+
+/// Benchmarks that are taken in one visit to each server.
+#[derive(Debug)]
+pub struct Group {
+    /// Its lasting name.
+    pub name: &'static str,
+    /// What is compared: the seconds of what.
+    pub about: &'static str,
+    /// One benchmark for each shape of load.
+    pub shapes: Vec<Shape>,
+}
+
+/// One benchmark: a trial, and who is put to it.
+#[derive(Debug)]
+pub struct Shape {
+    /// Such as `50 × 64 B`.
+    pub name: String,
+    /// Connections that are there and silent meanwhile.
+    pub idle: usize,
+    /// What is done.
+    pub trial: Trial,
+    /// Bytes that go each way with each message; 0 where that is not the point.
+    pub bytes: u64,
+    everybody: bool,
+}
+
+impl Shape {
+    /// Whether this contender is put to it: it must hold so many connections, and only the chosen
+    /// few are taken through every shape.
+    pub fn is_for(&self, contender: &Contender) -> bool {
+        let busy = match &self.trial {
+            Trial::Echo(settings) => settings.connections,
+            Trial::Connect => 1,
+            Trial::Fairness => 11,
+        };
+        let is_chosen = contender.family == Family::Ours
+            || ["bare-tokio", "bare-mio", "c-epoll"].contains(&contender.name);
+        self.idle + busy <= contender.most_connections
+            && (self.everybody || is_chosen)
+            // A thread for each of thousands of idle connections is a test of the machine's memory.
+            && !(contender.name == "threads" && self.idle > 1_000)
+    }
+
+    /// All contenders that are put to it.
+    pub fn contenders(&self) -> impl Iterator<Item = &'static Contender> {
+        ALL.iter().filter(|contender| self.is_for(contender))
+    }
+}
+
+/// All groups.
+pub fn all() -> Vec<Group> {
+    vec![
+        round_trip(),
+        pipelined_lines(),
+        stream(),
+        connect(),
+        idle(),
+        fairness(),
+    ]
+}
+
+fn round_trip() -> Group {
+    let mut shapes = Vec::new();
+    for (size, size_name) in [(64, "64 B"), (1 << 10, "1 KiB"), (16 << 10, "16 KiB")] {
+        for connections in [1, 50, 500] {
+            let settings = Settings {
+                connections,
+                size,
+                ..Settings::default()
+            };
+            // With one connection, so that the sequential server can take part too.
+            let everybody = size == 64 && connections < 500;
+            let name = format!("{connections} × {size_name}");
+            shapes.push(echo(name, settings, everybody));
+        }
+    }
+    group("round-trip", "one message to and fro", shapes)
+}
+
+fn pipelined_lines() -> Group {
+    let settings = Settings {
+        connections: 10,
+        size: 16,
+        depth: 64,
+        ..Settings::default()
+    };
+    let shapes = vec![echo("10 × 64 lines of 16 B".to_owned(), settings, true)];
+    group("pipelined-lines", "one line of many under way", shapes)
+}
+
+fn stream() -> Group {
+    // Shorter than the longest line that a line server takes.
+    let settings = Settings {
+        connections: 1,
+        size: 32 << 10,
+        depth: 32,
+        ..Settings::default()
+    };
+    let shapes = vec![echo("1 × 32 lines of 32 KiB".to_owned(), settings, true)];
+    group("stream", "32 KiB of a stream", shapes)
+}
+
+fn connect() -> Group {
+    let shape = special("one after the other", Trial::Connect);
+    group("connect", "one connection with one message", vec![shape])
+}
+
+fn idle() -> Group {
+    let shape = |idle: usize| Shape {
+        idle,
+        ..echo(
+            format!("10 busy, {idle} idle"),
+            Settings {
+                connections: 10,
+                ..Settings::default()
+            },
+            idle <= 900,
+        )
+    };
+    let shapes = [0, 400, 900, 5_000, 9_000].map(shape).into();
+    group("idle", "one message beside idle connections", shapes)
+}
+
+fn fairness() -> Group {
+    let shape = special("p99 of 10 pingers beside a flooder", Trial::Fairness);
+    group("fairness", "a ping, the slowest of a hundred", vec![shape])
+}
+
+fn group(name: &'static str, about: &'static str, shapes: Vec<Shape>) -> Group {
+    Group {
+        name,
+        about,
+        shapes,
+    }
+}
+
+fn echo(name: String, settings: Settings, everybody: bool) -> Shape {
+    Shape {
+        name,
+        idle: 0,
+        bytes: settings.size as u64,
+        trial: Trial::Echo(settings),
+        everybody,
+    }
+}
+
+fn special(name: &str, trial: Trial) -> Shape {
+    Shape {
+        name: name.to_owned(),
+        idle: 0,
+        bytes: 0,
+        trial,
+        everybody: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_put_to_more_than_it_can_hold() {
+        let groups = all();
+        let idle = groups.iter().find(|group| group.name == "idle");
+        let shapes = idle.map(|group| &group.shapes[..]).unwrap_or_default();
+        let entrants = |shape: &Shape| -> Vec<_> {
+            shape.contenders().map(|contender| contender.name).collect()
+        };
+        let [none, .., most] = shapes else {
+            panic!("the group of idle connections has its shapes")
+        };
+        assert!(entrants(none).contains(&"select"));
+        assert!(!entrants(most).contains(&"select"));
+        assert!(entrants(most).contains(&"chat"));
+        assert!(!entrants(none).contains(&"sequential"));
+    }
+}

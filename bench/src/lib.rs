@@ -1,0 +1,29 @@
+//! The four echo servers beside one another, and beside what else one could have picked: counts
+//! first, clocks second. `bench/README.md` states the method.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`contender`] | who is compared |
+//! | [`workshop`] | building them, and finding out which of them this machine lacks |
+//! | [`arena`] | one of them running on a core of its own, and a slice of load on it |
+//! | [`groups`] | what they are put to |
+//! | [`trial`] | that, once |
+//! | [`measure`] | that, in rounds |
+//! | [`cores`] | which core is whose |
+//! | [`estimate`] | a median and the interval that it lies in |
+//! | [`machine`] | what all this was measured on |
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+pub mod arena;
+pub mod contender;
+pub mod cores;
+pub mod estimate;
+pub mod groups;
+pub mod machine;
+pub mod measure;
+pub mod trial;
+pub mod workshop;

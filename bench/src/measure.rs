@@ -1,0 +1,79 @@
+//! Taking a group's samples: in rounds, each round visiting every server in rotated order, so that
+//! whatever drifts hits all alike.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use crate::arena::{Arena, Server, rotated};
+use crate::groups::{Group, Shape};
+use crate::trial::Sample;
+use crate::workshop::Ready;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Visits to each server.
+    pub rounds: usize,
+    /// Samples of each shape in a visit.
+    pub samples: usize,
+    /// How long one sample takes.
+    pub slice: Duration,
+}
+
+/// The samples of each shape (its place in the group) and contender, in the order of the rounds.
+pub type Samples = HashMap<(usize, &'static str), Vec<Sample>>;
+
+/// Takes the samples of those shapes and contenders that `wanted` tells; `watch` hears of each
+/// visit before it begins: its number and how many there are.
+///
+/// # Errors
+/// A server that does not start, or loses a connection, or answers wrongly.
+pub fn group(
+    arena: &Arena,
+    group: &Group,
+    ready: &[Ready],
+    effort: Effort,
+    wanted: impl Fn(&Shape, &Ready) -> bool,
+    mut watch: impl FnMut(usize, usize),
+) -> io::Result<Samples> {
+    let takes_part =
+        |shape: &Shape, ready: &Ready| shape.is_for(ready.contender) && wanted(shape, ready);
+    let entered = |ready: &&Ready| group.shapes.iter().any(|shape| takes_part(shape, ready));
+    let entrants: Vec<&Ready> = ready.iter().filter(entered).collect();
+    let servers = entrants.iter().map(|ready| arena.start(ready));
+    let mut servers = servers.collect::<io::Result<Vec<_>>>()?;
+    let mut samples = Samples::new();
+    let mut visit = 0;
+    for round in 0..effort.rounds {
+        for index in rotated(entrants.len(), round) {
+            watch(visit, effort.rounds * entrants.len());
+            visit += 1;
+            let server = &mut servers[index];
+            for (place, shape) in group.shapes.iter().enumerate() {
+                if takes_part(shape, entrants[index]) {
+                    let taken = samples.entry((place, server.contender.name)).or_default();
+                    sample(server, shape, effort, taken)?;
+                }
+            }
+            server.hold(0)?;
+        }
+    }
+    servers
+        .into_iter()
+        .try_for_each(|server| server.stop().map(drop))?;
+    Ok(samples)
+}
+
+fn sample(
+    server: &mut Server,
+    shape: &Shape,
+    effort: Effort,
+    taken: &mut Vec<Sample>,
+) -> io::Result<()> {
+    server.hold(shape.idle)?;
+    for _ in 0..effort.samples {
+        taken.push(shape.trial.run(server, effort.slice)?);
+    }
+    Ok(())
+}

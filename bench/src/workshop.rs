@@ -1,0 +1,241 @@
+//! Building the contenders, and finding out which of them this machine lacks.
+
+use std::collections::HashMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::contender::{Contender, Family, Made};
+
+/// Where Python packages are looked for beside the interpreter's own: below the target folder.
+const PYTHON_PACKAGES: &str = "peers/python";
+
+/// A contender that can be started.
+#[derive(Debug)]
+pub struct Ready {
+    /// Which one.
+    pub contender: &'static Contender,
+    /// The file that was built; for a script, the script.
+    pub file: PathBuf,
+    command: Vec<OsString>,
+    packages: PathBuf,
+}
+
+impl Ready {
+    /// The command that starts it: on loopback, at a port of the system's choice, quiet.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.command[0]);
+        command
+            .args(&self.command[1..])
+            .args(["--port", "0", "-q"])
+            .env("PYTHONPATH", &self.packages)
+            .stderr(Stdio::null());
+        command
+    }
+
+    /// The command as a reader would type it, but for the port.
+    pub fn typed(&self) -> String {
+        let words = self.command.iter().map(|word| word.to_string_lossy());
+        let root = format!("{}/", root().display());
+        let words: Vec<_> = words.map(|word| word.replace(&root, "")).collect();
+        words.join(" ")
+    }
+}
+
+/// A contender that this machine lacks.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    /// Which one.
+    pub contender: &'static Contender,
+    /// What is not there.
+    pub lacks: String,
+    /// The command that installs it.
+    pub install: String,
+}
+
+/// Those that can be started, and those that cannot.
+#[derive(Debug, Default)]
+pub struct Workshop {
+    /// Built and at hand, in the order asked for.
+    pub ready: Vec<Ready>,
+    /// Skipped, with the reason.
+    pub missing: Vec<Missing>,
+}
+
+impl Workshop {
+    /// Builds all of these that can be built here. cargo tells on standard error how it goes.
+    ///
+    /// # Errors
+    /// A program of this workspace that does not build. That a peer does not is no error: it is
+    /// missing.
+    pub fn open(contenders: impl IntoIterator<Item = &'static Contender>) -> io::Result<Self> {
+        let contenders: Vec<_> = contenders.into_iter().collect();
+        let programs = build(&contenders)?;
+        let packages = target_folder(&programs)?.join(PYTHON_PACKAGES);
+        let mut workshop = Workshop::default();
+        for contender in contenders {
+            let found = match &contender.made {
+                Made::Cargo {
+                    program, arguments, ..
+                } => cargo(&programs, program, arguments),
+                Made::C(source) => c(source, &packages.with_file_name(contender.name)),
+                Made::Python(script, modules) => python(script, modules, &packages),
+                Made::Go(folder) => go(folder, &packages.with_file_name(contender.name)),
+            };
+            match found {
+                Ok((file, command)) => workshop.ready.push(Ready {
+                    contender,
+                    file,
+                    command,
+                    packages: packages.clone(),
+                }),
+                Err((lacks, install)) => workshop.missing.push(Missing {
+                    contender,
+                    lacks,
+                    install,
+                }),
+            }
+        }
+        Ok(workshop)
+    }
+
+    /// The one of that name, if it is there.
+    pub fn get(&self, name: &str) -> Option<&Ready> {
+        self.ready.iter().find(|ready| ready.contender.name == name)
+    }
+}
+
+/// The workspace.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
+
+/// Builds the programs of this workspace in the release profile, the four servers as their users do
+/// (cargo would otherwise build `common` with the features that this crate needs too).
+fn build(contenders: &[&Contender]) -> io::Result<HashMap<String, PathBuf>> {
+    let mut programs = HashMap::new();
+    for family in [Family::Ours, Family::Rust] {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.current_dir(root()).args([
+            "build",
+            "--release",
+            "--locked",
+            "--message-format=json-render-diagnostics",
+        ]);
+        let mut any = false;
+        for contender in contenders
+            .iter()
+            .filter(|contender| contender.family == family)
+        {
+            if let Made::Cargo {
+                package, program, ..
+            } = contender.made
+            {
+                cargo.args(["--package", package, "--bin", program]);
+                any = true;
+            }
+        }
+        if any {
+            programs.extend(built(&mut cargo)?);
+        }
+    }
+    Ok(programs)
+}
+
+/// Runs cargo and reads from its messages where the programs are.
+fn built(cargo: &mut Command) -> io::Result<Vec<(String, PathBuf)>> {
+    let output = cargo.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other("the servers could not be built"));
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let program = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let name = message["target"]["name"].as_str()?.to_owned();
+        Some((name, PathBuf::from(message["executable"].as_str()?)))
+    };
+    Ok(messages.lines().filter_map(program).collect())
+}
+
+/// The folder that cargo builds into: two above any program.
+fn target_folder(programs: &HashMap<String, PathBuf>) -> io::Result<PathBuf> {
+    let folder = match programs.values().next() {
+        Some(program) => program.ancestors().nth(2),
+        None => return Ok(root().join("target")),
+    };
+    folder
+        .map(Path::to_owned)
+        .ok_or_else(|| io::Error::other("cargo does not tell where the programs are"))
+}
+
+fn cargo(programs: &HashMap<String, PathBuf>, program: &str, arguments: &[&str]) -> Found {
+    let lacks = || (format!("{program} was not built"), "cargo build".to_owned());
+    let file = programs.get(program).ok_or_else(lacks)?.clone();
+    let words = std::iter::once(file.clone().into_os_string());
+    let words = words.chain(arguments.iter().map(Into::into)).collect();
+    Ok((file, words))
+}
+
+fn c(source: &str, file: &Path) -> Found {
+    let mut compile = Command::new("cc");
+    compile.args(["-O2", "-o"]).arg(file).arg(source);
+    compiled(compile, file, "cc", "apt install gcc")
+}
+
+fn go(folder: &str, file: &Path) -> Found {
+    let mut compile = Command::new("go");
+    compile.args(["build", "-o"]).arg(file).arg(".");
+    compile.current_dir(root().join(folder));
+    compiled(compile, file, "go", "apt install golang")
+}
+
+fn compiled(mut compile: Command, file: &Path, compiler: &str, install: &str) -> Found {
+    if compile.get_current_dir().is_none() {
+        compile.current_dir(root());
+    }
+    let folder = file.parent().unwrap_or(file);
+    let status = fs::create_dir_all(folder).and_then(|()| compile.status());
+    match status {
+        Ok(status) if status.success() => Ok((file.to_owned(), vec![file.as_os_str().to_owned()])),
+        Ok(status) => Err((format!("{compiler} failed: {status}"), install.to_owned())),
+        Err(_) => Err((format!("there is no {compiler}"), install.to_owned())),
+    }
+}
+
+fn python(script: &str, modules: &[(&str, &str)], packages: &Path) -> Found {
+    let interpreter = "python3";
+    for (module, package) in modules {
+        let mut import = Command::new(interpreter);
+        import
+            .args(["-W", "ignore", "-c", &format!("import {module}")])
+            .env("PYTHONPATH", packages)
+            .stderr(Stdio::null());
+        match import.status() {
+            Ok(status) if status.success() => {}
+            Ok(_) => {
+                let install = format!(
+                    "{interpreter} -m pip install --target {} {package}",
+                    packages.display()
+                );
+                return Err((format!("there is no Python module {module}"), install));
+            }
+            Err(_) => break,
+        }
+    }
+    let version = Command::new(interpreter).arg("--version").output();
+    if version.is_err() {
+        return Err((
+            format!("there is no {interpreter}"),
+            "apt install python3".to_owned(),
+        ));
+    }
+    let file = root().join(script);
+    let words = vec![interpreter.into(), file.clone().into_os_string()];
+    Ok((file, words))
+}
