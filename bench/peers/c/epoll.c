@@ -45,10 +45,12 @@ static void handle_read(int fd)
         ssize_t sent = send(fd, buffer, size, MSG_NOSIGNAL);
         if (sent == size)
             return;
-        if (sent >= 0 || later())
-            keep(fd, buffer + (sent < 0 ? 0 : sent), size - (sent < 0 ? 0 : sent));
-        else
+        if (sent < 0 && !later()) {
             finish(fd);
+            return;
+        }
+        sent = sent < 0 ? 0 : sent;
+        keep(fd, buffer + sent, size - sent);
     } else if (size == 0 || !later()) {
         finish(fd); // nothing is pending, or it would not have been read
     }

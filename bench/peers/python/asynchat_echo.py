@@ -45,14 +45,19 @@ class EchoChat(asynchat.async_chat):
 class EchoServer(asyncore.dispatcher):
     def __init__(self, host, port):
         super().__init__()
-        self.create_socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.create_socket()
         self.set_reuse_addr()
         self.bind((host, port))
         self.listen(start.BACKLOG)
 
     def handle_accepted(self, connection, address):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        EchoChat(connection)
+        chat = EchoChat(connection)
+        if not chat.connected:
+            chat.close()  # reset already; asynchat would wait, without end, for it to connect
+
+    def handle_error(self):
+        pass  # out of descriptors, say: the original would close the listener
 
 
 options = start.arguments()

@@ -42,7 +42,7 @@ class EchoHandler(asyncore.dispatcher_with_send):
 class EchoServer(asyncore.dispatcher):
     def __init__(self, host, port):
         super().__init__()
-        self.create_socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.create_socket()
         self.set_reuse_addr()
         self.bind((host, port))
         self.listen(start.BACKLOG)
@@ -50,6 +50,9 @@ class EchoServer(asyncore.dispatcher):
     def handle_accepted(self, connection, address):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         EchoHandler(connection)
+
+    def handle_error(self):
+        pass  # out of descriptors, say: the original would close the listener
 
 
 options = start.arguments()

@@ -10,28 +10,20 @@ import socket
 import start
 
 READ_SIZE = 64 * 1024
+FD_SETSIZE = 1024  # given a descriptor beyond it select raises, for all connections
 
 
-def close(connection):
-    """Forgets a connection, wherever it is."""
-    for sockets in (inputs, outputs):
-        if connection in sockets:
-            sockets.remove(connection)
-    pending.pop(connection, None)
-    connection.close()
-
-
-def handle_accept():
-    try:
-        connection, _ = listener.accept()
-    except OSError:
-        return  # it has left again, or descriptors are out
+def accept():
+    connection, _ = listener.accept()
+    if connection.fileno() >= FD_SETSIZE:
+        connection.close()
+        return
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     inputs.append(connection)
 
 
-def handle_read(connection):
+def read(connection):
     data = connection.recv(READ_SIZE)
     if not data:
         close(connection)  # nothing is pending, or it would not be among the inputs
@@ -41,7 +33,7 @@ def handle_read(connection):
     outputs.append(connection)
 
 
-def handle_write(connection):
+def write(connection):
     sent = connection.send(pending[connection])
     pending[connection] = pending[connection][sent:]
     if not pending[connection]:
@@ -50,14 +42,10 @@ def handle_write(connection):
         inputs.append(connection)
 
 
-def guarded(handle, connection):
-    """An error costs the connection that has it, and no other."""
-    try:
-        handle(connection)
-    except BlockingIOError:
-        pass  # select was wrong, which it may be: wait again
-    except OSError:
-        close(connection)
+def close(connection):
+    (outputs if connection in pending else inputs).remove(connection)
+    pending.pop(connection, None)
+    connection.close()
 
 
 options = start.arguments()
@@ -69,10 +57,16 @@ start.announce(*listener.getsockname()[:2])
 
 while True:
     readable, writable, _ = select.select(inputs, outputs, [])
-    for ready in readable:
-        if ready is listener:
-            handle_accept()
-        else:
-            guarded(handle_read, ready)
-    for ready in writable:
-        guarded(handle_write, ready)
+    for ready in readable + writable:
+        try:
+            if ready is listener:
+                accept()
+            elif ready in pending:
+                write(ready)
+            else:
+                read(ready)
+        except BlockingIOError:
+            pass  # select was wrong, which it may be: wait again
+        except OSError:
+            if ready is not listener:  # an error costs the connection that has it, and no other
+                close(ready)
