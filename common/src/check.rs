@@ -31,7 +31,7 @@ mod proc;
 mod report;
 mod runner;
 mod server;
-mod traffic;
+pub(crate) mod traffic;
 mod trial;
 
 pub use options::{Options, command};

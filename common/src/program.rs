@@ -1,10 +1,8 @@
-//! A server program, started and stopped for a test.
+//! A server that a test starts and stops: as a program, or on a thread of the test's own process.
 
 use std::env;
-use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -13,7 +11,15 @@ use std::time::Instant;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::client::{EchoClient, TIME_LIMIT};
+use crate::client::TIME_LIMIT;
+
+mod room;
+mod serving;
+mod trace;
+
+pub use room::{room_spares_no_deaf_member, room_tells_all_others};
+pub use serving::{Serving, converse, fill};
+pub use trace::{Traced, tells, trace_of_one_line};
 
 /// A running program that says `listening on ADDRESS` first. It is killed when this is dropped.
 #[derive(Debug)]
@@ -102,57 +108,6 @@ impl Program {
             }
         }
     }
-}
-
-/// One event of a trace, and the line of source that it names.
-#[derive(Debug, Clone)]
-pub struct Traced {
-    /// The call, such as `recv`; or the handler that was entered.
-    pub call: String,
-    /// The file of source, from the root of the workspace.
-    pub file: String,
-    /// What stands there at the line that made the call.
-    pub text: String,
-}
-
-/// Starts a server with `--trace`, has it echo one line, and answers what it has traced.
-///
-/// # Errors
-/// A server that does not start, echo or stop; a trace that is no lines of JSON, or names no source.
-pub fn trace_of_one_line(server: &mut Command) -> io::Result<Vec<Traced>> {
-    let file = env::temp_dir().join(format!("echo-trace-{}.jsonl", std::process::id()));
-    let program = Program::start(server.args(["--port", "0", "-q"]).arg("--trace").arg(&file))?;
-    let mut client = EchoClient::connect(program.address())?;
-    client.echo(b"hello\n")?;
-    client.finish()?;
-    client.receive_to_end()?;
-    program.stop()?;
-    let trace = fs::read_to_string(&file)?;
-    fs::remove_file(&file)?;
-    trace.lines().map(traced).collect()
-}
-
-fn traced(event: &str) -> io::Result<Traced> {
-    let event: serde_json::Value = serde_json::from_str(event)?;
-    let field = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-    let call = match field("call").as_str() {
-        "enter" => field("handler"),
-        call => call.to_owned(),
-    };
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let source = fs::read_to_string(workspace.join(field("file")))?;
-    let index = event["line"].as_u64().unwrap_or_default().saturating_sub(1) as usize;
-    let text = source
-        .lines()
-        .nth(index)
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    Ok(Traced {
-        call,
-        file: field("file"),
-        text,
-    })
 }
 
 impl Drop for Program {

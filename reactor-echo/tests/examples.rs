@@ -2,11 +2,10 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::thread;
 
+use common::Settings;
 use common::client::TIME_LIMIT;
-use common::program::{Program, example};
-use common::{Settings, StopSignal, net};
+use common::program::{Program, Serving, example};
 use reactor_echo::{EngineKind, Write as Sending, serve};
 
 #[test]
@@ -22,18 +21,17 @@ fn the_countdown_counts_down() -> io::Result<()> {
 
 #[test]
 fn the_echo_client_hears_what_it_says() -> io::Result<()> {
-    let listener = net::listen("127.0.0.1", 0, 5)?;
-    let address = listener.local_addr()?;
-    let (stopper, stop) = StopSignal::pair()?;
     let (engine, sending) = (EngineKind::default(), Sending::default());
-    let server = thread::spawn(move || serve(listener, Settings::default(), engine, sending, stop));
+    let server = Serving::start(Settings::default(), move |listener, settings, stop| {
+        serve(listener, settings, engine, sending, stop)
+    })?;
+    let address = server.address();
     let output = example("reactor_client")?
         .arg(address.to_string())
         .output()?;
     let heard = String::from_utf8_lossy(&output.stdout);
     assert_eq!(heard, "heard one\nheard two\nheard three\nfinished\n");
-    stopper.stop()?;
-    server.join().expect("the server did not panic")?;
+    server.stop()?;
 
     let refused = example("reactor_client")?
         .arg(address.to_string())

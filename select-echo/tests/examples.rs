@@ -6,47 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::Program;
+use common::program::{Program, room_spares_no_deaf_member, room_tells_all_others};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
-    let room = Program::start_example("select_chat_room", &[])?;
-    let mut members = Vec::new();
-    for _ in 0..3 {
-        let mut member = EchoClient::connect(room.address())?;
-        assert_eq!(member.receive(8)?, b"welcome\n");
-        members.push(member);
-    }
-    for speaker in 0..3 {
-        let line = format!("it is {speaker} who speaks\n");
-        members[speaker].send(line.as_bytes())?;
-        for hearer in (0..3).filter(|hearer| *hearer != speaker) {
-            assert_eq!(members[hearer].receive(line.len())?, line.as_bytes());
-        }
-    }
-    members.pop().map(EchoClient::reset).transpose()?;
-    members[0].send(b"one has left\n")?;
-    assert_eq!(members[1].receive(13)?, b"one has left\n");
-    Ok(())
+    room_tells_all_others("select_chat_room")
 }
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    let room = Program::start_example("select_chat_room", &[])?;
-    let mut speaker = EchoClient::connect(room.address())?;
-    let mut deaf = EchoClient::connect(room.address())?;
-    let mut hearer = EchoClient::connect(room.address())?;
-    for member in [&mut speaker, &mut deaf, &mut hearer] {
-        assert_eq!(member.receive(8)?, b"welcome\n");
-    }
-    let chunk = vec![b'.'; 64 * 1024];
-    for _ in 0..256 {
-        speaker.send(&chunk)?;
-        assert_eq!(hearer.receive(chunk.len())?, chunk);
-    }
-    // It was sent out: its stream ends, before all that was said.
-    assert!(deaf.receive_to_end()?.len() < 256 * chunk.len());
-    Ok(())
+    room_spares_no_deaf_member("select_chat_room")
 }
 
 #[test]

@@ -1,15 +1,12 @@
 //! The server in this process, on a thread of its own: what the contract says, seen from inside.
 
-use std::io::{self, Write as _};
-use std::net::SocketAddr;
-use std::sync::mpsc::{self, Receiver};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::client::{EchoClient, TIME_LIMIT};
-use common::stop::Stopper;
-use common::sys::{self, Counters, Faults};
-use common::{Settings, StopSignal, net};
+use common::client::TIME_LIMIT;
+use common::program::{Serving, converse, fill};
+use common::{Settings, sys};
 use select_echo::{Write, serve};
 
 const BOTH: [Write; 2] = [Write::AtOnce, Write::Queued];
@@ -20,8 +17,8 @@ const GRACE: Duration = Duration::from_secs(1);
 #[test]
 fn every_byte_comes_back_in_order_and_the_tail_after_half_close() -> io::Result<()> {
     for write in BOTH {
-        let server = Server::start(write, Settings::default())?;
-        let mut client = EchoClient::connect(server.address)?;
+        let server = start(write, Settings::default())?;
+        let mut client = server.connect()?;
         assert_eq!(client.echo(b"hello")?, b"hello");
         converse(client, 4 * 1024 * 1024)?;
         server.stop()?;
@@ -39,8 +36,11 @@ fn every_byte_comes_back_on_a_bad_day() -> io::Result<()> {
                 ..Settings::default()
             };
             let faults = faults.parse().map_err(io::Error::other)?;
-            let server = Server::start_with(write, settings, Some(faults))?;
-            converse(EchoClient::connect(server.address)?, 100_000)?;
+            let server = Serving::start(settings, move |listener, settings, stop| {
+                sys::inject(faults);
+                serve(listener, settings, write, stop)
+            })?;
+            converse(server.connect()?, 100_000)?;
             server.stop()?;
         }
     }
@@ -50,10 +50,10 @@ fn every_byte_comes_back_on_a_bad_day() -> io::Result<()> {
 #[test]
 fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
     for write in BOTH {
-        let server = Server::start(write, Settings::default())?;
-        let mut slow = EchoClient::connect(server.address)?;
-        let sent = fill(&mut slow)?;
-        let mut other = EchoClient::connect(server.address)?;
+        let server = start(write, Settings::default())?;
+        let mut slow = server.connect()?;
+        let sent = fill(&slow)?;
+        let mut other = server.connect()?;
         assert_eq!(other.echo(b"ping")?, b"ping");
         // And when it reads at last, it has lost nothing, although it half-closed with all that
         // pending.
@@ -67,23 +67,23 @@ fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
 #[test]
 fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
     for write in BOTH {
-        let server = Server::start(write, Settings::default())?;
-        let mut idle = EchoClient::connect(server.address)?;
+        let server = start(write, Settings::default())?;
+        let mut idle = server.connect()?;
         assert_eq!(idle.echo(b"ping")?, b"ping");
-        let mut owed = EchoClient::connect(server.address)?;
-        let sent = fill(&mut owed)?;
-        let mut never_reads = EchoClient::connect(server.address)?;
-        fill(&mut never_reads)?;
+        let mut owed = server.connect()?;
+        let sent = fill(&owed)?;
+        let never_reads = server.connect()?;
+        fill(&never_reads)?;
 
         let begun = Instant::now();
-        server.stopper.stop()?;
+        server.ask_to_stop()?;
         assert_eq!(idle.receive_to_end()?, b"");
         assert!(begun.elapsed() < GRACE);
         // What the server has read is a beginning of what was sent, and it ends in good order
         // although input is unread.
         let received = owed.receive_to_end()?;
         assert!(received.len() >= 64 * 1024 && sent.starts_with(&received));
-        server.wait_for_end()?;
+        server.ended()?;
         assert!(begun.elapsed() >= GRACE);
         drop(never_reads);
     }
@@ -92,8 +92,8 @@ fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
 
 #[test]
 fn a_server_with_nothing_to_do_stops_at_once() -> io::Result<()> {
-    let server = Server::start(Write::AtOnce, Settings::default())?;
-    let mut client = EchoClient::connect(server.address)?;
+    let server = start(Write::AtOnce, Settings::default())?;
+    let mut client = server.connect()?;
     assert_eq!(client.echo(b"ping")?, b"ping");
     let begun = Instant::now();
     server.stop()?;
@@ -109,10 +109,10 @@ fn only_the_idle_are_closed() -> io::Result<()> {
         idle_timeout: Some(idle_timeout),
         ..Settings::default()
     };
-    let server = Server::start(Write::AtOnce, settings)?;
-    let mut busy = EchoClient::connect(server.address)?;
+    let server = start(Write::AtOnce, settings)?;
+    let mut busy = server.connect()?;
     let begun = Instant::now();
-    let mut idle = EchoClient::connect(server.address)?;
+    let mut idle = server.connect()?;
     let waiting = thread::spawn(move || idle.receive_to_end());
     while !waiting.is_finished() {
         assert_eq!(busy.echo(b"ping")?, b"ping");
@@ -131,10 +131,10 @@ fn more_than_the_limit_wait_outside() -> io::Result<()> {
         max_connections: 1,
         ..Settings::default()
     };
-    let server = Server::start(Write::AtOnce, settings)?;
-    let mut first = EchoClient::connect(server.address)?;
+    let server = start(Write::AtOnce, settings)?;
+    let mut first = server.connect()?;
     assert_eq!(first.echo(b"first")?, b"first");
-    let mut second = EchoClient::connect(server.address)?;
+    let mut second = server.connect()?;
     second.set_time_limit(Duration::from_millis(100))?;
     second.send(b"second")?;
     let error = second.receive(6).expect_err("it was let in");
@@ -150,8 +150,8 @@ fn more_than_the_limit_wait_outside() -> io::Result<()> {
 #[test]
 fn queued_answers_cost_one_more_turn_and_silence_costs_none() -> io::Result<()> {
     let wakeups = |write| -> io::Result<u64> {
-        let server = Server::start(write, Settings::default())?;
-        let mut client = EchoClient::connect(server.address)?;
+        let server = start(write, Settings::default())?;
+        let mut client = server.connect()?;
         for _ in 0..10 {
             assert_eq!(client.echo(b"ping")?, b"ping");
         }
@@ -168,84 +168,8 @@ fn queued_answers_cost_one_more_turn_and_silence_costs_none() -> io::Result<()> 
     Ok(())
 }
 
-/// Sends `count` bytes, half-closes, and receives as many.
-fn converse(mut client: EchoClient, count: usize) -> io::Result<()> {
-    let sent = numbered(count);
-    let mut sender = client.try_clone()?;
-    let bytes = sent.clone();
-    let sending = thread::spawn(move || sender.send(&bytes).and_then(|()| sender.finish()));
-    assert!(client.receive_to_end()? == sent, "the bytes differ");
-    sending.join().expect("the sender panicked")
-}
-
-/// Sends without reading until nobody takes more: what was taken. That somebody takes all of 64 MiB
-/// is an error.
-fn fill(client: &mut EchoClient) -> io::Result<Vec<u8>> {
-    let mut bytes = numbered(64 * 1024 * 1024);
-    client.set_time_limit(Duration::from_millis(100))?;
-    let mut sent = 0;
-    let mut socket = client.socket();
-    let refused = loop {
-        match socket.write(&bytes[sent..]) {
-            Ok(0) => break io::Error::other("the server keeps 64 MiB"),
-            Ok(count) => sent += count,
-            Err(error) => break error,
-        }
-    };
-    client.set_time_limit(TIME_LIMIT)?;
-    bytes.truncate(sent);
-    match refused.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(bytes),
-        _ => Err(refused),
-    }
-}
-
-/// `count` bytes in which a piece that is lost, doubled or moved shows: the period is a prime.
-fn numbered(count: usize) -> Vec<u8> {
-    let mut bytes = (0..=250).collect::<Vec<u8>>().repeat(count / 251 + 1);
-    bytes.truncate(count);
-    bytes
-}
-
-/// A server on a thread of its own.
-struct Server {
-    address: SocketAddr,
-    stopper: Stopper,
-    ended: Receiver<io::Result<Counters>>,
-}
-
-impl Server {
-    fn start(write: Write, settings: Settings) -> io::Result<Self> {
-        Self::start_with(write, settings, None)
-    }
-
-    fn start_with(write: Write, settings: Settings, faults: Option<Faults>) -> io::Result<Self> {
-        let listener = net::listen("127.0.0.1", 0, 128)?;
-        let address = listener.local_addr()?;
-        let (stopper, stop) = StopSignal::pair()?;
-        let (end, ended) = mpsc::channel();
-        thread::spawn(move || {
-            if let Some(faults) = faults {
-                sys::inject(faults);
-            }
-            let served = serve(listener, settings, write, stop);
-            end.send(served.map(|()| sys::counters()))
-        });
-        Ok(Server {
-            address,
-            stopper,
-            ended,
-        })
-    }
-
-    /// Stops it: what its loop has done.
-    fn stop(self) -> io::Result<Counters> {
-        self.stopper.stop()?;
-        self.wait_for_end()
-    }
-
-    fn wait_for_end(self) -> io::Result<Counters> {
-        let ended = self.ended.recv_timeout(TIME_LIMIT);
-        ended.map_err(io::Error::other)?
-    }
+fn start(write: Write, settings: Settings) -> io::Result<Serving> {
+    Serving::start(settings, move |listener, settings, stop| {
+        serve(listener, settings, write, stop)
+    })
 }

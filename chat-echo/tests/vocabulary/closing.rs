@@ -10,7 +10,7 @@ use chat_echo::{AsyncChat, ChatChannel, SimpleProducer};
 use common::Settings;
 use common::client::TIME_LIMIT;
 
-use crate::support::{NEWLINE, Server, on_message, pattern};
+use crate::support::{NEWLINE, on_message, pattern, serve_chats};
 
 /// More than the kernel keeps for a connection that is not read.
 const MUCH: usize = 16 * 1024 * 1024;
@@ -39,7 +39,7 @@ fn close_when_done_delivers_what_was_pushed_and_no_more() -> io::Result<()> {
             chat.push_with_producer(SimpleProducer::new("ignored", 512));
         })
     };
-    let server = Server::of_chats(patient(), NEWLINE, make)?;
+    let server = serve_chats(patient(), NEWLINE, make)?;
     let mut client = server.connect()?;
     client.send(b"go\nnot split any more\n")?;
     let mut answer = client.receive(1)?;
@@ -58,7 +58,7 @@ fn at_the_end_of_the_stream_what_was_pushed_is_delivered() -> io::Result<()> {
         ..Settings::default()
     };
     let make = || on_message(|chat, _| chat.push(&pattern(MUCH)));
-    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let server = serve_chats(settings, NEWLINE, make)?;
     let mut client = server.connect()?;
     client.send(b"go\n")?;
     client.finish()?;
@@ -69,7 +69,7 @@ fn at_the_end_of_the_stream_what_was_pushed_is_delivered() -> io::Result<()> {
 #[test]
 fn asked_to_stop_what_was_pushed_is_delivered() -> io::Result<()> {
     let make = || on_message(|chat, _| chat.push(&pattern(MUCH)));
-    let server = Server::of_chats(patient(), NEWLINE, make)?;
+    let server = serve_chats(patient(), NEWLINE, make)?;
     let (mut client, mut idle) = (server.connect()?, server.connect()?);
     assert_eq!(idle.echo(b"turn\n")?, b"turn\n");
     client.send(b"go\n")?;
@@ -132,7 +132,7 @@ fn the_end_may_be_met_in_ways_of_one_s_own() -> io::Result<()> {
     let make = move || Stubborn {
         errors: errors.clone(),
     };
-    let server = Server::of_chats(Settings::default(), NEWLINE, make)?;
+    let server = serve_chats(Settings::default(), NEWLINE, make)?;
     let (mut closing, mut stopping) = (server.connect()?, server.connect()?);
     for client in [&mut closing, &mut stopping] {
         client.send(b"denied")?;
@@ -163,7 +163,7 @@ fn what_an_error_discards_is_not_waited_for() -> io::Result<()> {
         idle_timeout: Some(Duration::from_millis(200)),
         ..Settings::default()
     };
-    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let server = serve_chats(settings, NEWLINE, make)?;
     let mut client = server.connect()?;
     client.send(b"go\n")?;
     let error = seen.recv_timeout(TIME_LIMIT).map_err(io::Error::other)?;
@@ -177,7 +177,7 @@ fn what_an_error_discards_is_not_waited_for() -> io::Result<()> {
 #[test]
 fn by_default_an_error_ends_its_connection_only() -> io::Result<()> {
     let make = || on_message(|_, _| {});
-    let server = Server::of_chats(Settings::default(), NEWLINE, make)?;
+    let server = serve_chats(Settings::default(), NEWLINE, make)?;
     let (mut client, mut other) = (server.connect()?, server.connect()?);
     for client in [&mut client, &mut other] {
         assert_eq!(client.echo(b"turn\n")?, b"turn\n");

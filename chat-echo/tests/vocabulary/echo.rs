@@ -5,12 +5,11 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use common::client::TIME_LIMIT;
+use common::program::Serving;
 use common::{Settings, sys};
 
-use crate::support::Server;
-
-fn echo(settings: Settings, max_line: usize) -> io::Result<Server> {
-    Server::start(settings, move |listener, settings, stop| {
+fn echo(settings: Settings, max_line: usize) -> io::Result<Serving> {
+    Serving::start(settings, move |listener, settings, stop| {
         chat_echo::serve(listener, settings, max_line, stop)
     })
 }
@@ -108,7 +107,7 @@ fn a_stop_delivers_what_is_owed() -> io::Result<()> {
 fn on_a_bad_day_the_lines_come_back_all_the_same() -> io::Result<()> {
     for seed in 0..12 {
         let faults: sys::Faults = format!("{seed}").parse().map_err(io::Error::other)?;
-        let server = Server::start(Settings::default(), move |listener, settings, stop| {
+        let server = Serving::start(Settings::default(), move |listener, settings, stop| {
             sys::inject(faults);
             chat_echo::serve(listener, settings, 2000, stop)
         })?;

@@ -7,8 +7,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use chat_echo::{AsyncChat, ChatChannel, Terminator};
 use common::Settings;
 use common::client::TIME_LIMIT;
+use common::program::Serving;
 
-use crate::support::{NEWLINE, Server, on_message};
+use crate::support::{NEWLINE, on_message, serve_chats};
 
 /// What an object was told, and the terminator at that moment.
 #[derive(Debug, PartialEq)]
@@ -31,10 +32,10 @@ impl AsyncChat for Reporter {
     }
 }
 
-fn report(terminator: Terminator) -> io::Result<(Server, Receiver<Told>)> {
+fn report(terminator: Terminator) -> io::Result<(Serving, Receiver<Told>)> {
     let (sender, told) = mpsc::channel();
     let make = move || Reporter(sender.clone());
-    let server = Server::of_chats(Settings::default(), terminator, make)?;
+    let server = serve_chats(Settings::default(), terminator, make)?;
     Ok((server, told))
 }
 
@@ -127,7 +128,7 @@ fn a_new_terminator_holds_from_the_next_byte_on() -> io::Result<()> {
     let make = || Netstrings {
         collected: Vec::new(),
     };
-    let server = Server::of_chats(Settings::default(), NEWLINE, make)?;
+    let server = serve_chats(Settings::default(), NEWLINE, make)?;
     let input = b"3\na\nb11\nhello world2\n\n\nrest\n1\nx\n";
     let expected = b"<3><a\nb><11><hello world><2><\n\n><rest>rest: 1\nx\n";
     // In one piece, and byte by byte.
@@ -152,7 +153,7 @@ fn what_was_withheld_is_collected_at_the_end_of_the_stream() -> io::Result<()> {
         collected: Vec::new(),
     };
     let terminator = Terminator::Bytes(b"\r\n.\r\n".into());
-    let server = Server::of_chats(Settings::default(), terminator, make)?;
+    let server = serve_chats(Settings::default(), terminator, make)?;
     let mut client = server.connect()?;
     client.send(b"no end\r\n.\r")?;
     client.finish()?;
@@ -167,7 +168,7 @@ fn a_long_message_comes_in_parts_of_one_read() -> io::Result<()> {
         ..Settings::default()
     };
     let make = || on_message(|chat, message| chat.push(message));
-    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let server = serve_chats(settings, NEWLINE, make)?;
     let mut client = server.connect()?;
     let line = vec![b'x'; 12_345];
     client.send(&line)?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use chat_echo::{AsyncChat, ChatChannel, Producer, SimpleProducer};
 use common::{Settings, sys};
 
-use crate::support::{NEWLINE, Server, on_message, pattern, settled};
+use crate::support::{NEWLINE, on_message, pattern, serve_chats, settled};
 
 /// More than the kernel keeps for a connection that is not read.
 const MUCH: usize = 32 * 1024 * 1024;
@@ -22,7 +22,7 @@ fn what_is_pushed_for_one_read_leaves_in_one_write() -> io::Result<()> {
             chat.push(b">");
         })
     };
-    let server = Server::of_chats(Settings::default(), NEWLINE, make)?;
+    let server = serve_chats(Settings::default(), NEWLINE, make)?;
     let mut client = server.connect()?;
     client.send(b"one\ntwo\nthree\n")?;
     assert_eq!(client.receive(17)?, b"<one><two><three>");
@@ -47,7 +47,7 @@ fn producers_and_pushes_keep_their_order() -> io::Result<()> {
             chat.push(b"last\n");
         })
     };
-    let server = Server::of_chats(Settings::default(), NEWLINE, make)?;
+    let server = serve_chats(Settings::default(), NEWLINE, make)?;
     let mut client = server.connect()?;
     for _ in 0..2 {
         client.send(b"go\n")?;
@@ -105,7 +105,7 @@ fn a_producer_is_asked_for_more_only_as_the_peer_takes_it() -> io::Result<()> {
             chat.push_with_producer(Maker { made, most_pending });
         })
     };
-    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let server = serve_chats(settings, NEWLINE, make)?;
     let (mut client, mut other) = (server.connect()?, server.connect()?);
     client.send(b"go\n")?;
     client.receive(PIECE)?;
@@ -136,7 +136,7 @@ fn reading_pauses_while_producers_wait() -> io::Result<()> {
             chat.push_with_producer(Maker { made, most_pending });
         })
     };
-    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let server = serve_chats(settings, NEWLINE, make)?;
     let (mut client, mut other) = (server.connect()?, server.connect()?);
     client.send(b"\n")?;
     client.receive(1)?;
@@ -161,7 +161,7 @@ fn reading_pauses_above_high_water_and_resumes_at_low_water() -> io::Result<()> 
             _ => chat.push(&pattern(MUCH)),
         })
     };
-    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let server = serve_chats(settings, NEWLINE, make)?;
     let (mut client, mut other) = (server.connect()?, server.connect()?);
     client.send(b"go\n")?;
     let mut answer = client.receive(1)?;
@@ -195,7 +195,7 @@ fn what_was_discarded_does_not_come() -> io::Result<()> {
             }
         })
     };
-    let server = Server::of_chats(settings, NEWLINE, make)?;
+    let server = serve_chats(settings, NEWLINE, make)?;
     let (mut client, mut other) = (server.connect()?, server.connect()?);
     client.send(b"go\n")?;
     client.receive(1)?;
@@ -239,7 +239,7 @@ impl AsyncChat for Hesitant {
 
 #[test]
 fn who_is_writable_is_asked_to_write_until_it_is_not() -> io::Result<()> {
-    let server = Server::of_chats(Settings::default(), NEWLINE, Hesitant::default)?;
+    let server = serve_chats(Settings::default(), NEWLINE, Hesitant::default)?;
     let mut client = server.connect()?;
     client.send(b"\n\n\n")?;
     assert_eq!(client.receive(18)?, b"ready\nready\nready\n");

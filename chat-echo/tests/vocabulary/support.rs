@@ -3,85 +3,31 @@
 use std::borrow::Cow;
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::Instant;
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
+use common::Settings;
 use common::client::{EchoClient, TIME_LIMIT};
-use common::stop::Stopper;
-use common::sys::{self, Counters};
-use common::{Settings, StopSignal, net};
+use common::program::Serving;
 use dispatcher_echo::{Channel, Dispatcher, House};
 use mio::net::TcpStream;
 
-/// A server on a thread. It is asked to stop when this is dropped.
-pub struct Server {
-    address: SocketAddr,
-    stopper: Stopper,
-    ended: Receiver<io::Result<Counters>>,
-}
-
-impl Server {
-    pub fn start(
-        settings: Settings,
-        serve: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<Self> {
-        let listener = net::listen("127.0.0.1", 0, 64)?;
-        let address = listener.local_addr()?;
-        let (stopper, stop) = StopSignal::pair()?;
-        let (end, ended) = mpsc::channel();
-        thread::spawn(move || {
-            let served = serve(listener, settings, stop);
-            // Fails when the test is over already.
-            let _ = end.send(served.map(|()| sys::counters()));
-        });
-        Ok(Server {
-            address,
-            stopper,
-            ended,
-        })
-    }
-
-    /// A server whose clients each talk to an object of their own.
-    pub fn of_chats<C: AsyncChat + 'static>(
-        settings: Settings,
-        terminator: Terminator,
-        make: impl Fn() -> C + Send + 'static,
-    ) -> io::Result<Self> {
-        Self::start(settings, move |listener, settings, stop| {
-            let door = Door {
-                settings: Rc::new(settings.clone()),
-                terminator,
-                make,
-            };
-            House::new(settings).serve(listener, door, stop)
-        })
-    }
-
-    pub fn connect(&self) -> io::Result<EchoClient> {
-        EchoClient::connect(self.address)
-    }
-
-    pub fn ask_to_stop(&self) -> io::Result<()> {
-        self.stopper.stop()
-    }
-
-    /// Waits for the end of a server that was asked to stop, and says what its loop has done.
-    pub fn ended(&self) -> io::Result<Counters> {
-        self.ended
-            .recv_timeout(TIME_LIMIT)
-            .map_err(io::Error::other)?
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Fails when the server has ended already.
-        let _ = self.stopper.stop();
-    }
+/// A server whose clients each talk to an object of their own.
+pub fn serve_chats<C: AsyncChat + 'static>(
+    settings: Settings,
+    terminator: Terminator,
+    make: impl Fn() -> C + Send + 'static,
+) -> io::Result<Serving> {
+    Serving::start(settings, move |listener, settings, stop| {
+        let door = Door {
+            settings: Rc::new(settings.clone()),
+            terminator,
+            make,
+        };
+        House::new(settings).serve(listener, door, stop)
+    })
 }
 
 /// The listener's object.

@@ -17,7 +17,7 @@ pub(super) const LINE: usize = 64;
 
 /// More than the kernel's buffers of one connection hold: a server that takes so much without being
 /// read keeps it itself.
-pub(super) const TOO_MUCH: usize = 64 << 20;
+pub(crate) const TOO_MUCH: usize = 64 << 20;
 
 /// When no byte was taken for so long, the server takes no more.
 const STALL: Duration = Duration::from_millis(250);
@@ -33,7 +33,7 @@ static LINES: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// The first `size` bytes of the numbered lines.
-pub(super) fn lines(size: usize) -> Vec<u8> {
+pub(crate) fn lines(size: usize) -> Vec<u8> {
     let mut bytes = LINES.repeat(size.div_ceil(LINES.len()));
     bytes.truncate(size);
     bytes
@@ -102,7 +102,7 @@ pub(super) fn narrow(address: SocketAddr) -> Result<EchoClient, Problem> {
 
 /// Sends numbered lines and reads nothing, until the server takes no more: how many bytes it and
 /// the kernel took. At most [`TOO_MUCH`].
-pub(super) fn fill(client: &EchoClient) -> io::Result<usize> {
+pub(crate) fn fill(client: &EchoClient) -> io::Result<usize> {
     let mut socket = client.socket();
     let normal = socket.write_timeout()?;
     socket.set_write_timeout(Some(STALL))?;

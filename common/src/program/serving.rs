@@ -1,0 +1,126 @@
+//! A server in the test's own process, on a thread: what its loop has done can be asked afterwards.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+use crate::check::traffic::{self, TOO_MUCH, lines};
+use crate::client::{EchoClient, TIME_LIMIT};
+use crate::stop::Stopper;
+use crate::sys::{self, Counters};
+use crate::{Settings, StopSignal, net};
+
+/// A server on a thread of its own. It is asked to stop when this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    address: SocketAddr,
+    stopper: Stopper,
+    ended: Receiver<io::Result<Counters>>,
+}
+
+impl Serving {
+    /// Starts `serve` on a thread and a listener of its own. For a bad day `serve` injects faults
+    /// before anything else, since they concern the thread that asks for them.
+    ///
+    /// # Errors
+    /// The listener or the stop signal cannot be made.
+    pub fn start(
+        settings: Settings,
+        serve: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let listener = net::listen("127.0.0.1", 0, 128)?;
+        let address = listener.local_addr()?;
+        let (stopper, stop) = StopSignal::pair()?;
+        let (end, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let served = serve(listener, settings, stop);
+            // Fails when the test is over already.
+            let _ = end.send(served.map(|()| sys::counters()));
+        });
+        Ok(Serving {
+            address,
+            stopper,
+            ended,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client of it.
+    ///
+    /// # Errors
+    /// As [`EchoClient::connect`].
+    pub fn connect(&self) -> io::Result<EchoClient> {
+        EchoClient::connect(self.address)
+    }
+
+    /// Asks it to stop, and does not wait for that.
+    ///
+    /// # Errors
+    /// The server has ended already.
+    pub fn ask_to_stop(&self) -> io::Result<()> {
+        self.stopper.stop()
+    }
+
+    /// Waits for the end of a server that was asked to stop, for at most [`TIME_LIMIT`]: what its
+    /// loop has done.
+    ///
+    /// # Errors
+    /// It does not end, it panicked, or what it answered.
+    pub fn ended(&self) -> io::Result<Counters> {
+        let ended = self.ended.recv_timeout(TIME_LIMIT);
+        ended.map_err(io::Error::other)?
+    }
+
+    /// Asks it to stop and waits until it has: what its loop has done.
+    ///
+    /// # Errors
+    /// As [`ask_to_stop`](Self::ask_to_stop) and [`ended`](Self::ended).
+    pub fn stop(self) -> io::Result<Counters> {
+        self.ask_to_stop()?;
+        self.ended()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Fails when the server has ended already.
+        let _ = self.stopper.stop();
+    }
+}
+
+/// Sends `count` bytes and the end of the stream from a second thread, and expects the same back:
+/// together they may be more than the buffers on the way hold.
+///
+/// # Errors
+/// What [`EchoClient`] answers, or other bytes than were sent.
+pub fn converse(mut client: EchoClient, count: usize) -> io::Result<()> {
+    let mut sender = client.try_clone()?;
+    let sending = thread::spawn(move || {
+        sender.send(&lines(count))?;
+        sender.finish()
+    });
+    let received = client.receive_to_end()?;
+    sending
+        .join()
+        .map_err(|_| io::Error::other("the sender panicked"))??;
+    match received == lines(count) {
+        true => Ok(()),
+        false => Err(io::Error::other("other bytes came back than were sent")),
+    }
+}
+
+/// Sends without reading until nobody takes more: what was taken.
+///
+/// # Errors
+/// What send(2) answers, or that somebody took all of 64 MiB.
+pub fn fill(client: &EchoClient) -> io::Result<Vec<u8>> {
+    match traffic::fill(client)? {
+        TOO_MUCH.. => Err(io::Error::other("somebody keeps 64 MiB")),
+        sent => Ok(lines(sent)),
+    }
+}

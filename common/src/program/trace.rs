@@ -1,0 +1,79 @@
+//! What a server program traces of its loop.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use super::Program;
+use crate::client::EchoClient;
+
+/// One event of a trace, and the line of source that it names.
+#[derive(Debug, Clone)]
+pub struct Traced {
+    /// The call, such as `recv`; or the handler that was entered.
+    pub call: String,
+    /// The file of source, from the root of the workspace.
+    pub file: String,
+    /// What stands there at the line that made the call.
+    pub text: String,
+}
+
+impl Traced {
+    /// How a line begins that makes this call of [`sys`](crate::sys): `sys::recv(`. For a handler
+    /// that is `sys::enter("handle_read")`; a `wake` is the end of a wait.
+    pub fn through_sys(&self) -> String {
+        match self.call.as_str() {
+            "wake" => "sys::wait(".into(),
+            call @ ("wait" | "accept" | "recv" | "send" | "close") => format!("sys::{call}("),
+            handler => format!("sys::enter(\"{handler}\")"),
+        }
+    }
+}
+
+/// Starts a server with `--trace`, has it echo one line, and answers what it has traced.
+///
+/// # Errors
+/// A server that does not start, echo or stop; a trace that is no lines of JSON, or names no source.
+pub fn trace_of_one_line(server: &mut Command) -> io::Result<Vec<Traced>> {
+    let file = env::temp_dir().join(format!("echo-trace-{}.jsonl", std::process::id()));
+    let program = Program::start(server.args(["--port", "0", "-q"]).arg("--trace").arg(&file))?;
+    let mut client = EchoClient::connect(program.address())?;
+    client.echo(b"hello\n")?;
+    client.finish()?;
+    client.receive_to_end()?;
+    program.stop()?;
+    let trace = fs::read_to_string(&file)?;
+    fs::remove_file(&file)?;
+    trace.lines().map(traced).collect()
+}
+
+/// Whether these calls and handlers come in the trace one right after the other.
+pub fn tells(trace: &[Traced], story: &[&str]) -> bool {
+    let calls: Vec<&str> = trace.iter().map(|event| event.call.as_str()).collect();
+    calls.windows(story.len()).any(|calls| calls == story)
+}
+
+fn traced(event: &str) -> io::Result<Traced> {
+    let event: serde_json::Value = serde_json::from_str(event)?;
+    let field = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    let call = match field("call").as_str() {
+        "enter" => field("handler"),
+        call => call.to_owned(),
+    };
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let source = fs::read_to_string(workspace.join(field("file")))?;
+    let index = event["line"].as_u64().unwrap_or_default().saturating_sub(1) as usize;
+    let text = source
+        .lines()
+        .nth(index)
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    Ok(Traced {
+        call,
+        file: field("file"),
+        text,
+    })
+}
