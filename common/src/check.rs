@@ -26,6 +26,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 mod cases;
+mod judge;
 mod options;
 mod proc;
 mod report;
@@ -34,6 +35,7 @@ mod server;
 pub(crate) mod traffic;
 mod trial;
 
+pub use judge::{Broken, Judge, Kept};
 pub use options::{Options, command};
 pub use report::{Finding, Outcome, Report};
 pub use runner::{run, run_with};

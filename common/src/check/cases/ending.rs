@@ -29,7 +29,8 @@ pub(super) const CASES: &[Case] = &[
         "all that the server owes at the half-close arrives, then the end, not a reset",
         HALF_CLOSE,
         half_close_flushes,
-    ),
+    )
+    .waits(),
     Case::wire(
         "reset-amid-traffic",
         "resets cost only their own connections",

@@ -19,13 +19,15 @@ pub(super) const CASES: &[Case] = &[
         "what a client sends and never reads is refused at some point",
         PRESSURE,
         never_reader_refused,
-    ),
+    )
+    .waits(),
     Case::wire(
         "late-reader-served",
         "when it reads at last, every byte comes in order",
         PRESSURE,
         late_reader_served,
-    ),
+    )
+    .waits(),
     Case::wire(
         "never-reader-harmless",
         "a client that never reads delays nobody: others are answered within 50 ms",
