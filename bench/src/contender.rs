@@ -1,7 +1,7 @@
 //! Who is compared.
 
 use common::check::Kind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A server that takes part.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Contender {
 }
 
 /// Whose company a contender is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// One of the four styles.

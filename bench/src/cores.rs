@@ -4,8 +4,10 @@
 use std::fs;
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 /// The two cores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cores {
     /// The server's.
     pub server: usize,

@@ -9,6 +9,7 @@
 //! | [`groups`] | what they are put to |
 //! | [`trial`] | that, once |
 //! | [`measure`] | that, in rounds |
+//! | [`record`] | all of it, as the book reads it |
 //! | [`cores`] | which core is whose |
 //! | [`estimate`] | a median and the interval that it lies in |
 //! | [`machine`] | what all this was measured on |
@@ -25,5 +26,6 @@ pub mod estimate;
 pub mod groups;
 pub mod machine;
 pub mod measure;
+pub mod record;
 pub mod trial;
 pub mod workshop;

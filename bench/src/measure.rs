@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
+use common::load::Settings;
+
 use crate::arena::{Arena, Server, rotated};
+use crate::estimate::Estimate;
 use crate::groups::{Group, Shape};
-use crate::trial::Sample;
+use crate::trial::{Sample, Trial};
 use crate::workshop::Ready;
 
 /// How much is measured.
@@ -63,6 +66,28 @@ pub fn group(
         .into_iter()
         .try_for_each(|server| server.stop().map(drop))?;
     Ok(samples)
+}
+
+/// Loads two servers of the same kind by turns, 50 connections × 64 B: the rate of one over the
+/// other's, which nothing but noise moves away from 1.
+///
+/// # Errors
+/// As [`group`].
+pub fn against_itself(arena: &Arena, ready: &Ready, effort: Effort) -> io::Result<Estimate> {
+    let trial = Trial::Echo(Settings::default());
+    let servers = [arena.start(ready)?, arena.start(ready)?];
+    let mut ratios = Vec::new();
+    for round in 0..effort.rounds * effort.samples {
+        let mut seconds = [0.0; 2];
+        for index in rotated(2, round) {
+            seconds[index] = trial.run(&servers[index], effort.slice)?.seconds;
+        }
+        ratios.push(seconds[1] / seconds[0]);
+    }
+    for server in servers {
+        server.stop()?;
+    }
+    Estimate::of(ratios).ok_or_else(|| io::Error::other("no round was run"))
 }
 
 fn sample(

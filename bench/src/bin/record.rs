@@ -1,0 +1,74 @@
+//! Runs the whole comparison and writes what the book shows of it to `book/data/reference.json`.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bench::arena::Arena;
+use bench::contender::ALL;
+use bench::groups;
+use bench::measure::{self, Effort};
+use bench::record::{self, Record};
+use bench::workshop::{self, Workshop};
+use clap::Parser;
+
+/// Measure everything and write the record that the book reads
+///
+/// It takes about half an hour. Nothing else should run meanwhile: two cores are kept busy.
+#[derive(Parser)]
+struct Args {
+    /// Where to write [default: book/data/reference.json]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Visits to each server
+    #[arg(long, value_name = "NUMBER", default_value_t = 11)]
+    rounds: usize,
+    /// How long one sample takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.12)]
+    slice: f64,
+    /// Only these groups of benchmarks [default: all]
+    #[arg(value_name = "GROUP")]
+    groups: Vec<String>,
+}
+
+fn main() -> io::Result<()> {
+    let args = Args::parse();
+    let effort = Effort {
+        rounds: args.rounds,
+        samples: 1,
+        slice: Duration::try_from_secs_f64(args.slice).map_err(io::Error::other)?,
+    };
+    let workshop = Workshop::open(ALL)?;
+    let arena = Arena::enter()?;
+    eprintln!("noise floor");
+    let noise_floor = record::noise_floor(&arena, &workshop, "select", effort)?;
+    let mut record = Record::begin(&arena, &workshop, noise_floor);
+    for group in groups::all() {
+        if !args.groups.is_empty() && !args.groups.iter().any(|name| name == group.name) {
+            continue;
+        }
+        let samples = measure::group(
+            &arena,
+            &group,
+            &workshop.ready,
+            effort,
+            |_, _| true,
+            |visit, visits| {
+                if visit % 20 == 0 {
+                    eprintln!("{}: visit {visit} of {visits}", group.name);
+                }
+            },
+        )?;
+        record.add(&group, effort, &samples);
+    }
+    let output = args
+        .output
+        .unwrap_or_else(|| workshop::root().join("book/data/reference.json"));
+    if let Some(folder) = output.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut text = serde_json::to_string_pretty(&record)?;
+    text.push('\n');
+    fs::write(output, text)
+}
