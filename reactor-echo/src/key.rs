@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use slab::Slab;
-
 /// The name of a connection, a port or anything else that a reactor holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
@@ -25,54 +23,53 @@ impl fmt::Display for Key {
 /// Objects, each named by a key that it is given when it is put in.
 #[derive(Debug)]
 pub(crate) struct Keyed<T> {
-    slots: Slab<(u32, T)>,
+    objects: ByKey<T>,
+    free_slots: Vec<u32>,
     next_serial: u32,
 }
 
 impl<T> Keyed<T> {
     pub(crate) fn new() -> Self {
-        let (slots, next_serial) = (Slab::new(), 0);
-        Keyed { slots, next_serial }
+        Keyed {
+            objects: ByKey::new(),
+            free_slots: Vec::new(),
+            next_serial: 0,
+        }
     }
 
-    pub(crate) fn insert(&mut self, value: T) -> Key {
+    pub(crate) fn insert(&mut self, object: T) -> Key {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
-        let slot = self.slots.insert((serial, value)) as u32;
-        Key { slot, serial }
+        let unused = self.objects.places.len() as u32;
+        let slot = self.free_slots.pop().unwrap_or(unused);
+        let key = Key { slot, serial };
+        self.objects.insert(key, object);
+        key
     }
 
-    #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let (serial, value) = self.slots.get(key.slot as usize)?;
-        (*serial == key.serial).then_some(value)
+        self.objects.get(key)
     }
 
-    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let (serial, value) = self.slots.get_mut(key.slot as usize)?;
-        (*serial == key.serial).then_some(value)
+        self.objects.get_mut(key)
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        self.get(key)?;
-        self.slots
-            .try_remove(key.slot as usize)
-            .map(|(_, value)| value)
+        let object = self.objects.remove(key)?;
+        self.free_slots.push(key.slot);
+        Some(object)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.slots.iter().map(|(slot, (serial, value))| {
-            let (slot, serial) = (slot as u32, *serial);
-            (Key { slot, serial }, value)
-        })
+        self.objects.iter()
     }
 }
 
-/// What an engine knows of the objects that the reactor has named.
+/// What somebody else knows of the objects with those keys.
 #[derive(Debug)]
 pub(crate) struct ByKey<T> {
-    places: Vec<Option<(u32, T)>>,
+    places: Vec<Option<(Key, T)>>,
 }
 
 impl<T> ByKey<T> {
@@ -85,41 +82,38 @@ impl<T> ByKey<T> {
         if slot >= self.places.len() {
             self.places.resize_with(slot + 1, || None);
         }
-        self.places[slot] = Some((key.serial, value));
+        self.places[slot] = Some((key, value));
     }
 
-    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        let (found, value) = self.places.get(key.slot())?.as_ref()?;
+        (found.serial == key.serial).then_some(value)
+    }
+
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let (serial, value) = self.places.get_mut(key.slot())?.as_mut()?;
-        (*serial == key.serial).then_some(value)
+        let (found, value) = self.in_slot(key.slot())?;
+        (found.serial == key.serial).then_some(value)
     }
 
     /// What is in the slot now, with its key.
-    #[inline]
     pub(crate) fn in_slot(&mut self, slot: usize) -> Option<(Key, &mut T)> {
-        let (serial, value) = self.places.get_mut(slot)?.as_mut()?;
-        let (slot, serial) = (slot as u32, *serial);
-        Some((Key { slot, serial }, value))
+        let (key, value) = self.places.get_mut(slot)?.as_mut()?;
+        Some((*key, value))
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        self.get_mut(key)?;
+        self.get(key)?;
         self.places[key.slot()].take().map(|(_, value)| value)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        let taken = self.places.iter().flatten();
+        taken.map(|(key, value)| (*key, value))
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        let taken = |(slot, place): (usize, &'_ mut Option<(u32, T)>)| {
-            let (serial, _) = place.as_ref()?;
-            let (slot, serial) = (slot as u32, *serial);
-            Some(Key { slot, serial })
-        };
-        self.places
-            .iter_mut()
-            .enumerate()
-            .filter_map(move |(slot, place)| {
-                let key = taken((slot, place))?;
-                place.as_mut().map(|(_, value)| (key, value))
-            })
+        let taken = self.places.iter_mut().flatten();
+        taken.map(|(key, value)| (*key, value))
     }
 }
 
