@@ -44,8 +44,9 @@ pub trait Engine: Debug {
     /// it saves the read that would meet `WouldBlock` (epoll(7), questions and answers).
     fn short_read(&mut self, key: Key);
 
-    /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever), and
-    /// puts all that is ready into the empty list.
+    /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever). The
+    /// list is the one of the last wait: what is over goes out of it, and what else is ready comes
+    /// in, so that it holds all that is ready.
     ///
     /// # Errors
     /// `Interrupted` by a signal, which is no failure, or what the kernel answers.
@@ -160,116 +161,4 @@ impl EngineKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::Keyed;
-    use std::io::{Read, Write};
-    use std::os::unix::net::UnixStream;
-
-    const LONG: Option<Duration> = Some(Duration::from_secs(5));
-    const NOW: Option<Duration> = Some(Duration::ZERO);
-
-    fn wait(engine: &mut dyn Engine, timeout: Option<Duration>) -> io::Result<Vec<Event>> {
-        let mut ready = Vec::new();
-        engine.wait(timeout, &mut ready)?;
-        Ok(ready)
-    }
-
-    /// An engine of each kind, a pair of sockets, and the key by which the engine is to know the
-    /// second.
-    fn each(
-        test: impl Fn(&mut dyn Engine, UnixStream, Rc<UnixStream>, Key) -> io::Result<()>,
-    ) -> io::Result<()> {
-        for kind in EngineKind::ALL {
-            let (here, there) = UnixStream::pair()?;
-            there.set_nonblocking(true)?;
-            let key = Keyed::new().insert(());
-            test(&mut *kind.start()?, here, Rc::new(there), key)?;
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn readiness_is_told_until_it_is_seen_to_be_over() -> io::Result<()> {
-        each(|engine, mut here, there, key| {
-            let ready = Interest::READ;
-            engine.watch(key, &(Rc::clone(&there) as Descriptor), ready)?;
-            assert_eq!(wait(engine, NOW)?, []);
-            here.write_all(b"xy")?;
-            for _ in 0..3 {
-                assert_eq!(wait(engine, LONG)?, [Event { key, ready }]);
-            }
-            assert_eq!((&*there).read(&mut [0; 9])?, 2);
-            engine.short_read(key);
-            assert_eq!(wait(engine, NOW)?, []);
-            here.write_all(b"z")?;
-            assert_eq!(wait(engine, LONG)?, [Event { key, ready }]);
-            Ok(())
-        })
-    }
-
-    #[test]
-    fn what_stays_ready_does_not_hide_the_others() -> io::Result<()> {
-        for kind in EngineKind::ALL {
-            let (mut engine, mut keys, mut others) = (kind.start()?, Keyed::new(), Vec::new());
-            for count in 1..=3 {
-                let (mut here, there) = UnixStream::pair()?;
-                let there: Descriptor = Rc::new(there);
-                engine.watch(keys.insert(()), &there, Interest::READ)?;
-                here.write_all(b"x")?;
-                others.push((here, there));
-                assert_eq!(wait(&mut *engine, LONG)?.len(), count, "{kind:?}");
-            }
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn an_end_behind_a_short_read_is_told() -> io::Result<()> {
-        each(|engine, mut here, there, key| {
-            engine.watch(key, &(Rc::clone(&there) as Descriptor), Interest::READ)?;
-            here.write_all(b"the last")?;
-            drop(here);
-            assert_eq!(wait(engine, LONG)?.len(), 1);
-            assert_eq!((&*there).read(&mut [0; 99])?, 8);
-            engine.short_read(key);
-            assert_eq!(wait(engine, LONG)?.len(), 1);
-            assert_eq!((&*there).read(&mut [0; 99])?, 0);
-            Ok(())
-        })
-    }
-
-    #[test]
-    fn only_what_is_wanted_is_told() -> io::Result<()> {
-        each(|engine, mut here, there, key| {
-            let (both, there) = (Interest::READ | Interest::WRITE, there as Descriptor);
-            here.write_all(b"x")?;
-            for wanted in [Interest::WRITE, both, Interest::READ, both] {
-                engine.watch(key, &there, wanted)?;
-                // What is told at first may be less, if the kernel tells the rest in a second
-                // change.
-                let told = [wait(engine, LONG)?, wait(engine, LONG)?].concat();
-                let told = told
-                    .iter()
-                    .fold(Interest::NOTHING, |told, event| told | event.ready);
-                assert_eq!(told, wanted);
-            }
-            engine.watch(key, &there, Interest::NOTHING)?;
-            assert_eq!(wait(engine, NOW)?, []);
-            engine.watch(key, &there, Interest::READ)?;
-            assert_eq!(wait(engine, LONG)?.len(), 1, "watched anew");
-            Ok(())
-        })
-    }
-
-    #[test]
-    fn a_timeout_is_waited_out() -> io::Result<()> {
-        each(|engine, _here, there, key| {
-            engine.watch(key, &(there as Descriptor), Interest::READ)?;
-            let (begun, timeout) = (std::time::Instant::now(), Duration::from_millis(20));
-            assert_eq!(wait(engine, Some(timeout))?, []);
-            assert!(begun.elapsed() >= timeout);
-            Ok(())
-        })
-    }
-}
+mod tests;

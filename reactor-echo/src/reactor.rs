@@ -76,6 +76,7 @@ pub struct Reactor {
     accepting: bool,
     /// The one read buffer.
     buffer: Vec<u8>,
+    /// What the engine has found ready in this turn.
     ready: Vec<Event>,
     /// Set once the reactor was asked to stop: the time at which it does, whatever is still owed.
     stop_at: Option<Instant>,
@@ -194,7 +195,7 @@ impl Reactor {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => self.agenda.turn = Instant::now(),
         }
-        for event in ready.drain(..) {
+        for &event in &ready {
             self.dispatch(event);
             self.act();
         }

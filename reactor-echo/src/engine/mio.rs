@@ -21,18 +21,17 @@ pub(super) struct Mio {
     poll: Poll,
     events: Events,
     watched: ByKey<Watched>,
-    /// Those that may be ready for what is wanted of them, each once.
-    listed: Vec<Key>,
 }
 
 struct Watched {
     wanted: Interest,
-    /// What it was told to be ready for, and not yet seen to be no more.
+    /// What the kernel told it to be ready for, and not yet seen to be no more.
     ready: Interest,
+    /// What of it is in the reactor's list.
+    told: Interest,
     /// A short read proves nothing: behind it is the end of the stream, or there may be more behind
     /// urgent data, before which a read stops. No further change will tell so.
     more_behind: bool,
-    listed: bool,
 }
 
 impl Mio {
@@ -41,7 +40,6 @@ impl Mio {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS),
             watched: ByKey::new(),
-            listed: Vec::new(),
         })
     }
 }
@@ -51,22 +49,15 @@ impl Engine for Mio {
         let (registry, token) = (self.poll.registry(), Token(key.slot()));
         let fd = descriptor.as_fd().as_raw_fd();
         let source = &mut SourceFd(&fd);
-        match (self.watched.get_mut(key), to_mio(wanted)) {
-            (None, None) => {}
-            (Some(_), None) => {
-                self.watched.remove(key);
-                registry.deregister(source)?;
-            }
-            (None, Some(interest)) => {
-                registry.register(source, token, interest)?;
-                self.watched.insert(key, Watched::new(wanted));
-            }
-            (Some(watched), Some(interest)) => {
-                registry.reregister(source, token, interest)?;
-                watched.wanted = wanted;
-                watched.list(key, &mut self.listed);
-            }
+        let is_new = self.watched.remove(key).is_none();
+        // Whatever it is ready for now, the kernel tells again after this.
+        match to_mio(wanted) {
+            Some(interest) if is_new => registry.register(source, token, interest)?,
+            Some(interest) => registry.reregister(source, token, interest)?,
+            None if is_new => return Ok(()),
+            None => return registry.deregister(source),
         }
+        self.watched.insert(key, Watched::new(wanted));
         Ok(())
     }
 
@@ -86,8 +77,11 @@ impl Engine for Mio {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
-        self.unlist_unready();
-        let something_is_left = !self.listed.is_empty();
+        ready.retain_mut(|event| {
+            let watched = self.watched.get_mut(event.key);
+            watched.is_some_and(|watched| watched.still_tells(event))
+        });
+        let something_is_left = !ready.is_empty();
         let timeout = if something_is_left {
             Some(Duration::ZERO)
         } else {
@@ -95,8 +89,7 @@ impl Engine for Mio {
         };
         sys::wait(timeout, |timeout| {
             self.poll.poll(&mut self.events, timeout)?;
-            self.learn();
-            self.tell(ready);
+            self.learn(ready);
             Ok(ready.len())
         })?;
         Ok(())
@@ -104,41 +97,19 @@ impl Engine for Mio {
 }
 
 impl Mio {
-    fn unlist_unready(&mut self) {
-        let watched = &mut self.watched;
-        self.listed.retain(|key| {
-            watched.get_mut(*key).is_some_and(|watched| {
-                watched.listed = watched.has_what_is_wanted();
-                watched.listed
-            })
-        });
-    }
-
-    fn learn(&mut self) {
+    fn learn(&mut self, ready: &mut Vec<Event>) {
         for event in &self.events {
             // Of whom the slot is now: mio tells nothing of a descriptor that is no longer
             // registered.
             if let Some((key, watched)) = self.watched.in_slot(event.token().0) {
                 watched.learn(event);
-                watched.list(key, &mut self.listed);
+                watched.tell(key, ready);
             }
         }
         if sys::spurious() {
             for (key, watched) in self.watched.iter_mut() {
                 watched.ready |= watched.wanted;
-                watched.list(key, &mut self.listed);
-            }
-        }
-    }
-
-    fn tell(&mut self, ready: &mut Vec<Event>) {
-        for &key in &self.listed {
-            if let Some(watched) = self.watched.get_mut(key) {
-                let ready_for = watched.ready & watched.wanted;
-                ready.push(Event {
-                    key,
-                    ready: ready_for,
-                });
+                watched.tell(key, ready);
             }
         }
     }
@@ -149,21 +120,26 @@ impl Watched {
         Watched {
             wanted,
             ready: Interest::NOTHING,
+            told: Interest::NOTHING,
             more_behind: false,
-            listed: false,
         }
     }
 
-    fn has_what_is_wanted(&self) -> bool {
-        self.ready & self.wanted != Interest::NOTHING
+    /// Puts on the list what is ready and wanted, and not on it yet.
+    fn tell(&mut self, key: Key, list: &mut Vec<Event>) {
+        let ready = (self.ready & self.wanted).without(self.told);
+        if ready != Interest::NOTHING {
+            self.told |= ready;
+            list.push(Event { key, ready });
+        }
     }
 
-    /// Puts it on the list if it is ready for what is wanted of it.
-    fn list(&mut self, key: Key, listed: &mut Vec<Key>) {
-        if !self.listed && self.has_what_is_wanted() {
-            self.listed = true;
-            listed.push(key);
-        }
+    /// Takes out of an event what is over. Answers whether anything is left of it.
+    fn still_tells(&mut self, event: &mut Event) -> bool {
+        let over = event.ready.without(self.ready);
+        self.told = self.told.without(over);
+        event.ready = event.ready.without(over);
+        event.ready != Interest::NOTHING
     }
 
     fn learn(&mut self, event: &mio::event::Event) {
@@ -193,7 +169,7 @@ const READING: mio::Interest = mio::Interest::READABLE;
 impl fmt::Debug for Mio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mio")
-            .field("listed", &self.listed)
+            .field("poll", &self.poll)
             .finish_non_exhaustive()
     }
 }

@@ -69,6 +69,7 @@ impl Engine for Select {
     fn short_read(&mut self, _: Key) {}
 
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
+        ready.clear();
         let (inputs, outputs) = (self.list(Interest::READ), self.list(Interest::WRITE));
         let found = select(&inputs, &outputs, NOTHING, timeout)?;
         // Both lists ascend: a descriptor in both is told once, by the merge of the two.

@@ -31,8 +31,8 @@ pub(super) struct Tokio {
 
 struct Watchlist {
     watched: ByKey<Watched>,
-    /// Those to look at: what was ready or changed since, and what has been woken.
-    listed: Vec<Key>,
+    /// Those to look at, besides what was ready: what is new or has been woken.
+    news: Vec<Key>,
     woken: Arc<Mutex<Woken>>,
 }
 
@@ -40,7 +40,8 @@ struct Watched {
     fd: AsyncFd<Fd>,
     wanted: Interest,
     waker: Waker,
-    listed: bool,
+    /// It is in the reactor's list.
+    told: bool,
 }
 
 /// What the wakers have told since the last look.
@@ -58,13 +59,11 @@ struct Note {
 
 impl Wake for Note {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
         let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        if woken.keys.is_empty() {
+            woken.turn.wake_by_ref();
+        }
         woken.keys.push(self.key);
-        woken.turn.wake_by_ref();
     }
 }
 
@@ -86,7 +85,7 @@ impl Tokio {
         let (keys, turn) = (Vec::new(), Waker::noop().clone());
         let watched = Watchlist {
             watched: ByKey::new(),
-            listed: Vec::new(),
+            news: Vec::new(),
             woken: Arc::new(Mutex::new(Woken { keys, turn })),
         };
         Ok(Tokio { watched, runtime })
@@ -149,13 +148,13 @@ impl Watchlist {
                 fd: register(Rc::clone(descriptor))?,
                 wanted,
                 waker: Waker::from(Arc::new(Note { key, woken })),
-                listed: false,
+                told: false,
             };
             self.watched.insert(key, watched);
         }
         if let Some(watched) = self.watched.get_mut(key) {
             watched.wanted = wanted;
-            watched.list(key, &mut self.listed);
+            self.news.push(key);
         }
         Ok(())
     }
@@ -185,22 +184,23 @@ impl Watchlist {
         .await;
     }
 
-    /// Looks at what is listed. What is ready stays listed, and the others will wake when they are.
+    /// Looks at what was ready, and at the news. The others will wake when they are ready.
     fn poll_look(&mut self, cx: &mut Context<'_>, ready: &mut Vec<Event>) -> Poll<()> {
-        self.list_woken(cx.waker());
-        ready.clear();
-        let watched = &mut self.watched;
-        self.listed.retain(|&key| {
-            watched.get_mut(key).is_some_and(|watched| {
+        ready.retain_mut(|event| {
+            let watched = self.watched.get_mut(event.key);
+            event.ready = watched.map_or(Interest::NOTHING, Watched::look);
+            event.ready != Interest::NOTHING
+        });
+        self.hear_news(cx.waker());
+        for key in self.news.drain(..) {
+            if let Some(watched) = self.watched.get_mut(key).filter(|watched| !watched.told) {
                 let event = Event {
                     key,
-                    ready: watched.poll_ready(),
+                    ready: watched.look(),
                 };
-                watched.listed = event.ready != Interest::NOTHING;
-                ready.extend(watched.listed.then_some(event));
-                watched.listed
-            })
-        });
+                ready.extend(watched.told.then_some(event));
+            }
+        }
         if ready.is_empty() {
             Poll::Pending
         } else {
@@ -208,40 +208,39 @@ impl Watchlist {
         }
     }
 
-    fn list_woken(&mut self, turn: &Waker) {
+    fn hear_news(&mut self, turn: &Waker) {
         let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
         woken.turn.clone_from(turn);
-        for key in woken.keys.drain(..) {
-            if let Some(watched) = self.watched.get_mut(key) {
-                watched.list(key, &mut self.listed);
-            }
-        }
+        self.news.append(&mut woken.keys);
     }
 
     fn tell_all(&mut self, ready: &mut Vec<Event>) {
-        let all = self.watched.iter_mut();
         ready.clear();
-        ready.extend(all.map(|(key, watched)| Event {
-            key,
-            ready: watched.wanted,
+        ready.extend(self.watched.iter_mut().map(|(key, watched)| {
+            watched.told = true;
+            Event {
+                key,
+                ready: watched.wanted,
+            }
         }));
     }
 }
 
 impl Watched {
-    fn list(&mut self, key: Key, listed: &mut Vec<Key>) {
-        if !self.listed {
-            self.listed = true;
-            listed.push(key);
-        }
+    fn look(&mut self) -> Interest {
+        let ready = self.poll_ready();
+        self.told = ready != Interest::NOTHING;
+        ready
     }
 
-    /// What is ready of the wanted; of the rest, tokio will wake the waker. A waker serves once.
+    /// What is ready of the wanted; of the rest, tokio will wake the waker. A waker serves once, and
+    /// is left only where it has to be: to see that something is ready is cheaper than to poll.
     fn poll_ready(&self) -> Interest {
         let cx = &mut Context::from_waker(&self.waker);
-        let read = self.wanted.reads() && self.fd.poll_read_ready(cx).is_ready();
-        let write = self.wanted.writes() && self.fd.poll_write_ready(cx).is_ready();
-        Interest::READ.when(read) | Interest::WRITE.when(write)
+        let Watched { fd, wanted, .. } = self;
+        let reads = wanted.reads() && (self.is(READABLE) || fd.poll_read_ready(cx).is_ready());
+        let writes = wanted.writes() && (self.is(WRITABLE) || fd.poll_write_ready(cx).is_ready());
+        Interest::READ.when(reads) | Interest::WRITE.when(writes)
     }
 
     fn is(&self, what: tokio::io::Interest) -> bool {
