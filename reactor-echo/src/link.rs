@@ -9,7 +9,7 @@ use std::time::Instant;
 use common::{Settings, sys};
 
 use crate::engine::Interest;
-use crate::{DelayedCall, Protocol, Reason};
+use crate::{DelayedCall, Reason};
 
 pub(crate) struct Link {
     /// Callbacks have no way to it; a [`StringTransport`](crate::testing::StringTransport) has
@@ -17,8 +17,6 @@ pub(crate) struct Link {
     pub(crate) socket: Option<Rc<TcpStream>>,
     /// Asked for once, when it was opened: a socket that was reset no longer knows it.
     pub(crate) peer: SocketAddr,
-    /// Absent while one of its callbacks runs.
-    pub(crate) protocol: Option<Box<dyn Protocol>>,
     /// Written by the protocol, and not yet taken by the kernel.
     pub(crate) pending: VecDeque<u8>,
     /// When a byte last went in or out.
@@ -65,11 +63,10 @@ pub(crate) enum Writing {
 }
 
 impl Link {
-    pub(crate) fn new(peer: SocketAddr, protocol: Box<dyn Protocol>, now: Instant) -> Self {
+    pub(crate) fn new(peer: SocketAddr, now: Instant) -> Self {
         Link {
             socket: None,
             peer,
-            protocol: Some(protocol),
             pending: VecDeque::new(),
             last_active: now,
             deadline: None,
@@ -180,14 +177,7 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Transport;
     use crate::testing::PEER;
-
-    struct Deaf;
-
-    impl Protocol for Deaf {
-        fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
-    }
 
     #[test]
     fn reading_pauses_above_the_high_water_mark_and_resumes_at_the_low_one() {
@@ -195,7 +185,7 @@ mod tests {
             high_water: 100,
             ..Settings::default()
         };
-        let mut link = Link::new(PEER, Box::new(Deaf), Instant::now());
+        let mut link = Link::new(PEER, Instant::now());
         let mut reads = Vec::new();
         for pending in [100, 101, 26, 25, 100, 101, 0] {
             link.pending.resize(pending, 0);

@@ -17,7 +17,8 @@ use common::{Admission, Settings};
 
 use crate::agenda::Entry;
 use crate::engine::{Engine, EngineKind, Event};
-use crate::{Agenda, ClientFactory, DelayedCall, Factory, Key, Reason};
+use crate::key::ByKey;
+use crate::{Agenda, ClientFactory, DelayedCall, Factory, Key, Protocol, Reason};
 
 mod connections;
 mod connects;
@@ -66,6 +67,8 @@ pub enum Write {
 pub struct Reactor {
     agenda: Agenda,
     engine: Box<dyn Engine>,
+    /// Of every connection. Not in the agenda, since their callbacks have that in hand.
+    protocols: ByKey<Box<dyn Protocol>>,
     settings: Settings,
     write: Write,
     admission: Admission,
@@ -91,6 +94,7 @@ impl Reactor {
         let engine = engine.start()?;
         Ok(Reactor {
             agenda: Agenda::new(),
+            protocols: ByKey::new(),
             write: Write::default(),
             admission: Admission::new(settings.max_connections),
             room: engine.room()?,

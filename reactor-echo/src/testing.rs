@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::agenda::Entry;
 use crate::link::{Link, Reading, Writing};
-use crate::{Agenda, Key, Protocol, Reason};
+use crate::{Agenda, Key, Protocol, Reason, Transport};
 
 /// A connection without a socket: what the protocol writes is kept, and what it receives is said by
 /// the test.
@@ -30,6 +30,8 @@ use crate::{Agenda, Key, Protocol, Reason};
 pub struct StringTransport {
     agenda: Agenda,
     key: Key,
+    /// Until the connection is lost.
+    protocol: Option<Box<dyn Protocol>>,
 }
 
 /// The other side of a [`StringTransport`], as its protocol sees it: an address for documentation
@@ -44,11 +46,14 @@ impl StringTransport {
     #[doc(alias = "makeConnection")]
     pub fn new(protocol: Box<dyn Protocol>) -> Self {
         let mut agenda = Agenda::new();
-        let key = agenda.insert(Entry::Link(Link::new(PEER, protocol, agenda.turn)));
-        agenda.call(key, |protocol, transport| {
-            protocol.connection_made(transport)
-        });
-        StringTransport { agenda, key }
+        let key = agenda.insert(Entry::Link(Link::new(PEER, agenda.turn)));
+        let mut connection = StringTransport {
+            agenda,
+            key,
+            protocol: Some(protocol),
+        };
+        connection.call(|protocol, transport| protocol.connection_made(transport));
+        connection
     }
 
     /// Data comes from the peer.
@@ -57,9 +62,7 @@ impl StringTransport {
         self.agenda.turn = self.agenda.now();
         let now = self.agenda.turn;
         self.agenda.ask(self.key, |link| link.last_active = now);
-        self.agenda.call(self.key, |protocol, transport| {
-            protocol.data_received(transport, data)
-        });
+        self.call(|protocol, transport| protocol.data_received(transport, data));
     }
 
     /// The peer has sent its last byte.
@@ -67,19 +70,14 @@ impl StringTransport {
     pub fn receive_end(&mut self) {
         self.agenda
             .ask(self.key, |link| link.reading = Reading::Finished);
-        self.agenda.call(self.key, |protocol, transport| {
-            protocol.read_connection_lost(transport)
-        });
+        self.call(|protocol, transport| protocol.read_connection_lost(transport));
     }
 
     /// The connection ends.
     #[doc(alias = "connectionLost")]
     pub fn lose(&mut self, reason: &Reason) {
-        if let Some(Entry::Link(Link {
-            protocol: Some(mut protocol),
-            ..
-        })) = self.agenda.entries.remove(self.key)
-        {
+        self.agenda.entries.remove(self.key);
+        if let Some(mut protocol) = self.protocol.take() {
             protocol.connection_lost(&mut self.agenda, reason);
         }
     }
@@ -129,6 +127,13 @@ impl StringTransport {
         &mut self.agenda
     }
 
+    fn call(&mut self, callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>)) {
+        let (protocol, transport) = (&mut self.protocol, self.agenda.transport(self.key));
+        if let (Some(protocol), Some(mut transport)) = (protocol, transport) {
+            callback(&mut **protocol, &mut transport);
+        }
+    }
+
     fn is(&self, asked: impl FnOnce(&Link) -> bool) -> bool {
         self.agenda.link(self.key).is_some_and(asked)
     }
@@ -145,7 +150,6 @@ impl fmt::Debug for StringTransport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Transport;
 
     /// Does as it is told.
     struct Obedient;

@@ -7,7 +7,7 @@ use super::{Agenda, Entry};
 use crate::key::Keyed;
 use crate::link::Link;
 use crate::timers::Timers;
-use crate::{DelayedCall, Key, Protocol, Reason, Transport};
+use crate::{DelayedCall, Key, Reason};
 
 impl Agenda {
     pub(crate) fn new() -> Self {
@@ -82,26 +82,6 @@ impl Agenda {
         if let Some(Entry::Attempt(attempt)) = self.entries.get_mut(key) {
             attempt.over.get_or_insert(reason);
             self.touch(key);
-        }
-    }
-
-    /// Has a connection's protocol called. Meanwhile the protocol is out of its place, and the
-    /// connection stays in its own.
-    #[inline]
-    pub(crate) fn call(
-        &mut self,
-        key: Key,
-        callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>),
-    ) {
-        let Some(link) = self.link_mut(key) else {
-            return;
-        };
-        let (peer, Some(mut protocol)) = (link.peer, link.protocol.take()) else {
-            return;
-        };
-        callback(&mut *protocol, &mut Transport::new(self, key, peer));
-        if let Some(link) = self.link_mut(key) {
-            link.protocol = Some(protocol);
         }
     }
 

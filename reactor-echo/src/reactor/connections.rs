@@ -12,7 +12,7 @@ use super::{Reactor, Write};
 use crate::agenda::Entry;
 use crate::engine::{Descriptor, Engine, Interest};
 use crate::link::{Link, Reading};
-use crate::{Agenda, Key, Reason};
+use crate::{Agenda, Key, Protocol, Reason, Transport};
 
 impl Reactor {
     /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.
@@ -25,6 +25,7 @@ impl Reactor {
         let (Some(socket), true) = (&link.socket, link.wanted().reads()) else {
             return;
         };
+        let peer = link.peer;
         let room = sys::room(&mut self.buffer);
         let offered = room.len();
         match sys::recv(&**socket, room) {
@@ -34,11 +35,10 @@ impl Reactor {
                 if count < offered {
                     self.engine.short_read(key);
                 }
-                if link.reading == Reading::Open {
-                    let data = &self.buffer[..count];
-                    self.agenda.call(key, |protocol, transport| {
-                        protocol.data_received(transport, data);
-                    });
+                let hears = link.reading == Reading::Open;
+                if hears && let Some(protocol) = self.protocols.get_mut(key) {
+                    let mut transport = Transport::new(&mut self.agenda, key, peer);
+                    protocol.data_received(&mut transport, &self.buffer[..count]);
                 }
             }
             Err(error) => {
@@ -50,6 +50,18 @@ impl Reactor {
         }
     }
 
+    /// Has a connection's protocol called.
+    pub(super) fn call(
+        &mut self,
+        key: Key,
+        callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>),
+    ) {
+        let (protocol, transport) = (self.protocols.get_mut(key), self.agenda.transport(key));
+        if let (Some(protocol), Some(mut transport)) = (protocol, transport) {
+            callback(&mut **protocol, &mut transport);
+        }
+    }
+
     fn end_of_stream(&mut self, key: Key) {
         let Some(link) = self.agenda.link_mut(key) else {
             return;
@@ -58,7 +70,7 @@ impl Reactor {
             link.end(Reason::ConnectionDone);
         } else {
             link.reading = Reading::Finished;
-            self.agenda.call(key, |protocol, transport| {
+            self.call(key, |protocol, transport| {
                 protocol.read_connection_lost(transport);
             });
         }
@@ -130,7 +142,7 @@ impl Reactor {
         if link.accepted {
             self.admission.disconnected(link.peer, &reason);
         }
-        if let Some(mut protocol) = link.protocol {
+        if let Some(mut protocol) = self.protocols.remove(key) {
             protocol.connection_lost(&mut self.agenda, &reason);
         }
     }

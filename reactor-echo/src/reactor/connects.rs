@@ -98,14 +98,15 @@ impl Reactor {
         let Some(protocol) = client.build_protocol() else {
             return self.end_attempt(key);
         };
-        let mut link = Link::new(peer, protocol, now);
+        let mut link = Link::new(peer, now);
         link.socket = Some(socket);
         link.watched = Interest::WRITE;
         if let Some(entry) = self.agenda.entries.get_mut(key) {
             *entry = Entry::Link(link);
         }
-        self.agenda.call(key, |protocol, transport| {
-            protocol.connection_made(transport)
+        self.protocols.insert(key, protocol);
+        self.call(key, |protocol, transport| {
+            protocol.connection_made(transport);
         });
         self.agenda.touch(key);
     }

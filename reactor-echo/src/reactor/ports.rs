@@ -47,7 +47,7 @@ impl Reactor {
             debug!(%peer, "refused by the factory");
             return sys::close(socket);
         };
-        let mut link = Link::new(peer, protocol, self.agenda.turn);
+        let mut link = Link::new(peer, self.agenda.turn);
         link.socket = Some(Rc::new(socket));
         link.accepted = true;
         let key = self.agenda.entries.insert(Entry::Link(link));
@@ -59,7 +59,8 @@ impl Reactor {
             return;
         }
         self.admission.connected(peer);
-        self.agenda.call(key, |protocol, transport| {
+        self.protocols.insert(key, protocol);
+        self.call(key, |protocol, transport| {
             protocol.connection_made(transport);
         });
         self.act();
