@@ -226,14 +226,7 @@ impl Reactor {
 
     fn dispatch(&mut self, Event { key, ready }: Event) {
         match self.agenda.entries.get(key) {
-            Some(Entry::Link(_)) => {
-                if ready.writes() {
-                    self.handle_write(key);
-                }
-                if ready.reads() {
-                    self.handle_read(key);
-                }
-            }
+            Some(Entry::Link(_)) => self.handle_ready(key, ready),
             Some(Entry::Port(_)) => self.accept(key),
             Some(Entry::Attempt(_)) => self.handle_connect(key),
             Some(Entry::Reader(_)) => self.handle_reader(key),

@@ -15,16 +15,30 @@ use crate::link::{Link, Reading};
 use crate::{Agenda, Key, Protocol, Reason, Transport};
 
 impl Reactor {
-    /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.
-    pub(super) fn handle_read(&mut self, key: Key) {
+    /// The socket can be read, written or both.
+    pub(super) fn handle_ready(&mut self, key: Key, ready: Interest) {
         let now = self.agenda.turn;
         let Some(link) = self.agenda.link_mut(key) else {
             return;
         };
         // What came before it in this turn may have paused it.
-        let (Some(socket), true) = (&link.socket, link.wanted().reads()) else {
+        let ready = ready & link.watched;
+        if ready.writes() && link.send(now) {
+            self.engine.not_ready(key, Interest::WRITE);
+        }
+        if ready.reads() {
+            self.handle_read(key);
+        }
+        self.agenda.touch(key);
+    }
+
+    /// Reads once, so that a flood waits for its turn like everybody else.
+    fn handle_read(&mut self, key: Key) {
+        let now = self.agenda.turn;
+        let Some(link) = self.agenda.link_mut(key) else {
             return;
         };
+        let Some(socket) = &link.socket else { return };
         let peer = link.peer;
         let room = sys::room(&mut self.buffer);
         let offered = room.len();
@@ -45,7 +59,6 @@ impl Reactor {
                 if link.failed(error) {
                     self.engine.not_ready(key, Interest::READ);
                 }
-                self.agenda.touch(key);
             }
         }
     }
@@ -74,19 +87,6 @@ impl Reactor {
                 protocol.read_connection_lost(transport);
             });
         }
-        self.agenda.touch(key);
-    }
-
-    /// The socket can be written.
-    pub(super) fn handle_write(&mut self, key: Key) {
-        let now = self.agenda.turn;
-        let Some(link) = self.agenda.link_mut(key) else {
-            return;
-        };
-        if link.wanted().writes() && link.send(now) {
-            self.engine.not_ready(key, Interest::WRITE);
-        }
-        self.agenda.touch(key);
     }
 
     /// Does what was asked of a connection: sends, pauses, resumes, closes.
@@ -102,7 +102,7 @@ impl Reactor {
         };
         // What waits for the engine to find the socket writable waits in order.
         let at_once = self.write == Write::AtOnce && !link.watched.writes();
-        if at_once && link.wanted().writes() && link.over.is_none() && link.send(*turn) {
+        if at_once && !link.pending.is_empty() && link.over.is_none() && link.send(*turn) {
             self.engine.not_ready(key, Interest::WRITE);
         }
         let begins_to_drain = link.after_sending(&self.settings);
