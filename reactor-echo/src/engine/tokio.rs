@@ -31,8 +31,10 @@ pub(super) struct Tokio {
 
 struct Watchlist {
     watched: ByKey<Watched>,
-    /// Those to look at, besides what was ready: what is new or has been woken.
-    news: Vec<Key>,
+    /// Those to look at: what was ready, is wanted anew or has been woken.
+    listed: Vec<Key>,
+    /// How often they were looked at.
+    looks: u64,
     woken: Arc<Mutex<Woken>>,
 }
 
@@ -40,8 +42,8 @@ struct Watched {
     fd: AsyncFd<Fd>,
     wanted: Interest,
     waker: Waker,
-    /// It is in the reactor's list.
-    told: bool,
+    /// The look that was the last for this one: being listed twice, it is looked at once.
+    last_look: u64,
 }
 
 /// What the wakers have told since the last look.
@@ -85,7 +87,8 @@ impl Tokio {
         let (keys, turn) = (Vec::new(), Waker::noop().clone());
         let watched = Watchlist {
             watched: ByKey::new(),
-            news: Vec::new(),
+            listed: Vec::new(),
+            looks: 0,
             woken: Arc::new(Mutex::new(Woken { keys, turn })),
         };
         Ok(Tokio { watched, runtime })
@@ -148,13 +151,13 @@ impl Watchlist {
                 fd: register(Rc::clone(descriptor))?,
                 wanted,
                 waker: Waker::from(Arc::new(Note { key, woken })),
-                told: false,
+                last_look: 0,
             };
             self.watched.insert(key, watched);
         }
         if let Some(watched) = self.watched.get_mut(key) {
             watched.wanted = wanted;
-            self.news.push(key);
+            self.listed.push(key);
         }
         Ok(())
     }
@@ -184,21 +187,20 @@ impl Watchlist {
         .await;
     }
 
-    /// Looks at what was ready, and at the news. The others will wake when they are ready.
+    /// Looks at what is listed. What is ready will be looked at again, and the others will wake when
+    /// they are.
     fn poll_look(&mut self, cx: &mut Context<'_>, ready: &mut Vec<Event>) -> Poll<()> {
-        ready.retain_mut(|event| {
-            let watched = self.watched.get_mut(event.key);
-            event.ready = watched.map_or(Interest::NOTHING, Watched::look);
-            event.ready != Interest::NOTHING
-        });
-        self.hear_news(cx.waker());
-        for key in self.news.drain(..) {
-            if let Some(watched) = self.watched.get_mut(key).filter(|watched| !watched.told) {
-                let event = Event {
+        self.list_woken(cx.waker());
+        self.listed.extend(ready.drain(..).map(|event| event.key));
+        self.looks += 1;
+        for key in self.listed.drain(..) {
+            let watched = self.watched.get_mut(key);
+            let ready_for = watched.map_or(Interest::NOTHING, |watched| watched.look(self.looks));
+            if ready_for != Interest::NOTHING {
+                ready.push(Event {
                     key,
-                    ready: watched.look(),
-                };
-                ready.extend(watched.told.then_some(event));
+                    ready: ready_for,
+                });
             }
         }
         if ready.is_empty() {
@@ -208,29 +210,29 @@ impl Watchlist {
         }
     }
 
-    fn hear_news(&mut self, turn: &Waker) {
+    fn list_woken(&mut self, turn: &Waker) {
         let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
         woken.turn.clone_from(turn);
-        self.news.append(&mut woken.keys);
+        self.listed.append(&mut woken.keys);
     }
 
     fn tell_all(&mut self, ready: &mut Vec<Event>) {
+        let all = self.watched.iter_mut();
         ready.clear();
-        ready.extend(self.watched.iter_mut().map(|(key, watched)| {
-            watched.told = true;
-            Event {
-                key,
-                ready: watched.wanted,
-            }
+        ready.extend(all.map(|(key, watched)| Event {
+            key,
+            ready: watched.wanted,
         }));
     }
 }
 
 impl Watched {
-    fn look(&mut self) -> Interest {
-        let ready = self.poll_ready();
-        self.told = ready != Interest::NOTHING;
-        ready
+    /// What is ready, the first time that it is asked in this look.
+    fn look(&mut self, look: u64) -> Interest {
+        if std::mem::replace(&mut self.last_look, look) == look {
+            return Interest::NOTHING;
+        }
+        self.poll_ready()
     }
 
     /// What is ready of the wanted; of the rest, tokio will wake the waker. A waker serves once, and
