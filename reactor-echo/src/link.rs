@@ -35,6 +35,8 @@ pub(crate) struct Link {
     pub(crate) writing: Writing,
     /// What the engine was last told to watch it for.
     pub(crate) watched: Interest,
+    /// It will be looked after, and need not be noted again.
+    pub(crate) touched: bool,
     /// It counts among the connections that others have opened.
     pub(crate) accepted: bool,
 }
@@ -77,6 +79,7 @@ impl Link {
             reading: Reading::Open,
             writing: Writing::Open,
             watched: Interest::NOTHING,
+            touched: false,
             accepted: false,
         }
     }

@@ -201,7 +201,9 @@ impl Reactor {
         }
         for &event in &ready {
             self.dispatch(event);
-            self.act();
+            if !self.agenda.touched.is_empty() {
+                self.act(); // Mostly nobody else was asked.
+            }
         }
         self.ready = ready;
         self.agenda.run_until_current();

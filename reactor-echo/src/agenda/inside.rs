@@ -1,6 +1,7 @@
 //! The agenda's other side: for the loop, and for what stands in for it in tests.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::{Agenda, Entry};
@@ -32,12 +33,14 @@ impl Agenda {
         key
     }
 
-    /// Notes that something was asked of this one. That it may be noted twice does no harm.
-    #[inline]
+    /// Notes that something was asked of this one.
     pub(crate) fn touch(&mut self, key: Key) {
-        if self.touched.last() != Some(&key) {
-            self.touched.push(key);
+        if let Some(link) = self.link_mut(key)
+            && mem::replace(&mut link.touched, true)
+        {
+            return;
         }
+        self.touched.push(key);
     }
 
     #[inline]
@@ -70,10 +73,12 @@ impl Agenda {
         };
         if link.takes_data() {
             if link.pending.capacity() == 0 {
-                std::mem::swap(&mut link.pending, &mut self.spare);
+                mem::swap(&mut link.pending, &mut self.spare);
             }
             link.pending.extend(data);
-            self.touch(key);
+            if !mem::replace(&mut link.touched, true) {
+                self.touched.push(key);
+            }
         }
     }
 
@@ -97,7 +102,7 @@ impl Agenda {
         let Some(link) = self.link_mut(key) else {
             return;
         };
-        if let Some(former) = std::mem::replace(&mut link.deadline, call) {
+        if let Some(former) = mem::replace(&mut link.deadline, call) {
             self.cancel(&former);
         }
     }

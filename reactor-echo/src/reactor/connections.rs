@@ -21,6 +21,7 @@ impl Reactor {
         let Some(link) = self.agenda.link_mut(key) else {
             return;
         };
+        link.touched = true; // It is looked after below, whatever is asked of it.
         // What came before it in this turn may have paused it.
         let ready = ready & link.watched;
         if ready.writes() && link.send(now) {
@@ -29,7 +30,7 @@ impl Reactor {
         if ready.reads() {
             self.handle_read(key);
         }
-        self.agenda.touch(key);
+        self.settle(key);
     }
 
     /// Reads once, so that a flood waits for its turn like everybody else.
@@ -100,6 +101,7 @@ impl Reactor {
         let Some(Entry::Link(link)) = entries.get_mut(key) else {
             return;
         };
+        link.touched = false;
         // What waits for the engine to find the socket writable waits in order.
         let at_once = self.write == Write::AtOnce && !link.watched.writes();
         if at_once && !link.pending.is_empty() && link.over.is_none() && link.send(*turn) {
