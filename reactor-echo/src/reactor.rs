@@ -18,10 +18,11 @@ use common::{Admission, Settings};
 use crate::agenda::Entry;
 use crate::engine::{Engine, EngineKind, Event};
 use crate::key::ByKey;
-use crate::{Agenda, ClientFactory, DelayedCall, Factory, Key, Protocol, Reason};
+use crate::{Agenda, ClientFactory, DelayedCall, Factory, Key, Protocol};
 
 mod connections;
 mod connects;
+mod ending;
 mod ports;
 
 /// When an answer is sent.
@@ -247,45 +248,6 @@ impl Reactor {
                 None => {}
             }
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.stop_at.is_some_and(|stop_at| {
-            let is_link = |(_, entry)| matches!(entry, &Entry::Link(_));
-            !self.agenda.entries.iter().any(is_link) || stop_at <= Instant::now()
-        })
-    }
-
-    fn keys(&self) -> Vec<Key> {
-        self.agenda.entries.iter().map(|(key, _)| key).collect()
-    }
-
-    fn begin_to_stop(&mut self) {
-        self.stop_at = Some(Instant::now() + self.settings.grace);
-        for key in self.keys() {
-            match self.agenda.entries.get_mut(key) {
-                Some(Entry::Link(_)) => self.stop_connection(key),
-                Some(Entry::Port(port)) => port.closing = true,
-                Some(Entry::Attempt(_)) => self.agenda.fail(key, Reason::ConnectionAborted),
-                Some(Entry::Reader(reader)) => reader.closing = true,
-                None => {}
-            }
-            self.agenda.touch(key);
-        }
-        self.act();
-    }
-
-    /// The grace is over: what is still there goes now.
-    fn drop_all(&mut self) {
-        self.agenda.stopping = true;
-        self.stop_at.get_or_insert(self.agenda.turn);
-        for key in self.keys() {
-            let late = io::Error::new(ErrorKind::TimedOut, "not finished within the grace");
-            self.agenda
-                .ask(key, |link| link.end(Reason::ConnectionLost(late)));
-            self.agenda.stop_listening(key);
-        }
-        self.act();
     }
 }
 

@@ -9,8 +9,7 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use common::sys;
@@ -22,6 +21,10 @@ use tokio::time;
 use super::{Descriptor, Engine, Event, Interest};
 use crate::Key;
 use crate::key::ByKey;
+
+mod woken;
+
+use woken::Woken;
 
 pub(super) struct Tokio {
     /// What is watched, before the runtime, so that it is dropped while the runtime still is.
@@ -35,7 +38,7 @@ struct Watchlist {
     listed: Vec<Key>,
     /// How often they were looked at.
     looks: u64,
-    woken: Arc<Mutex<Woken>>,
+    woken: Woken,
 }
 
 struct Watched {
@@ -44,29 +47,6 @@ struct Watched {
     waker: Waker,
     /// The look that was the last for this one: being listed twice, it is looked at once.
     last_look: u64,
-}
-
-/// What the wakers have told since the last look.
-struct Woken {
-    keys: Vec<Key>,
-    /// Wakes the future that waits for all.
-    turn: Waker,
-}
-
-/// The waker of one descriptor.
-struct Note {
-    key: Key,
-    woken: Arc<Mutex<Woken>>,
-}
-
-impl Wake for Note {
-    fn wake(self: Arc<Self>) {
-        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
-        if woken.keys.is_empty() {
-            woken.turn.wake_by_ref();
-        }
-        woken.keys.push(self.key);
-    }
 }
 
 /// What an [`AsyncFd`] asks for.
@@ -84,12 +64,11 @@ impl Tokio {
             .enable_io()
             .enable_time()
             .build()?;
-        let (keys, turn) = (Vec::new(), Waker::noop().clone());
         let watched = Watchlist {
             watched: ByKey::new(),
             listed: Vec::new(),
             looks: 0,
-            woken: Arc::new(Mutex::new(Woken { keys, turn })),
+            woken: Woken::new(),
         };
         Ok(Tokio { watched, runtime })
     }
@@ -146,11 +125,10 @@ impl Watchlist {
             return Ok(());
         }
         if self.watched.get_mut(key).is_none() {
-            let woken = Arc::clone(&self.woken);
             let watched = Watched {
                 fd: register(Rc::clone(descriptor))?,
                 wanted,
-                waker: Waker::from(Arc::new(Note { key, woken })),
+                waker: self.woken.waker(key),
                 last_look: 0,
             };
             self.watched.insert(key, watched);
@@ -190,7 +168,7 @@ impl Watchlist {
     /// Looks at what is listed. What is ready will be looked at again, and the others will wake when
     /// they are.
     fn poll_look(&mut self, cx: &mut Context<'_>, ready: &mut Vec<Event>) -> Poll<()> {
-        self.list_woken(cx.waker());
+        self.woken.list(&mut self.listed, cx.waker());
         self.listed.extend(ready.drain(..).map(|event| event.key));
         self.looks += 1;
         for key in self.listed.drain(..) {
@@ -208,12 +186,6 @@ impl Watchlist {
         } else {
             Poll::Ready(())
         }
-    }
-
-    fn list_woken(&mut self, turn: &Waker) {
-        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
-        woken.turn.clone_from(turn);
-        self.listed.append(&mut woken.keys);
     }
 
     fn tell_all(&mut self, ready: &mut Vec<Event>) {

@@ -154,26 +154,6 @@ impl Reactor {
         // Closing it ends the watching in any case.
         let _ = self.engine.watch(key, &descriptor, Interest::NOTHING);
     }
-
-    /// The reactor stops: no more is read, what is pending is sent, and unread input does no harm.
-    pub(super) fn stop_connection(&mut self, key: Key) {
-        let Some(link) = self.agenda.link_mut(key) else {
-            return;
-        };
-        let Some(socket) = &link.socket else { return };
-        if link.reading == Reading::Open && !link.losing && link.pending.is_empty() {
-            match sys::recv(&**socket, &mut self.buffer) {
-                Ok(0) => link.reading = Reading::Finished,
-                Ok(_) => {}
-                Err(error) => {
-                    if link.failed(error) {
-                        link.end(Reason::ConnectionDone); // Idle, and nothing unread.
-                    }
-                }
-            }
-        }
-        link.losing = true;
-    }
 }
 
 /// Tells the engine what is wanted of a connection.

@@ -1,0 +1,73 @@
+//! How the loop ends.
+
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use common::sys;
+
+use super::Reactor;
+use crate::agenda::Entry;
+use crate::link::Reading;
+use crate::{Key, Reason};
+
+impl Reactor {
+    pub(super) fn is_over(&self) -> bool {
+        self.stop_at.is_some_and(|stop_at| {
+            let is_link = |(_, entry)| matches!(entry, &Entry::Link(_));
+            !self.agenda.entries.iter().any(is_link) || stop_at <= Instant::now()
+        })
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        self.agenda.entries.iter().map(|(key, _)| key).collect()
+    }
+
+    /// Ports close, connections finish what they have, attempts fail.
+    pub(super) fn begin_to_stop(&mut self) {
+        self.stop_at = Some(Instant::now() + self.settings.grace);
+        for key in self.keys() {
+            match self.agenda.entries.get_mut(key) {
+                Some(Entry::Link(_)) => self.stop_connection(key),
+                Some(Entry::Port(port)) => port.closing = true,
+                Some(Entry::Attempt(_)) => self.agenda.fail(key, Reason::ConnectionAborted),
+                Some(Entry::Reader(reader)) => reader.closing = true,
+                None => {}
+            }
+            self.agenda.touch(key);
+        }
+        self.act();
+    }
+
+    /// The reactor stops: no more is read, what is pending is sent, and unread input does no harm.
+    fn stop_connection(&mut self, key: Key) {
+        let Some(link) = self.agenda.link_mut(key) else {
+            return;
+        };
+        let Some(socket) = &link.socket else { return };
+        if link.reading == Reading::Open && !link.losing && link.pending.is_empty() {
+            match sys::recv(&**socket, &mut self.buffer) {
+                Ok(0) => link.reading = Reading::Finished,
+                Ok(_) => {}
+                Err(error) => {
+                    if link.failed(error) {
+                        link.end(Reason::ConnectionDone); // Idle, and nothing unread.
+                    }
+                }
+            }
+        }
+        link.losing = true;
+    }
+
+    /// The grace is over: what is still there goes now.
+    pub(super) fn drop_all(&mut self) {
+        self.agenda.stopping = true;
+        self.stop_at.get_or_insert(self.agenda.turn);
+        for key in self.keys() {
+            let late = io::Error::new(ErrorKind::TimedOut, "not finished within the grace");
+            self.agenda
+                .ask(key, |link| link.end(Reason::ConnectionLost(late)));
+            self.agenda.stop_listening(key);
+        }
+        self.act();
+    }
+}
