@@ -12,7 +12,6 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use common::{Admission, Settings};
 
 use crate::agenda::Entry;
@@ -25,16 +24,7 @@ mod connects;
 mod ending;
 mod ports;
 
-/// When an answer is sent.
-#[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Write {
-    /// As soon as the callback that wrote it has returned; only what the kernel refuses waits for
-    /// readiness
-    #[default]
-    AtOnce,
-    /// When the engine has found the socket writable, as Twisted does
-    Queued,
-}
+pub use connections::Write;
 
 /// An event loop, with everything that it watches.
 ///
@@ -195,8 +185,7 @@ impl Reactor {
     #[doc(alias = "runUntilCurrent")]
     fn iterate(&mut self) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
-        let waited = self.engine.wait(self.timeout(), &mut ready);
-        match waited {
+        match self.engine.wait(self.timeout(), &mut ready) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => self.agenda.turn = Instant::now(),
         }

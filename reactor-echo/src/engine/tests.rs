@@ -80,6 +80,20 @@ fn what_stays_ready_does_not_hide_the_others() -> io::Result<()> {
 }
 
 #[test]
+fn what_was_told_and_is_wanted_anew_is_told_once() -> io::Result<()> {
+    each(|turns, mut here, there, key| {
+        let (both, there) = (Interest::READ | Interest::WRITE, there as Descriptor);
+        here.write_all(b"x")?;
+        for wanted in [Interest::READ, both] {
+            turns.engine.watch(key, &there, wanted)?;
+            let told = turns.wait(LONG)?.iter();
+            assert_eq!(told.filter(|event| event.ready.reads()).count(), 1);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn an_end_behind_a_short_read_is_told() -> io::Result<()> {
     each(|turns, mut here, there, key| {
         turns

@@ -157,9 +157,9 @@ impl Watchlist {
         }
     }
 
-    async fn look(&mut self, ready: &mut Vec<Event>) {
+    async fn look(&mut self, list: &mut Vec<Event>) {
         poll_fn(|cx| {
-            let _ = self.poll_look(cx, ready);
+            let _ = self.poll_look(cx, list);
             Poll::Ready(())
         })
         .await;
@@ -167,33 +167,29 @@ impl Watchlist {
 
     /// Looks at what is listed. What is ready will be looked at again, and the others will wake when
     /// they are.
-    fn poll_look(&mut self, cx: &mut Context<'_>, ready: &mut Vec<Event>) -> Poll<()> {
+    fn poll_look(&mut self, cx: &mut Context<'_>, list: &mut Vec<Event>) -> Poll<()> {
         self.woken.list(&mut self.listed, cx.waker());
-        self.listed.extend(ready.drain(..).map(|event| event.key));
+        self.listed.extend(list.drain(..).map(|event| event.key));
         self.looks += 1;
         for key in self.listed.drain(..) {
             let watched = self.watched.get_mut(key);
-            let ready_for = watched.map_or(Interest::NOTHING, |watched| watched.look(self.looks));
-            if ready_for != Interest::NOTHING {
-                ready.push(Event {
-                    key,
-                    ready: ready_for,
-                });
+            let ready = watched.map_or(Interest::NOTHING, |watched| watched.look(self.looks));
+            if ready != Interest::NOTHING {
+                list.push(Event { key, ready });
             }
         }
-        if ready.is_empty() {
+        if list.is_empty() {
             Poll::Pending
         } else {
             Poll::Ready(())
         }
     }
 
-    fn tell_all(&mut self, ready: &mut Vec<Event>) {
-        let all = self.watched.iter_mut();
-        ready.clear();
-        ready.extend(all.map(|(key, watched)| Event {
-            key,
-            ready: watched.wanted,
+    fn tell_all(&mut self, list: &mut Vec<Event>) {
+        list.clear();
+        list.extend(self.watched.iter_mut().map(|(key, watched)| {
+            let ready = watched.wanted;
+            Event { key, ready }
         }));
     }
 }

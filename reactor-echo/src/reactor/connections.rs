@@ -5,14 +5,26 @@ use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use common::sys;
 use socket2::SockRef;
 
-use super::{Reactor, Write};
+use super::Reactor;
 use crate::agenda::Entry;
 use crate::engine::{Descriptor, Engine, Interest};
 use crate::link::{Link, Reading};
 use crate::{Agenda, Key, Protocol, Reason, Transport};
+
+/// When an answer is sent.
+#[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Write {
+    /// As soon as the callback that wrote it has returned; only what the kernel refuses waits for
+    /// readiness
+    #[default]
+    AtOnce,
+    /// When the engine has found the socket writable, as Twisted does
+    Queued,
+}
 
 impl Reactor {
     /// The socket can be read, written or both.
