@@ -15,6 +15,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::panic::Location;
 use std::time::Duration;
 
+use tracing::field::{debug, display};
+use tracing::level_filters::LevelFilter;
+
 mod counters;
 mod faults;
 
@@ -26,17 +29,20 @@ use counters::count;
 /// The target of the trace events.
 pub const TRACE_TARGET: &str = "echo";
 
-/// Emits the trace event of one call, with the place in the source that made it.
+/// Emits the trace event of one call, with the place in the source that made it. While nobody
+/// traces, this is one comparison.
 macro_rules! trace_call {
-    ($call:expr, $result:expr, $($field:tt)*) => {{
-        let caller = Location::caller();
-        match $result {
-            Ok(_) => tracing::trace!(
-                target: TRACE_TARGET, call = $call, $($field)*, file = caller.file(), line = caller.line()),
-            Err(error) => tracing::trace!(
-                target: TRACE_TARGET, call = $call, $($field)*, error = ?error.kind(), file = caller.file(), line = caller.line()),
+    ($call:expr, $error:expr $(, $field:ident = $value:expr)*) => {
+        if LevelFilter::current() == LevelFilter::TRACE {
+            let caller = Location::caller();
+            let error: Option<ErrorKind> = $error;
+            let error = error.map(debug);
+            $(let $field = $value;)*
+            out_of_line(move || tracing::trace!(
+                target: TRACE_TARGET, call = $call, $($field,)* error,
+                file = caller.file(), line = caller.line()));
         }
-    }};
+    };
 }
 
 /// Waits for readiness: `call` is select(2), mio's poll or a runtime's turn, told the longest time
@@ -50,15 +56,18 @@ pub fn wait(
     call: impl FnOnce(Option<Duration>) -> io::Result<usize>,
 ) -> io::Result<usize> {
     count(|counters| &counters.waits);
-    let milliseconds = timeout.map(|timeout| timeout.as_millis() as u64);
-    trace_call!("wait", Ok::<(), &io::Error>(()), milliseconds);
+    trace_call!(
+        "wait",
+        None,
+        milliseconds = timeout.map(|timeout| timeout.as_millis() as u64)
+    );
     let result = faults::interrupted().and_then(|()| call(timeout));
     if matches!(result, Ok(1..)) {
         count(|counters| &counters.wakeups);
     }
     trace_call!(
         "wake",
-        &result,
+        failure(&result),
         ready = result.as_ref().copied().unwrap_or(0)
     );
     result
@@ -77,11 +86,11 @@ pub fn accept<L: AsFd, S: AsFd>(
     match &result {
         Ok((socket, peer)) => {
             count(|counters| &counters.accepts);
-            trace_call!("accept", &result, fd = fd(socket), peer = %peer);
+            trace_call!("accept", None, fd = fd(socket), peer = display(*peer));
         }
         Err(error) => {
             count_blocked(error);
-            trace_call!("accept", &result, fd = fd(listener));
+            trace_call!("accept", Some(error.kind()), fd = fd(listener));
         }
     }
     result
@@ -98,8 +107,8 @@ pub fn connect<S: AsFd>(
 ) -> io::Result<S> {
     let result = call(address);
     match &result {
-        Ok(socket) => trace_call!("connect", &result, fd = fd(socket), peer = %address),
-        Err(_) => trace_call!("connect", &result, peer = %address),
+        Ok(socket) => trace_call!("connect", None, fd = fd(socket), peer = display(address)),
+        Err(error) => trace_call!("connect", Some(error.kind()), peer = display(address)),
     }
     result
 }
@@ -109,6 +118,7 @@ pub fn connect<S: AsFd>(
 ///
 /// A loop whose readiness comes in edges takes a read that left room for the sign that the socket
 /// is empty. It must therefore know how much room there was.
+#[inline]
 pub fn room(buffer: &mut [u8]) -> &mut [u8] {
     let length = faults::shortened(buffer.len());
     &mut buffer[..length]
@@ -137,7 +147,7 @@ where
     }
     trace_call!(
         "recv",
-        &result,
+        failure(&result),
         fd = fd(socket),
         bytes = result.as_ref().copied().unwrap_or(0)
     );
@@ -168,7 +178,7 @@ where
     }
     trace_call!(
         "send",
-        &result,
+        failure(&result),
         fd = fd(socket),
         bytes = result.as_ref().copied().unwrap_or(0)
     );
@@ -179,29 +189,43 @@ where
 #[track_caller]
 pub fn close<S: AsFd>(socket: S) {
     count(|counters| &counters.closes);
-    trace_call!("close", Ok::<(), &io::Error>(()), fd = fd(&socket));
+    trace_call!("close", None, fd = fd(&socket));
 }
 
 /// Traces that a handler was entered: the moment at which the loop calls the code of its user.
 #[track_caller]
 #[inline]
 pub fn enter(handler: &'static str) {
-    trace_call!("enter", Ok::<(), &io::Error>(()), handler);
+    trace_call!("enter", None, handler = handler);
 }
 
 /// Whether to take a descriptor for ready although it is not: never, but under `--faults`. A loop
 /// that asks this where it decides what is ready shows that it survives spurious readiness
 /// (select(2), BUGS).
+#[inline]
 pub fn spurious() -> bool {
     faults::spurious()
 }
 
+#[inline]
 fn count_blocked(error: &io::Error) {
     if error.kind() == ErrorKind::WouldBlock {
         count(|counters| &counters.would_blocks);
     }
 }
 
+#[inline]
 fn fd(socket: &impl AsFd) -> i32 {
     socket.as_fd().as_raw_fd()
+}
+
+fn failure<T>(result: &io::Result<T>) -> Option<ErrorKind> {
+    result.as_ref().err().map(io::Error::kind)
+}
+
+/// Keeps what is rarely done out of the code of what is often done.
+#[cold]
+#[inline(never)]
+fn out_of_line(rare: impl FnOnce()) {
+    rare();
 }

@@ -71,6 +71,7 @@ pub fn inject(faults: Faults) {
 }
 
 /// Draws a fault: whether it comes, and if so, what `then` makes of the dice.
+#[cold]
 fn draw<T>(percent: impl Fn(&Faults) -> u8, then: impl FnOnce(&mut Rng) -> T) -> Option<T> {
     BAD_DAY.with_borrow_mut(|(faults, rng)| (rng.u8(..100) < percent(faults)).then(|| then(rng)))
 }
@@ -107,14 +108,15 @@ fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> 
 /// byte.
 #[inline]
 pub(super) fn shortened(length: usize) -> usize {
-    if !ARMED.get() || length == 0 {
-        return length;
+    if ARMED.get() && length > 0 {
+        let short = draw(
+            |faults| faults.short,
+            |rng| if rng.bool() { 1 } else { rng.usize(1..=length) },
+        );
+        short.unwrap_or(length)
+    } else {
+        length
     }
-    let short = draw(
-        |faults| faults.short,
-        |rng| if rng.bool() { 1 } else { rng.usize(1..=length) },
-    );
-    short.unwrap_or(length)
 }
 
 /// Readiness that is none.
