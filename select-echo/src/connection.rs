@@ -70,8 +70,13 @@ impl Connection {
         !self.pending.is_empty()
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+    /// Why it is to be closed, if it is, after a handler that answered `handled`.
+    pub(crate) fn end(&self, handled: io::Result<()>) -> Option<String> {
+        match handled {
+            Err(error) => Some(error.to_string()),
+            Ok(()) if self.stage == Stage::Over => Some("finished".to_owned()),
+            Ok(()) => None,
+        }
     }
 
     /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.
@@ -103,7 +108,10 @@ impl Connection {
         if write == Write::AtOnce && self.pending.is_empty() {
             sent = now_or_later(sys::send(&self.socket, data))?.unwrap_or(0);
         }
-        self.pending.extend(&data[sent..]);
+        let rest = &data[sent..];
+        if !rest.is_empty() {
+            self.pending.extend(rest);
+        }
         Ok(())
     }
 

@@ -128,13 +128,19 @@ impl Server {
                 continue;
             };
             let handled = connection.handle_write(&self.settings);
-            self.after(fd, handled, now);
+            connection.last_active = now;
+            if let Some(why) = connection.end(handled) {
+                self.close(fd, &why);
+            }
         }
         let (mut stop, mut accept) = (false, false);
         for fd in ready.inputs {
             if let Some(connection) = self.connections.get_mut(fd) {
                 let handled = connection.handle_read(&mut self.buffer, self.write, &self.settings);
-                self.after(fd, handled, now);
+                connection.last_active = now;
+                if let Some(why) = connection.end(handled) {
+                    self.close(fd, &why);
+                }
             } else {
                 stop |= fd == self.stop.as_fd().as_raw_fd();
                 accept |= self
@@ -149,18 +155,6 @@ impl Server {
             self.begin_to_stop(now);
         } else if accept {
             self.accept(now);
-        }
-    }
-
-    /// Closes the connection if the handler failed or found that it is over.
-    fn after(&mut self, fd: RawFd, handled: io::Result<()>, now: Instant) {
-        match handled {
-            Err(error) => self.close(fd, &error.to_string()),
-            Ok(()) => match self.connections.get_mut(fd) {
-                Some(connection) if connection.is_over() => self.close(fd, "finished"),
-                Some(connection) => connection.last_active = now,
-                None => {}
-            },
         }
     }
 
@@ -217,7 +211,9 @@ impl Server {
                 continue;
             };
             connection.stop(&mut self.buffer);
-            self.after(fd, Ok(()), now);
+            if let Some(why) = connection.end(Ok(())) {
+                self.close(fd, &why);
+            }
         }
     }
 }

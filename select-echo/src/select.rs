@@ -12,7 +12,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 /// 1,024 on Linux.
 pub const FD_SETSIZE: usize = nix::sys::select::FD_SETSIZE;
 
-/// What select(2) found ready, each list in ascending order.
+/// What select(2) found ready, each list in the order of the one that was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ready {
     /// A read on these will not block: bytes, a connection to accept, the end of the stream, or an
@@ -56,7 +56,9 @@ pub fn select<I: AsFd, O: AsFd, E: AsFd>(
     excepts: &[E],
     timeout: Option<Duration>,
 ) -> io::Result<Ready> {
-    let [inputs, outputs, excepts] = [set_of(inputs)?, set_of(outputs)?, set_of(excepts)?];
+    let inputs = Watched::new(inputs)?;
+    let outputs = Watched::new(outputs)?;
+    let excepts = Watched::new(excepts)?;
     let end = inputs.end.max(outputs.end).max(excepts.end);
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     loop {
@@ -103,34 +105,29 @@ pub fn check_fits(descriptor: &impl AsFd) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::InvalidInput, message))
 }
 
-/// A list of descriptors as the set of bits that the kernel reads.
-struct Watched<'fd> {
+/// A list of descriptors, and the set of bits that the kernel reads.
+struct Watched<'fd, F> {
+    list: &'fd [F],
     set: FdSet<'fd>,
     /// One more than the highest descriptor: what C calls nfds; 0 for an empty list.
     end: RawFd,
 }
 
-fn set_of<F: AsFd>(list: &[F]) -> io::Result<Watched<'_>> {
-    let mut watched = Watched {
-        set: FdSet::new(),
-        end: 0,
-    };
-    for descriptor in list {
-        check_fits(descriptor)?;
-        watched.set.insert(descriptor.as_fd());
-        watched.end = watched.end.max(descriptor.as_fd().as_raw_fd() + 1);
-    }
-    Ok(watched)
-}
-
-impl Watched<'_> {
-    /// The descriptors that the kernel left in the set, at most `count` of them.
-    fn ready_in(&self, left: &FdSet, count: usize) -> Vec<RawFd> {
-        if self.end == 0 {
-            return Vec::new();
+impl<'fd, F: AsFd> Watched<'fd, F> {
+    fn new(list: &'fd [F]) -> io::Result<Self> {
+        let (mut set, mut end) = (FdSet::new(), 0);
+        for descriptor in list {
+            check_fits(descriptor)?;
+            set.insert(descriptor.as_fd());
+            end = end.max(descriptor.as_fd().as_raw_fd() + 1);
         }
-        let mut ready = Vec::with_capacity(count);
-        let watched = self.set.fds(Some(self.end - 1));
+        Ok(Watched { list, set, end })
+    }
+
+    /// The descriptors that the kernel left in the set, of `count` in all three.
+    fn ready_in(&self, left: &FdSet, count: usize) -> Vec<RawFd> {
+        let mut ready = Vec::with_capacity(count.min(self.list.len()));
+        let watched = self.list.iter().map(F::as_fd);
         let found = watched.filter(|fd| left.contains(*fd) || sys::spurious());
         ready.extend(found.map(|fd| fd.as_raw_fd()));
         ready
