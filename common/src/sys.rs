@@ -130,7 +130,7 @@ pub fn room(buffer: &mut [u8]) -> &mut [u8] {
 /// `WouldBlock` when there is nothing to read, `Interrupted`, or the connection's end
 /// (`ConnectionReset` and others).
 #[track_caller]
-#[inline]
+#[inline(always)] // In a loop, the frame of a function would be half of the work.
 pub fn recv<S>(socket: &S, room: &mut [u8]) -> io::Result<usize>
 where
     S: AsFd,
@@ -160,7 +160,7 @@ where
 /// `WouldBlock` when the kernel takes nothing now, `Interrupted`, or the connection's end
 /// (`BrokenPipe` and others).
 #[track_caller]
-#[inline]
+#[inline(always)] // See `recv`.
 pub fn send<S>(socket: &S, bytes: &[u8]) -> io::Result<usize>
 where
     S: AsFd,

@@ -70,13 +70,8 @@ impl Connection {
         !self.pending.is_empty()
     }
 
-    /// Why it is to be closed, if it is, after a handler that answered `handled`.
-    pub(crate) fn end(&self, handled: io::Result<()>) -> Option<String> {
-        match handled {
-            Err(error) => Some(error.to_string()),
-            Ok(()) if self.stage == Stage::Over => Some("finished".to_owned()),
-            Ok(()) => None,
-        }
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
     }
 
     /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.

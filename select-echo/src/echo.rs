@@ -129,8 +129,8 @@ impl Server {
             };
             let handled = connection.handle_write(&self.settings);
             connection.last_active = now;
-            if let Some(why) = connection.end(handled) {
-                self.close(fd, &why);
+            if handled.is_err() || connection.is_over() {
+                self.close(fd, handled);
             }
         }
         let (mut stop, mut accept) = (false, false);
@@ -138,8 +138,8 @@ impl Server {
             if let Some(connection) = self.connections.get_mut(fd) {
                 let handled = connection.handle_read(&mut self.buffer, self.write, &self.settings);
                 connection.last_active = now;
-                if let Some(why) = connection.end(handled) {
-                    self.close(fd, &why);
+                if handled.is_err() || connection.is_over() {
+                    self.close(fd, handled);
                 }
             } else {
                 stop |= fd == self.stop.as_fd().as_raw_fd();
@@ -184,12 +184,14 @@ impl Server {
         }
     }
 
-    fn close(&mut self, fd: RawFd, why: &str) {
+    /// Closes a connection that has ended in an orderly way, or with an error.
+    fn close(&mut self, fd: RawFd, end: io::Result<()>) {
         let Some(connection) = self.connections.remove(fd) else {
             return;
         };
         let peer = connection.peer;
         sys::close(connection);
+        let why = end.map_or_else(|error| error.to_string(), |()| "finished".to_owned());
         self.admission.disconnected(peer, why);
     }
 
@@ -199,7 +201,7 @@ impl Server {
         };
         let is_idle = |connection: &Connection| now - connection.last_active >= idle_timeout;
         for fd in self.connections.fds_where(is_idle) {
-            self.close(fd, "idle for too long");
+            self.close(fd, Err(io::Error::other("idle for too long")));
         }
     }
 
@@ -211,8 +213,8 @@ impl Server {
                 continue;
             };
             connection.stop(&mut self.buffer);
-            if let Some(why) = connection.end(Ok(())) {
-                self.close(fd, &why);
+            if connection.is_over() {
+                self.close(fd, Ok(()));
             }
         }
     }
