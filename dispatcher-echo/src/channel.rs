@@ -8,7 +8,7 @@ use common::net::{self, NotAccepted};
 use common::sys;
 use mio::net::{TcpListener, TcpStream};
 
-use crate::entry::{End, Entry, Socket};
+use crate::entry::{End, Socket, State};
 use crate::{Dispatcher, Key, SocketMap};
 
 /// The socket of the object that is being called, and what the object may ask of the loop.
@@ -17,15 +17,22 @@ use crate::{Dispatcher, Key, SocketMap};
 /// returned: a handler is never entered while another one runs.
 pub struct Channel<'turn> {
     key: Key,
+    pub(crate) state: &'turn mut State,
     map: &'turn mut SocketMap,
     /// The loop's one read buffer, lent for one read a turn.
     room: Option<&'turn mut [u8]>,
 }
 
 impl<'turn> Channel<'turn> {
-    pub(crate) fn new(key: Key, map: &'turn mut SocketMap, room: &'turn mut [u8]) -> Self {
+    pub(crate) fn new(
+        key: Key,
+        state: &'turn mut State,
+        map: &'turn mut SocketMap,
+        room: &'turn mut [u8],
+    ) -> Self {
         Channel {
             key,
+            state,
             map,
             room: Some(room),
         }
@@ -41,13 +48,12 @@ impl<'turn> Channel<'turn> {
     /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
     #[track_caller]
     pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
-        let (now, room) = (self.map.now(), self.room.take());
-        let entry = self.entry()?;
-        let Socket::Stream(socket) = &entry.socket else {
+        let state = &mut *self.state;
+        let Socket::Stream(socket) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
-        let Some(room) = room else {
-            entry.may_read = true; // In the next turn.
+        let Some(room) = self.room.take() else {
+            state.may_read = true; // In the next turn.
             return Err(ErrorKind::WouldBlock.into());
         };
         let size = room.len().min(buffer_size);
@@ -55,21 +61,21 @@ impl<'turn> Channel<'turn> {
         match sys::recv(socket, room) {
             Ok(count) => {
                 if count == 0 && size > 0 {
-                    entry.end = End::Read;
+                    state.end = End::Read;
                 }
                 // mio tells of an edge, not of a state. A read that filled its room may have left
                 // some; one that did not has emptied the socket, so the next byte to come is an
                 // edge of its own. Two things make that conclusion wrong: the end of the stream,
                 // which may have come in one edge with the bytes, and urgent data, before which a
                 // read stops.
-                let may_have_stopped_short = entry.read_closed || entry.marked;
-                entry.may_read = count == size || may_have_stopped_short || sys::spurious();
-                entry.last_active = now;
+                let may_have_stopped_short = state.read_closed || state.marked;
+                state.may_read = count == size || may_have_stopped_short || sys::spurious();
+                state.last_active = self.map.now();
                 Ok(&room[..count])
             }
             Err(error) => {
-                entry.may_read = error.kind() == ErrorKind::Interrupted;
-                entry.marked &= entry.may_read;
+                state.may_read = error.kind() == ErrorKind::Interrupted;
+                state.marked &= state.may_read;
                 Err(error)
             }
         }
@@ -81,21 +87,20 @@ impl<'turn> Channel<'turn> {
     /// The connection's end.
     #[track_caller]
     pub fn send(&mut self, data: &[u8]) -> io::Result<usize> {
-        let now = self.map.now();
-        let entry = self.entry()?;
-        let Socket::Stream(socket) = &entry.socket else {
+        let state = &mut *self.state;
+        let Socket::Stream(socket) = &state.socket else {
             return Err(ErrorKind::NotConnected.into());
         };
         match sys::send(socket, data) {
             Ok(count) => {
-                entry.may_write = true;
-                entry.last_active = now;
+                state.may_write = true;
+                state.last_active = self.map.now();
                 Ok(count)
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
-                entry.may_write = error.kind() == ErrorKind::Interrupted;
+                state.may_write = error.kind() == ErrorKind::Interrupted;
                 Ok(0)
             }
             Err(error) => Err(error),
@@ -108,12 +113,12 @@ impl<'turn> Channel<'turn> {
     /// What accept(2) answers when descriptors or memory are out.
     #[track_caller]
     pub fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        let entry = self.entry()?;
-        let Socket::Listener(listener) = &entry.socket else {
+        let state = &mut *self.state;
+        let Socket::Listener(listener) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
         let accepted = sys::accept(listener, TcpListener::accept);
-        entry.may_read = match &accepted {
+        state.may_read = match &accepted {
             Ok(_) => true,
             Err(error) => NotAccepted::from(error) == NotAccepted::TryNext,
         };
@@ -123,7 +128,7 @@ impl<'turn> Channel<'turn> {
                 Ok(Some((socket, peer)))
             }
             Err(error) if NotAccepted::from(&error) == NotAccepted::OutOfResources => {
-                entry.starved = true;
+                state.starved = true;
                 Err(error)
             }
             Err(_) => Ok(None),
@@ -164,14 +169,14 @@ impl<'turn> Channel<'turn> {
     /// 2525, section 2.17). The original has nothing like it; nginx calls it a lingering close.
     pub fn linger(&mut self, limit: Duration) {
         let until = self.map.now() + limit;
-        let Ok(entry) = self.entry() else { return };
-        let is_at_end = entry.end != End::NotYet;
-        match &entry.socket {
+        let state = &mut *self.state;
+        let is_at_end = state.end != End::NotYet;
+        match &state.socket {
             Socket::Stream(socket) if !is_at_end && socket.shutdown(Shutdown::Write).is_ok() => {}
             _ => return self.close(),
         }
-        entry.lingering = true;
-        entry.may_read = true;
+        state.lingering = true;
+        state.may_read = true;
         self.map.linger_until(self.key, until);
     }
 
@@ -184,16 +189,21 @@ impl<'turn> Channel<'turn> {
     /// Closes this channel once the handler has returned. The object is not called any more.
     #[doc(alias = "del_channel")]
     pub fn close(&mut self) {
-        self.map.close(self.key);
+        self.state.closing = true;
     }
 
     /// Closes another channel; one that is gone is none.
     pub fn close_other(&mut self, key: Key) {
-        self.map.close(key);
+        if key == self.key {
+            self.close(); // It is not in the map while its object is being called.
+        } else {
+            self.map.close(key);
+        }
     }
 
     /// Closes all channels, which ends the loop.
     pub fn close_all(&mut self) {
+        self.close();
         self.map.close_all();
     }
 
@@ -216,21 +226,6 @@ impl<'turn> Channel<'turn> {
 
     /// Whether this is a listener.
     pub fn is_listener(&self) -> bool {
-        matches!(
-            self.map.entries.get(self.key),
-            Some(Entry {
-                socket: Socket::Listener(_),
-                ..
-            })
-        )
-    }
-
-    /// # Errors
-    /// `NotConnected` for a channel that is gone, which none is while its object is being called.
-    pub(crate) fn entry(&mut self) -> io::Result<&mut Entry> {
-        self.map
-            .entries
-            .get_mut(self.key)
-            .ok_or_else(|| ErrorKind::NotConnected.into())
+        matches!(self.state.socket, Socket::Listener(_))
     }
 }

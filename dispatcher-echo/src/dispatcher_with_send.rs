@@ -27,7 +27,9 @@ impl DispatcherWithSend {
         } else {
             0
         };
-        self.append(&data[sent..]);
+        if sent < data.len() {
+            self.append(&data[sent..]);
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
-//! What the map holds for each channel, and how its object is called.
+//! What the map holds for each channel.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
@@ -10,13 +10,17 @@ use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
-use crate::{Channel, Dispatcher};
+use crate::Dispatcher;
 
-/// A channel: its socket, its object, and what is known of the two.
+/// A channel, and the object that it belongs to.
 pub(crate) struct Entry {
+    pub dispatcher: Box<dyn Dispatcher>,
+    pub state: State,
+}
+
+/// A channel: its socket, and what is known of it.
+pub(crate) struct State {
     pub socket: Socket,
-    /// Not there while it is being called: so nobody can call it again.
-    pub dispatcher: Option<Box<dyn Dispatcher>>,
     /// When a byte last went in or out.
     pub last_active: Instant,
     /// What the kernel was asked to tell of.
@@ -29,7 +33,7 @@ pub(crate) struct Entry {
     /// that came before it.
     pub read_closed: bool,
     /// Urgent data has come, of which the object is still to be told.
-    urgent: bool,
+    pub urgent: bool,
     /// Urgent data stands among the bytes to be read: a read stops before it, however much comes
     /// behind.
     pub marked: bool,
@@ -67,11 +71,10 @@ const READING: Interest = Interest::READABLE.add(Interest::PRIORITY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const READING: Interest = Interest::READABLE;
 
-impl Entry {
-    pub fn new(socket: Socket, dispatcher: impl Dispatcher + 'static, now: Instant) -> Self {
-        Entry {
+impl State {
+    pub fn new(socket: Socket, now: Instant) -> Self {
+        State {
             socket,
-            dispatcher: Some(Box::new(dispatcher)),
             last_active: now,
             interest: None,
             may_read: false,
@@ -97,42 +100,13 @@ impl Entry {
         self.marked |= event.is_priority();
     }
 
-    fn wants_to_read(&self) -> bool {
-        let is_readable = self
-            .dispatcher
-            .as_ref()
-            .is_some_and(|dispatcher| dispatcher.readable());
-        is_readable && self.end == End::NotYet && !self.connecting
-    }
-
-    fn wants_to_write(&self) -> bool {
-        let is_writable = self
-            .dispatcher
-            .as_ref()
-            .is_some_and(|dispatcher| dispatcher.writable());
-        is_writable || self.connecting
-    }
-
-    /// Whether there is something that the object can be called for at once.
-    pub fn is_ready(&self) -> bool {
-        self.may_read && self.wants_to_read()
-            || self.may_write && self.wants_to_write()
-            || self.urgent
-            || self.end == End::Read
-    }
-
-    /// Asks the object what it wants to know of, and the kernel to tell of it: only when that has
-    /// changed, and of writing only while the socket is known to refuse it.
-    pub fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let wanted = match (
-            self.wants_to_read(),
-            self.wants_to_write() && !self.may_write,
-        ) {
-            (true, true) => Some(READING.add(Interest::WRITABLE)),
-            (true, false) => Some(READING),
-            (false, true) => Some(Interest::WRITABLE),
-            (false, false) => None,
-        };
+    /// Asks the kernel to tell of what is wanted, if that has changed.
+    fn watch(
+        &mut self,
+        wanted: Option<Interest>,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<()> {
         let before = mem::replace(&mut self.interest, wanted);
         if before == wanted {
             return Ok(());
@@ -155,6 +129,26 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Asks the object what it wants to know of, and the kernel to tell of it: of writing only
+    /// while the socket is known to refuse it. Answers whether there is something that the object
+    /// can be called for at once.
+    pub fn ask(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
+        let Entry { dispatcher, state } = self;
+        let reads = state.end == End::NotYet && !state.connecting && dispatcher.readable();
+        let writes = state.connecting || dispatcher.writable();
+        let wanted = match (reads, writes && !state.may_write) {
+            (true, true) => Some(READING.add(Interest::WRITABLE)),
+            (true, false) => Some(READING),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
+        };
+        state.watch(wanted, registry, token)?;
+        let may_call = state.may_read && reads || state.may_write && writes;
+        Ok(may_call || state.urgent || state.end == End::Read)
+    }
+}
+
 impl Socket {
     /// The socket as what mio registers.
     fn with_source<T>(&mut self, call: impl FnOnce(&mut dyn Source) -> T) -> T {
@@ -164,107 +158,4 @@ impl Socket {
             Socket::Other(descriptor) => call(&mut SourceFd(&descriptor.as_fd().as_raw_fd())),
         }
     }
-}
-
-/// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the
-/// object's part.
-pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
-    let lingered = channel.entry().is_ok_and(|entry| entry.lingering);
-    for handle in [
-        handle_connect_event,
-        handle_expt_event,
-        handle_write_event,
-        handle_read_event,
-        handle_close_event,
-    ] {
-        guarded(dispatcher, channel, handle);
-        if channel
-            .entry()
-            .is_ok_and(|entry| entry.closing || entry.lingering != lingered)
-        {
-            return;
-        }
-    }
-}
-
-/// Calls a handler, and `handle_error` for what it answers, as the `try` around every call in
-/// asyncore does.
-pub(crate) fn guarded(
-    dispatcher: &mut dyn Dispatcher,
-    channel: &mut Channel,
-    handle: impl FnOnce(&mut dyn Dispatcher, &mut Channel) -> io::Result<()>,
-) {
-    match handle(dispatcher, channel) {
-        Ok(()) => {}
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-        Err(error) => dispatcher.handle_error(channel, error),
-    }
-}
-
-/// The object of a channel that lingers: all is discarded, until the peer closes too.
-pub(crate) struct Lingering;
-
-impl Dispatcher for Lingering {
-    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-        channel.recv(usize::MAX).map(|_| ())
-    }
-
-    fn handle_stop(&mut self, _: &mut Channel) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn handle_connect_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    let entry = channel.entry()?;
-    let Socket::Stream(socket) = &entry.socket else {
-        return Ok(());
-    };
-    if !entry.connecting || !mem::take(&mut entry.may_write) {
-        return Ok(());
-    }
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
-    }
-    entry.connecting = false;
-    entry.may_write = true; // That is how it is known to be connected, and no second edge will tell so.
-    dispatcher.handle_connect(channel)
-}
-
-fn handle_expt_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    match mem::take(&mut channel.entry()?.urgent) {
-        true => dispatcher.handle_expt(channel),
-        false => Ok(()),
-    }
-}
-
-/// The object is called once for an edge: what was noted is taken back, and `send` notes it anew
-/// while more is possible.
-fn handle_write_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    let entry = channel.entry()?;
-    if entry.connecting || !entry.may_write || !dispatcher.writable() {
-        return Ok(());
-    }
-    entry.may_write = false;
-    dispatcher.handle_write(channel)
-}
-
-fn handle_read_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    let entry = channel.entry()?;
-    if entry.connecting || !entry.may_read || entry.end != End::NotYet || !dispatcher.readable() {
-        return Ok(());
-    }
-    entry.may_read = false;
-    match entry.socket {
-        Socket::Listener(_) => dispatcher.handle_accept(channel),
-        _ => dispatcher.handle_read(channel),
-    }
-}
-
-fn handle_close_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    let entry = channel.entry()?;
-    if entry.end != End::Read {
-        return Ok(());
-    }
-    entry.end = End::Told;
-    dispatcher.handle_close(channel)
 }

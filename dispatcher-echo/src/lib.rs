@@ -25,6 +25,7 @@ mod dispatcher;
 mod dispatcher_with_send;
 pub mod echo;
 mod entry;
+mod events;
 mod house;
 mod socket_map;
 

@@ -12,7 +12,7 @@ use mio::{Events, Poll};
 use slotmap::{SlotMap, new_key_type};
 
 use crate::Dispatcher;
-use crate::entry::{Entry, Socket};
+use crate::entry::{Entry, Socket, State};
 
 mod turn;
 
@@ -29,7 +29,8 @@ new_key_type! {
 /// the socket may still be ready, until a call answers that it is not, and gives each one call a
 /// turn for as long as that is so.
 pub struct SocketMap {
-    pub(crate) entries: SlotMap<Key, Entry>,
+    /// An entry is not there while its object is being called: so nobody can call it again.
+    entries: SlotMap<Key, Option<Entry>>,
     poll: Poll,
     events: Events,
     /// The one read buffer.
@@ -84,9 +85,9 @@ impl SocketMap {
         socket: TcpStream,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let mut entry = Entry::new(Socket::Stream(socket), dispatcher, self.now);
-        entry.may_write = true; // Nothing fills its buffer yet.
-        self.insert(entry)
+        let mut state = State::new(Socket::Stream(socket), self.now);
+        state.may_write = true; // Nothing fills its buffer yet.
+        self.insert(state, dispatcher)
     }
 
     /// Puts a non-blocking listener into the map.
@@ -99,7 +100,7 @@ impl SocketMap {
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
         let socket = Socket::Listener(TcpListener::from_std(listener));
-        let key = self.insert(Entry::new(socket, dispatcher, self.now))?;
+        let key = self.insert(State::new(socket, self.now), dispatcher)?;
         self.listeners.push(key);
         Ok(key)
     }
@@ -115,11 +116,8 @@ impl SocketMap {
         file: impl AsFd + 'static,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        self.insert(Entry::new(
-            Socket::Other(Box::new(file)),
-            dispatcher,
-            self.now,
-        ))
+        let state = State::new(Socket::Other(Box::new(file)), self.now);
+        self.insert(state, dispatcher)
     }
 
     /// Begins to connect; the object is told of the outcome through `handle_connect` or
@@ -134,9 +132,9 @@ impl SocketMap {
     ) -> io::Result<Key> {
         let socket = sys::connect(address, TcpStream::connect)?;
         net::tune(&socket);
-        let mut entry = Entry::new(Socket::Stream(socket), dispatcher, self.now);
-        entry.connecting = true;
-        self.insert(entry)
+        let mut state = State::new(Socket::Stream(socket), self.now);
+        state.connecting = true;
+        self.insert(state, dispatcher)
     }
 
     /// Polls until all channels are closed, or `count` times.
@@ -160,17 +158,17 @@ impl SocketMap {
 
     /// Closes a channel at the end of the turn. Its object is not called any more.
     pub fn close(&mut self, key: Key) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.closing = true;
+        if let Some(Some(entry)) = self.entries.get_mut(key) {
+            entry.state.closing = true;
             self.touched.push(key);
         }
     }
 
     /// Closes all channels at the end of the turn.
     pub fn close_all(&mut self) {
-        for (key, entry) in &mut self.entries {
-            entry.closing = true;
-            self.touched.push(key);
+        let keys: Vec<Key> = self.entries.keys().collect();
+        for key in keys {
+            self.close(key);
         }
     }
 
@@ -195,10 +193,13 @@ impl SocketMap {
         let mut silent = Vec::new();
         let mut next = None;
         for (key, entry) in &self.entries {
-            if entry.lingering || !matches!(entry.socket, Socket::Stream(_)) {
+            let Some(Entry { state, .. }) = entry else {
+                continue;
+            };
+            if state.lingering || !matches!(state.socket, Socket::Stream(_)) {
                 continue;
             }
-            let due = entry.last_active + idle_timeout;
+            let due = state.last_active + idle_timeout;
             if due <= now {
                 silent.push(key);
             } else {
@@ -224,8 +225,9 @@ impl SocketMap {
         self.now
     }
 
-    fn insert(&mut self, entry: Entry) -> io::Result<Key> {
-        let key = self.entries.insert(entry);
+    fn insert(&mut self, state: State, dispatcher: impl Dispatcher + 'static) -> io::Result<Key> {
+        let dispatcher = Box::new(dispatcher);
+        let key = self.entries.insert(Some(Entry { dispatcher, state }));
         let asked = self.ask(key);
         if asked.is_err() {
             self.entries.remove(key);

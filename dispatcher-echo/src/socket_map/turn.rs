@@ -10,7 +10,8 @@ use slotmap::{Key as _, KeyData};
 use tracing::debug;
 
 use super::{Key, SocketMap};
-use crate::entry::{Lingering, Socket, guarded, handle_events};
+use crate::entry::{Entry, Socket};
+use crate::events::{Lingering, guarded, handle_events};
 use crate::{Channel, Dispatcher};
 
 impl SocketMap {
@@ -50,11 +51,11 @@ impl SocketMap {
         }
         for event in &self.events {
             let key = key(event.token());
-            let Some(entry) = self.entries.get_mut(key) else {
+            let Some(Some(entry)) = self.entries.get_mut(key) else {
                 continue;
             };
-            entry.note(event);
-            if !mem::replace(&mut entry.queued, true) {
+            entry.state.note(event);
+            if !mem::replace(&mut entry.state.queued, true) {
                 self.ready.push(key);
             }
         }
@@ -63,30 +64,24 @@ impl SocketMap {
 
     /// Lends the channel to its object for one call, unless it was closed earlier in this turn.
     pub(super) fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
-        let Some(entry) = self.entries.get_mut(key) else {
+        let Some(mut entry) = self.entries.get_mut(key).and_then(Option::take) else {
             return;
         };
-        entry.queued = false;
-        if entry.closing {
-            return;
+        entry.state.queued = false;
+        if !entry.state.closing {
+            let mut buffer = mem::take(&mut self.buffer);
+            let room = sys::room(&mut buffer);
+            let mut channel = Channel::new(key, &mut entry.state, self, room);
+            call(&mut *entry.dispatcher, &mut channel);
+            self.buffer = buffer;
+            if entry.state.lingering {
+                entry.dispatcher = Box::new(Lingering);
+            }
+            self.touched.push(key);
         }
-        let Some(mut dispatcher) = entry.dispatcher.take() else {
-            return;
-        };
-        let mut buffer = mem::take(&mut self.buffer);
-        call(
-            &mut *dispatcher,
-            &mut Channel::new(key, self, sys::room(&mut buffer)),
-        );
-        self.buffer = buffer;
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.dispatcher = Some(if entry.lingering {
-                Box::new(Lingering)
-            } else {
-                dispatcher
-            });
+        if let Some(place) = self.entries.get_mut(key) {
+            *place = Some(entry);
         }
-        self.touched.push(key);
     }
 
     /// Does what was asked for in this turn: closes channels, and asks the others what they want to
@@ -104,10 +99,10 @@ impl SocketMap {
         }
         self.touched.extend(&self.listeners);
         while let Some(key) = self.touched.pop() {
-            let Some(entry) = self.entries.get(key) else {
+            let Some(Some(entry)) = self.entries.get(key) else {
                 continue;
             };
-            if entry.closing {
+            if entry.state.closing {
                 self.remove(key);
             } else if let Err(error) = self.ask(key) {
                 self.call(key, |dispatcher, channel| {
@@ -120,24 +115,28 @@ impl SocketMap {
 
     /// Asks an object what it wants to know of, and tells the kernel if that has changed.
     pub(super) fn ask(&mut self, key: Key) -> io::Result<()> {
-        let Some(entry) = self.entries.get_mut(key) else {
+        let Some(Some(entry)) = self.entries.get_mut(key) else {
             return Ok(());
         };
-        entry.watch(self.poll.registry(), token(key))?;
-        if entry.is_ready() && !mem::replace(&mut entry.queued, true) {
+        let is_ready = entry.ask(self.poll.registry(), token(key))?;
+        if is_ready && !mem::replace(&mut entry.state.queued, true) {
             self.ready.push(key);
         }
         Ok(())
     }
 
     fn remove(&mut self, key: Key) {
-        let Some(mut entry) = self.entries.remove(key) else {
+        let Some(Some(Entry {
+            mut state,
+            dispatcher,
+        })) = self.entries.remove(key)
+        else {
             return;
         };
-        if let Err(error) = entry.unwatch(self.poll.registry()) {
+        if let Err(error) = state.unwatch(self.poll.registry()) {
             debug!(%error, "a channel could not be deregistered");
         }
-        match entry.socket {
+        match state.socket {
             Socket::Listener(listener) => {
                 self.listeners.retain(|listening| *listening != key);
                 sys::close(listener);
@@ -145,16 +144,17 @@ impl SocketMap {
             Socket::Stream(socket) => sys::close(socket),
             Socket::Other(source) => drop(source),
         }
+        drop(dispatcher);
         self.feed_starved();
     }
 
     /// A descriptor is free: listeners that had none may try again. No edge will tell them to.
     fn feed_starved(&mut self) {
         for key in &self.listeners {
-            if let Some(entry) = self.entries.get_mut(*key)
-                && mem::take(&mut entry.starved)
+            if let Some(Some(entry)) = self.entries.get_mut(*key)
+                && mem::take(&mut entry.state.starved)
             {
-                entry.may_read = true;
+                entry.state.may_read = true;
                 self.touched.push(*key);
             }
         }

@@ -1,0 +1,105 @@
+//! Which handlers of an object are called, and in what order.
+
+use std::io::{self, ErrorKind};
+use std::mem;
+
+use crate::entry::{End, Socket};
+use crate::{Channel, Dispatcher};
+
+/// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the
+/// object's part.
+pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
+    let lingered = channel.state.lingering;
+    for handle in [
+        handle_connect_event,
+        handle_expt_event,
+        handle_write_event,
+        handle_read_event,
+        handle_close_event,
+    ] {
+        guarded(dispatcher, channel, handle);
+        if channel.state.closing || channel.state.lingering != lingered {
+            return;
+        }
+    }
+}
+
+/// Calls a handler, and `handle_error` for what it answers, as the `try` around every call in
+/// asyncore does.
+pub(crate) fn guarded(
+    dispatcher: &mut dyn Dispatcher,
+    channel: &mut Channel,
+    handle: impl FnOnce(&mut dyn Dispatcher, &mut Channel) -> io::Result<()>,
+) {
+    match handle(dispatcher, channel) {
+        Ok(()) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+        Err(error) => dispatcher.handle_error(channel, error),
+    }
+}
+
+/// The object of a channel that lingers: all is discarded, until the peer closes too.
+pub(crate) struct Lingering;
+
+impl Dispatcher for Lingering {
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        channel.recv(usize::MAX).map(|_| ())
+    }
+
+    fn handle_stop(&mut self, _: &mut Channel) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn handle_connect_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
+    let state = &mut *channel.state;
+    if !state.connecting || !mem::take(&mut state.may_write) {
+        return Ok(());
+    }
+    if let Socket::Stream(socket) = &state.socket
+        && let Some(error) = socket.take_error()?
+    {
+        return Err(error);
+    }
+    state.connecting = false;
+    state.may_write = true; // That is how it is known to be connected, and no second edge will tell so.
+    dispatcher.handle_connect(channel)
+}
+
+fn handle_expt_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
+    match mem::take(&mut channel.state.urgent) {
+        true => dispatcher.handle_expt(channel),
+        false => Ok(()),
+    }
+}
+
+/// The object is called once for an edge: what was noted is taken back, and `send` notes it anew
+/// while more is possible.
+fn handle_write_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
+    let state = &mut *channel.state;
+    if state.connecting || !state.may_write || !dispatcher.writable() {
+        return Ok(());
+    }
+    state.may_write = false;
+    dispatcher.handle_write(channel)
+}
+
+fn handle_read_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
+    let state = &mut *channel.state;
+    if state.connecting || !state.may_read || state.end != End::NotYet || !dispatcher.readable() {
+        return Ok(());
+    }
+    state.may_read = false;
+    match state.socket {
+        Socket::Listener(_) => dispatcher.handle_accept(channel),
+        _ => dispatcher.handle_read(channel),
+    }
+}
+
+fn handle_close_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
+    if channel.state.end != End::Read {
+        return Ok(());
+    }
+    channel.state.end = End::Told;
+    dispatcher.handle_close(channel)
+}
