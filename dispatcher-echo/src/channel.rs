@@ -18,6 +18,8 @@ use crate::{Dispatcher, Key, SocketMap};
 pub struct Channel<'turn> {
     key: Key,
     pub(crate) state: &'turn mut State,
+    /// The object has closed this channel, or let it linger: it is not called any more.
+    pub(crate) ended: bool,
     map: &'turn mut SocketMap,
     /// The loop's one read buffer, lent for one read a turn.
     room: Option<&'turn mut [u8]>,
@@ -33,6 +35,7 @@ impl<'turn> Channel<'turn> {
         Channel {
             key,
             state,
+            ended: false,
             map,
             room: Some(room),
         }
@@ -47,6 +50,7 @@ impl<'turn> Channel<'turn> {
     /// # Errors
     /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
     #[track_caller]
+    #[inline(always)]
     pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
         let state = &mut *self.state;
         let Socket::Stream(socket) = &state.socket else {
@@ -86,6 +90,7 @@ impl<'turn> Channel<'turn> {
     /// # Errors
     /// The connection's end.
     #[track_caller]
+    #[inline(always)]
     pub fn send(&mut self, data: &[u8]) -> io::Result<usize> {
         let state = &mut *self.state;
         let Socket::Stream(socket) = &state.socket else {
@@ -177,6 +182,7 @@ impl<'turn> Channel<'turn> {
         }
         state.lingering = true;
         state.may_read = true;
+        self.ended = true;
         self.map.linger_until(self.key, until);
     }
 
@@ -190,6 +196,7 @@ impl<'turn> Channel<'turn> {
     #[doc(alias = "del_channel")]
     pub fn close(&mut self) {
         self.state.closing = true;
+        self.ended = true;
     }
 
     /// Closes another channel; one that is gone is none.

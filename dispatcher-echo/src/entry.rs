@@ -1,7 +1,6 @@
 //! What the map holds for each channel.
 
 use std::io;
-use std::mem;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
 
@@ -107,7 +106,7 @@ impl State {
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        let before = mem::replace(&mut self.interest, wanted);
+        let before = self.interest;
         if before == wanted {
             return Ok(());
         }
@@ -115,7 +114,9 @@ impl State {
             (None, Some(interest)) => registry.register(source, token, interest),
             (Some(_), Some(interest)) => registry.reregister(source, token, interest),
             (_, None) => registry.deregister(source),
-        })
+        })?;
+        self.interest = wanted;
+        Ok(())
     }
 
     /// Asks the kernel to tell no more.

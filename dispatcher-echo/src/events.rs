@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
+use std::ops::ControlFlow;
 
 use crate::entry::{End, Socket};
 use crate::{Channel, Dispatcher};
@@ -9,32 +10,32 @@ use crate::{Channel, Dispatcher};
 /// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the
 /// object's part.
 pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
-    let lingered = channel.state.lingering;
-    for handle in [
-        handle_connect_event,
-        handle_expt_event,
-        handle_write_event,
-        handle_read_event,
-        handle_close_event,
-    ] {
-        guarded(dispatcher, channel, handle);
-        if channel.state.closing || channel.state.lingering != lingered {
-            return;
-        }
-    }
+    let _ = until_ended(dispatcher, channel);
+}
+
+fn until_ended(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> ControlFlow<()> {
+    guarded(dispatcher, channel, handle_connect_event)?;
+    guarded(dispatcher, channel, handle_expt_event)?;
+    guarded(dispatcher, channel, handle_write_event)?;
+    guarded(dispatcher, channel, handle_read_event)?;
+    guarded(dispatcher, channel, handle_close_event)
 }
 
 /// Calls a handler, and `handle_error` for what it answers, as the `try` around every call in
-/// asyncore does.
+/// asyncore does. Breaks off once the object has ended its part.
 pub(crate) fn guarded(
     dispatcher: &mut dyn Dispatcher,
     channel: &mut Channel,
     handle: impl FnOnce(&mut dyn Dispatcher, &mut Channel) -> io::Result<()>,
-) {
+) -> ControlFlow<()> {
     match handle(dispatcher, channel) {
         Ok(()) => {}
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
         Err(error) => dispatcher.handle_error(channel, error),
+    }
+    match channel.ended {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
     }
 }
 

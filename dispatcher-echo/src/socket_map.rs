@@ -30,7 +30,7 @@ new_key_type! {
 /// turn for as long as that is so.
 pub struct SocketMap {
     /// An entry is not there while its object is being called: so nobody can call it again.
-    entries: SlotMap<Key, Option<Entry>>,
+    entries: SlotMap<Key, Option<Box<Entry>>>,
     poll: Poll,
     events: Events,
     /// The one read buffer.
@@ -40,7 +40,7 @@ pub struct SocketMap {
     /// Those to call in this turn: a list of its own, so that who stays ready has to wait for the
     /// next.
     turn: Vec<Key>,
-    /// Those whose state may have changed: to be closed, or asked again what they want to know of.
+    /// Those to be closed, or asked again what they want to know of.
     touched: Vec<Key>,
     /// The listeners: they are few, and asked on every turn whether they are readable.
     listeners: Vec<Key>,
@@ -193,7 +193,7 @@ impl SocketMap {
         let mut silent = Vec::new();
         let mut next = None;
         for (key, entry) in &self.entries {
-            let Some(Entry { state, .. }) = entry else {
+            let Some(state) = entry.as_ref().map(|entry| &entry.state) else {
                 continue;
             };
             if state.lingering || !matches!(state.socket, Socket::Stream(_)) {
@@ -227,11 +227,15 @@ impl SocketMap {
 
     fn insert(&mut self, state: State, dispatcher: impl Dispatcher + 'static) -> io::Result<Key> {
         let dispatcher = Box::new(dispatcher);
-        let key = self.entries.insert(Some(Entry { dispatcher, state }));
-        let asked = self.ask(key);
-        if asked.is_err() {
-            self.entries.remove(key);
+        let mut entry = Box::new(Entry { dispatcher, state });
+        let key = self.entries.insert(None);
+        match self.ask(key, &mut entry) {
+            Ok(()) => self.put_back(key, entry),
+            Err(error) => {
+                self.entries.remove(key);
+                return Err(error);
+            }
         }
-        asked.map(|()| key)
+        Ok(key)
     }
 }

@@ -62,25 +62,36 @@ impl SocketMap {
         Ok(())
     }
 
-    /// Lends the channel to its object for one call, unless it was closed earlier in this turn.
+    /// Calls an object and asks what it wants to know of now, unless it was closed earlier in this
+    /// turn.
     pub(super) fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
-        let Some(mut entry) = self.entries.get_mut(key).and_then(Option::take) else {
+        let Some(mut entry) = self.take(key) else {
             return;
         };
         entry.state.queued = false;
         if !entry.state.closing {
-            let mut buffer = mem::take(&mut self.buffer);
-            let room = sys::room(&mut buffer);
-            let mut channel = Channel::new(key, &mut entry.state, self, room);
-            call(&mut *entry.dispatcher, &mut channel);
-            self.buffer = buffer;
-            if entry.state.lingering {
-                entry.dispatcher = Box::new(Lingering);
+            self.lend(key, &mut entry, call);
+            if entry.state.closing || self.ask(key, &mut entry).is_err() {
+                self.touched.push(key); // To be closed, or to meet the same error at the end.
             }
-            self.touched.push(key);
         }
-        if let Some(place) = self.entries.get_mut(key) {
-            *place = Some(entry);
+        self.put_back(key, entry);
+    }
+
+    /// Lends the channel to its object for one call.
+    fn lend(
+        &mut self,
+        key: Key,
+        entry: &mut Entry,
+        call: impl FnOnce(&mut dyn Dispatcher, &mut Channel),
+    ) {
+        let mut buffer = mem::take(&mut self.buffer);
+        let room = sys::room(&mut buffer);
+        let mut channel = Channel::new(key, &mut entry.state, self, room);
+        call(&mut *entry.dispatcher, &mut channel);
+        self.buffer = buffer;
+        if entry.state.lingering {
+            entry.dispatcher = Box::new(Lingering);
         }
     }
 
@@ -91,33 +102,33 @@ impl SocketMap {
             let keys: Vec<Key> = self.entries.keys().collect();
             for key in keys {
                 self.call(key, |object, channel| {
-                    guarded(object, channel, |object, channel| {
+                    let _ = guarded(object, channel, |object, channel| {
                         object.handle_stop(channel)
-                    })
+                    });
                 });
             }
         }
         self.touched.extend(&self.listeners);
         while let Some(key) = self.touched.pop() {
-            let Some(Some(entry)) = self.entries.get(key) else {
+            let Some(mut entry) = self.take(key) else {
                 continue;
             };
             if entry.state.closing {
-                self.remove(key);
-            } else if let Err(error) = self.ask(key) {
-                self.call(key, |dispatcher, channel| {
+                self.remove(key, *entry);
+            } else if let Err(error) = self.ask(key, &mut entry) {
+                self.lend(key, &mut entry, |dispatcher, channel| {
                     dispatcher.handle_error(channel, error)
                 });
-                self.remove(key);
+                self.remove(key, *entry);
+            } else {
+                self.put_back(key, entry);
             }
         }
     }
 
     /// Asks an object what it wants to know of, and tells the kernel if that has changed.
-    pub(super) fn ask(&mut self, key: Key) -> io::Result<()> {
-        let Some(Some(entry)) = self.entries.get_mut(key) else {
-            return Ok(());
-        };
+    #[inline]
+    pub(super) fn ask(&mut self, key: Key, entry: &mut Entry) -> io::Result<()> {
         let is_ready = entry.ask(self.poll.registry(), token(key))?;
         if is_ready && !mem::replace(&mut entry.state.queued, true) {
             self.ready.push(key);
@@ -125,18 +136,22 @@ impl SocketMap {
         Ok(())
     }
 
-    fn remove(&mut self, key: Key) {
-        let Some(Some(Entry {
-            mut state,
-            dispatcher,
-        })) = self.entries.remove(key)
-        else {
-            return;
-        };
-        if let Err(error) = state.unwatch(self.poll.registry()) {
+    fn take(&mut self, key: Key) -> Option<Box<Entry>> {
+        self.entries.get_mut(key)?.take()
+    }
+
+    pub(super) fn put_back(&mut self, key: Key, entry: Box<Entry>) {
+        if let Some(place) = self.entries.get_mut(key) {
+            *place = Some(entry);
+        }
+    }
+
+    fn remove(&mut self, key: Key, mut entry: Entry) {
+        self.entries.remove(key);
+        if let Err(error) = entry.state.unwatch(self.poll.registry()) {
             debug!(%error, "a channel could not be deregistered");
         }
-        match state.socket {
+        match entry.state.socket {
             Socket::Listener(listener) => {
                 self.listeners.retain(|listening| *listening != key);
                 sys::close(listener);
@@ -144,7 +159,7 @@ impl SocketMap {
             Socket::Stream(socket) => sys::close(socket),
             Socket::Other(source) => drop(source),
         }
-        drop(dispatcher);
+        drop(entry.dispatcher);
         self.feed_starved();
     }
 
