@@ -85,6 +85,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         let data = channel.recv(self.settings.recv_size)?;
+        self.output.begin(channel);
         let Chat {
             object,
             splitter,

@@ -1,5 +1,6 @@
 //! The echo server: what a user of this style writes.
 
+use std::cell::Cell;
 use std::io;
 use std::mem;
 use std::net::{SocketAddr, TcpListener};
@@ -28,7 +29,10 @@ pub fn serve(
         listener,
         EchoServer {
             house: Rc::clone(&house),
-            max_line,
+            lines: Rc::new(Lines {
+                max_line,
+                spare: Cell::default(),
+            }),
         },
         stop,
     )
@@ -37,7 +41,15 @@ pub fn serve(
 /// The listener's object: a plain dispatcher, as in asynchat's own example.
 struct EchoServer {
     house: Rc<House>,
+    lines: Rc<Lines>,
+}
+
+/// What is the same for the lines of all clients.
+struct Lines {
+    /// The longest, in bytes without its end.
     max_line: usize,
+    /// The memory of the last line that was answered, for the next one that begins.
+    spare: Cell<Vec<u8>>,
 }
 
 impl Dispatcher for EchoServer {
@@ -56,7 +68,7 @@ impl Dispatcher for EchoServer {
         let settings = Rc::clone(guest.settings());
         let object = EchoChat {
             line: Vec::new(),
-            max_line: self.max_line,
+            lines: Rc::clone(&self.lines),
             guest,
         };
         channel.open(
@@ -75,17 +87,21 @@ impl Dispatcher for EchoServer {
 struct EchoChat {
     /// What has come of a line so far.
     line: Vec<u8>,
-    max_line: usize,
+    lines: Rc<Lines>,
     guest: Guest,
 }
 
 impl AsyncChat for EchoChat {
     fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
         sys::enter("collect_incoming_data");
-        if self.line.len() + data.len() > self.max_line {
-            warn!(peer = %self.guest.peer(), max_line = self.max_line, "the line is too long");
+        let max_line = self.lines.max_line;
+        if self.line.len() + data.len() > max_line {
+            warn!(peer = %self.guest.peer(), max_line, "the line is too long");
             chat.close_when_done();
             return Ok(());
+        }
+        if self.line.is_empty() {
+            self.line = self.lines.spare.take();
         }
         self.line.extend_from_slice(data);
         Ok(())
@@ -96,6 +112,8 @@ impl AsyncChat for EchoChat {
         let mut line = mem::take(&mut self.line);
         line.push(b'\n');
         chat.push(&line);
+        line.clear();
+        self.lines.spare.set(line); // An idle connection keeps no memory.
         Ok(())
     }
 

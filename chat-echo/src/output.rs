@@ -23,6 +23,11 @@ enum Item {
 }
 
 impl Output {
+    /// Borrows memory for what will be pushed during this call.
+    pub fn begin(&mut self, channel: &mut Channel) {
+        self.out.borrow_memory(channel);
+    }
+
     pub fn push(&mut self, data: &[u8]) {
         if self.is_closing() {
             return;

@@ -39,7 +39,7 @@ pub struct Splitter {
     /// What ends the message at hand.
     pub terminator: Terminator,
     /// What may be the first part of a terminator whose rest has not come yet.
-    withheld: Vec<u8>,
+    withheld: Box<[u8]>,
 }
 
 impl Splitter {
@@ -47,7 +47,7 @@ impl Splitter {
     pub fn new(terminator: Terminator) -> Self {
         Splitter {
             terminator,
-            withheld: Vec::new(),
+            withheld: Box::default(),
         }
     }
 
@@ -59,19 +59,25 @@ impl Splitter {
     pub fn feed<E>(
         &mut self,
         input: &[u8],
+        each: impl FnMut(&mut Terminator, Piece) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        if self.withheld.is_empty() {
+            return self.split_all(input, each);
+        }
+        let joined = [&*self.take_withheld(), input].concat();
+        self.split_all(&joined, each)
+    }
+
+    fn split_all<E>(
+        &mut self,
+        mut input: &[u8],
         mut each: impl FnMut(&mut Terminator, Piece) -> Result<bool, E>,
     ) -> Result<(), E> {
-        let mut joined = mem::take(&mut self.withheld);
-        let mut input = input;
-        if !joined.is_empty() {
-            joined.extend_from_slice(input);
-            input = &joined;
-        }
         while !input.is_empty() {
             let (part, rest) = match split(&self.terminator, input) {
                 Split::Found { message, rest } => (message, Some(rest)),
                 Split::More { message, withheld } => {
-                    self.withheld = withheld.to_vec();
+                    self.withheld = withheld.into();
                     (message, None)
                 }
             };
@@ -93,7 +99,7 @@ impl Splitter {
     /// Takes out what was held back as the possible beginning of a terminator: at the end of the
     /// input it was none.
     pub fn take_withheld(&mut self) -> Vec<u8> {
-        mem::take(&mut self.withheld)
+        mem::take(&mut self.withheld).into()
     }
 }
 

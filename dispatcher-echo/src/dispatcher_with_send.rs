@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 
 use crate::Channel;
 
@@ -39,19 +40,30 @@ impl DispatcherWithSend {
         self.out_buffer.extend(data);
     }
 
+    /// Makes room for what will be kept during this call, in memory that the loop lends: answers
+    /// that are sent before the call is over need none of their own.
+    pub fn borrow_memory(&mut self, channel: &mut Channel) {
+        if self.out_buffer.capacity() == 0 {
+            self.out_buffer = channel.take_memory();
+        }
+    }
+
     /// Sends what was kept, from where the last send stopped.
     ///
     /// # Errors
     /// The connection's end.
     pub fn initiate_send(&mut self, channel: &mut Channel) -> io::Result<()> {
         let (front, _) = self.out_buffer.as_slices();
-        if front.is_empty() {
-            return Ok(());
+        if !front.is_empty() {
+            let sent = channel.send(front)?;
+            if sent == self.out_buffer.len() {
+                self.out_buffer.clear();
+            } else {
+                self.out_buffer.drain(..sent);
+            }
         }
-        let sent = channel.send(front)?;
-        self.out_buffer.drain(..sent);
         if self.out_buffer.is_empty() {
-            self.out_buffer = VecDeque::new(); // An idle connection keeps no memory.
+            channel.give_memory(mem::take(&mut self.out_buffer)); // An idle connection keeps none.
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The map of all channels, and the loop over it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -35,6 +35,8 @@ pub struct SocketMap {
     events: Events,
     /// The one read buffer.
     buffer: Vec<u8>,
+    /// Memory that an object had for its answer, and that the next one can have.
+    pub(crate) spare: VecDeque<u8>,
     /// Those to call in the next turn.
     ready: Vec<Key>,
     /// Those to call in this turn: a list of its own, so that who stays ready has to wait for the
@@ -66,6 +68,7 @@ impl SocketMap {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_PER_WAIT),
             buffer: vec![0; recv_size],
+            spare: VecDeque::new(),
             ready: Vec::new(),
             turn: Vec::new(),
             touched: Vec::new(),
