@@ -12,8 +12,9 @@ use crate::Producer;
 pub(crate) struct Output {
     /// Bytes to be sent, those pushed in this turn last: they are sent together at its end.
     out: DispatcherWithSend,
-    /// What comes after them, if a producer or the end of the output is among it.
-    fifo: VecDeque<Item>,
+    /// What comes after them, if a producer or the end of the output is among it. Few connections
+    /// ever have that, hence the box.
+    fifo: Option<Box<VecDeque<Item>>>,
 }
 
 enum Item {
@@ -32,10 +33,10 @@ impl Output {
         if self.is_closing() {
             return;
         }
-        match self.fifo.back_mut() {
+        match self.fifo.as_mut().and_then(|fifo| fifo.back_mut()) {
             None => self.out.append(data),
             Some(Item::Data(last)) => last.extend_from_slice(data),
-            Some(_) => self.fifo.push_back(Item::Data(data.to_vec())),
+            Some(_) => self.push_item(Item::Data(data.to_vec())),
         }
     }
 
@@ -43,14 +44,14 @@ impl Output {
         if self.is_closing() {
             return;
         }
-        self.fifo.push_back(Item::Producer(producer));
+        self.push_item(Item::Producer(producer));
     }
 
     pub fn close_when_done(&mut self) {
         if self.is_closing() {
             return;
         }
-        self.fifo.push_back(Item::Close);
+        self.push_item(Item::Close);
     }
 
     pub fn discard(&mut self) {
@@ -66,21 +67,22 @@ impl Output {
                 0
             }
         };
-        self.out.pending() + self.fifo.iter().map(waits).sum::<usize>()
+        let fifo = self.fifo.iter().flat_map(|fifo| fifo.iter());
+        self.out.pending() + fifo.map(waits).sum::<usize>()
     }
 
     pub fn is_empty(&self) -> bool {
-        !self.out.writable() && self.fifo.is_empty()
+        !self.out.writable() && self.first().is_none()
     }
 
     /// Whether nothing can be pushed any more.
     pub fn is_closing(&self) -> bool {
-        matches!(self.fifo.back(), Some(Item::Close))
+        matches!(self.last(), Some(Item::Close))
     }
 
     /// Whether all that was pushed before the end of the output is sent.
     pub fn is_done(&self) -> bool {
-        !self.out.writable() && matches!(self.fifo.front(), Some(Item::Close))
+        !self.out.writable() && matches!(self.first(), Some(Item::Close))
     }
 
     /// Sends as much as the kernel takes: asynchat's method of the same name. Producers are asked
@@ -96,17 +98,33 @@ impl Output {
 
     /// Takes the next piece out of the fifo; answers whether there was one.
     fn refill(&mut self) -> bool {
-        match self.fifo.front_mut() {
+        let Some(fifo) = &mut self.fifo else {
+            return false;
+        };
+        match fifo.front_mut() {
             Some(Item::Data(data)) => {
                 self.out.append(data);
-                self.fifo.pop_front();
+                fifo.pop_front();
             }
             Some(Item::Producer(producer)) => match producer.more() {
                 Some(piece) if !piece.is_empty() => self.out.append(&piece),
-                _ => drop(self.fifo.pop_front()),
+                _ => drop(fifo.pop_front()),
             },
-            Some(Item::Close) | None => return false,
+            Some(Item::Close) => return false,
+            None => self.fifo = None,
         }
         true
+    }
+
+    fn first(&self) -> Option<&Item> {
+        self.fifo.as_ref()?.front()
+    }
+
+    fn last(&self) -> Option<&Item> {
+        self.fifo.as_ref()?.back()
+    }
+
+    fn push_item(&mut self, item: Item) {
+        self.fifo.get_or_insert_default().push_back(item);
     }
 }

@@ -1,9 +1,11 @@
 //! What the map holds for each channel.
 
-use std::io;
+use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
 
+use common::sys;
 use mio::event::{Event, Source};
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
@@ -11,10 +13,10 @@ use mio::{Interest, Registry, Token};
 
 use crate::Dispatcher;
 
-/// A channel, and the object that it belongs to.
-pub(crate) struct Entry {
-    pub dispatcher: Box<dyn Dispatcher>,
+/// A channel, and the object that it belongs to, which is dropped after the socket was closed.
+pub(crate) struct Entry<D: ?Sized = dyn Dispatcher> {
     pub state: State,
+    pub dispatcher: D,
 }
 
 /// A channel: its socket, and what is known of it.
@@ -53,7 +55,10 @@ pub(crate) struct State {
 pub(crate) enum Socket {
     Listener(TcpListener),
     Stream(TcpStream),
-    Other(Box<dyn AsFd>),
+    /// In two boxes, for the outer one takes half of the place in all entries.
+    Other(Box<Box<dyn AsFd>>),
+    /// It was closed, or has gone on to linger.
+    Gone,
 }
 
 /// How far the end of the stream has come.
@@ -88,6 +93,12 @@ impl State {
             closing: false,
             queued: false,
         }
+    }
+
+    /// Takes the socket, and what is known of it, out of an entry that is to be dropped.
+    pub fn take(&mut self) -> State {
+        let gone = State::new(Socket::Gone, self.last_active);
+        mem::replace(self, gone)
     }
 
     /// Notes what an event tells.
@@ -151,12 +162,25 @@ impl Entry {
 }
 
 impl Socket {
+    /// Closes it.
+    pub fn close(&mut self) {
+        match mem::replace(self, Socket::Gone) {
+            Socket::Listener(listener) => sys::close(listener),
+            Socket::Stream(socket) => sys::close(socket),
+            Socket::Other(_) | Socket::Gone => {}
+        }
+    }
+
     /// The socket as what mio registers.
-    fn with_source<T>(&mut self, call: impl FnOnce(&mut dyn Source) -> T) -> T {
+    fn with_source(
+        &mut self,
+        call: impl FnOnce(&mut dyn Source) -> io::Result<()>,
+    ) -> io::Result<()> {
         match self {
             Socket::Listener(listener) => call(listener),
             Socket::Stream(socket) => call(socket),
             Socket::Other(descriptor) => call(&mut SourceFd(&descriptor.as_fd().as_raw_fd())),
+            Socket::Gone => Err(ErrorKind::NotConnected.into()),
         }
     }
 }

@@ -119,7 +119,7 @@ impl SocketMap {
         file: impl AsFd + 'static,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let state = State::new(Socket::Other(Box::new(file)), self.now);
+        let state = State::new(Socket::Other(Box::new(Box::new(file))), self.now);
         self.insert(state, dispatcher)
     }
 
@@ -229,8 +229,7 @@ impl SocketMap {
     }
 
     fn insert(&mut self, state: State, dispatcher: impl Dispatcher + 'static) -> io::Result<Key> {
-        let dispatcher = Box::new(dispatcher);
-        let mut entry = Box::new(Entry { dispatcher, state });
+        let mut entry: Box<Entry> = Box::new(Entry { state, dispatcher });
         let key = self.entries.insert(None);
         match self.ask(key, &mut entry) {
             Ok(()) => self.put_back(key, entry),

@@ -82,16 +82,19 @@ impl SocketMap {
     fn lend(
         &mut self,
         key: Key,
-        entry: &mut Entry,
+        entry: &mut Box<Entry>,
         call: impl FnOnce(&mut dyn Dispatcher, &mut Channel),
     ) {
         let mut buffer = mem::take(&mut self.buffer);
         let room = sys::room(&mut buffer);
         let mut channel = Channel::new(key, &mut entry.state, self, room);
-        call(&mut *entry.dispatcher, &mut channel);
+        call(&mut entry.dispatcher, &mut channel);
         self.buffer = buffer;
         if entry.state.lingering {
-            entry.dispatcher = Box::new(Lingering);
+            *entry = Box::new(Entry {
+                state: entry.state.take(),
+                dispatcher: Lingering,
+            });
         }
     }
 
@@ -114,12 +117,12 @@ impl SocketMap {
                 continue;
             };
             if entry.state.closing {
-                self.remove(key, *entry);
+                self.remove(key, entry);
             } else if let Err(error) = self.ask(key, &mut entry) {
                 self.lend(key, &mut entry, |dispatcher, channel| {
                     dispatcher.handle_error(channel, error)
                 });
-                self.remove(key, *entry);
+                self.remove(key, entry);
             } else {
                 self.put_back(key, entry);
             }
@@ -146,20 +149,16 @@ impl SocketMap {
         }
     }
 
-    fn remove(&mut self, key: Key, mut entry: Entry) {
+    fn remove(&mut self, key: Key, mut entry: Box<Entry>) {
         self.entries.remove(key);
         if let Err(error) = entry.state.unwatch(self.poll.registry()) {
             debug!(%error, "a channel could not be deregistered");
         }
-        match entry.state.socket {
-            Socket::Listener(listener) => {
-                self.listeners.retain(|listening| *listening != key);
-                sys::close(listener);
-            }
-            Socket::Stream(socket) => sys::close(socket),
-            Socket::Other(source) => drop(source),
+        if let Socket::Listener(_) = entry.state.socket {
+            self.listeners.retain(|listening| *listening != key);
         }
-        drop(entry.dispatcher);
+        entry.state.socket.close(); // And then, with the entry, the object is dropped.
+        drop(entry);
         self.feed_starved();
     }
 
