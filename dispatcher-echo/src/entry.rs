@@ -110,21 +110,18 @@ impl State {
         self.marked |= event.is_priority();
     }
 
-    /// Asks the kernel to tell of what is wanted, if that has changed.
+    /// Asks the kernel to tell of what is wanted now.
     fn watch(
         &mut self,
         wanted: Option<Interest>,
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        let before = self.interest;
-        if before == wanted {
-            return Ok(());
-        }
-        self.socket.with_source(|source| match (before, wanted) {
-            (None, Some(interest)) => registry.register(source, token, interest),
-            (Some(_), Some(interest)) => registry.reregister(source, token, interest),
-            (_, None) => registry.deregister(source),
+        let is_registered = self.interest.is_some();
+        self.socket.with_source(|source| match wanted {
+            Some(interest) if is_registered => registry.reregister(source, token, interest),
+            Some(interest) => registry.register(source, token, interest),
+            None => registry.deregister(source),
         })?;
         self.interest = wanted;
         Ok(())
@@ -142,11 +139,12 @@ impl State {
 }
 
 impl Entry {
-    /// Asks the object what it wants to know of, and the kernel to tell of it: of writing only
-    /// while the socket is known to refuse it. Answers whether there is something that the object
+    /// Asks the object what it wants to know of, and the kernel to tell of it if that has changed:
+    /// of writing only while the socket is known to refuse it. Answers whether there is something that the object
     /// can be called for at once.
+    #[inline]
     pub fn ask(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
-        let Entry { dispatcher, state } = self;
+        let Entry { state, dispatcher } = self;
         let reads = state.end == End::NotYet && !state.connecting && dispatcher.readable();
         let writes = state.connecting || dispatcher.writable();
         let wanted = match (reads, writes && !state.may_write) {
@@ -155,7 +153,9 @@ impl Entry {
             (false, true) => Some(Interest::WRITABLE),
             (false, false) => None,
         };
-        state.watch(wanted, registry, token)?;
+        if wanted != state.interest {
+            state.watch(wanted, registry, token)?;
+        }
         let may_call = state.may_read && reads || state.may_write && writes;
         Ok(may_call || state.urgent || state.end == End::Read)
     }

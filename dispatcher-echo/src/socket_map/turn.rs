@@ -143,8 +143,9 @@ impl SocketMap {
         self.entries.get_mut(key)?.take()
     }
 
+    #[inline]
     pub(super) fn put_back(&mut self, key: Key, entry: Box<Entry>) {
-        if let Some(place) = self.entries.get_mut(key) {
+        if let Some(place @ None) = self.entries.get_mut(key) {
             *place = Some(entry);
         }
     }
