@@ -12,8 +12,8 @@ use crate::Producer;
 pub(crate) struct Output {
     /// Bytes to be sent, those pushed in this turn last: they are sent together at its end.
     out: DispatcherWithSend,
-    /// What comes after them, if a producer or the end of the output is among it. Few connections
-    /// ever have that, hence the box.
+    /// What comes after them, if a producer or the end of the output is among it.
+    #[expect(clippy::box_collection, reason = "few connections ever have one")]
     fifo: Option<Box<VecDeque<Item>>>,
 }
 

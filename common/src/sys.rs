@@ -195,8 +195,8 @@ pub fn close<S: AsFd>(socket: S) {
 /// Traces that a handler was entered: the moment at which the loop calls the code of its user.
 #[track_caller]
 #[inline]
-pub fn enter(handler: &'static str) {
-    trace_call!("enter", None, handler = handler);
+pub fn enter(name: &'static str) {
+    trace_call!("enter", None, handler = name);
 }
 
 /// Whether to take a descriptor for ready although it is not: never, but under `--faults`. A loop
