@@ -1,8 +1,6 @@
 //! An object's own socket, lent to it for the time of one call.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::mem;
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
@@ -22,13 +20,10 @@ pub struct Channel<'turn> {
     pub(crate) state: &'turn mut State,
     /// The object has closed this channel, or let it linger: it is not called any more.
     pub(crate) ended: bool,
-    map: &'turn mut SocketMap,
+    pub(crate) map: &'turn mut SocketMap,
     /// The loop's one read buffer, lent for one read a turn.
     room: Option<&'turn mut [u8]>,
 }
-
-/// Most memory that the loop keeps for answers to come, in bytes.
-const MOST_SPARE: usize = 1 << 16;
 
 impl<'turn> Channel<'turn> {
     pub(crate) fn new(
@@ -55,7 +50,7 @@ impl<'turn> Channel<'turn> {
     /// # Errors
     /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
     #[track_caller]
-    #[inline(always)]
+    #[inline(always)] // As in `common::sys`.
     pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
         let state = &mut *self.state;
         let Socket::Stream(socket) = &state.socket else {
@@ -95,7 +90,7 @@ impl<'turn> Channel<'turn> {
     /// # Errors
     /// The connection's end.
     #[track_caller]
-    #[inline(always)]
+    #[inline(always)] // As in `common::sys`.
     pub fn send(&mut self, data: &[u8]) -> io::Result<usize> {
         let state = &mut *self.state;
         let Socket::Stream(socket) = &state.socket else {
@@ -229,18 +224,6 @@ impl<'turn> Channel<'turn> {
     /// changed the answer. The original need not be told, for it asks every object on every turn.
     pub fn reconsider(&mut self, key: Key) {
         self.map.reconsider(key);
-    }
-
-    /// Takes the loop's spare memory, for an answer that is put together before it is sent.
-    pub(crate) fn take_memory(&mut self) -> VecDeque<u8> {
-        mem::take(&mut self.map.spare)
-    }
-
-    /// Gives memory to the loop, to be lent to others.
-    pub(crate) fn give_memory(&mut self, memory: VecDeque<u8>) {
-        if (1..=MOST_SPARE).contains(&memory.capacity()) {
-            self.map.spare = memory;
-        }
     }
 
     /// The key of this channel, by which others can reach it.

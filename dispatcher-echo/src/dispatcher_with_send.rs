@@ -17,6 +17,9 @@ pub struct DispatcherWithSend {
     out_buffer: VecDeque<u8>,
 }
 
+/// Most memory that the loop keeps for the answers to come, in bytes.
+const MOST_SPARE: usize = 1 << 16;
+
 impl DispatcherWithSend {
     /// Sends `data` at once, as much of it as the kernel takes, and keeps the rest.
     ///
@@ -44,7 +47,7 @@ impl DispatcherWithSend {
     /// that are sent before the call is over need none of their own.
     pub fn borrow_memory(&mut self, channel: &mut Channel) {
         if self.out_buffer.capacity() == 0 {
-            self.out_buffer = channel.take_memory();
+            self.out_buffer = mem::take(&mut channel.map.spare);
         }
     }
 
@@ -63,7 +66,11 @@ impl DispatcherWithSend {
             }
         }
         if self.out_buffer.is_empty() {
-            channel.give_memory(mem::take(&mut self.out_buffer)); // An idle connection keeps none.
+            // An idle connection keeps no memory, and the loop not too much of it.
+            let memory = mem::take(&mut self.out_buffer);
+            if (1..=MOST_SPARE).contains(&memory.capacity()) {
+                channel.map.spare = memory;
+            }
         }
         Ok(())
     }
