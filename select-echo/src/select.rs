@@ -169,6 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn the_order_is_that_of_the_list() -> io::Result<()> {
+        let (a, b) = UnixStream::pair()?;
+        let ready = select(NOTHING, &[&b, &a], NOTHING, None)?;
+        assert_eq!(ready.outputs, [b.as_raw_fd(), a.as_raw_fd()]);
+        Ok(())
+    }
+
+    #[test]
     fn the_end_of_the_stream_is_readable() -> io::Result<()> {
         let (here, there) = UnixStream::pair()?;
         drop(there);
