@@ -1,0 +1,174 @@
+//! The servers: built, started, signalled and ended.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::workspace;
+use crate::style::Style;
+
+/// The program that builds programs.
+pub(super) fn cargo() -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from(env!("CARGO")));
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace());
+    command
+}
+
+/// The four servers' programs, built.
+pub(super) struct Programs(BTreeMap<String, PathBuf>);
+
+impl Programs {
+    /// Builds them with `cargo build --release`, which is quick when nothing has changed.
+    ///
+    /// # Errors
+    /// What cargo says is wrong.
+    pub(super) fn build() -> io::Result<Self> {
+        let mut command = cargo();
+        command.args([
+            "build",
+            "--release",
+            "--quiet",
+            "--message-format=json-render-diagnostics",
+        ]);
+        for style in Style::ALL {
+            command.args(["-p", style.program()]);
+        }
+        let output = command.stderr(Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other("the servers do not build"));
+        }
+        let programs = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter_map(|made| {
+                let name = made["target"]["name"].as_str()?.to_owned();
+                Some((name, PathBuf::from(made["executable"].as_str()?)))
+            })
+            .collect();
+        Ok(Programs(programs))
+    }
+
+    fn path(&self, style: Style) -> io::Result<&Path> {
+        let path = self.0.get(style.program());
+        Ok(path.ok_or(ErrorKind::NotFound)?)
+    }
+}
+
+/// A running server. It is killed when this is dropped.
+pub(super) struct Server {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+    /// The trace as far as it was not read yet, and the beginning of a line that was.
+    trace: File,
+    begun: String,
+}
+
+impl Server {
+    /// Starts it on a port of the system's choice and waits until it listens.
+    pub(super) fn start(
+        programs: &Programs,
+        style: Style,
+        arguments: &[String],
+    ) -> io::Result<Self> {
+        let name = format!("{}-{}.jsonl", style.program(), std::process::id());
+        let path = env::temp_dir().join(name);
+        let trace = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)?;
+        let mut child = Command::new(programs.path(style)?)
+            .args(arguments)
+            .args(["--port", "0", "--counters", "-q", "--trace"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = BufReader::new(child.stdout.take().ok_or(ErrorKind::BrokenPipe)?);
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Server {
+            child,
+            output,
+            address,
+            trace,
+            begun: String::new(),
+        };
+        let mut line = String::new();
+        server.output.read_line(&mut line)?;
+        let address = line.trim_end().strip_prefix("listening on ");
+        let address = address.ok_or_else(|| io::Error::other(format!("it says {line:?}")))?;
+        server.address = address.parse().map_err(io::Error::other)?;
+        // Both have it open now; a name it needs no more.
+        fs::remove_file(&path)?;
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The lines that its trace has grown by, whole lines only.
+    pub(super) fn new_lines(&mut self) -> io::Result<Vec<String>> {
+        self.trace.read_to_string(&mut self.begun)?;
+        let end = self.begun.rfind('\n').map_or(0, |end| end + 1);
+        let rest = self.begun.split_off(end);
+        let whole = std::mem::replace(&mut self.begun, rest);
+        Ok(whole.lines().map(str::to_owned).collect())
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        kill(self.id(), signal)?;
+        Ok(())
+    }
+
+    /// Holds it, until `SIGCONT`, and waits until it is held.
+    pub(super) fn hold(&self) -> io::Result<()> {
+        self.signal(Signal::SIGSTOP)?;
+        waitpid(self.id(), Some(WaitPidFlag::WUNTRACED))?;
+        Ok(())
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    pub(super) fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// What it counted, which it prints at its end.
+    ///
+    /// # Errors
+    /// A server that does not end well, or prints something else.
+    pub(super) fn counters(&mut self) -> io::Result<BTreeMap<String, u64>> {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest)?;
+        let status = self.child.wait()?;
+        if !status.success() {
+            return Err(io::Error::other(format!("it ended with {status}")));
+        }
+        Ok(serde_json::from_str(&rest)?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only for a child that was reaped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

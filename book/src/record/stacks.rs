@@ -1,0 +1,196 @@
+//! Captures the stacks.
+
+use std::io;
+use std::process::Stdio;
+
+use super::server::cargo;
+use crate::stacks::{Frame, Stacks, Whose};
+use crate::style::Style;
+
+/// Runs each style, not optimised, until bytes reach its user, and answers the stacks of that
+/// moment.
+///
+/// # Errors
+/// A build that fails, or a stack that is none.
+pub fn stacks() -> io::Result<Stacks> {
+    let stacks = Style::ALL.map(|style| Ok((style, stack(style)?)));
+    Ok(Stacks(stacks.into_iter().collect::<io::Result<_>>()?))
+}
+
+fn stack(style: Style) -> io::Result<Vec<Frame>> {
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--quiet",
+        "-p",
+        "book",
+        "--example",
+        "stack",
+        "--",
+        style.name(),
+    ]);
+    let output = command.stderr(Stdio::inherit()).output()?;
+    let frames = parse(&String::from_utf8_lossy(&output.stdout), style);
+    if frames.is_empty() {
+        return Err(io::Error::other(format!(
+            "there is no stack of {}",
+            style.name()
+        )));
+    }
+    Ok(frames)
+}
+
+/// From the text of a `Backtrace`, innermost call first, to frames, outermost first, without those
+/// that captured it and those below `serve`, which all styles share.
+fn parse(text: &str, style: Style) -> Vec<Frame> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let calls: Vec<(&str, &str)> = lines
+        .iter()
+        .enumerate()
+        .filter_map(|(index, line)| {
+            let (_, function) = line.split_once(": ").filter(|_| !line.starts_with("at "))?;
+            let place = lines
+                .get(index + 1)
+                .and_then(|next| next.strip_prefix("at "));
+            Some((function, place.unwrap_or_default()))
+        })
+        .collect();
+    let captures = |(function, _): &(&str, &str)| {
+        function.starts_with("tracing")
+            || function.starts_with("common::sys::enter")
+            || function.starts_with("common::sys::recv::")
+    };
+    let top = calls.iter().rposition(captures).map_or(0, |last| last + 1);
+    let bottom = calls
+        .iter()
+        .position(|(function, _)| *function == "stack::serve");
+    let served = calls.get(top..bottom.unwrap_or(0)).unwrap_or_default();
+    served
+        .iter()
+        .rev()
+        .map(|(function, place)| frame(function, place, style))
+        .collect()
+}
+
+fn frame(function: &str, place: &str, style: Style) -> Frame {
+    let mut parts = place.splitn(3, ':');
+    let file = shorten_file(parts.next().unwrap_or_default());
+    let line = parts.next().and_then(|line| line.parse().ok()).unwrap_or(0);
+    Frame {
+        function: shorten(function),
+        whose: whose(&file, style),
+        file,
+        line,
+    }
+}
+
+/// From the root of the workspace, or without what leads to the sources of the crate.
+fn shorten_file(file: &str) -> String {
+    let marks = ["/registry/src/", "/library/"];
+    let outside = marks
+        .iter()
+        .find_map(|mark| file.split_once(mark).map(|(_, rest)| (mark, rest)));
+    match outside {
+        Some((&"/registry/src/", rest)) => rest
+            .split_once('/')
+            .map_or(rest, |(_, file)| file)
+            .to_owned(),
+        Some((_, rest)) => rest.to_owned(),
+        None => file.trim_start_matches("./").to_owned(),
+    }
+}
+
+fn whose(file: &str, style: Style) -> Whose {
+    let own = format!("{}/src/", style.program());
+    if file == format!("{own}echo.rs") || style == Style::Select && file.starts_with(&own) {
+        Whose::Yours
+    } else if file.starts_with("common/") {
+        Whose::Common
+    } else if Style::ALL
+        .iter()
+        .any(|style| file.starts_with(&format!("{}/", style.program())))
+    {
+        Whose::Style
+    } else {
+        Whose::Runtime
+    }
+}
+
+/// `<a::B as c::D>::e::{{closure}}` is `B::e::{closure}`: the type or the module, the function, and
+/// what is inside of it.
+fn shorten(function: &str) -> String {
+    let function = function.replace("{{closure}}", "{closure}");
+    let (of, name) = match function.rsplit_once(">::") {
+        Some((of, name)) => (of, name),
+        None => return last_parts(&function),
+    };
+    let of = of.rsplit_once("<impl ").map_or(of, |(_, of)| of);
+    let of = of.trim_start_matches('<');
+    let of = of.split_once(" as ").map_or(of, |(of, _)| of);
+    let of = of.split_once('<').map_or(of, |(of, _)| of);
+    let of = of.rsplit("::").next().unwrap_or(of);
+    format!("{of}::{name}")
+}
+
+fn last_parts(path: &str) -> String {
+    let parts: Vec<&str> = path.split("::").collect();
+    let kept = if path.ends_with("{closure}") { 3 } else { 2 };
+    parts[parts.len().saturating_sub(kept)..].join("::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_in_the_source() {
+        for (full, short) in [
+            ("select_echo::echo::Server::turn", "Server::turn"),
+            ("select_echo::echo::serve", "echo::serve"),
+            ("<a_echo::echo::Echo as a_echo::b::C>::d", "Echo::d"),
+            (
+                "<a::Chat<C> as b::D>::handle_read::{{closure}}",
+                "Chat::handle_read::{closure}",
+            ),
+            (
+                "a::turn::<impl a::socket_map::SocketMap>::poll",
+                "SocketMap::poll",
+            ),
+        ] {
+            assert_eq!(shorten(full), short);
+        }
+    }
+
+    #[test]
+    fn what_captures_and_what_is_below_serve_is_left_out() {
+        let text = "   0: tracing_core::x\n             at /r/registry/src/i/tracing-core-1/src/a.rs:1:2\n\
+                    1: common::sys::enter\n at ./common/src/sys.rs:3:4\n\
+                    2: <chat_echo::echo::EchoChat as chat_echo::AsyncChat>::found_terminator\n at ./chat-echo/src/echo.rs:95:9\n\
+                    3: core::ops::function::FnOnce::call_once\n at /rustc/59/library/core/src/ops/function.rs:250:5\n\
+                    4: chat_echo::echo::serve\n at ./chat-echo/src/echo.rs:27:11\n\
+                    5: stack::serve\n at ./book/examples/stack.rs:1:1\n6: main\n";
+        let frames = parse(text, Style::Chat);
+        let seen: Vec<_> = frames
+            .iter()
+            .map(|frame| (&*frame.function, &*frame.file, frame.line, frame.whose))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("echo::serve", "chat-echo/src/echo.rs", 27, Whose::Yours),
+                (
+                    "FnOnce::call_once",
+                    "core/src/ops/function.rs",
+                    250,
+                    Whose::Runtime
+                ),
+                (
+                    "EchoChat::found_terminator",
+                    "chat-echo/src/echo.rs",
+                    95,
+                    Whose::Yours
+                ),
+            ]
+        );
+    }
+}
