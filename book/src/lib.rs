@@ -1,7 +1,37 @@
-//! The book: what it shows of the four servers is recorded from them.
+//! The book, and what builds, checks and serves it.
+//!
+//! Pages are Markdown under `book/md`. Fenced blocks in them, the [directives], stand for code, recorded
+//! runs and figures; none of these is typed by hand. [`build`](build::build) makes a site of them
+//! and [`check`] says what is wrong with it.
 
+pub mod build;
+mod census;
+pub mod check;
+mod complaints;
+mod concepts;
+mod console;
+pub mod directives;
+mod excerpt;
+mod fence;
 mod html;
+mod items;
+pub mod preprocessor;
+pub mod problem;
 pub mod record;
+pub mod serve;
+mod shell;
 pub mod stacks;
 pub mod style;
+mod tags;
 pub mod trace;
+pub mod tries;
+mod watch;
+pub mod workspace;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The folder that cargo builds in.
+pub fn target(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}

@@ -1,19 +1,99 @@
-//! `book record [NAME…]`: records the traces and the stacks that the pages show.
+//! The program `book`: builds, checks and serves the book.
 
-use std::path::Path;
-use std::{env, io};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use book::record;
+use anyhow::Result;
+use book::check::Site;
+use book::problem::{self, Problem};
+use book::workspace::Workspace;
+use book::{build, preprocessor, serve};
+use clap::{Parser, Subcommand};
 
-fn main() -> io::Result<()> {
-    let names: Vec<String> = env::args().skip(2).collect();
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
-    for name in record::names().filter(|name| names.is_empty() || names.iter().any(|n| n == name)) {
-        record::scenario(name)?.write(&data.join(format!("traces/{name}.json")))?;
-        println!("recorded {name}");
+/// The book of the four echoes: reads itself to you at a loopback address
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The port to serve at; 0 takes a free one
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Do not open the browser
+    #[arg(long)]
+    no_open: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the site, for a plain web host or to be opened from its folder
+    Build {
+        /// Where to; target/book if not said
+        #[arg(long)]
+        dest: Option<PathBuf>,
+    },
+    /// Say what is wrong with the book
+    Check,
+    /// Speak mdBook's protocol of preprocessors
+    Preprocessor {
+        #[command(subcommand)]
+        question: Option<Question>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Question {
+    /// Whether the renderer is supported: all are
+    Supports {
+        /// Its name
+        renderer: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
+        Ok(problems) => {
+            eprintln!("{}", problem::list(&problems));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
-    if names.is_empty() || names.iter().any(|name| name == "stacks") {
-        record::stacks()?.write(&data.join("stacks.json"))?;
+}
+
+fn run(args: &Args) -> Result<Vec<Problem>> {
+    let workspace = Workspace::here()?;
+    let root = &workspace.root;
+    match &args.command {
+        None => {
+            let options = serve::Options {
+                port: args.port,
+                open: !args.no_open,
+            };
+            serve::serve(root, options)?;
+            Ok(Vec::new())
+        }
+        Some(Command::Build { dest }) => {
+            let folder = dest.clone();
+            let folder = folder.unwrap_or_else(|| book::target(root).join("book"));
+            let problems = build::replace(root, &folder)?;
+            if problems.is_empty() {
+                println!("the book is in {}", folder.display());
+            }
+            Ok(problems)
+        }
+        Some(Command::Check) => {
+            let folder = book::target(root).join("book-checked");
+            Ok(Site::build(workspace, &folder)?.check())
+        }
+        Some(Command::Preprocessor { question: None }) => {
+            preprocessor::speak()?;
+            Ok(Vec::new())
+        }
+        // Any renderer can show what the directives become.
+        Some(Command::Preprocessor { question: Some(_) }) => Ok(Vec::new()),
     }
-    Ok(())
 }

@@ -91,6 +91,7 @@ impl Output {
     ///
     /// # Errors
     /// The connection's end.
+    // CONCEPT: partial-write
     pub fn initiate_send(&mut self, channel: &mut Channel, high_water: usize) -> io::Result<()> {
         while self.out.pending() <= high_water && self.refill() {}
         self.out.initiate_send(channel)

@@ -25,6 +25,7 @@ impl DispatcherWithSend {
     ///
     /// # Errors
     /// The connection's end.
+    // CONCEPT: partial-write
     pub fn send(&mut self, channel: &mut Channel, data: &[u8]) -> io::Result<()> {
         let sent = if self.out_buffer.is_empty() && !data.is_empty() {
             channel.send(data)?
@@ -55,6 +56,7 @@ impl DispatcherWithSend {
     ///
     /// # Errors
     /// The connection's end.
+    // CONCEPT: partial-write
     pub fn initiate_send(&mut self, channel: &mut Channel) -> io::Result<()> {
         let (front, _) = self.out_buffer.as_slices();
         if !front.is_empty() {

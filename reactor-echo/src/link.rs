@@ -108,6 +108,7 @@ impl Link {
 
     /// Sends once, from where the last send stopped. Answers whether the kernel takes no more for
     /// now.
+    // CONCEPT: partial-write
     pub(crate) fn send(&mut self, now: Instant) -> bool {
         let Some(socket) = &self.socket else {
             return false;

@@ -98,6 +98,7 @@ impl Connection {
     }
 
     /// Sends `data` back at once, as much of it as the kernel takes, and keeps the rest for later.
+    // CONCEPT: partial-write
     fn answer(&mut self, data: &[u8], write: Write) -> io::Result<()> {
         let mut sent = 0;
         if write == Write::AtOnce && self.pending.is_empty() {
@@ -114,6 +115,7 @@ impl Connection {
     ///
     /// # Errors
     /// The connection's end.
+    // CONCEPT: partial-write
     pub(crate) fn handle_write(&mut self, settings: &Settings) -> io::Result<()> {
         let (front, _) = self.pending.as_slices();
         let sent = now_or_later(sys::send(&self.socket, front))?.unwrap_or(0);

@@ -1,0 +1,100 @@
+//! What must hold before the book can be published. Each check answers what is wrong.
+
+mod addresses;
+mod code;
+mod concepts;
+mod pages;
+mod requests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::build;
+use crate::html::{self, Element};
+use crate::problem::Problem;
+use crate::workspace::{Page, Workspace, files_under, slashed};
+
+/// A check's name, and what it does.
+pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
+
+/// All checks. The commands that pages ask the reader to try are run by
+/// [`tries`](crate::tries).
+pub const CHECKS: [Check; 9] = [
+    ("directives", |site| site.problems.clone()),
+    ("raw directives", pages::raw_directives),
+    ("typed code", code::typed_by_hand),
+    ("headings", pages::headings),
+    ("duplicate ids", addresses::duplicate_ids),
+    ("links", addresses::links),
+    ("requests", requests::external),
+    ("parity", concepts::parity),
+    ("concept pages", concepts::pages),
+];
+
+/// The book as it was written and as it was built.
+#[derive(Debug)]
+pub struct Site {
+    /// What it was made from.
+    pub workspace: Workspace,
+    /// Its pages as they were written.
+    pub pages: Vec<Page>,
+    /// What was wrong with it when it was built.
+    problems: Vec<Problem>,
+    /// Where it was built.
+    folder: PathBuf,
+    /// Its pages as they were built.
+    built: Vec<Built>,
+}
+
+/// A page as it was built.
+#[derive(Debug)]
+struct Built {
+    /// Seen from the site's folder.
+    path: String,
+    elements: Vec<Element>,
+}
+
+impl Site {
+    /// Builds the site of a workspace into a folder.
+    ///
+    /// # Errors
+    /// A book that cannot be built at all.
+    pub fn build(workspace: Workspace, folder: &Path) -> Result<Self> {
+        let problems = build::build(&workspace.root, folder)?;
+        let mut built = Vec::new();
+        for file in files_under(folder, "html")? {
+            built.push(Built {
+                path: slashed(file.strip_prefix(folder)?),
+                elements: html::elements(&fs::read_to_string(&file)?),
+            });
+        }
+        Ok(Site {
+            pages: workspace.pages()?,
+            workspace,
+            problems,
+            folder: folder.to_owned(),
+            built,
+        })
+    }
+
+    /// Runs all checks.
+    pub fn check(&self) -> Vec<Problem> {
+        let found = CHECKS.iter().flat_map(|(_, check)| check(self));
+        let mut problems: Vec<Problem> = found.collect();
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+}
+
+/// A problem in a page as it was written.
+fn in_page(page: &Page, line: usize, text: impl Into<String>) -> Problem {
+    Problem::new(format!("book/md/{}", page.path), line, text)
+}
+
+/// A problem in a page as it was built.
+fn in_site(page: &Built, line: usize, text: impl Into<String>) -> Problem {
+    Problem::new(format!("(site) {}", page.path), line, text)
+}

@@ -1,0 +1,106 @@
+//! What a browser fetches to show a page.
+
+use std::fs;
+
+use anyhow::Result;
+
+use super::{Built, Site, in_site};
+use crate::html::Element;
+use crate::problem::Problem;
+use crate::workspace::{files_under, slashed};
+
+/// A page needs nothing but the site: nothing is fetched from elsewhere.
+pub fn external(site: &Site) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = site.built.iter().flat_map(in_html).collect();
+    match in_styles(site) {
+        Ok(found) => problems.extend(found),
+        Err(error) => problems.push(Problem::new("(site)", 0, error.to_string())),
+    }
+    problems
+}
+
+fn in_html(page: &Built) -> Vec<Problem> {
+    let fetching = page.elements.iter().filter_map(|element| {
+        let address = fetched(element).find(|address| is_elsewhere(address))?;
+        let text = format!("<{}> fetches {address}", element.name);
+        Some(in_site(page, element.line, text))
+    });
+    fetching.collect()
+}
+
+/// The addresses that a browser fetches on its own for this element.
+fn fetched(element: &Element) -> impl Iterator<Item = String> {
+    let mut addresses: Vec<String> = Vec::new();
+    let names = ["src", "srcset", "poster", "data"];
+    addresses.extend(
+        names
+            .iter()
+            .filter_map(|name| element.get(name))
+            .map(str::to_owned),
+    );
+    if matches!(element.name.as_str(), "link" | "use" | "image") {
+        addresses.extend(element.get("href").map(str::to_owned));
+    }
+    addresses.extend(element.get("style").into_iter().flat_map(urls));
+    addresses.into_iter()
+}
+
+fn in_styles(site: &Site) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for file in files_under(&site.folder, "css")? {
+        let text = fs::read_to_string(&file)?;
+        let path = slashed(file.strip_prefix(&site.folder)?);
+        for (index, line) in text.lines().enumerate() {
+            for address in urls(line)
+                .into_iter()
+                .filter(|address| is_elsewhere(address))
+            {
+                let text = format!("it fetches {address}");
+                problems.push(Problem::new(format!("(site) {path}"), index + 1, text));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// What stands in `url(…)`, or behind `@import`.
+fn urls(style: &str) -> Vec<String> {
+    let unquote = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
+    let in_brackets = style.split("url(").skip(1);
+    let in_brackets = in_brackets.map(|rest| unquote(rest.split(')').next().unwrap_or(rest)));
+    let imported = style.split("@import").skip(1);
+    let imported = imported.map(|rest| unquote(rest.split(';').next().unwrap_or(rest)));
+    in_brackets.chain(imported).collect()
+}
+
+fn is_elsewhere(address: &str) -> bool {
+    let address = address.trim();
+    address.starts_with("//") || address.contains("://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::html;
+
+    #[test]
+    fn what_is_fetched_from_elsewhere_is_found() {
+        for (text, count) in [
+            ("<script src=\"https://cdn.example/x.js\"></script>", 1),
+            ("<link rel=stylesheet href=//example.com/x.css>", 1),
+            ("<img src=x.png srcset=\"http://example.com/x.png 2x\">", 1),
+            (
+                "<p style=\"background: url('https://example.com/x.png')\">",
+                1,
+            ),
+            ("<a href=https://example.com>x</a><img src=x.png>", 0),
+        ] {
+            let page = Built {
+                path: "x.html".to_owned(),
+                elements: html::elements(text),
+            };
+            assert_eq!(in_html(&page).len(), count, "{text}");
+        }
+        assert_eq!(urls("@import \"https://example.com/x.css\";").len(), 1);
+    }
+}

@@ -1,0 +1,131 @@
+//! `compare`: the same thing in the four styles, side by side.
+
+use anyhow::{Context, Result, anyhow};
+
+use super::{Block, Fault, Rendered, fault, snippet};
+use crate::excerpt::Excerpt;
+use crate::html;
+use crate::style::Style;
+use crate::tags::Tag;
+use crate::workspace::Workspace;
+
+/// What stands in one of the four panes.
+enum Pane {
+    Code(Vec<Excerpt>),
+    /// The style has nothing of it, for this reason.
+    Nothing(String),
+}
+
+pub fn render(block: &Block) -> Rendered {
+    let first = block.lines().next().map_or("", |(_, line)| line);
+    if let Some(id) = first.strip_prefix("concept:") {
+        let id = id.trim();
+        let panes: Result<Vec<_>> = Style::ALL
+            .into_iter()
+            .map(|style| Ok((style, tagged(block.workspace, id, style)?)))
+            .collect();
+        return Ok(compare(id, &panes.map_err(fault)?));
+    }
+    let id = format!("compare-{}", block.line);
+    Ok(compare(&id, &listed(block)?))
+}
+
+/// The items of a style that are tagged with the concept.
+fn tagged(workspace: &Workspace, id: &str, style: Style) -> Result<Pane> {
+    let mut concepts = workspace.concepts.iter();
+    let concept = concepts
+        .find(|concept| concept.id == id)
+        .with_context(|| format!("no concept {id} in book/concepts.toml"))?;
+    if let Some(reason) = concept.missing_from(style) {
+        return Ok(Pane::Nothing(reason.to_owned()));
+    }
+    let tags: Vec<&Tag> = workspace
+        .tags
+        .iter()
+        .filter(|tag| tag.concept == id && tag.style == style)
+        .collect();
+    if tags.is_empty() {
+        return Err(anyhow!("{} has no // CONCEPT: {id}", style.program()));
+    }
+    let files = tags.chunk_by(|one, other| one.path == other.path);
+    let excerpts: Result<Vec<Excerpt>> = files.map(|tags| of_file(workspace, tags)).collect();
+    Ok(Pane::Code(excerpts?))
+}
+
+/// The tagged items of one file.
+fn of_file(workspace: &Workspace, tags: &[&Tag]) -> Result<Excerpt> {
+    let path = &tags[0].path;
+    let mut items: Vec<_> = tags.iter().filter_map(|tag| tag.item.as_ref()).collect();
+    items.dedup();
+    Excerpt::of_items(path, &workspace.read(path)?, &items)
+}
+
+/// The items that the page names, style by style. A style may have several lines.
+fn listed(block: &Block) -> Result<Vec<(Style, Pane)>, Vec<Fault>> {
+    let mut panes: Vec<(Style, Pane)> = Vec::new();
+    let mut faults = Vec::new();
+    for (offset, line) in block.lines() {
+        match listed_line(block.workspace, line) {
+            Ok((style, pane)) => add(&mut panes, style, pane),
+            Err(error) => faults.push(Fault::new(offset, &error)),
+        }
+    }
+    let is_missing = |style: &Style| panes.iter().all(|(of, _)| of != style);
+    let missing: Vec<_> = Style::ALL.into_iter().filter(is_missing).collect();
+    if !missing.is_empty() && faults.is_empty() {
+        let names: Vec<_> = missing.iter().map(|style| style.name()).collect();
+        let error = anyhow!("{}: nothing to compare", names.join(", "));
+        faults.push(Fault::new(0, &error));
+    }
+    if faults.is_empty() {
+        panes.sort_by_key(|(style, _)| *style);
+        Ok(panes)
+    } else {
+        Err(faults)
+    }
+}
+
+fn listed_line(workspace: &Workspace, line: &str) -> Result<(Style, Pane)> {
+    let (name, rest) = line.split_once(':').context("want STYLE: PATH::ITEM")?;
+    let style = Style::named(name).with_context(|| format!("there is no style {name}"))?;
+    let pane = match rest.trim().strip_prefix("- ") {
+        Some(reason) => Pane::Nothing(reason.to_owned()),
+        None => Pane::Code(vec![Excerpt::find(workspace, rest)?]),
+    };
+    Ok((style, pane))
+}
+
+fn add(panes: &mut Vec<(Style, Pane)>, style: Style, pane: Pane) {
+    let known = panes.iter_mut().find(|(of, _)| *of == style);
+    match (known, pane) {
+        (Some((_, Pane::Code(excerpts))), Pane::Code(more)) => excerpts.extend(more),
+        (_, pane) => panes.push((style, pane)),
+    }
+}
+
+fn compare(id: &str, panes: &[(Style, Pane)]) -> String {
+    let panes: Vec<String> = panes
+        .iter()
+        .map(|(style, pane)| section(id, *style, pane))
+        .collect();
+    format!(
+        "<div class=\"compare\">\n\n{}\n\n</div>",
+        panes.join("\n\n")
+    )
+}
+
+fn section(id: &str, style: Style, pane: &Pane) -> String {
+    let content = match pane {
+        Pane::Nothing(reason) => format!("<p class=\"nothing\">{}</p>", html::escape(reason)),
+        Pane::Code(excerpts) => {
+            let figures: Vec<String> = excerpts.iter().map(snippet::figure).collect();
+            figures.join("\n\n")
+        }
+    };
+    format!(
+        "<section class=\"pane\" id=\"{id}-{0}\" data-style=\"{0}\" aria-label=\"{0}\">\n\
+         <p class=\"pane-title\">{1}</p>\n\n{content}\n\n</section>",
+        style.name(),
+        style.heading()
+    )
+}

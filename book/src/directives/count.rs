@@ -1,0 +1,77 @@
+//! `count`: figures counted from the code or by the servers.
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::Value;
+
+use super::{Block, Rendered, fault};
+use crate::census::Census;
+use crate::style::Style;
+
+pub fn render(block: &Block) -> Rendered {
+    let line = block.only_line()?;
+    match line.split_once(' ') {
+        None if line == "code" => code(block).map_err(fault),
+        Some(("counters", scenario)) => counters(block, scenario.trim()).map_err(fault),
+        _ => Err(fault(anyhow!("there is no count {line}"))),
+    }
+}
+
+/// How much code a style is, and how much of it its user writes.
+fn code(block: &Block) -> Result<String> {
+    let counts: Result<Vec<Census>> = Style::ALL
+        .into_iter()
+        .map(|style| Census::take(block.workspace, style))
+        .collect();
+    let counts = counts?;
+    let rows: [(&str, fn(&Census) -> usize); 6] = [
+        ("lines you write (`echo.rs`)", |count| count.own_lines),
+        ("lines of the style itself", |count| count.style_lines),
+        ("files of the style itself", |count| count.style_files),
+        ("kinds of object you write", |count| count.structs),
+        ("fields of state you keep", |count| count.fields),
+        ("callbacks you write", |count| count.callbacks),
+    ];
+    let rows = rows.iter().map(|(name, of)| {
+        let numbers = counts.iter().map(|count| of(count).to_string()).collect();
+        ((*name).to_owned(), numbers)
+    });
+    Ok(table(rows))
+}
+
+/// What each server counted while the scenario was recorded.
+fn counters(block: &Block, scenario: &str) -> Result<String> {
+    let trace: Value = block.workspace.data(&format!("traces/{scenario}.json"))?;
+    let rows: Result<Vec<_>> = [
+        ("waits", "waits"),
+        ("wake-ups", "wakeups"),
+        ("reads", "reads"),
+        ("writes", "writes"),
+        ("would block", "would_blocks"),
+    ]
+    .iter()
+    .map(|(name, key)| {
+        let numbers = Style::ALL.iter().map(|style| {
+            let count = &trace["lanes"][style.name()]["counters"][key];
+            let count = count.as_u64();
+            let text = count.map(|count| count.to_string());
+            text.with_context(|| format!("{}: {key} was not counted", style.program()))
+        });
+        Ok(((*name).to_owned(), numbers.collect::<Result<Vec<_>>>()?))
+    })
+    .collect();
+    Ok(table(rows?.into_iter()))
+}
+
+/// A Markdown table with a column for each style.
+fn table(rows: impl Iterator<Item = (String, Vec<String>)>) -> String {
+    let headings: Vec<String> = Style::ALL.iter().map(|style| style.heading()).collect();
+    let mut table = format!(
+        "<div class=\"count\">\n\n| | {} |\n|---|--:|--:|--:|--:|\n",
+        headings.join(" | ")
+    );
+    for (name, numbers) in rows {
+        table.push_str(&format!("| {name} | {} |\n", numbers.join(" | ")));
+    }
+    table.push_str("\n</div>");
+    table
+}

@@ -1,0 +1,51 @@
+//! `index`: all concepts and where each style has them.
+
+use super::{Block, Rendered};
+use crate::concepts::Concept;
+use crate::html;
+use crate::style::Style;
+use crate::tags::Tag;
+
+pub fn render(block: &Block) -> Rendered {
+    let mut table = String::from("<div class=\"concept-index\">\n\n| concept |");
+    for style in Style::ALL {
+        table.push_str(&format!(" {} |", style.heading()));
+    }
+    table.push_str("\n|---|---|---|---|---|\n");
+    for concept in &block.workspace.concepts {
+        let page = format!("{}{}", block.to_root(), concept.page);
+        table.push_str(&format!("| [{}]({page}) |", concept.title));
+        for style in Style::ALL {
+            table.push_str(&format!(" {} |", cell(block, concept, style, &page)));
+        }
+        table.push('\n');
+    }
+    table.push_str("\n</div>");
+    Ok(table)
+}
+
+fn cell(block: &Block, concept: &Concept, style: Style, page: &str) -> String {
+    if let Some(reason) = concept.missing_from(style) {
+        let reason = html::escape(reason);
+        return format!("<span class=\"nothing\" title=\"{reason}\">{reason}</span>");
+    }
+    let has_panes = block
+        .workspace
+        .read(&format!("book/md/{}", concept.page))
+        .is_ok_and(|text| text.contains(&format!("concept: {}", concept.id)));
+    let pane = match has_panes {
+        true => format!("{page}#{}-{}", concept.id, style.name()),
+        false => page.to_owned(),
+    };
+    let tags = block.workspace.tags.iter();
+    let own = tags.filter(|tag| tag.concept == concept.id && tag.style == style);
+    let links: Vec<String> = own.map(|tag| link(tag, &pane)).collect();
+    links.join("<br>")
+}
+
+/// `[link.rs:111](concepts/partial-write.md#partial-write-reactor)`
+fn link(tag: &Tag, pane: &str) -> String {
+    let file = tag.path.rsplit('/').next().unwrap_or(&tag.path);
+    let line = tag.item.as_ref().map_or(tag.line, |item| item.code);
+    format!("[{file}:{line}]({pane})")
+}

@@ -1,0 +1,37 @@
+//! `snippet`: items of one or more source files.
+
+use anyhow::anyhow;
+
+use super::{Block, Fault, Rendered, fault};
+use crate::excerpt::Excerpt;
+use crate::html;
+
+pub fn render(block: &Block) -> Rendered {
+    let (mut excerpts, mut faults) = (Vec::<Excerpt>::new(), Vec::new());
+    for (offset, line) in block.lines() {
+        match Excerpt::find(block.workspace, line) {
+            Ok(excerpt) => match excerpts.last_mut() {
+                Some(last) if last.path == excerpt.path => last.parts.extend(excerpt.parts),
+                _ => excerpts.push(excerpt),
+            },
+            Err(error) => faults.push(Fault::new(offset, &error)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    if excerpts.is_empty() {
+        return Err(fault(anyhow!("there is nothing to show")));
+    }
+    let figures: Vec<String> = excerpts.iter().map(figure).collect();
+    Ok(figures.join("\n\n"))
+}
+
+/// The code under the place that it was taken from.
+pub fn figure(excerpt: &Excerpt) -> String {
+    format!(
+        "<figure class=\"listing\">\n<figcaption>{}</figcaption>\n\n{}\n\n</figure>",
+        html::escape(&excerpt.place()),
+        excerpt.html()
+    )
+}

@@ -1,0 +1,211 @@
+//! The items of a Rust file: where they stand, and what they are called.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::{Attribute, Ident, ImplItem, Item, Meta, TraitItem, Type};
+
+/// One item. Lines count from 1, the last one is included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// How a page asks for it: `serve`, `Connection::handle_read`, `impl Dispatcher for Echo`.
+    pub name: String,
+    /// Its first line, with its documentation.
+    pub first: usize,
+    /// Its first line after its documentation.
+    pub code: usize,
+    /// Its last line.
+    pub last: usize,
+    /// It has items of its own, such as an `impl` or a `mod`.
+    pub is_container: bool,
+    /// It is compiled for tests only.
+    pub is_test: bool,
+}
+
+/// All items of the file, in order; a container stands before its items.
+///
+/// # Errors
+/// A file that is not Rust.
+pub fn of(source: &str) -> syn::Result<Vec<Entry>> {
+    let file = syn::parse_file(source)?;
+    let mut list = List::default();
+    list.add_items(&file.items);
+    Ok(list.entries)
+}
+
+/// The number of lines that document the file itself, with the empty ones after them.
+pub fn header(source: &str) -> usize {
+    let is_header = |line: &&str| line.starts_with("//!") || line.trim().is_empty();
+    source.lines().take_while(is_header).count()
+}
+
+#[derive(Default)]
+struct List {
+    entries: Vec<Entry>,
+    /// The modules that the items now stand in, each with its `::`.
+    path: String,
+    in_tests: bool,
+}
+
+impl List {
+    fn add_items(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Impl(item) => self.add_impl(item),
+                Item::Trait(item) => self.add_trait(item),
+                Item::Mod(item) => self.add_mod(item),
+                Item::Use(_) | Item::ExternCrate(_) => {}
+                item => {
+                    if let Some((name, attributes)) = named(item) {
+                        self.add(&name.to_string(), attributes, item.span(), false);
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_impl(&mut self, item: &syn::ItemImpl) {
+        let own = last_name(&item.self_ty);
+        let name = match &item.trait_ {
+            Some((path, _)) => {
+                let of = path.segments.last().map(|last| last.ident.to_string());
+                format!("impl {} for {own}", of.unwrap_or_default())
+            }
+            None => format!("impl {own}"),
+        };
+        self.add(&name, &item.attrs, item.span(), true);
+        for inner in &item.items {
+            if let ImplItem::Fn(method) = inner {
+                let name = format!("{own}::{}", method.sig.ident);
+                self.add(&name, &method.attrs, method.span(), false);
+            }
+        }
+    }
+
+    fn add_trait(&mut self, item: &syn::ItemTrait) {
+        self.add(&item.ident.to_string(), &item.attrs, item.span(), true);
+        for inner in &item.items {
+            if let TraitItem::Fn(method) = inner {
+                let name = format!("{}::{}", item.ident, method.sig.ident);
+                self.add(&name, &method.attrs, method.span(), false);
+            }
+        }
+    }
+
+    fn add_mod(&mut self, item: &syn::ItemMod) {
+        let Some((_, items)) = &item.content else {
+            return;
+        };
+        let (path, in_tests) = (self.path.clone(), self.in_tests);
+        self.in_tests |= is_for_tests(&item.attrs);
+        self.add(&item.ident.to_string(), &item.attrs, item.span(), true);
+        self.path.push_str(&format!("{}::", item.ident));
+        self.add_items(items);
+        (self.path, self.in_tests) = (path, in_tests);
+    }
+
+    fn add(&mut self, name: &str, attributes: &[Attribute], span: Span, is_container: bool) {
+        let is_doc = |attribute: &&Attribute| attribute.path().is_ident("doc");
+        let docs = attributes.iter().take_while(is_doc).last();
+        let first = span.start().line;
+        self.entries.push(Entry {
+            name: format!("{}{name}", self.path),
+            first,
+            code: docs.map_or(first, |doc| doc.span().end().line + 1),
+            last: span.end().line,
+            is_container,
+            is_test: self.in_tests,
+        });
+    }
+}
+
+/// The name and the attributes of an item that has no items of its own.
+fn named(item: &Item) -> Option<(&Ident, &[Attribute])> {
+    Some(match item {
+        Item::Fn(item) => (&item.sig.ident, &item.attrs),
+        Item::Struct(item) => (&item.ident, &item.attrs),
+        Item::Enum(item) => (&item.ident, &item.attrs),
+        Item::Const(item) => (&item.ident, &item.attrs),
+        Item::Static(item) => (&item.ident, &item.attrs),
+        Item::Type(item) => (&item.ident, &item.attrs),
+        Item::Macro(item) => (item.ident.as_ref()?, &item.attrs),
+        _ => return None,
+    })
+}
+
+/// `Connection` of `&mut net::Connection<T>`.
+fn last_name(of: &Type) -> String {
+    match of {
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+        Type::Reference(reference) => Some(last_name(&reference.elem)),
+        _ => None,
+    }
+    .unwrap_or_else(|| of.to_token_stream().to_string())
+}
+
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| match &attribute.meta {
+        Meta::List(list) => {
+            list.path.is_ident("cfg") && list.tokens.to_string().starts_with("test")
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "\
+//! About the file.
+
+/// About it.
+// why
+#[derive(Debug)]
+struct Connection {
+    fd: i32,
+}
+
+impl Connection {
+    /// Reads.
+    fn handle_read(&mut self) {
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    fn it_works() {}
+}
+";
+
+    #[test]
+    fn items_are_named_as_pages_ask_for_them() -> syn::Result<()> {
+        let names: Vec<String> = of(SOURCE)?.into_iter().map(|entry| entry.name).collect();
+        let expected = [
+            "Connection",
+            "impl Connection",
+            "Connection::handle_read",
+            "impl Drop for Connection",
+            "Connection::drop",
+            "tests",
+            "tests::it_works",
+        ];
+        assert_eq!(names, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn an_item_knows_its_lines() -> syn::Result<()> {
+        let entries = of(SOURCE)?;
+        let lines = |at: usize| (entries[at].first, entries[at].code, entries[at].last);
+        assert_eq!(lines(0), (3, 4, 8));
+        assert_eq!(lines(2), (11, 12, 13));
+        assert!(entries[6].is_test && !entries[4].is_test);
+        assert_eq!(header(SOURCE), 2);
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! mdBook's view of the directives: a preprocessor, in this process or as a program.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+use mdbook_preprocessor::book::{Book, BookItem};
+use mdbook_preprocessor::{Preprocessor, PreprocessorContext, parse_input};
+
+use crate::directives;
+use crate::problem::{self, Problem};
+use crate::workspace::Workspace;
+
+/// Expands the directives of all pages.
+#[derive(Debug, Default, Clone)]
+pub struct Echo {
+    problems: Arc<Mutex<Vec<Problem>>>,
+}
+
+impl Echo {
+    /// What was found to be wrong, so far. It also stands in the pages.
+    pub fn problems(&self) -> Vec<Problem> {
+        let problems = self.problems.lock();
+        problems.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Preprocessor for Echo {
+    fn name(&self) -> &str {
+        "echo"
+    }
+
+    fn run(&self, context: &PreprocessorContext, mut book: Book) -> Result<Book> {
+        let Some(root) = context.root.parent() else {
+            bail!("the book is in no workspace");
+        };
+        let workspace = Workspace::open(root)?;
+        book.for_each_mut(|item| {
+            let BookItem::Chapter(chapter) = item else {
+                return;
+            };
+            let path = chapter
+                .source_path
+                .as_deref()
+                .map(crate::workspace::slashed);
+            let page = path.unwrap_or_default();
+            let (text, found) = directives::expand(&workspace, &page, &chapter.content);
+            chapter.content = text;
+            let problems = self.problems.lock();
+            problems
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(found);
+        });
+        Ok(book)
+    }
+}
+
+/// Speaks mdBook's protocol: a book as JSON on standard input, the same expanded on standard
+/// output.
+///
+/// # Errors
+/// Input that is no book, or directives that cannot be expanded.
+pub fn speak() -> Result<()> {
+    let (context, book) = parse_input(io::stdin())?;
+    let echo = Echo::default();
+    let book = echo.run(&context, book)?;
+    let problems = echo.problems();
+    if !problems.is_empty() {
+        bail!("\n{}", problem::list(&problems));
+    }
+    serde_json::to_writer(io::stdout(), &book)?;
+    Ok(())
+}

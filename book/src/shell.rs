@@ -1,0 +1,124 @@
+//! A shell that is told one command after the other.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long a command may take: the checker's whole run has to fit.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long the programs that were left running may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the shell prints when a command is over.
+const END: &str = "=== the command is over ===";
+
+/// A running `sh`. All that it has started ends with it.
+pub struct Shell {
+    process: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Shell {
+    /// Starts one in this folder, which finds the programs of `target/release` by name.
+    ///
+    /// # Errors
+    /// A shell that cannot be started.
+    pub fn start(folder: &Path) -> Result<Self> {
+        let built = crate::target(folder).join("release");
+        let others = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths([built].into_iter().chain(env::split_paths(&others)))?;
+        let mut process = Command::new("sh")
+            .current_dir(folder)
+            .env("PATH", path)
+            .env("NO_COLOR", "1")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let output = process.stdout.take().context("no output")?;
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let input = process.stdin.take();
+        let mut shell = Shell {
+            process,
+            input,
+            lines,
+        };
+        shell.tell("exec 2>&1; trap 'kill $(jobs -p) 2>/dev/null' EXIT")?;
+        Ok(shell)
+    }
+
+    /// Runs the command; answers what was printed until it was over and, for one that goes on in
+    /// the background, until a line began with `until`.
+    ///
+    /// # Errors
+    /// A command that takes too long, or that ends the shell.
+    pub fn run(&mut self, command: &str, until: Option<&str>) -> Result<Vec<String>> {
+        self.tell(&format!("{{ {command}\n}} </dev/null; echo '{END}'"))?;
+        let deadline = Instant::now() + TIME_LIMIT;
+        let (mut printed, mut is_over, mut is_seen) = (Vec::new(), false, until.is_none());
+        while !(is_over && is_seen) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                bail!("it did not end; until then: {}", printed.join("\n"));
+            };
+            let (text, end) = match line.strip_suffix(END) {
+                Some(text) => (text.to_owned(), true),
+                None => (line, false),
+            };
+            is_over |= end;
+            is_seen |= until.is_some_and(|until| text.starts_with(until));
+            if !(end && text.is_empty()) {
+                printed.push(text);
+            }
+        }
+        Ok(printed)
+    }
+
+    fn tell(&mut self, text: &str) -> Result<()> {
+        let input = self.input.as_mut().context("the shell has ended")?;
+        writeln!(input, "{text}").context("the shell has ended")
+    }
+
+    /// Ends all that still runs in the shell's group.
+    fn kill(&mut self) {
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        self.input = None; // It reads the end of its input, and ends what it has started.
+        let deadline = Instant::now() + GRACE;
+        // The reader ends when nobody is left who could print.
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    self.kill();
+                    break;
+                }
+            }
+        }
+        let _ = self.process.wait();
+    }
+}

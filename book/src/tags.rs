@@ -1,0 +1,133 @@
+//! The tags in the code, such as `// CONCEPT: partial-write`: what an item is an example of.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::items::{self, Entry};
+use crate::style::Style;
+use crate::workspace::{files_under, slashed};
+
+/// One place in the code of a style that is about a concept.
+#[derive(Debug, Clone)]
+pub struct Tag {
+    /// The concept's id.
+    pub concept: String,
+    /// Whose code it is.
+    pub style: Style,
+    /// The file, seen from the workspace's root.
+    pub path: String,
+    /// The tag's own line.
+    pub line: usize,
+    /// The item that it stands in or above; none where nothing follows.
+    pub item: Option<Entry>,
+}
+
+const WORD: &str = "// CONCEPT:";
+
+/// All tags in the four styles' sources, examples and tests.
+///
+/// # Errors
+/// A file that cannot be read, or that is not Rust.
+pub fn scan(root: &Path) -> Result<Vec<Tag>> {
+    let mut tags = Vec::new();
+    for style in Style::ALL {
+        for folder in ["src", "examples", "tests"] {
+            let folder = root.join(style.program()).join(folder);
+            if !folder.is_dir() {
+                continue;
+            }
+            for file in files_under(&folder, "rs")? {
+                let path = slashed(file.strip_prefix(root)?);
+                tags.extend(in_file(style, &path, &fs::read_to_string(&file)?)?);
+            }
+        }
+    }
+    Ok(tags)
+}
+
+fn in_file(style: Style, path: &str, source: &str) -> Result<Vec<Tag>> {
+    if !source.contains(WORD) {
+        return Ok(Vec::new());
+    }
+    let entries = items::of(source).with_context(|| path.to_owned())?;
+    let mut tags = Vec::new();
+    for (index, text) in source.lines().enumerate() {
+        for concept in ids(text) {
+            let line = index + 1;
+            tags.push(Tag {
+                concept: concept.to_owned(),
+                style,
+                path: path.to_owned(),
+                line,
+                item: item_at(&entries, line).cloned(),
+            });
+        }
+    }
+    Ok(tags)
+}
+
+/// The line without its tag; `None` where nothing else stood on it.
+pub fn without(line: &str) -> Option<&str> {
+    match line.split_once(WORD) {
+        None => Some(line),
+        Some((code, _)) => Some(code.trim_end()).filter(|code| !code.is_empty()),
+    }
+}
+
+/// The concepts that the line is tagged with.
+fn ids(line: &str) -> impl Iterator<Item = &str> {
+    let list = line.split_once(WORD).map_or("", |(_, list)| list);
+    list.split(',').map(str::trim).filter(|id| !id.is_empty())
+}
+
+/// The smallest item around the line, or else the next one below it.
+fn item_at(entries: &[Entry], line: usize) -> Option<&Entry> {
+    let mut leaves = entries.iter().filter(|entry| !entry.is_container);
+    let around = leaves
+        .clone()
+        .find(|entry| (entry.first..=entry.last).contains(&line));
+    around.or_else(|| leaves.find(|entry| entry.first > line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_belongs_to_the_item_around_it_or_below() -> Result<()> {
+        let source = "\
+// CONCEPT: framing
+fn split() {}
+
+impl Link {
+    /// Sends.
+    // CONCEPT: partial-write, fairness
+    fn send() {
+        now(); // CONCEPT: timers
+    }
+}
+";
+        let tags = in_file(Style::Select, "a.rs", source)?;
+        let found: Vec<_> = tags
+            .iter()
+            .map(|tag| (&*tag.concept, tag.line, &*tag.item.as_ref().unwrap().name))
+            .collect();
+        let expected = [
+            ("framing", 1, "split"),
+            ("partial-write", 6, "Link::send"),
+            ("fairness", 6, "Link::send"),
+            ("timers", 8, "Link::send"),
+        ];
+        assert_eq!(found, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn a_tag_is_not_shown() {
+        assert_eq!(without("    // CONCEPT: timers"), None);
+        assert_eq!(without("now(); // CONCEPT: timers"), Some("now();"));
+        assert_eq!(without(""), Some(""));
+    }
+}

@@ -1,0 +1,123 @@
+//! What pages draw on: the code, the concepts, the recordings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
+
+use crate::concepts::{self, Concept};
+use crate::tags::{self, Tag};
+
+/// The workspace with its book, as it is at this moment.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The folder that all paths are seen from.
+    pub root: PathBuf,
+    /// The concepts, in the book's order.
+    pub concepts: Vec<Concept>,
+    /// Where the code of the four styles says that it is about a concept.
+    pub tags: Vec<Tag>,
+}
+
+/// A page as it was written.
+#[derive(Debug)]
+pub struct Page {
+    /// Seen from the book's `md` folder, such as `concepts/partial-write.md`.
+    pub path: String,
+    /// Its Markdown.
+    pub text: String,
+}
+
+impl Workspace {
+    /// The workspace that this crate was built in.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn here() -> Result<Self> {
+        let book = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self::open(book.parent().context("the book is in no workspace")?)
+    }
+
+    /// Reads the list of concepts, and the tags in the code.
+    ///
+    /// # Errors
+    /// A file that cannot be read or parsed.
+    pub fn open(root: &Path) -> Result<Self> {
+        Ok(Workspace {
+            root: root.to_owned(),
+            concepts: concepts::load(root)?,
+            tags: tags::scan(root)?,
+        })
+    }
+
+    /// The book's folder.
+    pub fn book(&self) -> PathBuf {
+        self.root.join("book")
+    }
+
+    /// The text of a file, named as seen from the root.
+    ///
+    /// # Errors
+    /// A file that is not there or not within the workspace.
+    pub fn read(&self, path: &str) -> Result<String> {
+        if Path::new(path).is_absolute() || path.split('/').any(|part| part == "..") {
+            bail!("{path} is not a path within the workspace");
+        }
+        fs::read_to_string(self.root.join(path)).with_context(|| format!("cannot read {path}"))
+    }
+
+    /// What was recorded, from a file under `book/data`.
+    ///
+    /// # Errors
+    /// Nothing of this name was recorded, or something else than was asked for.
+    pub fn data<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let path = format!("book/data/{name}");
+        let text = self
+            .read(&path)
+            .with_context(|| format!("{name} is not recorded: cargo run -p book -- record"))?;
+        serde_json::from_str(&text).with_context(|| format!("{path} is not what it should be"))
+    }
+
+    /// All pages but the summary, in the order of their paths.
+    ///
+    /// # Errors
+    /// A folder or a file that cannot be read.
+    pub fn pages(&self) -> Result<Vec<Page>> {
+        let folder = self.book().join("md");
+        let mut pages = Vec::new();
+        for file in files_under(&folder, "md")? {
+            let path = slashed(file.strip_prefix(&folder)?);
+            if path != "SUMMARY.md" {
+                let text = fs::read_to_string(&file)?;
+                pages.push(Page { path, text });
+            }
+        }
+        Ok(pages)
+    }
+}
+
+/// All files under the folder with this extension, in the order of their paths.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn files_under(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {folder:?}"))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_under(&path, extension)?);
+        } else if path.extension().is_some_and(|of| of == extension) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The path as pages write it, on every system.
+pub fn slashed(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}

@@ -1,0 +1,49 @@
+//! The book, checked: each check is a test of its own.
+
+use std::sync::LazyLock;
+
+use book::check::{CHECKS, Site};
+use book::problem;
+use book::workspace::Workspace;
+
+/// Built once for all of them.
+static SITE: LazyLock<Site> = LazyLock::new(|| {
+    let workspace = Workspace::here().unwrap();
+    let folder = book::target(&workspace.root).join("book-tested");
+    Site::build(workspace, &folder).unwrap()
+});
+
+fn passes(name: &str) {
+    let (_, check) = CHECKS.iter().find(|(of, _)| *of == name).unwrap();
+    let problems = check(&SITE);
+    assert!(problems.is_empty(), "\n{}", problem::list(&problems));
+}
+
+macro_rules! checks {
+    ($($test:ident: $name:literal,)*) => {
+        $(
+            #[test]
+            fn $test() {
+                passes($name);
+            }
+        )*
+
+        #[test]
+        fn every_check_is_a_test() {
+            let names: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, [$($name),*]);
+        }
+    };
+}
+
+checks! {
+    every_directive_finds_what_it_shows: "directives",
+    no_directive_is_shown_as_it_was_written: "raw directives",
+    no_code_is_typed_by_hand: "typed code",
+    concept_pages_have_the_same_headings: "headings",
+    no_id_stands_twice_on_a_page: "duplicate ids",
+    every_link_and_fragment_leads_somewhere: "links",
+    no_page_fetches_from_elsewhere: "requests",
+    every_concept_is_tagged_in_all_styles: "parity",
+    every_concept_has_its_page: "concept pages",
+}
