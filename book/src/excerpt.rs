@@ -164,9 +164,18 @@ impl Line {
             "line"
         };
         let indent = self.text.len() - self.text.trim_start().len();
-        let text = html::escape(&self.text);
+        let text = whole(&html::escape(&self.text));
         format!("<span class=\"{class}\" style=\"--indent:{indent}\">{text}\n</span>")
     }
+}
+
+/// Keeps a browser from breaking a line in the middle of these.
+fn whole(html: &str) -> String {
+    ["-&gt;", "&amp;[", "&amp;mut"]
+        .iter()
+        .fold(html.to_owned(), |html, word| {
+            html.replace(word, &format!("<span class=\"whole\">{word}</span>"))
+        })
 }
 
 fn rust_lines(source: &str, request: &Request) -> Result<(usize, usize)> {

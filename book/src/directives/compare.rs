@@ -109,7 +109,7 @@ fn compare(id: &str, panes: &[(Style, Pane)]) -> String {
         .map(|(style, pane)| section(id, *style, pane))
         .collect();
     format!(
-        "<div class=\"compare\">\n\n{}\n\n</div>",
+        "<div class=\"compare\">\n<div class=\"compare-panes\">\n\n{}\n\n</div>\n</div>",
         panes.join("\n\n")
     )
 }
