@@ -5,6 +5,8 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Ident, ImplItem, Item, Meta, TraitItem, Type};
 
+use crate::tags;
+
 /// One item. Lines count from 1, the last one is included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -12,7 +14,7 @@ pub struct Entry {
     pub name: String,
     /// Its first line, with its documentation.
     pub first: usize,
-    /// Its first line after its documentation.
+    /// Its first line after its documentation and tags.
     pub code: usize,
     /// Its last line.
     pub last: usize,
@@ -30,7 +32,17 @@ pub fn of(source: &str) -> syn::Result<Vec<Entry>> {
     let file = syn::parse_file(source)?;
     let mut list = List::default();
     list.add_items(&file.items);
+    let lines: Vec<&str> = source.lines().collect();
+    for entry in &mut list.entries {
+        let code = &lines[entry.code - 1..];
+        entry.code += code.iter().take_while(|line| is_tag(line)).count();
+    }
     Ok(list.entries)
+}
+
+/// A tag says something about the code, and is no part of it.
+fn is_tag(line: &str) -> bool {
+    tags::without(line).is_none()
 }
 
 /// The number of lines that document the file itself, with the empty ones after them.
@@ -160,6 +172,7 @@ mod tests {
 //! About the file.
 
 /// About it.
+// CONCEPT: descriptors
 // why
 #[derive(Debug)]
 struct Connection {
@@ -202,8 +215,8 @@ mod tests {
     fn an_item_knows_its_lines() -> syn::Result<()> {
         let entries = of(SOURCE)?;
         let lines = |at: usize| (entries[at].first, entries[at].code, entries[at].last);
-        assert_eq!(lines(0), (3, 4, 8));
-        assert_eq!(lines(2), (11, 12, 13));
+        assert_eq!(lines(0), (3, 5, 9));
+        assert_eq!(lines(2), (12, 13, 14));
         assert!(entries[6].is_test && !entries[4].is_test);
         assert_eq!(header(SOURCE), 2);
         Ok(())

@@ -16,6 +16,9 @@ pub fn render(block: &Block) -> Rendered {
     }
 }
 
+/// A row of the table: what is counted, and its number.
+type Row = (&'static str, fn(&Census) -> usize);
+
 /// How much code a style is, and how much of it its user writes.
 fn code(block: &Block) -> Result<String> {
     let counts: Result<Vec<Census>> = Style::ALL
@@ -23,7 +26,7 @@ fn code(block: &Block) -> Result<String> {
         .map(|style| Census::take(block.workspace, style))
         .collect();
     let counts = counts?;
-    let rows: [(&str, fn(&Census) -> usize); 6] = [
+    let rows: [Row; 6] = [
         ("lines you write (`echo.rs`)", |count| count.own_lines),
         ("lines of the style itself", |count| count.style_lines),
         ("files of the style itself", |count| count.style_files),
