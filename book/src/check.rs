@@ -94,7 +94,18 @@ fn in_page(page: &Page, line: usize, text: impl Into<String>) -> Problem {
     Problem::new(format!("book/md/{}", page.path), line, text)
 }
 
-/// A problem in a page as it was built.
-fn in_site(page: &Built, line: usize, text: impl Into<String>) -> Problem {
-    Problem::new(format!("(site) {}", page.path), line, text)
+/// A problem with an address or an id in a page as it was built; where it was written if that can
+/// be found.
+fn in_site(site: &Site, page: &Built, line: usize, of: &str, text: String) -> Problem {
+    let name = page.path.replace(".html", ".md");
+    let of = of.replace(".html", ".md");
+    let written = site.pages.iter().find(|written| written.path == name);
+    let place = written.and_then(|written| {
+        let line = written.text.lines().position(|line| line.contains(&of))?;
+        Some((written, line + 1))
+    });
+    match place {
+        Some((written, line)) => in_page(written, line, text),
+        None => Problem::new(format!("(site) {}", page.path), line, text),
+    }
 }

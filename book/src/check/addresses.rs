@@ -8,14 +8,16 @@ use crate::problem::Problem;
 
 /// No id stands twice on a page.
 pub fn duplicate_ids(site: &Site) -> Vec<Problem> {
-    site.built.iter().flat_map(duplicates).collect()
+    let pages = site.built.iter();
+    pages.flat_map(|page| duplicates(site, page)).collect()
 }
 
-fn duplicates(page: &Built) -> Vec<Problem> {
+fn duplicates(site: &Site, page: &Built) -> Vec<Problem> {
     let mut known = HashSet::new();
     let twice = page.elements.iter().filter_map(|element| {
         let id = element.get("id")?;
-        (!known.insert(id)).then(|| in_site(page, element.line, format!("a second id {id:?}")))
+        let text = format!("a second id {id:?}");
+        (!known.insert(id)).then(|| in_site(site, page, element.line, id, text))
     });
     twice.collect()
 }
@@ -36,7 +38,7 @@ pub fn links(site: &Site) -> Vec<Problem> {
         for element in &page.elements {
             for link in addresses(element).filter(|link| !leads_out(link)) {
                 if let Some(text) = dead(site, &ids, &page.path, link) {
-                    problems.push(in_site(page, element.line, text));
+                    problems.push(in_site(site, page, element.line, link, text));
                 }
             }
         }

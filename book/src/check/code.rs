@@ -15,6 +15,21 @@ pub fn typed_by_hand(site: &Site) -> Vec<Problem> {
 }
 
 fn in_one(page: &Page) -> Vec<Problem> {
+    let mut problems = typed(page);
+    problems.extend(included(page));
+    problems
+}
+
+/// mdBook's own includes do not fail when they find nothing.
+fn included(page: &Page) -> Vec<Problem> {
+    let lines = page.text.lines().enumerate();
+    let includes = lines.filter(|(_, line)| line.contains("{{#"));
+    includes
+        .map(|(index, _)| in_page(page, index + 1, "include it with a snippet"))
+        .collect()
+}
+
+fn typed(page: &Page) -> Vec<Problem> {
     let fences = fence::all(&page.text).into_iter();
     let typed = fences.filter(|fence| !directives::is_directive(fence.info));
     let typed = typed.filter(|fence| !PLAIN.contains(&fence.info));
@@ -39,6 +54,7 @@ mod tests {
             ("```rust\nfn main() {}\n```\n", 1),
             ("~~~console\n$ ls\n~~~\n", 1),
             ("```\nx\n```\n", 1),
+            ("{{#include x.rs}}\n", 1),
             ("```text\nx\n```\n```snippet\nx\n```\n", 0),
             ("````text\n```rust\n```\n````\n", 0),
         ] {

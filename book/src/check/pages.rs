@@ -32,7 +32,7 @@ pub fn raw_directives(site: &Site) -> Vec<Problem> {
             let name = name.split([',', '{']).next().unwrap_or_default();
             if directives::is_directive(name) {
                 let text = format!("a {name} is shown as it was written");
-                problems.push(in_site(page, code.line, text));
+                problems.push(in_site(site, page, code.line, &format!("```{name}"), text));
             }
         }
     }

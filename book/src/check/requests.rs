@@ -11,7 +11,12 @@ use crate::workspace::{files_under, slashed};
 
 /// A page needs nothing but the site: nothing is fetched from elsewhere.
 pub fn external(site: &Site) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = site.built.iter().flat_map(in_html).collect();
+    let mut problems = Vec::new();
+    for page in &site.built {
+        for (line, address, text) in in_html(page) {
+            problems.push(in_site(site, page, line, &address, text));
+        }
+    }
     match in_styles(site) {
         Ok(found) => problems.extend(found),
         Err(error) => problems.push(Problem::new("(site)", 0, error.to_string())),
@@ -19,11 +24,12 @@ pub fn external(site: &Site) -> Vec<Problem> {
     problems
 }
 
-fn in_html(page: &Built) -> Vec<Problem> {
+/// Lines, what they fetch, and how to say so.
+fn in_html(page: &Built) -> Vec<(usize, String, String)> {
     let fetching = page.elements.iter().filter_map(|element| {
         let address = fetched(element).find(|address| is_elsewhere(address))?;
         let text = format!("<{}> fetches {address}", element.name);
-        Some(in_site(page, element.line, text))
+        Some((element.line, address, text))
     });
     fetching.collect()
 }
