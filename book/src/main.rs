@@ -1,13 +1,13 @@
 //! The program `book`: builds, checks and serves the book.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use book::check::Site;
 use book::problem::{self, Problem};
 use book::workspace::Workspace;
-use book::{build, preprocessor, serve};
+use book::{build, preprocessor, record, serve};
 use clap::{Parser, Subcommand};
 
 /// The book of the four echoes: reads itself to you at a loopback address
@@ -34,6 +34,11 @@ enum Command {
     },
     /// Say what is wrong with the book
     Check,
+    /// Run the servers again and write down what they do
+    Record {
+        /// Scenarios, or "stacks"; all if none is named
+        names: Vec<String>,
+    },
     /// Speak mdBook's protocol of preprocessors
     Preprocessor {
         #[command(subcommand)]
@@ -89,6 +94,10 @@ fn run(args: &Args) -> Result<Vec<Problem>> {
             let folder = book::target(root).join("book-checked");
             Ok(Site::build(workspace, &folder)?.check())
         }
+        Some(Command::Record { names }) => {
+            record_all(&workspace.book().join("data"), names)?;
+            Ok(Vec::new())
+        }
         Some(Command::Preprocessor { question: None }) => {
             preprocessor::speak()?;
             Ok(Vec::new())
@@ -96,4 +105,22 @@ fn run(args: &Args) -> Result<Vec<Problem>> {
         // Any renderer can show what the directives become.
         Some(Command::Preprocessor { question: Some(_) }) => Ok(Vec::new()),
     }
+}
+
+/// Records what is named, or all.
+fn record_all(data: &Path, names: &[String]) -> Result<()> {
+    const STACKS: &str = "stacks";
+    let known: Vec<&str> = record::names().chain([STACKS]).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("there is no {name} to record, but {}", known.join(", "));
+    }
+    let is_wanted = |name: &&str| names.is_empty() || names.iter().any(|of| of == name);
+    for name in known.into_iter().filter(is_wanted) {
+        match name {
+            STACKS => record::stacks()?.write(&data.join("stacks.json"))?,
+            name => record::scenario(name)?.write(&data.join(format!("traces/{name}.json")))?,
+        }
+        println!("recorded {name}");
+    }
+    Ok(())
 }

@@ -1,11 +1,10 @@
 //! `count`: figures counted from the code or by the servers.
 
-use anyhow::{Context, Result, anyhow};
-use serde_json::Value;
-
 use super::{Block, Rendered, fault};
 use crate::census::Census;
 use crate::style::Style;
+use crate::trace::Trace;
+use anyhow::{Context, Result, anyhow};
 
 pub fn render(block: &Block) -> Rendered {
     let line = block.only_line()?;
@@ -43,7 +42,7 @@ fn code(block: &Block) -> Result<String> {
 
 /// What each server counted while the scenario was recorded.
 fn counters(block: &Block, scenario: &str) -> Result<String> {
-    let trace: Value = block.workspace.data(&format!("traces/{scenario}.json"))?;
+    let trace: Trace = block.workspace.data(&format!("traces/{scenario}.json"))?;
     let rows: Result<Vec<_>> = [
         ("waits", "waits"),
         ("wake-ups", "wakeups"),
@@ -54,9 +53,9 @@ fn counters(block: &Block, scenario: &str) -> Result<String> {
     .iter()
     .map(|(name, key)| {
         let numbers = Style::ALL.iter().map(|style| {
-            let count = &trace["lanes"][style.name()]["counters"][key];
-            let count = count.as_u64();
-            let text = count.map(|count| count.to_string());
+            let lane = trace.lanes.get(style);
+            let count = lane.and_then(|lane| lane.counters.get(*key));
+            let text = count.map(u64::to_string);
             text.with_context(|| format!("{}: {key} was not counted", style.program()))
         });
         Ok(((*name).to_owned(), numbers.collect::<Result<Vec<_>>>()?))

@@ -1,19 +1,23 @@
-//! `stacks`: who calls whom when bytes reach the user's code, as recorded.
+//! `stacks`: who calls whom until bytes reach the user's code, as recorded.
 
-use anyhow::anyhow;
+use anyhow::{Context, Result};
 
-use super::{Block, Rendered, fault};
+use super::{Block, Fault, Rendered, fault};
+use crate::stacks::Stacks;
 use crate::style::Style;
 
 pub fn render(block: &Block) -> Rendered {
-    let only = match block.lines().next() {
-        None => None,
-        Some((_, name)) => match Style::named(name) {
-            Some(style) => Some(style),
-            None => return Err(fault(anyhow!("there is no style {name}"))),
-        },
+    let named: Result<Vec<Style>, Vec<Fault>> = block.lines().map(style).collect();
+    let named = named?;
+    let styles = match named.is_empty() {
+        true => Style::ALL.to_vec(),
+        false => named,
     };
-    let stacks: serde_json::Value = block.workspace.data("stacks.json").map_err(fault)?;
-    let _ = (only, stacks);
-    Err(fault(anyhow!("stacks are not yet shown")))
+    let stacks: Stacks = block.workspace.data("stacks.json").map_err(fault)?;
+    Ok(stacks.render(&styles))
+}
+
+fn style((offset, name): (usize, &str)) -> Result<Style, Vec<Fault>> {
+    let style = Style::named(name).with_context(|| format!("there is no style {name}"));
+    style.map_err(|error| vec![Fault::new(offset, &error)])
 }

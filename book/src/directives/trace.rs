@@ -1,15 +1,13 @@
 //! `trace`: the recorded events of a scenario, which the player then plays.
 
 use super::{Block, Rendered, fault};
+use crate::trace::Trace;
 
 pub fn render(block: &Block) -> Rendered {
     let name = block.only_line()?;
-    let trace: serde_json::Value = block
+    let trace: Trace = block
         .workspace
         .data(&format!("traces/{name}.json"))
         .map_err(fault)?;
-    Ok(format!(
-        "<div class=\"trace\" data-trace=\"{name}\">\n\n<script type=\"application/json\">{}</script>\n\n</div>",
-        trace.to_string().replace("</", "<\\/")
-    ))
+    Ok(trace.render())
 }
