@@ -4,6 +4,7 @@ mod addresses;
 mod code;
 mod concepts;
 mod pages;
+mod recordings;
 mod requests;
 
 use std::fs;
@@ -21,7 +22,7 @@ pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
 /// All checks. The commands that pages ask the reader to try are run by
 /// [`tries`](crate::tries).
-pub const CHECKS: [Check; 9] = [
+pub const CHECKS: [Check; 10] = [
     ("directives", |site| site.problems.clone()),
     ("raw directives", pages::raw_directives),
     ("typed code", code::typed_by_hand),
@@ -31,6 +32,7 @@ pub const CHECKS: [Check; 9] = [
     ("requests", requests::external),
     ("parity", concepts::parity),
     ("concept pages", concepts::pages),
+    ("recordings", recordings::current),
 ];
 
 /// The book as it was written and as it was built.
