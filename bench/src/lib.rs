@@ -10,6 +10,7 @@
 //! | [`trial`] | that, once |
 //! | [`measure`] | that, in rounds |
 //! | [`record`] | all of it, as the book reads it |
+//! | [`glance`] | the comparison at a glance: `cargo run --release -p bench` |
 //! | [`cores`] | which core is whose |
 //! | [`estimate`] | a median and the interval that it lies in |
 //! | [`machine`] | what all this was measured on |
@@ -23,6 +24,7 @@ pub mod arena;
 pub mod contender;
 pub mod cores;
 pub mod estimate;
+pub mod glance;
 pub mod groups;
 pub mod machine;
 pub mod measure;

@@ -1,0 +1,158 @@
+//! The comparison at a glance: a table that is redrawn while servers are loaded one at a time.
+//!
+//! | module | for |
+//! |---|---|
+//! | `options` | the command line |
+//! | `race` | the servers, and what their slices of load have shown |
+//! | `calls` | system calls per echo |
+//! | `conditions` | what is measured, and on what |
+//! | `table` | what all this amounts to, as `--json` prints it |
+//! | `layout` | the table in lines of text, for any width |
+//! | `columns` | its columns |
+//! | `words` | its sentences |
+//! | `graph` | a bar, a sparkline, a number |
+//! | `style` | the marker and the colour of each of the four styles |
+//! | `screen` | drawing over what was drawn before |
+//! | `markdown` | `--markdown` |
+
+mod calls;
+mod columns;
+mod conditions;
+mod graph;
+mod layout;
+mod markdown;
+mod options;
+mod race;
+mod screen;
+mod style;
+mod table;
+mod words;
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::arena::{Arena, rotated};
+use crate::machine::Machine;
+use crate::workshop::Workshop;
+use conditions::{Conditions, Skipped};
+use options::{Format, Until};
+use race::Race;
+use screen::Screen;
+use table::Table;
+
+pub use options::Options;
+
+/// Runs the comparison and shows it, until it is over or a signal comes.
+///
+/// # Errors
+/// A server that does not build or start, or loses a connection, or answers wrongly.
+pub fn run(options: &Options) -> io::Result<()> {
+    let (entrants, mut skipped) = options.entrants();
+    let workshop = Workshop::open(entrants)?;
+    skipped.extend(workshop.missing.iter().map(Skipped::from));
+    let stop = stop_on_signals()?;
+    // Before this thread keeps to one core: it would see no other.
+    let machine = Machine::here();
+    let arena = Arena::enter()?;
+    let mut view = View::of(options);
+    let mut race = Race::start(&arena, &workshop.ready, options.settings())?;
+    let conditions = Conditions::of(options, machine, arena.cores(), skipped);
+    let outcome = rounds(options, &conditions, &mut race, &mut view, &stop);
+    let table = Table::of(&conditions, race.records());
+    // The servers are gone before anybody reads that it is over.
+    drop(race);
+    outcome?;
+    match view.end(&table) {
+        // That nobody reads the table is no failure of the comparison.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// SIGINT, SIGTERM and SIGHUP only ask for the end: a program that just died of one would leave
+/// servers running.
+fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+fn rounds(
+    options: &Options,
+    conditions: &Conditions,
+    race: &mut Race,
+    view: &mut View,
+    stop: &AtomicBool,
+) -> io::Result<()> {
+    let begun = Instant::now();
+    for round in 0.. {
+        let is_over = match options.until() {
+            Until::Rounds(rounds) => round >= rounds,
+            Until::Elapsed(duration) => begun.elapsed() >= duration,
+        };
+        if is_over {
+            break;
+        }
+        for lane in rotated(race.records().len(), round) {
+            view.show(|| Table::of(conditions, race.records()), lane)?;
+            let taken = race.slice(lane);
+            // A terminal sends its signal to the servers too, and they end.
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            taken?;
+        }
+        view.round_is_over(round + 1, options.until());
+    }
+    Ok(())
+}
+
+/// How the table reaches its reader.
+enum View {
+    /// Redrawn in place.
+    Live(Screen),
+    /// Printed once, at the end.
+    AtTheEnd(Format),
+}
+
+impl View {
+    fn of(options: &Options) -> Self {
+        match (options.format(), Screen::open()) {
+            (Format::Text, Some(screen)) => View::Live(screen),
+            (format, _) => View::AtTheEnd(format),
+        }
+    }
+
+    /// Shows how things stand before `lane` is loaded.
+    fn show(&mut self, table: impl FnOnce() -> Table, lane: usize) -> io::Result<()> {
+        match self {
+            View::Live(screen) => screen.draw(&table(), Some(lane)),
+            View::AtTheEnd(_) => Ok(()),
+        }
+    }
+
+    /// Where nobody sees the table grow, standard error tells how far it is.
+    fn round_is_over(&self, round: usize, until: Until) {
+        if let View::AtTheEnd(_) = self {
+            // That nobody reads this is no failure either, so no eprintln!, which would panic.
+            let _ = writeln!(io::stderr(), "round {round} of {until}");
+        }
+    }
+
+    fn end(self, table: &Table) -> io::Result<()> {
+        let text = match self {
+            View::Live(mut screen) => return screen.draw(table, None),
+            View::AtTheEnd(Format::Text) => screen::plain(table),
+            View::AtTheEnd(Format::Markdown) => markdown::of(table),
+            View::AtTheEnd(Format::Json) => serde_json::to_string(table)? + "\n",
+        };
+        io::stdout().write_all(text.as_bytes())
+    }
+}

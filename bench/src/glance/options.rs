@@ -1,0 +1,171 @@
+//! The command line.
+
+use std::fmt;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use common::args::{at_least_one, seconds};
+use common::load::{Length, Settings};
+
+use super::conditions::Skipped;
+use super::race::SLICE;
+use crate::contender::{ALL, Contender, named};
+
+/// Who is compared if nobody is named: the four styles.
+const THE_FOUR: [&str; 4] = ["select", "dispatcher", "chat", "reactor-tokio"];
+/// If a server does not answer for so long it is lost.
+const STALL_LIMIT: Duration = Duration::from_secs(3);
+
+/// Compare echo servers at a glance: a table that is redrawn while they are loaded one at a time
+///
+/// Servers are built first, those in other languages only where this machine has what they need.
+/// Each runs on one core and the load generator on another; every byte that comes back is verified.
+#[derive(Parser, Debug, Clone)]
+#[command(
+    name = "bench",
+    version,
+    after_help = "Example: cargo run --release -p bench -- select c-epoll python-twisted"
+)]
+pub struct Options {
+    /// Who is compared [default: select dispatcher chat reactor-tokio]
+    #[arg(value_name = "NAME", conflicts_with = "all",
+        value_parser = PossibleValuesParser::new(ALL.iter().map(|contender| contender.name)))]
+    names: Vec<String>,
+    /// Compare everybody
+    #[arg(short, long)]
+    all: bool,
+    /// Connections that exchange messages
+    #[arg(short, long, value_name = "NUMBER", default_value_t = 50, value_parser = at_least_one)]
+    connections: usize,
+    /// Length of a message; its last byte is a newline, so that line servers answer
+    #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = at_least_one)]
+    size: usize,
+    /// Most messages under way on one connection
+    #[arg(short = 'p', long, value_name = "MESSAGES", default_value_t = 1, value_parser = at_least_one)]
+    depth: usize,
+    /// How often each server is loaded, for 120 ms each time
+    #[arg(short, long, value_name = "NUMBER", default_value_t = 30, value_parser = at_least_one)]
+    rounds: usize,
+    /// Begin rounds for so long instead
+    #[arg(short, long, value_name = "SECONDS", conflicts_with = "rounds", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// Print the result as one line of JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the result as a table in Markdown
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Text,
+    Json,
+    Markdown,
+}
+
+/// When it is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    Rounds(usize),
+    Elapsed(Duration),
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Until::Rounds(rounds) => write!(f, "{rounds}"),
+            Until::Elapsed(duration) => write!(f, "as many as begin in {duration:?}"),
+        }
+    }
+}
+
+impl Options {
+    /// Who takes part, each once; and who cannot, as it does not hold so many connections.
+    pub(super) fn entrants(&self) -> (Vec<&'static Contender>, Vec<Skipped>) {
+        let mut asked_for: Vec<&'static Contender> = Vec::new();
+        for contender in self.asked_for() {
+            if !asked_for.iter().any(|other| other.name == contender.name) {
+                asked_for.push(contender);
+            }
+        }
+        let (fit, too_small): (Vec<_>, Vec<_>) = asked_for
+            .into_iter()
+            .partition(|contender| contender.most_connections >= self.connections);
+        let skipped = too_small.into_iter().map(Skipped::too_small).collect();
+        (fit, skipped)
+    }
+
+    fn asked_for(&self) -> Box<dyn Iterator<Item = &'static Contender> + '_> {
+        if self.all {
+            Box::new(ALL.iter())
+        } else if self.names.is_empty() {
+            Box::new(THE_FOUR.into_iter().filter_map(named))
+        } else {
+            Box::new(self.names.iter().filter_map(|name| named(name)))
+        }
+    }
+
+    /// The load of one slice.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            connections: self.connections,
+            size: self.size,
+            depth: self.depth,
+            length: Length::Duration(SLICE),
+            stall_limit: STALL_LIMIT,
+            ..Settings::default()
+        }
+    }
+
+    pub(super) fn until(&self) -> Until {
+        self.duration
+            .map_or(Until::Rounds(self.rounds), Until::Elapsed)
+    }
+
+    pub(super) fn format(&self) -> Format {
+        match (self.json, self.markdown) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Markdown,
+            _ => Format::Text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn entrants(arguments: &[&str]) -> (Vec<&'static str>, usize) {
+        let options = Options::parse_from([&["bench"], arguments].concat());
+        let (fit, skipped) = options.entrants();
+        let names = fit.iter().map(|contender| contender.name);
+        (names.collect(), skipped.len())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn four_take_part_unless_others_are_named() {
+        assert_eq!(entrants(&[]), (THE_FOUR.to_vec(), 0));
+        let named = ["c-epoll", "select", "c-epoll"];
+        assert_eq!(entrants(&named), (vec!["c-epoll", "select"], 0));
+        assert_eq!(entrants(&["--all", "-c", "1"]).0.len(), ALL.len());
+        assert!(Options::try_parse_from(["bench", "selct"]).is_err());
+    }
+
+    #[test]
+    fn whoever_holds_too_few_connections_is_skipped() {
+        assert_eq!(entrants(&["sequential", "threads"]), (vec!["threads"], 1));
+        assert_eq!(
+            entrants(&["select", "chat", "-c", "2000"]),
+            (vec!["chat"], 1)
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! The servers, and what their slices of load have shown.
+
+use std::io;
+use std::time::Duration;
+
+use common::load::{Length, Settings};
+
+use super::calls;
+use crate::arena::{Arena, Server, Slice};
+use crate::contender::Contender;
+use crate::workshop::Ready;
+
+/// How long one server is loaded before it is the next one's turn: long enough to tell a p99, short
+/// enough that all meet the same weather.
+pub(super) const SLICE: Duration = Duration::from_millis(120);
+/// A first slice that does not count: page faults, interpreters that warm up.
+const WARM_UP: Duration = Duration::from_millis(20);
+
+/// All servers, each in a lane of its own. In the last lane the first server runs a second time,
+/// which shows how much two instances of one program differ.
+#[derive(Debug)]
+pub(super) struct Race {
+    settings: Settings,
+    servers: Vec<Server>,
+    records: Vec<Record>,
+}
+
+/// What is known of the server in one lane.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) contender: &'static Contender,
+    /// System calls per echo.
+    pub(super) calls: Option<f64>,
+    /// One for each round.
+    pub(super) taken: Vec<Taken>,
+}
+
+/// What one slice has shown. Times are in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) messages_per_second: f64,
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+    pub(super) server_cpu: f64,
+    pub(super) client_cpu: f64,
+    pub(super) answers_waiting: f64,
+    pub(super) client_was_the_bottleneck: bool,
+}
+
+impl Race {
+    /// Counts the system calls, starts all servers and warms them up.
+    ///
+    /// # Errors
+    /// Nobody to start, or a server that does not start or answer.
+    pub(super) fn start(arena: &Arena, ready: &[Ready], settings: Settings) -> io::Result<Self> {
+        let Some(first) = ready.first() else {
+            return Err(io::Error::other("none of them can run here"));
+        };
+        let mut race = Race {
+            servers: Vec::new(),
+            records: Vec::new(),
+            settings,
+        };
+        for ready in ready.iter().chain([first]) {
+            race.records.push(Record {
+                contender: ready.contender,
+                calls: calls::per_echo(arena, ready, &race.settings)?,
+                taken: Vec::new(),
+            });
+            race.servers.push(arena.start(ready)?);
+        }
+        for server in &race.servers {
+            answered(server, &race.settings, WARM_UP)?;
+        }
+        Ok(race)
+    }
+
+    /// What is known of each lane.
+    pub(super) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Loads the server in this lane for one slice.
+    ///
+    /// # Errors
+    /// A connection that cannot be had, or that was lost or answered wrongly.
+    pub(super) fn slice(&mut self, lane: usize) -> io::Result<()> {
+        let slice = answered(&self.servers[lane], &self.settings, SLICE)?;
+        self.records[lane].taken.push(Taken::from(&slice));
+        Ok(())
+    }
+}
+
+/// A slice of that length in which something was answered: on a busy machine a server may not even
+/// run in a shorter one.
+fn answered(server: &Server, settings: &Settings, length: Duration) -> io::Result<Slice> {
+    let settings = Settings {
+        length: Length::Duration(length),
+        ..settings.clone()
+    };
+    let slice = server.slice(&settings)?;
+    if slice.summary.messages == 0 {
+        return answered(server, &settings, length * 2);
+    }
+    Ok(slice)
+}
+
+impl From<&Slice> for Taken {
+    fn from(slice: &Slice) -> Self {
+        let summary = &slice.summary;
+        Taken {
+            messages_per_second: summary.messages_per_second,
+            p50: summary.latency.p50_us,
+            p99: summary.latency.p99_us,
+            server_cpu: slice.server_cpu.as_secs_f64() * 1e6,
+            client_cpu: slice.client_cpu.as_secs_f64() * 1e6,
+            answers_waiting: summary.answers_waiting,
+            client_was_the_bottleneck: summary.client_was_the_bottleneck(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Drawing over what was drawn before.
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use console::Term;
+
+use super::layout::{self, Line};
+use super::table::Table;
+
+/// How wide a table is that is no terminal's, unless `COLUMNS` says.
+const PLAIN_WIDTH: usize = 120;
+
+/// A terminal that a table is redrawn on, each time where it was.
+///
+/// The cursor is hidden and shown again within one frame, so that however the program ends, nothing
+/// must be restored.
+#[derive(Debug)]
+pub(super) struct Screen {
+    terminal: Term,
+    has_colours: bool,
+    /// The widths of the lines that stand above the cursor.
+    drawn: Vec<usize>,
+}
+
+impl Screen {
+    /// Standard output, if it is a terminal on which one can move about.
+    pub(super) fn open() -> Option<Self> {
+        let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let terminal = Term::stdout();
+        (io::stdout().is_terminal() && !is_dumb).then_some(Screen {
+            terminal,
+            // https://no-color.org: set, and to something.
+            has_colours: env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            drawn: Vec::new(),
+        })
+    }
+
+    /// Draws the table with a sign at the lane that is loaded; without one, all of it for good.
+    ///
+    /// # Errors
+    /// What the terminal answers.
+    pub(super) fn draw(&mut self, table: &Table, loaded: Option<usize>) -> io::Result<()> {
+        let (height, width) = self.terminal.size();
+        let (height, width) = (usize::from(height), usize::from(width));
+        let mut lines = layout::lines(table, width, loaded);
+        if loaded.is_some() {
+            lines = squeezed(lines, height.saturating_sub(1));
+        }
+        let frame = frame(&self.drawn, &lines, width, self.has_colours);
+        self.drawn = lines.iter().map(Line::width).collect();
+        // The line feed comes last: standard output hands on all up to it in one write.
+        let mut out = io::stdout().lock();
+        out.write_all(frame.as_bytes())?;
+        out.flush()
+    }
+}
+
+/// The table without any escape code.
+pub(super) fn plain(table: &Table) -> String {
+    let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let lines = layout::lines(table, columns.unwrap_or(PLAIN_WIDTH), None);
+    lines.iter().fold(String::new(), |mut text, line| {
+        paint(&mut text, line, false);
+        text + "\n"
+    })
+}
+
+/// What draws these lines over those of the widths `drawn`.
+fn frame(drawn: &[usize], lines: &[Line], width: usize, has_colours: bool) -> String {
+    // Begin a synchronised update, where the terminal knows that, and hide the cursor.
+    let mut frame = "\x1b[?2026h\x1b[?25l\r".to_owned();
+    // A terminal that has become narrower has broken long lines into several.
+    let rows = drawn
+        .iter()
+        .map(|drawn| drawn.div_ceil(width.max(1)).max(1));
+    let up: usize = rows.sum();
+    if up > 0 {
+        // Writing to a string does not fail.
+        let _ = write!(frame, "\x1b[{up}A");
+    }
+    for (place, line) in lines.iter().enumerate() {
+        if place > 0 {
+            frame.push_str("\x1b[K\r\n");
+        }
+        paint(&mut frame, line, has_colours);
+    }
+    frame.push_str("\x1b[J\x1b[?25h\x1b[?2026l\r\n");
+    frame
+}
+
+fn paint(text: &mut String, line: &Line, has_colours: bool) {
+    for (piece, colour) in &line.0 {
+        match colour.filter(|_| has_colours) {
+            Some(colour) => {
+                let _ = write!(text, "\x1b[38;5;{colour}m{piece}\x1b[39m");
+            }
+            None => text.push_str(piece),
+        }
+    }
+}
+
+/// At most so many lines: one cannot draw over what has left the screen.
+fn squeezed(mut lines: Vec<Line>, most: usize) -> Vec<Line> {
+    if lines.len() > most {
+        let hidden = lines.len() - most.saturating_sub(1);
+        lines.truncate(most.saturating_sub(1));
+        lines.push(Line(vec![(
+            format!("… {hidden} more lines at the end"),
+            None,
+        )]));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::tests::table;
+    use super::*;
+
+    fn line(text: &str, colour: Option<u8>) -> Line {
+        Line(vec![(text.to_owned(), colour)])
+    }
+
+    #[test]
+    fn a_frame_begins_where_the_last_one_did() {
+        let lines = [line("one", Some(32)), line("two", None)];
+        let first = frame(&[], &lines, 80, true);
+        assert!(
+            first.contains("\x1b[38;5;32mone\x1b[39m\x1b[K\r\ntwo"),
+            "{first:?}"
+        );
+        assert!(!first.contains('A'), "{first:?}");
+        // The cursor is visible again at the end, and the line feed is the last of all.
+        assert!(first.ends_with("\x1b[?25h\x1b[?2026l\r\n"), "{first:?}");
+        assert!(frame(&[3, 0], &lines, 80, true).contains("\x1b[2A"));
+        // Since then the terminal has become narrower: 100 cells are three rows of 40.
+        assert!(frame(&[100, 3], &lines, 40, true).contains("\x1b[4A"));
+        assert!(!frame(&[], &lines, 80, false).contains("38;5"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said() {
+        let lines = vec![line("row", None); 9];
+        let squeezed = squeezed(lines, 5);
+        assert_eq!(squeezed.len(), 5);
+        assert_eq!(squeezed[4], line("… 5 more lines at the end", None));
+    }
+
+    #[test]
+    fn the_plain_table_has_no_escape_codes() {
+        let rates = [90e3; 6];
+        let text = plain(&table(&[("select", &rates), ("select", &rates)]));
+        assert!(
+            text.contains("● select") && !text.contains('\x1b'),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! The marker and the colour of each of the four styles, the same as in the book's plots.
+
+use crate::contender::Contender;
+
+/// How a server's row looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Style {
+    /// Filled for the four, hollow for what they are modelled on.
+    pub(super) marker: char,
+    /// In the palette of 256, readable on a light and on a dark background; `None` for the
+    /// terminal's own.
+    pub(super) colour: Option<u8>,
+}
+
+const BLUE: Option<u8> = Some(32);
+const ORANGE: Option<u8> = Some(166);
+const GREEN: Option<u8> = Some(29);
+const PURPLE: Option<u8> = Some(133);
+
+/// The style that a contender is written in.
+pub(super) fn of(contender: &Contender) -> Style {
+    let (marker, colour) = match contender.name {
+        "select" | "select-queued" => ('●', BLUE),
+        "python-select" | "c-select" => ('○', BLUE),
+        "dispatcher" => ('■', ORANGE),
+        "python-asyncore" => ('□', ORANGE),
+        "chat" => ('▲', GREEN),
+        "python-asynchat" => ('△', GREEN),
+        "reactor-tokio" | "reactor-mio" | "reactor-select" => ('◆', PURPLE),
+        "python-twisted" => ('◇', PURPLE),
+        _ => ('·', None),
+    };
+    Style { marker, colour }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contender::{ALL, Family};
+
+    #[test]
+    fn ours_have_a_style_each() {
+        let ours = ALL.iter().filter(|one| one.family == Family::Ours);
+        assert!(ours.map(of).all(|style| style.colour.is_some()));
+    }
+}

@@ -1,0 +1,81 @@
+//! The comparison at a glance, as it runs where nobody watches.
+
+use std::io;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Two servers under a small load, for two rounds.
+fn compare(arguments: &[&str]) -> io::Result<Output> {
+    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["select", "bare-tokio", "--rounds", "2", "-c", "5"])
+        .args(arguments)
+        .env("COLUMNS", "80")
+        .output()?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(error.contains("round 2 of 2\n"), "{error}");
+    Ok(output)
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+fn assert_is_estimate(estimate: &Value) {
+    let ends = [&estimate["low"], &estimate["median"], &estimate["high"]].map(number);
+    assert!(ends[0] > 0.0 && ends.is_sorted(), "{estimate}");
+    assert_eq!(estimate["samples"], 2, "{estimate}");
+}
+
+#[test]
+fn json_tells_everything() -> io::Result<()> {
+    let output = compare(&["--json", "--size", "100"])?;
+    let table: Value = serde_json::from_slice(&output.stdout)?;
+    let counts = ["rounds", "slices", "connections", "size", "depth"].map(|field| &table[field]);
+    assert_eq!(counts, [2, 6, 5, 100, 1]);
+    assert!(number(&table["client_was_the_bottleneck"]) <= 6.0);
+    assert!(table["machine"]["kernel"].is_string());
+    assert_is_estimate(&table["noise_floor"]);
+    let servers = table["servers"].as_array().map(Vec::as_slice);
+    let [select, tokio] = servers.unwrap_or_default() else {
+        panic!("two servers: {table}")
+    };
+    for server in [select, tokio] {
+        let rates = ["messages_per_second", "ratio"];
+        let times = ["p50_us", "p99_us", "server_cpu_us", "client_cpu_us"];
+        for field in rates.iter().chain(&times).chain(&["answers_waiting"]) {
+            assert_is_estimate(&server[field]);
+        }
+        assert_eq!(server["rates"].as_array().map(Vec::len), Some(2));
+        assert!(number(&server["p50_us"]["median"]) <= number(&server["p99_us"]["median"]));
+        assert!(server["verdict"].is_string() && server["about"].is_string());
+    }
+    assert_eq!(
+        (&select["name"], &select["family"]),
+        (&"select".into(), &"ours".into())
+    );
+    // A read and a write, and a share of a wait.
+    let calls = number(&select["system_calls_per_echo"]);
+    assert!((2.0..3.2).contains(&calls), "{calls}");
+    assert!(tokio["system_calls_per_echo"].is_null());
+    Ok(())
+}
+
+#[test]
+fn the_plain_table_is_plain() -> io::Result<()> {
+    let output = compare(&[])?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!text.contains('\x1b'), "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    assert!(text.contains("● select"), "{text}");
+    let last = text.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("noise floor: select against itself "),
+        "{text}"
+    );
+    Ok(())
+}
