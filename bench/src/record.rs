@@ -121,7 +121,12 @@ pub struct Row {
 
 impl Record {
     /// A record of nothing yet.
-    pub fn begin(arena: &Arena, workshop: &Workshop, noise_floor: NoiseFloor) -> Self {
+    pub fn begin(
+        machine: Machine,
+        arena: &Arena,
+        workshop: &Workshop,
+        noise_floor: NoiseFloor,
+    ) -> Self {
         let entrant = |contender: &Contender, command: String| Entrant {
             name: contender.name.to_owned(),
             about: contender.about.to_owned(),
@@ -136,7 +141,7 @@ impl Record {
         Record {
             schema: SCHEMA,
             command: "cargo run --release -p bench --bin record".to_owned(),
-            machine: Machine::here(),
+            machine,
             cores: arena.cores(),
             contenders: ready.map(|it| entrant(it.contender, it.typed())).collect(),
             skipped: workshop.missing.iter().map(skipped).collect(),

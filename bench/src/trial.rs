@@ -59,7 +59,6 @@ impl Trial {
 fn echo(server: &Server, settings: &Settings, duration: Duration) -> io::Result<Sample> {
     let settings = Settings {
         length: Length::Duration(duration),
-        warm_up: duration / 5,
         ..settings.clone()
     };
     let slice = server.slice(&settings)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bench::arena::Arena;
 use bench::contender::ALL;
 use bench::groups;
+use bench::machine::Machine;
 use bench::measure::{self, Effort};
 use bench::record::{self, Record};
 use bench::workshop::{self, Workshop};
@@ -40,10 +41,12 @@ fn main() -> io::Result<()> {
         slice: Duration::try_from_secs_f64(args.slice).map_err(io::Error::other)?,
     };
     let workshop = Workshop::open(ALL)?;
+    // Before this thread is kept on one core, and all it can see is that one.
+    let machine = Machine::here();
     let arena = Arena::enter()?;
     eprintln!("noise floor");
     let noise_floor = record::noise_floor(&arena, &workshop, "select", effort)?;
-    let mut record = Record::begin(&arena, &workshop, noise_floor);
+    let mut record = Record::begin(machine, &arena, &workshop, noise_floor);
     for group in groups::all() {
         if !args.groups.is_empty() && !args.groups.iter().any(|name| name == group.name) {
             continue;
