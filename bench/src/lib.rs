@@ -9,6 +9,7 @@
 //! | [`groups`] | what they are put to |
 //! | [`trial`] | that, once |
 //! | [`measure`] | that, in rounds |
+//! | [`counts`] | what each costs, counted instead of timed |
 //! | [`record`] | all of it, as the book reads it |
 //! | [`glance`] | the comparison at a glance: `cargo run --release -p bench` |
 //! | [`cores`] | which core is whose |
@@ -23,6 +24,7 @@
 pub mod arena;
 pub mod contender;
 pub mod cores;
+pub mod counts;
 pub mod estimate;
 pub mod glance;
 pub mod groups;

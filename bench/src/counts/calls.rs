@@ -1,0 +1,205 @@
+//! System calls for each echo.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::tools::Tools;
+use super::under::{Report, Under, settings};
+use crate::arena::Arena;
+use crate::contender::Family;
+use crate::workshop::Ready;
+
+/// Messages of the two runs of which one is subtracted from the other, so that starting, accepting
+/// and stopping cancel.
+const MESSAGES: [u64; 2] = [1_000, 5_000];
+/// Calls that are rarer than this for each echo are none that belong to it.
+const RARE: f64 = 0.005;
+/// strace and the server's own counters may differ by so much.
+const BAND: f64 = 0.02;
+/// How long strace may take to write its report when the server has ended.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// System calls for each echo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calls {
+    /// All of them together.
+    pub per_echo: f64,
+    /// Each by its name, the rare ones left out.
+    pub by_name: BTreeMap<String, f64>,
+    /// What the server has counted itself in the very same runs: waits, reads and writes, those
+    /// that found nothing included. Only the four servers do.
+    pub own_count: Option<f64>,
+}
+
+impl Calls {
+    /// What to say if the server's own count is another.
+    pub fn doubt(&self) -> Option<String> {
+        let Calls {
+            per_echo,
+            own_count,
+            ..
+        } = *self;
+        let own_count = own_count.filter(|count| (per_echo - count).abs() > BAND)?;
+        Some(format!(
+            "strace sees {per_echo:.2} system calls per echo, the server counts {own_count:.2}"
+        ))
+    }
+}
+
+/// System calls for each echo as strace sees them; `None` without strace.
+///
+/// # Errors
+/// A server that does not start, answer or end under strace.
+pub fn per_echo(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Option<Calls>> {
+    if !tools.strace {
+        return Ok(None);
+    }
+    let few = traced(ready, arena, tools, MESSAGES[0])?;
+    let many = traced(ready, arena, tools, MESSAGES[1])?;
+    let echoes = (MESSAGES[1] - MESSAGES[0]) as f64;
+    let slope = |few: u64, many: u64| (many as f64 - few as f64) / echoes;
+    let by_name = many.calls.iter().map(|(name, &calls)| {
+        let before = few.calls.get(name).copied().unwrap_or(0);
+        (name.clone(), slope(before, calls))
+    });
+    Ok(Some(Calls {
+        per_echo: slope(few.calls.values().sum(), many.calls.values().sum()),
+        by_name: by_name.filter(|(_, calls)| *calls >= RARE).collect(),
+        own_count: few
+            .own_count
+            .zip(many.own_count)
+            .map(|(few, many)| slope(few, many)),
+    }))
+}
+
+/// Waits, reads and writes for each echo as the server counts them itself, with no tool in the way.
+/// `None` for those that have no counters.
+///
+/// # Errors
+/// A server that does not start, answer or end.
+pub fn counted(ready: &Ready, arena: &Arena) -> io::Result<Option<f64>> {
+    if ready.contender.family != Family::Ours {
+        return Ok(None);
+    }
+    let messages = MESSAGES[1];
+    let mut command = ready.command();
+    let server = Under::start(arena, command.arg("--counters"))?;
+    server.echo(ready.contender, messages)?;
+    let all = own_count(server.stop()?.as_deref())?;
+    // Each connection costs one read of its end, beside the waits in which it comes and goes.
+    let ends = settings(ready.contender, messages).connections as u64;
+    Ok(Some((all.saturating_sub(ends)) as f64 / messages as f64))
+}
+
+/// What one run has taken.
+struct Traced {
+    calls: BTreeMap<String, u64>,
+    own_count: Option<u64>,
+}
+
+fn traced(ready: &Ready, arena: &Arena, tools: &Tools, messages: u64) -> io::Result<Traced> {
+    let report = Report::new("strace");
+    // With -D it is the server that is this process's child, and strace that is the grandchild: a
+    // signal for the server reaches the server.
+    let arguments = ["-D", "-f", "-c", "-o"].map(Into::into);
+    let arguments = arguments
+        .into_iter()
+        .chain([report.0.clone().into_os_string()]);
+    let mut command = tools.command(ready, "strace", arguments);
+    let ours = ready.contender.family == Family::Ours;
+    if ours {
+        command.arg("--counters");
+    }
+    let server = Under::start(arena, &mut command)?;
+    server.echo(ready.contender, messages)?;
+    let last = server.stop()?;
+    Ok(Traced {
+        calls: written(&report)?,
+        own_count: ours.then(|| own_count(last.as_deref())).transpose()?,
+    })
+}
+
+/// Waits for strace's report, which comes a moment after the server's end.
+fn written(report: &Report) -> io::Result<BTreeMap<String, u64>> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let text = fs::read_to_string(&report.0).unwrap_or_default();
+        if let Some(calls) = summary(&text) {
+            return Ok(calls);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Err(io::Error::new(
+        ErrorKind::TimedOut,
+        "strace wrote no report",
+    ))
+}
+
+/// The calls of each name, from `strace -c`: share, seconds, microseconds, calls, errors if there
+/// were any, name. `None` while the last line, the total, is not there.
+fn summary(text: &str) -> Option<BTreeMap<String, u64>> {
+    let mut calls = BTreeMap::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let [_, _, _, count, .., name] = words[..] {
+            if name == "total" {
+                return Some(calls);
+            }
+            if let Ok(count) = count.parse() {
+                calls.insert(name.to_owned(), count);
+            }
+        }
+    }
+    None
+}
+
+/// Waits, reads and writes, from the line that `--counters` prints at the end.
+fn own_count(line: Option<&str>) -> io::Result<u64> {
+    let counters: serde_json::Value = serde_json::from_str(line.unwrap_or_default())?;
+    let counted = ["waits", "reads", "writes", "would_blocks"];
+    Ok(counted
+        .iter()
+        .filter_map(|name| counters[name].as_u64())
+        .sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 50.00    0.000100           1       100           recvfrom
+ 50.00    0.000100           1        50         7 sendto
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.000200           1       150         7 total
+";
+
+    #[test]
+    fn a_report_is_read_when_it_is_whole() {
+        let expected = [("recvfrom", 100), ("sendto", 50)];
+        let expected = expected.map(|(name, calls)| (name.to_owned(), calls));
+        assert_eq!(summary(REPORT), Some(BTreeMap::from(expected)));
+        let (half, _) = REPORT.split_at(REPORT.len() - 8);
+        assert_eq!(summary(half), None);
+        assert_eq!(summary(""), None);
+    }
+
+    #[test]
+    fn another_count_than_the_servers_own_is_told() {
+        let calls = |own_count| Calls {
+            per_echo: 3.02,
+            by_name: BTreeMap::new(),
+            own_count,
+        };
+        assert_eq!(calls(None).doubt(), None);
+        assert_eq!(calls(Some(3.01)).doubt(), None);
+        assert!(calls(Some(2.02)).doubt().is_some());
+    }
+}

@@ -1,0 +1,107 @@
+//! What connections cost that are silent: memory, and wake-ups of the server.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit};
+
+use crate::arena::{Arena, Server};
+use crate::workshop::Ready;
+
+/// For so long wake-ups are counted.
+pub const WATCHED: Duration = Duration::from_secs(3);
+/// Silent clients meanwhile.
+const CLIENTS: usize = 100;
+/// Connections over which memory is a slope, where the server can hold as many.
+const CONNECTIONS: usize = 2_000;
+/// Connections that come before: what a server makes for the first ones it does not make again.
+const BEFORE: usize = 100;
+/// Descriptors that each side needs beside its connections.
+const SPARE: usize = 50;
+/// For so long a server may go on with what the last answer leaves to do.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// Bytes of resident memory for each idle connection: the slope over 2,000, or over as many
+/// hundreds as the server can hold. `None` for a server that holds one.
+///
+/// # Errors
+/// A server that does not start or answer, or a system that does not tell.
+pub fn bytes_per_connection(ready: &Ready, arena: &Arena) -> io::Result<Option<f64>> {
+    let (allowed, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+    let most = ready.contender.most_connections.min(allowed);
+    let room = most.saturating_sub(BEFORE + SPARE) / 100 * 100;
+    let connections = CONNECTIONS.min(room);
+    if connections == 0 {
+        return Ok(None);
+    }
+    let mut server = arena.start(ready)?;
+    server.hold(BEFORE)?;
+    let before = resident(&server)?;
+    server.hold(BEFORE + connections)?;
+    let after = resident(&server)?;
+    server.stop()?;
+    Ok(Some((after as f64 - before as f64) / connections as f64))
+}
+
+/// How often threads of the server woke up in [`WATCHED`], with silent clients only.
+///
+/// # Errors
+/// A server that does not start or answer, or a system that does not tell.
+pub fn wake_ups(ready: &Ready, arena: &Arena) -> io::Result<u64> {
+    let mut server = arena.start(ready)?;
+    server.hold(CLIENTS.min(ready.contender.most_connections))?;
+    thread::sleep(SETTLE);
+    let before = waits(&server)?;
+    thread::sleep(WATCHED);
+    let after = waits(&server)?;
+    server.stop()?;
+    Ok(after.saturating_sub(before))
+}
+
+/// Memory that the process holds for itself, in bytes. The text of its program and libraries does
+/// not count: how much of that is resident depends on what has been called so far.
+fn resident(server: &Server) -> io::Result<u64> {
+    thread::sleep(SETTLE);
+    let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", server.id()))?;
+    let kibibytes = field(&rollup, "Anonymous");
+    let missing = || io::Error::other("/proc has no such figure");
+    Ok(kibibytes.ok_or_else(missing)? * 1024)
+}
+
+/// How often its threads have gone to sleep so far, which is how often they have been woken.
+fn waits(server: &Server) -> io::Result<u64> {
+    let tasks = format!("/proc/{}/task", server.id());
+    let mut waits = 0;
+    for task in fs::read_dir(Path::new(&tasks))?.flatten() {
+        // A thread may end between the listing and the reading.
+        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        waits += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
+    }
+    Ok(waits)
+}
+
+/// The number in the line `name: number`, its unit left out.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let value = |line: &str| {
+        let value = line.strip_prefix(name)?.strip_prefix(':')?;
+        value.split_whitespace().next()?.parse().ok()
+    };
+    text.lines().find_map(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_their_whole_name() {
+        let status = "nonvoluntary_ctxt_switches:\t7\nvoluntary_ctxt_switches:\t3\n";
+        assert_eq!(field(status, "voluntary_ctxt_switches"), Some(3));
+        assert_eq!(field("Anonymous:   12 kB\n", "Anonymous"), Some(12));
+        assert_eq!(field("AnonHugePages: 4 kB\n", "Anonymous"), None);
+    }
+}

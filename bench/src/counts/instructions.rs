@@ -1,0 +1,71 @@
+//! Instructions for each echo outside the kernel, by callgrind.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+
+use super::tools::Tools;
+use super::under::{Report, Under};
+use crate::arena::Arena;
+use crate::contender::Made;
+use crate::workshop::Ready;
+
+/// Messages of the two runs of which one is subtracted from the other, so that starting, accepting
+/// and stopping cancel.
+const MESSAGES: [u64; 2] = [2_000, 12_000];
+/// The same for an interpreter, of which each message takes hundreds of times as many.
+const FEW_MESSAGES: [u64; 2] = [200, 1_200];
+
+/// Instructions for each echo outside the kernel; `None` without valgrind.
+///
+/// # Errors
+/// A server that does not start, answer or end under valgrind.
+pub fn per_echo(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Option<f64>> {
+    if !tools.valgrind {
+        return Ok(None);
+    }
+    let [few, many] = match ready.contender.made {
+        Made::Python(..) => FEW_MESSAGES,
+        _ => MESSAGES,
+    };
+    let before = executed(ready, arena, tools, few)?;
+    let after = executed(ready, arena, tools, many)?;
+    Ok(Some((after as f64 - before as f64) / (many - few) as f64))
+}
+
+/// Instructions of a whole run, all threads together.
+fn executed(ready: &Ready, arena: &Arena, tools: &Tools, messages: u64) -> io::Result<u64> {
+    let report = Report::new("callgrind");
+    let mut file = OsString::from("--callgrind-out-file=");
+    file.push(&report.0);
+    let mut command = tools.command(ready, "valgrind", ["--tool=callgrind".into(), file]);
+    // Two runs of an interpreter are to lay out their tables alike.
+    command.env("PYTHONHASHSEED", "0");
+    let server = Under::start(arena, &mut command)?;
+    server.echo(ready.contender, messages)?;
+    server.stop()?;
+    let text = fs::read_to_string(&report.0)?;
+    total(&text).ok_or_else(|| io::Error::other("callgrind wrote no total"))
+}
+
+/// The instructions of a profile. Its summary comes once, in the head or at the end.
+fn total(profile: &str) -> Option<u64> {
+    let value = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        let value = value.parse().ok();
+        value.filter(|_| matches!(name, "summary" | "totals"))
+    };
+    profile.lines().find_map(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_is_found() {
+        assert_eq!(total("events: Ir\nsummary: 1234\nfn=(1)\n"), Some(1234));
+        assert_eq!(total("events: Ir\nfn=(1)\n\ntotals: 99\n"), Some(99));
+        assert_eq!(total("events: Ir\n"), None);
+    }
+}

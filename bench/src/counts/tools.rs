@@ -1,0 +1,96 @@
+//! What counts, and which of it this machine lacks.
+
+use std::ffi::{OsStr, OsString};
+use std::process::{Command, Stdio};
+
+use crate::contender::Made;
+use crate::workshop::Ready;
+
+/// The tools that are at hand.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// Whether strace is there and may trace.
+    pub strace: bool,
+    /// Whether valgrind is there.
+    pub valgrind: bool,
+    /// The Python interpreter itself: what is found by the name may be a script that picks one.
+    python: OsString,
+}
+
+/// A tool that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lacking {
+    /// What is not there.
+    pub tool: &'static str,
+    /// What cannot be counted without it.
+    pub counts: &'static str,
+    /// The command that installs it.
+    pub install: &'static str,
+}
+
+impl Tools {
+    /// Looks for them, and tries them.
+    pub fn find() -> Self {
+        // Where a container forbids tracing, strace is there but of no use.
+        let strace = said("strace", &["-c", "-o", "/dev/stdout", "true"]);
+        let valgrind = said("valgrind", &["--tool=callgrind", "--version"]);
+        let python = said("python3", &["-c", "import sys; print(sys.executable)"]);
+        Tools {
+            strace: strace.is_some_and(|summary| summary.contains("total")),
+            valgrind: valgrind.is_some(),
+            python: python.map_or("python3".into(), |path| path.trim().into()),
+        }
+    }
+
+    /// Those that are not there.
+    pub fn lacking(&self) -> Vec<Lacking> {
+        let lacking = |there: bool, tool, counts, install| {
+            (!there).then_some(Lacking {
+                tool,
+                counts,
+                install,
+            })
+        };
+        let all = [
+            lacking(self.strace, "strace", "system calls", "apt install strace"),
+            lacking(
+                self.valgrind,
+                "valgrind",
+                "instructions",
+                "apt install valgrind",
+            ),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// The command that starts a contender under a tool, which itself takes these arguments.
+    pub(super) fn command<S: AsRef<OsStr>>(
+        &self,
+        ready: &Ready,
+        tool: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let server = ready.command();
+        let program = match ready.contender.made {
+            Made::Python(..) => self.python.as_os_str(),
+            _ => server.get_program(),
+        };
+        let mut command = Command::new(tool);
+        command
+            .args(arguments)
+            .arg(program)
+            .args(server.get_args())
+            .stderr(Stdio::null());
+        for (name, value) in server.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command
+    }
+}
+
+/// What a program prints; `None` if there is no such program, or if it fails.
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then_some(said)
+}
