@@ -29,13 +29,13 @@ pub mod table;
 pub mod tools;
 mod under;
 
-pub use calls::{Calls, counted};
+pub use calls::{Calls, counted, per_echo as calls_per_echo};
 pub use idle::{bytes_per_connection, wake_ups};
 pub use instructions::per_echo as instructions_per_echo;
 pub use source::build_seconds;
 pub use tools::Tools;
 
-/// Connections that echo while something is counted for each echo, and the bytes of a message.
+/// Connections that echo while something is counted for each echo.
 pub const CONNECTIONS: usize = 50;
 /// The bytes of such a message.
 pub const SIZE: usize = 64;
@@ -54,7 +54,7 @@ pub struct Counts {
     pub instructions: Option<f64>,
     /// Bytes of resident memory for each idle connection.
     pub bytes_per_idle_connection: Option<f64>,
-    /// How often a thread of it woke up in [`idle::WATCHED`] with silent clients only.
+    /// How often a thread of it woke up in three seconds with silent clients only.
     pub idle_wake_ups: Option<u64>,
     /// Bytes of the program as it was built, with its symbols; a script has none.
     pub binary: Option<u64>,
@@ -76,7 +76,7 @@ pub fn count(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Counts> 
     let mut notes = Vec::new();
     let calls = noted(
         "system calls",
-        calls::per_echo(ready, arena, tools),
+        calls_per_echo(ready, arena, tools),
         &mut notes,
     );
     if let Some(doubt) = calls.as_ref().and_then(Calls::doubt) {
@@ -85,22 +85,18 @@ pub fn count(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Counts> 
     Ok(Counts {
         contender: ready.contender.name.to_owned(),
         system_calls: calls,
-        counted_calls: noted("counters", calls::counted(ready, arena), &mut notes),
+        counted_calls: noted("counters", counted(ready, arena), &mut notes),
         instructions: noted(
             "instructions",
-            instructions::per_echo(ready, arena, tools),
+            instructions_per_echo(ready, arena, tools),
             &mut notes,
         ),
         bytes_per_idle_connection: noted(
             "bytes per idle connection",
-            idle::bytes_per_connection(ready, arena),
+            bytes_per_connection(ready, arena),
             &mut notes,
         ),
-        idle_wake_ups: noted(
-            "wake-ups",
-            idle::wake_ups(ready, arena).map(Some),
-            &mut notes,
-        ),
+        idle_wake_ups: noted("wake-ups", wake_ups(ready, arena).map(Some), &mut notes),
         binary: noted("binary", source::binary(ready), &mut notes),
         lines: noted(
             "lines",

@@ -12,7 +12,7 @@ use crate::arena::{Arena, Server};
 use crate::workshop::Ready;
 
 /// For so long wake-ups are counted.
-pub const WATCHED: Duration = Duration::from_secs(3);
+const WATCHED: Duration = Duration::from_secs(3);
 /// Silent clients meanwhile.
 const CLIENTS: usize = 100;
 /// Connections over which memory is a slope, where the server can hold as many.
@@ -47,7 +47,7 @@ pub fn bytes_per_connection(ready: &Ready, arena: &Arena) -> io::Result<Option<f
     Ok(Some((after as f64 - before as f64) / connections as f64))
 }
 
-/// How often threads of the server woke up in [`WATCHED`], with silent clients only.
+/// How often threads of the server woke up in three seconds, with silent clients only.
 ///
 /// # Errors
 /// A server that does not start or answer, or a system that does not tell.

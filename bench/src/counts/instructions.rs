@@ -25,6 +25,8 @@ pub fn per_echo(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Optio
         return Ok(None);
     }
     let [few, many] = match ready.contender.made {
+        // It dies of the runtime's own stacks.
+        Made::Go(_) => return Err(io::Error::other("valgrind cannot run Go")),
         Made::Python(..) => FEW_MESSAGES,
         _ => MESSAGES,
     };

@@ -1,0 +1,58 @@
+//! What the four servers cost stays within its bands. What a tool is needed for is left out where
+//! the tool is not there.
+
+use std::io;
+
+use bench::arena::Arena;
+use bench::contender::{ALL, Family};
+use bench::counts::{self, Calls, Tools, bands};
+use bench::workshop::Workshop;
+
+/// The four servers and their engines.
+fn ours() -> io::Result<Workshop> {
+    let ours = |family| family == Family::Ours;
+    Workshop::open(ALL.iter().filter(|contender| ours(contender.family)))
+}
+
+/// More waits than in the band are no fault here: a server that is faster than its client finds one
+/// message at a time. But there is never more than a wait, a read and a write for each.
+#[test]
+fn every_echo_is_one_read_and_one_write_by_the_servers_own_count() -> io::Result<()> {
+    let (workshop, arena) = (ours()?, Arena::enter()?);
+    for ready in &workshop.ready {
+        let name = ready.contender.name;
+        let calls = counts::counted(ready, &arena)?.expect("our servers count");
+        assert!((2.0..=3.1).contains(&calls), "{name}: {calls:.2} calls");
+    }
+    Ok(())
+}
+
+#[test]
+fn nobody_wakes_up_while_all_are_silent() -> io::Result<()> {
+    let (workshop, arena) = (ours()?, Arena::enter()?);
+    for ready in &workshop.ready {
+        let name = ready.contender.name;
+        let wake_ups = counts::wake_ups(ready, &arena)?;
+        assert!(
+            bands::IDLE_WAKE_UPS.contains(&wake_ups),
+            "{name}: {wake_ups}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn strace_sees_what_the_servers_count() -> io::Result<()> {
+    let (tools, workshop, arena) = (Tools::find(), ours()?, Arena::enter()?);
+    for ready in &workshop.ready {
+        let name = ready.contender.name;
+        let Some(calls) = counts::calls_per_echo(ready, &arena, &tools)? else {
+            println!("left out: there is no strace that works");
+            return Ok(());
+        };
+        assert_eq!(Calls::doubt(&calls), None, "{name}: {calls:?}");
+        let band = &bands::of(name).expect("ours have bands").system_calls;
+        assert!(band.contains(&calls.per_echo), "{name}: {calls:?}");
+    }
+    Ok(())
+}
