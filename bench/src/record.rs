@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::arena::Arena;
 use crate::contender::{Contender, Family};
 use crate::cores::Cores;
+use crate::counts::Counts;
 use crate::estimate::Estimate;
 use crate::groups::{Group, Shape};
 use crate::machine::Machine;
@@ -38,6 +39,8 @@ pub struct Record {
     pub skipped: Vec<Skipped>,
     /// One server against itself: the ratio that no difference makes.
     pub noise_floor: NoiseFloor,
+    /// What each of them costs, counted.
+    pub counts: Vec<Counts>,
     /// The benchmarks.
     pub groups: Vec<Recorded>,
 }
@@ -146,6 +149,7 @@ impl Record {
             contenders: ready.map(|it| entrant(it.contender, it.typed())).collect(),
             skipped: workshop.missing.iter().map(skipped).collect(),
             noise_floor,
+            counts: Vec::new(),
             groups: Vec::new(),
         }
     }

@@ -163,11 +163,12 @@ fn built(cargo: &mut Command) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(messages.lines().filter_map(program).collect())
 }
 
-/// The folder that cargo builds into: two above any program.
+/// The folder that cargo builds into: two above any program, and without one, where it would.
 fn target_folder(programs: &HashMap<String, PathBuf>) -> io::Result<PathBuf> {
+    let asked_for = env::var_os("CARGO_TARGET_DIR");
     let folder = match programs.values().next() {
         Some(program) => program.ancestors().nth(2),
-        None => return Ok(root().join("target")),
+        None => return Ok(asked_for.map_or_else(|| root().join("target"), PathBuf::from)),
     };
     folder
         .map(Path::to_owned)
