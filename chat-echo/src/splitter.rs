@@ -186,6 +186,7 @@ mod tests {
     #[test]
     fn every_single_cut_of_a_text() {
         let (input, terminator) = (b"one\r\n\r\r\ntwo\r\n\n\r", b"\r\n");
+        // CONCEPT: testing
         for cut in 0..=input.len() {
             let mut splitter = Splitter::new(Terminator::Bytes(terminator.into()));
             assert_eq!(

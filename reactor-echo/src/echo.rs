@@ -91,6 +91,7 @@ mod tests {
     #[test]
     fn silence_is_ended() {
         let mut transport = echo(Some(Duration::from_secs(10))).expect("nobody is refused");
+        // CONCEPT: testing
         transport.advance(Duration::from_secs(7));
         transport.receive(b"still there");
         transport.advance(Duration::from_secs(7));

@@ -36,6 +36,7 @@ fn every_byte_comes_back_on_a_bad_day() -> io::Result<()> {
                 ..Settings::default()
             };
             let faults = faults.parse().map_err(io::Error::other)?;
+            // CONCEPT: testing
             let server = Serving::start(settings, move |listener, settings, stop| {
                 sys::inject(faults);
                 serve(listener, settings, write, stop)

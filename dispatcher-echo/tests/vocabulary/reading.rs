@@ -78,6 +78,7 @@ fn who_floods_waits_for_its_turn() -> io::Result<()> {
     let (mut map, diary) = (new_map()?, Diary::default());
     let (mut one, from_one, _) = reader(&mut map, "one", &diary, 1000)?;
     let (mut two, from_two, _) = reader(&mut map, "two", &diary, 1000)?;
+    // CONCEPT: testing
     one.send(&[1; 20_000])?;
     two.send(&[2; 20_000])?;
     map.poll(Some(LIMIT))?;
