@@ -25,6 +25,7 @@ pub fn serve(
     stop: StopSignal,
 ) -> io::Result<()> {
     let house = House::new(settings);
+    // CONCEPT: who-owns-the-loop
     house.serve(
         listener,
         EchoServer {

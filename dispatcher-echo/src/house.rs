@@ -56,6 +56,7 @@ impl House {
                 house: Rc::clone(self),
             },
         )?;
+        // CONCEPT: who-owns-the-loop
         while !map.is_empty() {
             map.poll(self.timeout())?;
             self.look_at_the_clock(&mut map);

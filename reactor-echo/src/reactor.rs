@@ -169,6 +169,7 @@ impl Reactor {
     pub fn run(mut self) -> io::Result<()> {
         self.act();
         let mut turned = Ok(());
+        // CONCEPT: who-owns-the-loop
         while turned.is_ok() && !self.is_over() {
             if self.agenda.stopping && self.stop_at.is_none() {
                 self.begin_to_stop();

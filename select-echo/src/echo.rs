@@ -34,6 +34,7 @@ pub fn serve(
     stop: StopSignal,
 ) -> io::Result<()> {
     let mut server = Server::new(listener, settings, write, stop)?;
+    // CONCEPT: who-owns-the-loop
     while server.is_serving() {
         let ready = server.wait()?;
         server.turn(ready);
