@@ -11,7 +11,6 @@
 //! | `IReactorFDSet.addReader`, `removeReader` | [`add_reader`](Agenda::add_reader), [`remove_reader`](Agenda::remove_reader) | a closure, no object with `fileno` and `doRead` |
 //! | a protocol that holds another's `transport` | [`transport`](Agenda::transport) finds it by its key, or nothing if it is gone | |
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -38,7 +37,7 @@ pub struct Agenda {
     pub(crate) touched: Vec<Key>,
     pub(crate) timers: Timers<Call>,
     /// An output buffer for the next connection that writes: an echo allocates nothing.
-    pub(crate) spare: VecDeque<u8>,
+    pub(crate) spare: Vec<u8>,
     /// When this turn of the loop began.
     pub(crate) turn: Instant,
     /// How far a test has put the clock forward.

@@ -32,6 +32,7 @@ pub mod echo;
 pub mod engine;
 mod key;
 mod link;
+mod output;
 mod port;
 mod protocol;
 mod reactor;

@@ -1,6 +1,5 @@
 //! The record of one connection: what was asked of it, what is still to be sent, and how far it is.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
@@ -9,6 +8,7 @@ use std::time::Instant;
 use common::{Settings, sys};
 
 use crate::engine::Interest;
+use crate::output::Output;
 use crate::{DelayedCall, Reason};
 
 pub(crate) struct Link {
@@ -18,7 +18,7 @@ pub(crate) struct Link {
     /// Asked for once, when it was opened: a socket that was reset no longer knows it.
     pub(crate) peer: SocketAddr,
     /// Written by the protocol, and not yet taken by the kernel.
-    pub(crate) pending: VecDeque<u8>,
+    pub(crate) pending: Output,
     /// When a byte last went in or out.
     pub(crate) last_active: Instant,
     /// The call that will close it: for silence, or since the peer does not.
@@ -69,7 +69,7 @@ impl Link {
         Link {
             socket: None,
             peer,
-            pending: VecDeque::new(),
+            pending: Output::default(),
             last_active: now,
             deadline: None,
             over: None,
@@ -113,15 +113,10 @@ impl Link {
         let Some(socket) = &self.socket else {
             return false;
         };
-        let (front, _) = self.pending.as_slices();
-        match sys::send(&**socket, front) {
+        match sys::send(&**socket, self.pending.unsent()) {
             Ok(sent) => {
                 self.last_active = now;
-                if sent == self.pending.len() {
-                    self.pending.clear();
-                } else {
-                    self.pending.drain(..sent);
-                }
+                self.pending.sent(sent);
             }
             Err(error) => return self.failed(error),
         }
@@ -192,7 +187,8 @@ mod tests {
         let mut link = Link::new(PEER, Instant::now());
         let mut reads = Vec::new();
         for pending in [100, 101, 26, 25, 100, 101, 0] {
-            link.pending.resize(pending, 0);
+            link.pending.clear();
+            link.pending.push(&vec![0; pending], &mut Vec::new());
             link.after_sending(&settings);
             reads.push(link.wanted().reads());
             assert_eq!(link.wanted().writes(), pending > 0);

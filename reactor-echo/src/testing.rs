@@ -85,7 +85,7 @@ impl StringTransport {
     /// What the protocol has written.
     pub fn value(&self) -> Vec<u8> {
         let link = self.agenda.link(self.key);
-        link.map_or(Vec::new(), |link| link.pending.iter().copied().collect())
+        link.map_or(Vec::new(), |link| link.pending.unsent().to_vec())
     }
 
     /// Forgets what the protocol has written, as if it had been sent.

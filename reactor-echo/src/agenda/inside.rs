@@ -1,6 +1,5 @@
 //! The agenda's other side: for the loop, and for what stands in for it in tests.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ impl Agenda {
             entries: Keyed::new(),
             touched: Vec::new(),
             timers: Timers::new(),
-            spare: VecDeque::new(),
+            spare: Vec::new(),
             turn: Instant::now(),
             ahead: Duration::ZERO,
             stopping: false,
@@ -72,10 +71,7 @@ impl Agenda {
             return;
         };
         if link.takes_data() {
-            if link.pending.capacity() == 0 {
-                mem::swap(&mut link.pending, &mut self.spare);
-            }
-            link.pending.extend(data);
+            link.pending.push(data, &mut self.spare);
             if !mem::replace(&mut link.touched, true) {
                 self.touched.push(key);
             }

@@ -120,12 +120,9 @@ impl Reactor {
             self.engine.not_ready(key, Interest::WRITE);
         }
         let begins_to_drain = link.after_sending(&self.settings);
-        if link.pending.is_empty() && link.pending.capacity() > 0 {
+        if link.pending.is_empty() {
             // An idle connection keeps no memory, and the reactor one spare buffer for all.
-            let free = std::mem::take(&mut link.pending);
-            if spare.capacity() == 0 {
-                *spare = free;
-            }
+            link.pending.release(spare);
         }
         if link.wanted() != link.watched && link.over.is_none() {
             watch(&mut *self.engine, key, link);
