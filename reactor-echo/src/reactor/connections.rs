@@ -1,7 +1,7 @@
 //! What the loop does with connections: for all engines, the one place that reads, writes and
 //! closes.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,40 +39,39 @@ impl Reactor {
         if ready.writes() && link.send(now) {
             self.engine.not_ready(key, Interest::WRITE);
         }
-        if ready.reads() {
-            self.handle_read(key);
+        // Once, so that a flood waits for its turn like everybody else.
+        if ready.reads()
+            && let Some(socket) = &link.socket
+        {
+            let room = sys::room(&mut self.buffer);
+            let offered = room.len();
+            match sys::recv(&**socket, room) {
+                Ok(0) => self.end_of_stream(key),
+                Ok(count) => {
+                    link.last_active = now;
+                    if count < offered {
+                        self.engine.short_read(key);
+                    }
+                    if link.reading == Reading::Open {
+                        let peer = link.peer;
+                        self.data_received(key, peer, count);
+                    }
+                }
+                Err(error) => {
+                    if link.failed(error) {
+                        self.engine.not_ready(key, Interest::READ);
+                    }
+                }
+            }
         }
         self.settle(key);
     }
 
-    /// Reads once, so that a flood waits for its turn like everybody else.
-    fn handle_read(&mut self, key: Key) {
-        let now = self.agenda.turn;
-        let Some(link) = self.agenda.link_mut(key) else {
-            return;
-        };
-        let Some(socket) = &link.socket else { return };
-        let peer = link.peer;
-        let room = sys::room(&mut self.buffer);
-        let offered = room.len();
-        match sys::recv(&**socket, room) {
-            Ok(0) => self.end_of_stream(key),
-            Ok(count) => {
-                link.last_active = now;
-                if count < offered {
-                    self.engine.short_read(key);
-                }
-                let hears = link.reading == Reading::Open;
-                if hears && let Some(protocol) = self.protocols.get_mut(key) {
-                    let mut transport = Transport::new(&mut self.agenda, key, peer);
-                    protocol.data_received(&mut transport, &self.buffer[..count]);
-                }
-            }
-            Err(error) => {
-                if link.failed(error) {
-                    self.engine.not_ready(key, Interest::READ);
-                }
-            }
+    /// The protocol gets what is in the buffer.
+    fn data_received(&mut self, key: Key, peer: SocketAddr, count: usize) {
+        if let Some(protocol) = self.protocols.get_mut(key) {
+            let mut transport = Transport::new(&mut self.agenda, key, peer);
+            protocol.data_received(&mut transport, &self.buffer[..count]);
         }
     }
 
