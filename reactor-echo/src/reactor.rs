@@ -231,7 +231,7 @@ impl Reactor {
     fn act(&mut self) {
         while let Some(key) = self.agenda.touched.pop() {
             match self.agenda.entries.get(key) {
-                Some(Entry::Link(_)) => self.settle(key),
+                Some(Entry::Link(_)) => self.settle(key, false),
                 Some(Entry::Port(_)) => self.settle_port(key),
                 Some(Entry::Attempt(_)) => self.settle_attempt(key),
                 Some(Entry::Reader(_)) => self.settle_reader(key),

@@ -36,9 +36,6 @@ impl Reactor {
         link.touched = true; // It is looked after below, whatever is asked of it.
         // What came before it in this turn may have paused it.
         let ready = ready & link.watched;
-        if ready.writes() && link.send(now) {
-            self.engine.not_ready(key, Interest::WRITE);
-        }
         // Once, so that a flood waits for its turn like everybody else.
         if ready.reads()
             && let Some(socket) = &link.socket
@@ -64,7 +61,7 @@ impl Reactor {
                 }
             }
         }
-        self.settle(key);
+        self.settle(key, ready.writes());
     }
 
     /// The protocol gets what is in the buffer.
@@ -102,7 +99,7 @@ impl Reactor {
     }
 
     /// Does what was asked of a connection: sends, pauses, resumes, closes.
-    pub(super) fn settle(&mut self, key: Key) {
+    pub(super) fn settle(&mut self, key: Key, is_writable: bool) {
         let Agenda {
             entries,
             spare,
@@ -114,8 +111,8 @@ impl Reactor {
         };
         link.touched = false;
         // What waits for the engine to find the socket writable waits in order.
-        let at_once = self.write == Write::AtOnce && !link.watched.writes();
-        if at_once && !link.pending.is_empty() && link.over.is_none() && link.send(*turn) {
+        let sends = is_writable || (self.write == Write::AtOnce && !link.watched.writes());
+        if sends && !link.pending.is_empty() && link.over.is_none() && link.send(*turn) {
             self.engine.not_ready(key, Interest::WRITE);
         }
         let begins_to_drain = link.after_sending(&self.settings);
