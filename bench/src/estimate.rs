@@ -69,7 +69,7 @@ fn outside(samples: usize) -> usize {
     for count in 0..samples / 2 {
         below += probability;
         if below > 0.025 {
-            return count;
+            return count.saturating_sub(1);
         }
         probability *= (samples - count) as f64 / (count + 1) as f64;
     }
