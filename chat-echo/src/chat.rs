@@ -59,6 +59,7 @@ impl<C: AsyncChat> Chat<C> {
     fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
         self.output
             .initiate_send(channel, self.settings.high_water)?;
+        // CONCEPT: back-pressure
         let mark = if self.paused {
             self.settings.low_water()
         } else {
@@ -84,6 +85,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
     }
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        // CONCEPT: readiness
         let data = channel.recv(self.settings.recv_size)?;
         self.output.begin(channel);
         let Chat {
@@ -92,6 +94,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
             output,
             ..
         } = self;
+        // CONCEPT: framing
         splitter.feed(data, |terminator, piece| {
             let chat = &mut ChatChannel {
                 channel,

@@ -65,6 +65,7 @@ impl Dispatcher for EchoServer {
         peer: SocketAddr,
     ) -> io::Result<()> {
         sys::enter("handle_accepted");
+        // CONCEPT: accept
         let guest = self.house.admit(peer);
         let settings = Rc::clone(guest.settings());
         let object = EchoChat {

@@ -73,6 +73,7 @@ pub trait Dispatcher {
     /// # Errors
     /// What accept(2) answers when descriptors or memory are out.
     fn handle_accept(&mut self, channel: &mut Channel) -> io::Result<()> {
+        // CONCEPT: accept
         for _ in 0..net::ACCEPTS_PER_TURN {
             if !self.readable() {
                 break;

@@ -84,6 +84,7 @@ impl Dispatcher for EchoHandler {
         sys::enter("handle_read");
         let data = channel.recv(self.guest.settings().recv_size)?;
         self.out.send(channel, data)?;
+        // CONCEPT: back-pressure
         self.paused = self.out.pending() > self.guest.settings().high_water;
         Ok(())
     }
@@ -91,6 +92,7 @@ impl Dispatcher for EchoHandler {
     fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::enter("handle_write");
         self.out.initiate_send(channel)?;
+        // CONCEPT: back-pressure
         self.paused &= self.out.pending() > self.guest.settings().low_water();
         self.close_if_done(channel);
         Ok(())

@@ -30,6 +30,7 @@ pub(crate) fn guarded(
 ) -> ControlFlow<()> {
     match handle(dispatcher, channel) {
         Ok(()) => {}
+        // CONCEPT: readiness
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
         Err(error) => dispatcher.handle_error(channel, error),
     }

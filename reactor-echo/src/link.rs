@@ -126,6 +126,7 @@ impl Link {
     /// A call failed. Answers whether all it says is to wait for the next readiness.
     pub(crate) fn failed(&mut self, error: io::Error) -> bool {
         match error.kind() {
+            // CONCEPT: readiness
             ErrorKind::WouldBlock => return true,
             ErrorKind::Interrupted => {}
             _ => self.end(Reason::ConnectionLost(error)),
@@ -140,6 +141,7 @@ impl Link {
             self.full = false;
             return self.finish();
         }
+        // CONCEPT: back-pressure
         let mark = if self.full {
             settings.low_water()
         } else {

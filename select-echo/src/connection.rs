@@ -93,6 +93,7 @@ impl Connection {
             (_, Stage::Draining) => {}
             (_, _) => self.answer(&buffer[..count], write)?,
         }
+        // CONCEPT: back-pressure
         self.paused = self.pending.len() > settings.high_water;
         Ok(())
     }
@@ -124,6 +125,7 @@ impl Connection {
             self.pending = VecDeque::new(); // An idle connection keeps no memory.
             self.finish(self.stage);
         }
+        // CONCEPT: back-pressure
         self.paused &= self.pending.len() > settings.low_water();
         Ok(())
     }
@@ -161,6 +163,7 @@ impl Connection {
 fn now_or_later(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(count) => Ok(Some(count)),
+        // CONCEPT: readiness
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
             Ok(None)
         }

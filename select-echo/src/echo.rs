@@ -167,6 +167,7 @@ impl Server {
             if !self.admission.is_open() {
                 return;
             }
+            // CONCEPT: accept
             match sys::accept(listener, net::accept) {
                 Ok((socket, peer)) => match check_fits(&socket) {
                     Ok(()) => {

@@ -28,6 +28,7 @@ impl Reactor {
             if !self.is_open() {
                 return;
             }
+            // CONCEPT: accept
             match sys::accept(&*listener, net::accept) {
                 Ok((socket, peer)) => self.accepted(key, socket, peer),
                 Err(error) => match NotAccepted::from(&error) {
