@@ -56,6 +56,7 @@ impl<C: AsyncChat> Chat<C> {
     }
 
     /// Sends what was pushed, and draws the consequences.
+    // CONCEPT: half-close
     fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
         self.output
             .initiate_send(channel, self.settings.high_water)?;
@@ -84,6 +85,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         !self.output.is_empty() || self.object.writable()
     }
 
+    // CONCEPT: fairness
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         // CONCEPT: readiness
         let data = channel.recv(self.settings.recv_size)?;
@@ -117,6 +119,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         self.send(channel)
     }
 
+    // CONCEPT: half-close
     fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
         let withheld = self.splitter.take_withheld();
         if !withheld.is_empty() && !self.output.is_closing() {
@@ -129,6 +132,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         self.send(channel)
     }
 
+    // CONCEPT: graceful-stop
     fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
         let is_idle = self.output.is_empty() && !channel.discard_unread();
         self.call(channel, |object, chat| object.handle_stop(chat))?;

@@ -54,6 +54,7 @@ struct Lines {
 }
 
 impl Dispatcher for EchoServer {
+    // CONCEPT: descriptors
     fn readable(&self) -> bool {
         self.house.is_open()
     }
@@ -80,6 +81,7 @@ impl Dispatcher for EchoServer {
         Ok(())
     }
 
+    // CONCEPT: descriptors
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
         self.house.out_of_resources(&error);
     }
@@ -119,6 +121,7 @@ impl AsyncChat for EchoChat {
         Ok(())
     }
 
+    // CONCEPT: isolation
     fn handle_error(&mut self, chat: &mut ChatChannel, error: io::Error) {
         self.guest.failed(error);
         chat.channel().close();

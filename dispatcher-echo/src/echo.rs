@@ -30,6 +30,7 @@ struct EchoServer {
 }
 
 impl Dispatcher for EchoServer {
+    // CONCEPT: descriptors
     fn readable(&self) -> bool {
         self.house.is_open()
     }
@@ -45,6 +46,7 @@ impl Dispatcher for EchoServer {
         Ok(())
     }
 
+    // CONCEPT: descriptors
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
         self.house.out_of_resources(&error);
     }
@@ -98,6 +100,7 @@ impl Dispatcher for EchoHandler {
         Ok(())
     }
 
+    // CONCEPT: half-close
     fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::enter("handle_close");
         self.then = Then::Close;
@@ -105,6 +108,7 @@ impl Dispatcher for EchoHandler {
         Ok(())
     }
 
+    // CONCEPT: graceful-stop
     fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::enter("handle_stop");
         if self.then == Then::GoOn {
@@ -131,6 +135,7 @@ impl EchoHandler {
         }
     }
 
+    // CONCEPT: half-close
     fn close_if_done(&mut self, channel: &mut Channel) {
         match self.then {
             _ if self.out.writable() => {}

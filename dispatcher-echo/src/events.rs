@@ -23,6 +23,7 @@ fn until_ended(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> Contro
 
 /// Calls a handler, and `handle_error` for what it answers, as the `try` around every call in
 /// asyncore does. Breaks off once the object has ended its part.
+// CONCEPT: isolation
 pub(crate) fn guarded(
     dispatcher: &mut dyn Dispatcher,
     channel: &mut Channel,

@@ -85,6 +85,7 @@ impl House {
     }
 
     /// How long the loop may wait: until the next thing is due that no socket tells of.
+    // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
         let dues = [
             self.stop_at.get(),
@@ -97,6 +98,7 @@ impl House {
 
     /// Does what is due by now. asyncore has no timers: this is the place between two turns of the
     /// loop where its users look at the clock.
+    // CONCEPT: timers
     fn look_at_the_clock(&self, map: &mut SocketMap) {
         if self.timeout() != Some(Duration::ZERO) {
             return;
@@ -165,6 +167,7 @@ struct StopHandler {
 }
 
 impl Dispatcher for StopHandler {
+    // CONCEPT: graceful-stop
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         if self.stop.is_raised() {
             self.house

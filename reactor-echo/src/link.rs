@@ -85,6 +85,7 @@ impl Link {
     }
 
     /// Ends it for this reason, unless it has ended already.
+    // CONCEPT: isolation
     pub(crate) fn end(&mut self, reason: Reason) {
         self.over.get_or_insert(reason);
     }
@@ -124,6 +125,7 @@ impl Link {
     }
 
     /// A call failed. Answers whether all it says is to wait for the next readiness.
+    // CONCEPT: isolation
     pub(crate) fn failed(&mut self, error: io::Error) -> bool {
         match error.kind() {
             // CONCEPT: readiness
@@ -152,6 +154,7 @@ impl Link {
     }
 
     /// Everything written is sent.
+    // CONCEPT: half-close
     fn finish(&mut self) -> bool {
         if !self.losing && self.writing == Writing::Open {
             return false;

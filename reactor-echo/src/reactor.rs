@@ -204,6 +204,7 @@ impl Reactor {
     }
 
     /// How long the engine may wait: until the next thing is due that no descriptor tells of.
+    // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
         if !self.agenda.touched.is_empty() {
             return Some(Duration::ZERO);

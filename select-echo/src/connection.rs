@@ -78,6 +78,7 @@ impl Connection {
     ///
     /// # Errors
     /// The connection's end other than an orderly one.
+    // CONCEPT: fairness
     pub(crate) fn handle_read(
         &mut self,
         buffer: &mut [u8],
@@ -131,6 +132,7 @@ impl Connection {
     }
 
     /// The server stops: no more is read, what is pending is sent, and unread input does no harm.
+    // CONCEPT: graceful-stop
     pub(crate) fn stop(&mut self, buffer: &mut [u8]) {
         if self.stage == Stage::Echoing {
             let unread = sys::recv(&self.socket, buffer);
@@ -145,6 +147,7 @@ impl Connection {
     }
 
     /// Enters the stage, and the one after it when nothing is pending.
+    // CONCEPT: half-close
     fn finish(&mut self, stage: Stage) {
         self.stage = match stage {
             Stage::PeerFinished if self.pending.is_empty() => Stage::Over,

@@ -107,6 +107,7 @@ impl Server {
     }
 
     /// How long select may wait: until the next thing is due that no descriptor tells of.
+    // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
         let mut next = self.stop_at.or(self.admission.retry_at());
         if let Some(idle_timeout) = self.settings.idle_timeout {
@@ -159,6 +160,7 @@ impl Server {
         }
     }
 
+    // CONCEPT: descriptors
     fn accept(&mut self, now: Instant) {
         let Some(listener) = &self.listener else {
             return;
@@ -187,6 +189,7 @@ impl Server {
     }
 
     /// Closes a connection that has ended in an orderly way, or with an error.
+    // CONCEPT: isolation
     fn close(&mut self, fd: RawFd, end: io::Result<()>) {
         let Some(connection) = self.connections.remove(fd) else {
             return;
@@ -197,6 +200,7 @@ impl Server {
         self.admission.disconnected(peer, why);
     }
 
+    // CONCEPT: timers
     fn close_idle(&mut self, now: Instant) {
         let Some(idle_timeout) = self.settings.idle_timeout else {
             return;
@@ -207,6 +211,7 @@ impl Server {
         }
     }
 
+    // CONCEPT: graceful-stop
     fn begin_to_stop(&mut self, now: Instant) {
         self.stop_at = Some(now + self.settings.grace);
         self.listener = None;

@@ -20,6 +20,7 @@ impl SocketMap {
     ///
     /// # Errors
     /// What mio's poll answers; a signal only ends the wait.
+    // CONCEPT: fairness
     pub fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.settle();
         if self.is_empty() {

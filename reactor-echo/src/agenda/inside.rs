@@ -111,6 +111,7 @@ impl Agenda {
         self.set_deadline(key, Some(call));
     }
 
+    // CONCEPT: timers
     pub(crate) fn close_when_silent(&mut self, key: Key, limit: Duration) -> DelayedCall {
         let last_active = self.link(key).map_or(self.turn, |link| link.last_active);
         let silence = self.now().saturating_duration_since(last_active);

@@ -84,6 +84,7 @@ impl Reactor {
         }
     }
 
+    // CONCEPT: half-close
     fn end_of_stream(&mut self, key: Key) {
         let Some(link) = self.agenda.link_mut(key) else {
             return;

@@ -23,6 +23,7 @@ impl Reactor {
     }
 
     /// Ports close, connections finish what they have, attempts fail.
+    // CONCEPT: graceful-stop
     pub(super) fn begin_to_stop(&mut self) {
         self.stop_at = Some(Instant::now() + self.settings.grace);
         for key in self.keys() {
@@ -39,6 +40,7 @@ impl Reactor {
     }
 
     /// The reactor stops: no more is read, what is pending is sent, and unread input does no harm.
+    // CONCEPT: graceful-stop
     fn stop_connection(&mut self, key: Key) {
         let Some(link) = self.agenda.link_mut(key) else {
             return;

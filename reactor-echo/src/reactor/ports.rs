@@ -18,6 +18,7 @@ use crate::{Agenda, Factory, Key, Reason};
 
 impl Reactor {
     /// Somebody waits to be accepted.
+    // CONCEPT: descriptors
     pub(super) fn accept(&mut self, key: Key) {
         for _ in 0..net::ACCEPTS_PER_TURN {
             // Looked up each time: what comes of one connection may be that the port is closed.
@@ -81,6 +82,7 @@ impl Reactor {
     }
 
     /// Watches the ports while connections are admitted, and really not while they are not.
+    // CONCEPT: descriptors
     pub(super) fn open_or_shut_ports(&mut self) {
         self.admission.retry_if_due(self.agenda.turn);
         let is_open = self.is_open();
