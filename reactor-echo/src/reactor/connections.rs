@@ -28,6 +28,7 @@ pub enum Write {
 
 impl Reactor {
     /// The socket can be read, written or both.
+    // CONCEPT: fairness
     pub(super) fn handle_ready(&mut self, key: Key, ready: Interest) {
         let now = self.agenda.turn;
         let Some(link) = self.agenda.link_mut(key) else {
