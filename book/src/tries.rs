@@ -150,15 +150,18 @@ impl Ports {
     }
 }
 
-/// Whether the command starts one of the four servers in the background.
+/// Whether the command starts a server in the background.
 fn serves(command: &str) -> bool {
     command.trim_end().ends_with('&') && server_in(command).is_some()
 }
 
+/// The servers that pages compare the four with.
+const PEERS: [&str; 2] = ["sequential", "threads"];
+
 fn server_in(command: &str) -> Option<&str> {
     let is_server = |word: &&str| {
         let name = word.rsplit('/').next().unwrap_or(word);
-        Style::ALL.iter().any(|style| style.program() == name)
+        PEERS.contains(&name) || Style::ALL.iter().any(|style| style.program() == name)
     };
     command.split_whitespace().find(is_server)
 }

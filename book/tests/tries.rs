@@ -17,6 +17,7 @@ fn build(workspace: &Workspace) -> Result<()> {
     for style in Style::ALL {
         command.args(["--package", style.program()]);
     }
+    command.args(["--package", "bench", "--bins"]);
     ensure!(command.status()?.success(), "the servers cannot be built");
     Ok(())
 }
