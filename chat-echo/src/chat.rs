@@ -85,7 +85,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         !self.output.is_empty() || self.object.writable()
     }
 
-    // CONCEPT: fairness
+    // CONCEPT: fairness, stale-events
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         // CONCEPT: readiness
         let data = channel.recv(self.settings.recv_size)?;

@@ -49,6 +49,7 @@ impl<'turn> Channel<'turn> {
     ///
     /// # Errors
     /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
+    // CONCEPT: level-and-edge
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
     pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {

@@ -142,6 +142,7 @@ impl Entry {
     /// Asks the object what it wants to know of, and the kernel to tell of it if that has changed:
     /// of writing only while the socket is known to refuse it. Answers whether there is something that the object
     /// can be called for at once.
+    // CONCEPT: level-and-edge
     #[inline]
     pub fn ask(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
         let Entry { state, dispatcher } = self;

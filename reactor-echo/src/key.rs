@@ -90,6 +90,7 @@ impl<T> ByKey<T> {
         (found.serial == key.serial).then_some(value)
     }
 
+    // CONCEPT: stale-events
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let (found, value) = self.in_slot(key.slot())?;
         (found.serial == key.serial).then_some(value)

@@ -229,6 +229,7 @@ impl Reactor {
     }
 
     /// Does what was asked for, and what was asked for meanwhile.
+    // CONCEPT: stale-events
     fn act(&mut self) {
         while let Some(key) = self.agenda.touched.pop() {
             match self.agenda.entries.get(key) {

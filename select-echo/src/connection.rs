@@ -66,6 +66,7 @@ impl Connection {
 
     /// Whether it belongs into the list of outputs. Left in there with nothing to send, it would
     /// never let select wait.
+    // CONCEPT: level-and-edge
     pub(crate) fn wants_to_write(&self) -> bool {
         !self.pending.is_empty()
     }

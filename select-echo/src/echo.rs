@@ -86,6 +86,7 @@ impl Server {
 
     /// Makes the lists anew from the map, so that a closed socket cannot be left in them, and
     /// waits.
+    // CONCEPT: scaling
     fn wait(&self) -> io::Result<Ready> {
         let mut inputs: Vec<BorrowedFd> = Vec::with_capacity(2 + self.admission.connections());
         let mut outputs: Vec<BorrowedFd> = Vec::new();
@@ -123,6 +124,7 @@ impl Server {
 
     /// Does what select found to be possible. The listener comes last: a descriptor that is closed
     /// in this turn and given to a new connection is not in `ready` any more.
+    // CONCEPT: stale-events
     fn turn(&mut self, ready: Ready) {
         let now = Instant::now();
         for fd in ready.outputs {

@@ -125,6 +125,7 @@ impl<'fd, F: AsFd> Watched<'fd, F> {
     }
 
     /// The descriptors that the kernel left in the set, of `count` in all three.
+    // CONCEPT: scaling
     fn ready_in(&self, left: &FdSet, count: usize) -> Vec<RawFd> {
         let mut ready = Vec::with_capacity(count.min(self.list.len()));
         let watched = self.list.iter().map(F::as_fd);

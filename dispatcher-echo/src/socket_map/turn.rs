@@ -39,6 +39,7 @@ impl SocketMap {
     }
 
     /// Waits, and notes in the entries what became ready.
+    // CONCEPT: scaling
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let waited = sys::wait(timeout, |timeout| {
             self.poll.poll(&mut self.events, timeout)?;
@@ -65,6 +66,7 @@ impl SocketMap {
 
     /// Calls an object and asks what it wants to know of now, unless it was closed earlier in this
     /// turn.
+    // CONCEPT: stale-events
     pub(super) fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
         let Some(mut entry) = self.take(key) else {
             return;
@@ -200,6 +202,7 @@ impl SocketMap {
 
 /// mio hands back a number with each event: the key with its version, so that an event of a channel
 /// that is gone finds nothing, even where its place in the map was given to another.
+// CONCEPT: stale-events
 fn token(key: Key) -> Token {
     const { assert!(usize::BITS >= 64, "a key does not fit into a token") };
     Token(key.data().as_ffi() as usize)

@@ -68,6 +68,7 @@ impl Engine for Mio {
         }
     }
 
+    // CONCEPT: level-and-edge
     fn short_read(&mut self, key: Key) {
         if let Some(watched) = self.watched.get_mut(key)
             && !watched.more_behind
@@ -97,6 +98,7 @@ impl Engine for Mio {
 }
 
 impl Mio {
+    // CONCEPT: scaling
     fn learn(&mut self, ready: &mut Vec<Event>) {
         for event in &self.events {
             // Of whom the slot is now: mio tells nothing of a descriptor that is no longer

@@ -30,6 +30,7 @@ impl Select {
     }
 
     /// What is watched for `what`.
+    // CONCEPT: scaling
     fn list(&self, what: Interest) -> Vec<BorrowedFd<'_>> {
         let wanting = self
             .watched
@@ -64,6 +65,7 @@ impl Engine for Select {
     }
 
     /// The kernel looks anew each time.
+    // CONCEPT: level-and-edge
     fn not_ready(&mut self, _: Key, _: Interest) {}
 
     fn short_read(&mut self, _: Key) {}
