@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
@@ -14,6 +15,9 @@ use nix::unistd::Pid;
 use crate::contender::Contender;
 use crate::cores::{self, Cores};
 use crate::workshop::Ready;
+
+/// A server that uses no processor time for so long has nothing to do.
+const REST: Duration = Duration::from_millis(20);
 
 /// Where servers run one beside the other, one of them loaded at a time.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +123,23 @@ impl Server {
             self.idle.push(client);
         }
         Ok(())
+    }
+
+    /// Waits until it has nothing more to do, such as closing what [`hold`](Self::hold) has let go:
+    /// the next server to be loaded shares its core.
+    ///
+    /// # Errors
+    /// A server that has ended.
+    pub fn rest(&self) -> io::Result<()> {
+        let mut used = self.cpu_time()?;
+        loop {
+            thread::sleep(REST);
+            let now = self.cpu_time()?;
+            if now == used {
+                return Ok(());
+            }
+            used = now;
+        }
     }
 
     /// Puts it under load and verifies every byte that comes back.

@@ -60,6 +60,7 @@ pub fn group(
                 }
             }
             server.hold(0)?;
+            server.rest()?;
         }
     }
     servers
