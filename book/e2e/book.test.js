@@ -1,0 +1,15 @@
+// The book, read in a browser. All of it runs in one process, with one server and one browser.
+
+import { after, before } from 'node:test';
+import { start, stop } from './reader.js';
+
+before(start);
+after(stop);
+
+import './turning.js';
+import './searching.js';
+import './comparing.js';
+import './playing.js';
+import './printing.js';
+import './themes.js';
+import './every-page.js';

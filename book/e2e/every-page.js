@@ -1,0 +1,48 @@
+// What holds on every page.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { describe, test } from 'node:test';
+import { NARROW, chapters, read } from './reader.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+// That the browser complains of nothing and asks nobody else is asserted wherever a page is read.
+describe('every page', { concurrency: 2 }, () => {
+    for (const { page: path } of chapters) {
+        test(`${path} is accessible in a light and a dark theme, and fits a phone`, async () => {
+            await read(path, { theme: 'light' }, async (page) => {
+                await assertAccessible(page);
+                await page.setViewportSize(NARROW);
+                assert.deepEqual(await page.evaluate(tooWide), []);
+            });
+            await read(path, { theme: 'navy' }, assertAccessible);
+        });
+    }
+
+    test('the page of the whole book is quiet', () => read('print.html', {}, async () => {}));
+    test('the pages from a folder are quiet', async () => {
+        for (const { page: path } of chapters) await read(path, { from: 'folder' }, async () => {});
+    });
+});
+
+// Asserts that axe finds nothing in `main`, with all answers open. What is around it is mdBook's.
+async function assertAccessible(page) {
+    await page.evaluate(() => document.querySelectorAll('main details').forEach((part) => (part.open = true)));
+    await page.evaluate(AXE);
+    const { violations } = await page.evaluate(() => axe.run('main'));
+    const found = violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`));
+    assert.deepEqual(found, []);
+}
+
+// Where the page is wider than the window: what reaches furthest. This runs in the page.
+function tooWide() {
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    const scrolls = (element) => element && (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
+    return [...document.querySelectorAll('main *')]
+        .filter((element) => element.getBoundingClientRect().right > width && !scrolls(element.parentElement))
+        .map((element) => `${element.tagName}.${element.className} ${element.textContent.trim().slice(0, 40)}`)
+        .concat(`the page is ${document.documentElement.scrollWidth - width} px too wide`);
+}

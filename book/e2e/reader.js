@@ -1,0 +1,104 @@
+// A reader: the book as its program serves it and as its program writes it, and a browser.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const TARGET = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
+const BOOK = resolve(TARGET, 'debug/book');
+const FOLDER = resolve(TARGET, 'book-e2e');
+
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync', '--no-first-run'];
+
+/** A desk, and a phone. */
+export const WIDE = { width: 1280, height: 1000 };
+export const NARROW = { width: 400, height: 800 };
+
+/** A page that has two comparisons, a trace and a folded answer. */
+export const PAGE = 'concepts/partial-write.html';
+
+/** The chapters in their order, as `{ title, page }`. */
+export const chapters = [...readFileSync(resolve(ROOT, 'book/md/SUMMARY.md'), 'utf8')
+    .matchAll(/^\s*(?:- )?\[(.+?)\]\((.+)\.md\)/gm)]
+    .map(([, title, page]) => ({ title, page: `${page}.html` }));
+
+let server, browser, served;
+const written = `${pathToFileURL(FOLDER)}/`;
+
+/** Builds and serves the book, and starts the browser. */
+export async function start() {
+    execFileSync(BOOK, ['build', '--dest', FOLDER], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+    server = spawn(BOOK, ['--port', '0', '--no-open'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    for await (const line of createInterface(server.stdout)) {
+        served = line.match(/^the book is at (http:.*)$/)?.[1];
+        if (served) break;
+    }
+    assert.ok(served, 'the book is not served');
+    browser = await chromium.launch({ executablePath: BROWSERS.find(existsSync), args: FLAGS });
+}
+
+export async function stop() {
+    await browser?.close();
+    server?.kill();
+}
+
+/**
+ * Opens a page, has `then` do something with it, and asserts that the browser complained of nothing
+ * and asked nobody but the book. `from` is "server" or "folder"; the other options are a theme of
+ * mdBook, and those of Playwright's contexts.
+ */
+export async function read(path, { from = 'server', theme, ...options }, then) {
+    const base = from === 'folder' ? written : served;
+    const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
+    context.setDefaultTimeout(10_000);
+    const complaints = complaintsOf(context, base);
+    try {
+        const page = await context.newPage();
+        // The page of the whole book would ask for a printer.
+        await page.addInitScript(() => (window.print = () => {}));
+        if (theme) await page.addInitScript((theme) => localStorage.setItem('mdbook-theme', theme), theme);
+        await page.goto(new URL(path, base).href);
+        await then(page);
+    } finally {
+        await context.close();
+    }
+    assert.deepEqual(complaints, []);
+}
+
+// What the pages of this context write to the console as an error, throw, fail to get, or ask of
+// somebody else. The list fills itself.
+function complaintsOf(context, base) {
+    const complaints = [];
+    context.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    context.on('weberror', (error) => complaints.push(String(error.error())));
+    context.on('request', (request) => {
+        const isOurs = request.url().startsWith(base) || /^(data|blob):/.test(request.url());
+        if (!isOurs) complaints.push(`asks for ${request.url()}`);
+    });
+    context.on('response', (response) => {
+        if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
+    });
+    return complaints;
+}
+
+/** The part of an address that names the page. */
+export function pageOf(page) {
+    return new URL(page.url()).pathname.replace(/^.*\/book-e2e\//, '').replace(/^\//, '');
+}
+
+/** The styles of those elements that can be seen. */
+export async function visibleStyles(elements) {
+    const all = await elements.all();
+    const styles = await Promise.all(all.map(async (element) =>
+        (await element.isVisible()) && element.getAttribute('data-style')));
+    return styles.filter(Boolean);
+}
+
+export const STYLES = ['select', 'dispatcher', 'chat', 'reactor'];

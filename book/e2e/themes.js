@@ -1,0 +1,43 @@
+// Light and dark.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PAGE, chapters, read } from './reader.js';
+import { lowContrasts } from './contrast.js';
+
+const THEMES = ['light', 'rust', 'coal', 'navy', 'ayu'];
+const background = (page) => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+
+test('the theme is the system\'s until the reader chooses another, which lasts', () =>
+    read(PAGE, { colorScheme: 'dark' }, async (page) => {
+        const dark = await background(page);
+        await page.locator('#mdbook-theme-toggle').click();
+        await page.locator('#mdbook-theme-light').click();
+        const light = await background(page);
+        assert.notEqual(light, dark);
+        await page.goto(new URL(`../${chapters[0].page}`, page.url()).href);
+        assert.equal(await background(page), light);
+    }));
+
+// What must be legible, wherever it stands: text of the player, of the panes and of the plots.
+const TEXTS = [
+    '.trace-headline', '.trace-headline b', '.trace-chips button', '.trace td.past b', '.trace td.now b', '.trace td.now i',
+    '.trace td.future b', '.trace thead .style-name', '.trace-panes figcaption *', '.trace-panes .running', '.trace-panes .running *',
+    '.pane .style-name', '.pane .line', '.pane .line *', '.pane figcaption',
+    '.predict summary', '.predict > p', '.console figcaption', '.console code', '.stacks li *',
+];
+
+for (const theme of THEMES) {
+    test(`player, panes and sessions are legible in the theme ${theme}`, () =>
+        read(PAGE, { theme }, async (page) => {
+            await page.locator('.trace [data-to="step"]').first().click();
+            await page.locator('.trace [data-to="on"]').first().click();
+            for (const text of TEXTS) assert.ok(await page.locator(text).count() > 0, `no ${text}`);
+            assert.deepEqual(await page.evaluate(lowContrasts, TEXTS), []);
+        }));
+
+    test(`plots are legible in the theme ${theme}`, () =>
+        read('measured.html', { theme }, async (page) => {
+            assert.deepEqual(await page.evaluate(lowContrasts, ['main svg text', 'main figcaption']), []);
+        }));
+}
