@@ -14,7 +14,7 @@ use crate::workspace::{Workspace, files_under};
 pub struct Census {
     /// Lines of `echo.rs`: what a user of the style writes.
     pub own_lines: usize,
-    /// Lines of the style's machinery: all else but `main.rs`.
+    /// Lines of the style's machinery: all else but `main.rs` and tests.
     pub style_lines: usize,
     /// Files of the style's machinery.
     pub style_files: usize,
@@ -35,7 +35,9 @@ impl Census {
         let own = workspace.read(&format!("{}/src/echo.rs", style.program()))?;
         let mut census = Census::of_user(&own).with_context(|| style.program())?;
         for file in files_under(&workspace.root.join(style.program()).join("src"), "rs")? {
-            if !file.ends_with("src/echo.rs") && !file.ends_with("src/main.rs") {
+            let is_machinery = |name: &&str| !["echo.rs", "main.rs", "tests.rs"].contains(name);
+            let name = file.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| is_machinery(&name)) {
                 census.style_lines += code_lines(&fs::read_to_string(&file)?)?;
                 census.style_files += 1;
             }

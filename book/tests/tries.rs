@@ -7,18 +7,23 @@ use anyhow::{Result, ensure};
 use book::workspace::Workspace;
 use book::{problem, style::Style, tries};
 
-/// Builds what the reader has built by then.
+/// Builds what the reader has built by then: the servers, then the client and the peers. All at once
+/// would build the servers' part of `common` with the client's.
 fn build(workspace: &Workspace) -> Result<()> {
+    let servers = Style::ALL.map(Style::program);
+    cargo_build(workspace, &servers, &servers)?;
+    let others = ["echo-client", "sequential", "threads"];
+    cargo_build(workspace, &["common", "bench"], &others)
+}
+
+fn cargo_build(workspace: &Workspace, packages: &[&str], programs: &[&str]) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(&workspace.root);
     command.args(["build", "--release", "--locked", "--quiet"]);
-    command.args(["--package", "common", "--features", "common/client"]);
-    for style in Style::ALL {
-        command.args(["--package", style.program()]);
-    }
-    command.args(["--package", "bench", "--bins"]);
-    ensure!(command.status()?.success(), "the servers cannot be built");
+    command.args(packages.iter().flat_map(|package| ["--package", package]));
+    command.args(programs.iter().flat_map(|program| ["--bin", program]));
+    ensure!(command.status()?.success(), "{programs:?} cannot be built");
     Ok(())
 }
 
