@@ -202,6 +202,7 @@ mod tests {
             ("```output\nnothing\n```\n", "1: outputs/nothing.txt is not"),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
             ("```try\n```\n", "1: there is no command"),
+            ("```plot\nnothing\n```\n", "1: there is no plot nothing"),
             (
                 "````predict\nQ?\n\n```trace\nno\n```\n````\n",
                 "4: traces/no.json",

@@ -15,6 +15,7 @@ mod excerpt;
 mod fence;
 mod html;
 mod items;
+mod plot;
 pub mod preprocessor;
 pub mod problem;
 pub mod record;

@@ -1,0 +1,174 @@
+//! Figures of the benchmarks: what was recorded and, beside it, what the reader has measured.
+//!
+//! | module | for |
+//! |---|---|
+//! | `record` | the committed record of the benchmarks |
+//! | `own` | the reader's own run of `cargo bench` |
+//! | `figures` | which plot shows what of them |
+//! | `rows`, `lines` | the two kinds of drawing |
+//! | `scale`, `svg`, `number` | axes, shapes, numbers in words |
+//! | `table` | the numbers below a plot |
+
+mod figures;
+mod lines;
+mod number;
+mod own;
+mod record;
+mod rows;
+mod scale;
+mod svg;
+mod table;
+
+use anyhow::Result;
+
+use crate::html;
+use crate::workspace::Workspace;
+use figures::{Figure, Subject};
+use own::Own;
+use record::Record;
+
+/// The plot of that name as HTML.
+///
+/// # Errors
+/// A name that is none, or a record without what it needs.
+pub fn html(workspace: &Workspace, name: &str) -> Result<String> {
+    let subject = Subject::named(name)?;
+    let record = Record::load(workspace)?;
+    let own = Own::read(&crate::target(&workspace.root).join("criterion"));
+    Ok(show(&Figure::of(&subject, &record, &own)?, &record, &own))
+}
+
+fn show(figure: &Figure, record: &Record, own: &Own) -> String {
+    let drawings = svg::SHEETS.map(|sheet| figure.drawing.draw(sheet, &figure.title));
+    // No blank line may stand in it: Markdown would go on there.
+    format!(
+        "<figure class=\"plot\"><p class=\"plot-title\">{}</p>{}<figcaption>{}</figcaption>{}</figure>",
+        html::escape(&figure.title),
+        drawings.concat(),
+        html::escape(&caption(figure, record, own)),
+        figure.table.html(&figure.title, record),
+    )
+}
+
+/// How to read it, and whose numbers these are.
+fn caption(figure: &Figure, record: &Record, own: &Own) -> String {
+    let machine = &record.machine;
+    let mut caption = format!(
+        "{} Measured on {}, {}, commit {}.",
+        figure.reading,
+        machine.words(),
+        number::day(machine.date),
+        machine.commit,
+    );
+    if figure.drawing.has_own() {
+        let day = number::day(own.date);
+        caption += &format!(" Hollow: your own cargo bench, on this machine, {day}.");
+    }
+    caption
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const FIXTURE: &str = include_str!("../tests/fixtures/reference.json");
+
+    fn plotted(name: &str) -> Result<String> {
+        plotted_beside(name, &Own::default())
+    }
+
+    fn plotted_beside(name: &str, own: &Own) -> Result<String> {
+        let record = Record::parse(FIXTURE)?;
+        let figure = Figure::of(&Subject::named(name)?, &record, own)?;
+        Ok(show(&figure, &record, own))
+    }
+
+    fn error(name: &str) -> String {
+        plotted(name).map_or_else(|error| error.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn every_plot_names_machine_and_day_and_stays_one_block() -> Result<()> {
+        for name in [
+            "round-trip 50 × 64 B",
+            "idle",
+            "fairness",
+            "noise-floor",
+            "counts instructions",
+            "counts memory",
+            "counts calls",
+        ] {
+            let html = plotted(name)?;
+            assert!(
+                html.contains("Measured on Test CPU (2 cores, virtual)"),
+                "{html}"
+            );
+            assert!(html.contains("22 November 2026"), "{html}");
+            assert!(
+                html.contains("<details>") && !html.contains("\n\n"),
+                "{html}"
+            );
+            for wrong in ["NaN", "inf", "Hollow"] {
+                assert!(!html.contains(wrong), "{name}: {wrong} in {html}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        assert_eq!(error("nothing"), "there is no plot nothing");
+        assert_eq!(error("counts nothing"), "there is no plot counts nothing");
+        assert_eq!(error("stream"), "stream is not in the record");
+        assert_eq!(
+            error("round-trip 7"),
+            "round-trip has no \"7\", but 1 × 64 B, 50 × 64 B"
+        );
+    }
+
+    #[test]
+    fn who_was_not_counted_has_no_bar_but_a_row_in_the_table() -> Result<()> {
+        let html = plotted("counts instructions")?;
+        assert!(
+            html.contains("<th scope=\"row\">go-net</th><td>–</td>"),
+            "{html}"
+        );
+        assert!(!html.contains("<title>go-net"), "{html}");
+        assert!(
+            html.contains("go-net: callgrind knows no goroutines"),
+            "{html}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn who_was_skipped_is_named_with_the_reason() -> Result<()> {
+        let html = plotted("round-trip 50 × 64 B")?;
+        assert!(
+            html.contains("The machine lacked: python-twisted (twisted)."),
+            "{html}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn where_the_client_was_the_bottleneck_it_may_be_more() -> Result<()> {
+        let html = plotted("round-trip 50 × 64 B")?;
+        assert!(html.contains(">≥ 0.97</text>"), "{html}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_readers_own_run_stands_beside_the_record() -> Result<()> {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/criterion");
+        let html = plotted_beside("round-trip 50 × 64 B", &Own::read(&fixture))?;
+        assert!(
+            html.contains("Hollow: your own cargo bench, on this machine"),
+            "{html}"
+        );
+        // The floor and select are in it, and nobody else: two markers on each of two sheets.
+        assert_eq!(html.matches("class=\"mark own\"").count(), 4, "{html}");
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! What silent connections cost the busy ones.
+
+use anyhow::Result;
+
+use super::{Drawing, Figure};
+use crate::plot::lines::{Line, Lines, Point};
+use crate::plot::number;
+use crate::plot::own::Own;
+use crate::plot::record::{Estimate, Group, Record};
+use crate::plot::table::Table;
+
+/// Who has a line; the others stand in the table. Two of each kind of waiting are enough.
+const SHOWN: [&str; 7] = [
+    "select",
+    "dispatcher",
+    "chat",
+    "reactor-tokio",
+    "reactor-mio",
+    "c-select",
+    "c-epoll",
+];
+
+/// Microseconds for each message over the number of idle connections.
+pub fn figure(record: &Record, own: &Own) -> Result<Figure> {
+    let group = record.group("idle")?;
+    let lines = SHOWN.into_iter().map(|contender| Line {
+        contender: contender.to_owned(),
+        points: recorded(group, contender),
+        own: measured(group, own, contender),
+    });
+    Ok(Figure {
+        title: "Ten busy connections beside idle ones".to_owned(),
+        reading: "Lower is faster, and level means that idle connections cost nothing; the ribbon \
+                  around a line is its interval. A line that ends early has come to FD_SETSIZE.",
+        drawing: Drawing::Lines(Lines {
+            axis: "microseconds a message".to_owned(),
+            across: "idle connections (square-root scale)".to_owned(),
+            lines: lines.filter(|line| !line.points.is_empty()).collect(),
+        }),
+        table: table(group),
+    })
+}
+
+fn recorded(group: &Group, contender: &str) -> Vec<Point> {
+    let points = group.benchmarks.iter().filter_map(|benchmark| {
+        let row = benchmark
+            .rows
+            .iter()
+            .find(|row| row.contender == contender)?;
+        Some((benchmark.idle as f64, row.seconds.times(1e6)))
+    });
+    points.collect()
+}
+
+fn measured(group: &Group, own: &Own, contender: &str) -> Vec<Point> {
+    let points = group.benchmarks.iter().filter_map(|benchmark| {
+        let seconds = own.seconds(&group.name, &benchmark.name, contender)?;
+        Some((benchmark.idle as f64, seconds.times(1e6)))
+    });
+    points.collect()
+}
+
+fn table(group: &Group) -> Table {
+    let rows = group.benchmarks.iter().flat_map(|benchmark| {
+        benchmark.rows.iter().map(|row| {
+            let per_second = row.seconds.inverse();
+            let words = |value: Option<Estimate>| value.map_or("–".to_owned(), number::interval);
+            vec![
+                row.contender.clone(),
+                benchmark.idle.to_string(),
+                number::interval(row.seconds.times(1e6)),
+                number::interval(per_second),
+                words(row.ratio),
+            ]
+        })
+    });
+    Table {
+        headings: vec![
+            "contender",
+            "idle connections",
+            "µs a message",
+            "messages a second",
+            "rate / c-epoll",
+        ],
+        rows: rows.collect(),
+        notes: Vec::new(),
+    }
+}

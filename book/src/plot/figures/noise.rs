@@ -1,0 +1,47 @@
+//! How much a ratio says when there is no difference.
+
+use super::{Drawing, Figure};
+use crate::plot::number;
+use crate::plot::record::Record;
+use crate::plot::rows::{Entry, Rows};
+use crate::plot::scale::Spread;
+use crate::plot::svg;
+use crate::plot::table::Table;
+
+/// A server against itself, above the four styles against the floor.
+pub fn figure(record: &Record) -> Figure {
+    let floor = &record.noise_floor;
+    let twice = Entry::of(&format!("{}-twice", floor.contender), floor.ratio);
+    let entries: Vec<Entry> = [twice].into_iter().chain(styles(record)).collect();
+    let rows = entries
+        .iter()
+        .map(|entry| vec![entry.contender.clone(), number::interval(entry.value)]);
+    Figure {
+        title: "The same server twice, above servers that differ".to_owned(),
+        reading: "The first row is one program against itself, and the grey band its interval: \
+                  nothing but noise moves it away from 1. The axis does not begin at 0.",
+        table: Table {
+            headings: vec!["contender", "ratio of rates"],
+            rows: rows.collect(),
+            notes: Vec::new(),
+        },
+        drawing: Drawing::Rows(Rows {
+            axis: "ratio: the first row’s to itself, the others’ to c-epoll".to_owned(),
+            spread: Spread::Linear,
+            bars: false,
+            band: Some(floor.ratio),
+            entries,
+        }),
+    }
+}
+
+fn styles(record: &Record) -> Vec<Entry> {
+    let group = record.group("round-trip");
+    let Ok(benchmark) = group.and_then(|group| group.benchmark("50 × 64 B")) else {
+        return Vec::new();
+    };
+    let ours = benchmark.rows.iter();
+    let ours = ours.filter(|row| svg::style_of(&row.contender).is_some());
+    ours.filter_map(|row| Some(Entry::of(&row.contender, row.ratio?)))
+        .collect()
+}

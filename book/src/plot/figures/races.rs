@@ -1,0 +1,134 @@
+//! Who is faster under one shape of load.
+
+use anyhow::Result;
+
+use super::{Drawing, Figure};
+use crate::plot::number;
+use crate::plot::own::Own;
+use crate::plot::record::{Benchmark, Estimate, Record, Row};
+use crate::plot::rows::{Entry, Rows};
+use crate::plot::scale::Spread;
+use crate::plot::table::Table;
+
+/// Whose rate is 1.
+pub const FLOOR: &str = "c-epoll";
+
+const PER_SECOND: &str = "a second";
+
+/// Rates over that of the floor; without it, rates alone.
+pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Result<Figure> {
+    let benchmark = record.group(group)?.benchmark(shape)?;
+    let has_floor = benchmark.rows.iter().any(|row| row.ratio.is_some());
+    let own_of = |row: &Row| own.seconds(group, &benchmark.name, &row.contender);
+    let own_floor = own.seconds(group, &benchmark.name, FLOOR);
+    let own_ratio = |row: &Row| Some(own_floor?.over(own_of(row)?));
+    let mut entries: Vec<Entry> = Vec::new();
+    for row in &benchmark.rows {
+        let (value, own) = if has_floor {
+            (row.ratio, own_ratio(row))
+        } else {
+            (
+                Some(row.seconds.inverse()),
+                own_of(row).map(Estimate::inverse),
+            )
+        };
+        entries.extend(value.map(|value| Entry {
+            own,
+            at_least: row.client_was_the_bottleneck > 0.5,
+            ..Entry::of(&row.contender, value)
+        }));
+    }
+    entries.sort_by(|one, other| other.value.median.total_cmp(&one.value.median));
+    let what = if has_floor {
+        "rate, that of c-epoll being 1"
+    } else {
+        PER_SECOND
+    };
+    Ok(Figure {
+        title: format!("{}: {}", title(group), benchmark.name),
+        reading: "Further to the right is faster; a line through a marker is its interval, and \
+                  what lies in the grey band is within noise. “≥” marks those that outran the client.",
+        drawing: Drawing::Rows(Rows {
+            axis: what.to_owned(),
+            spread: Spread::Linear,
+            bars: false,
+            band: has_floor.then_some(record.noise_floor.ratio),
+            entries,
+        }),
+        table: table(benchmark, &own_of, &own_ratio),
+    })
+}
+
+/// The pingers' slowest of a hundred.
+pub fn fairness(record: &Record, own: &Own) -> Result<Figure> {
+    let benchmark = record.group("fairness")?.benchmark("")?;
+    let own_of = |row: &Row| own.seconds("fairness", &benchmark.name, &row.contender);
+    let entries = benchmark.rows.iter().map(|row| Entry {
+        own: own_of(row).map(|own| own.times(1e3)),
+        ..Entry::of(&row.contender, row.seconds.times(1e3))
+    });
+    let mut entries: Vec<Entry> = entries.collect();
+    entries.sort_by(|one, other| one.value.median.total_cmp(&other.value.median));
+    let rows = entries.iter().map(|entry| {
+        let own = entry.own.map_or("–".to_owned(), number::interval);
+        vec![entry.contender.clone(), number::interval(entry.value), own]
+    });
+    Ok(Figure {
+        title: format!("Fairness: {}", benchmark.name),
+        reading: "Further to the left is better: 99 of 100 pings were answered sooner than this.",
+        table: Table {
+            headings: vec!["contender", "p99, ms", "your run"],
+            rows: rows.collect(),
+            notes: Vec::new(),
+        },
+        drawing: Drawing::Rows(Rows {
+            axis: "99th percentile of the pings, milliseconds (log scale)".to_owned(),
+            spread: Spread::Log,
+            bars: false,
+            band: None,
+            entries,
+        }),
+    })
+}
+
+fn title(group: &str) -> &str {
+    match group {
+        "round-trip" => "Round trip",
+        "pipelined-lines" => "Many lines under way",
+        "stream" => "A stream",
+        "connect" => "Connections",
+        other => other,
+    }
+}
+
+type OwnFigure<'a> = &'a dyn Fn(&Row) -> Option<Estimate>;
+
+fn table(benchmark: &Benchmark, own: OwnFigure, own_ratio: OwnFigure) -> Table {
+    let words = |value: Option<Estimate>| value.map_or("–".to_owned(), number::interval);
+    let rows = benchmark.rows.iter().map(|row| {
+        vec![
+            row.contender.clone(),
+            words(row.ratio),
+            number::interval(row.seconds.inverse()),
+            number::interval(row.server_cpu.times(1e6)),
+            number::interval(row.client_cpu.times(1e6)),
+            format!("{:.0} %", row.client_was_the_bottleneck * 100.0),
+            words(own_ratio(row)),
+            words(own(row).map(Estimate::inverse)),
+        ]
+    });
+    Table {
+        headings: vec![
+            "contender",
+            "rate / c-epoll",
+            PER_SECOND,
+            "server’s CPU, µs each",
+            "client’s CPU, µs each",
+            "client the bottleneck",
+            "your run: / c-epoll",
+            "your run: a second",
+        ],
+        rows: rows.collect(),
+        notes: Vec::new(),
+    }
+}

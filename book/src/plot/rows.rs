@@ -1,0 +1,136 @@
+//! A plot with a row for each contender: dots in their intervals, or bars.
+
+use super::number;
+use super::record::Estimate;
+use super::scale::{Scale, Spread};
+use super::svg::{self, Sheet};
+
+/// What is drawn.
+#[derive(Debug)]
+pub struct Rows {
+    /// What the values are, below the axis.
+    pub axis: String,
+    /// How the values are spread along it.
+    pub spread: Spread,
+    /// Whether each value is a bar from the axis' beginning.
+    pub bars: bool,
+    /// Where nobody differs from the one that all are compared with: the interval of noise.
+    pub band: Option<Estimate>,
+    /// One for each contender, from the top.
+    pub entries: Vec<Entry>,
+}
+
+/// One contender.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Who.
+    pub contender: String,
+    /// What was recorded.
+    pub value: Estimate,
+    /// What the reader has measured.
+    pub own: Option<Estimate>,
+    /// Whether the client had no more to give, so that it may be more.
+    pub at_least: bool,
+}
+
+impl Entry {
+    /// An entry of what was recorded alone.
+    pub fn of(contender: &str, value: Estimate) -> Self {
+        Entry {
+            contender: contender.to_owned(),
+            value,
+            own: None,
+            at_least: false,
+        }
+    }
+
+    fn words(&self) -> String {
+        let sign = if self.at_least { "≥ " } else { "" };
+        format!("{sign}{}", number::short(self.value.median))
+    }
+}
+
+const ROW: f64 = 24.0;
+const TOP: f64 = 10.0;
+/// Room for the numbers at the right.
+const NUMBERS: f64 = 62.0;
+/// The reader's own marker stands so much below the recorded one.
+const BESIDE: f64 = 5.0;
+
+impl Rows {
+    /// The drawing.
+    pub fn draw(&self, sheet: Sheet, title: &str) -> String {
+        let ends = (sheet.names + 10.0, sheet.width - NUMBERS);
+        let scale = Scale::over(self.values(), self.spread, ends);
+        let bottom = TOP + ROW * self.entries.len() as f64;
+        let mut parts = self.grid(&scale, bottom);
+        for (index, entry) in self.entries.iter().enumerate() {
+            let y = TOP + ROW * (index as f64 + 0.5);
+            parts += &self.row(entry, &scale, y, sheet);
+        }
+        svg::drawing(sheet, bottom + 42.0, &self.says(title), &parts)
+    }
+
+    fn values(&self) -> impl Iterator<Item = f64> {
+        let all = self.entries.iter();
+        let all = all.flat_map(|entry| [Some(entry.value), entry.own, self.band]);
+        let zero = self.bars && self.spread == Spread::Linear;
+        all.flatten()
+            .flat_map(|value| [value.low, value.median, value.high])
+            .chain(zero.then_some(0.0))
+    }
+
+    fn grid(&self, scale: &Scale, bottom: f64) -> String {
+        let mut parts = String::new();
+        if let Some(band) = self.band {
+            let (low, high) = (scale.place(band.low), scale.place(band.high));
+            parts += &svg::block("noise", (low, TOP), (high, bottom));
+        }
+        for tick in scale.ticks() {
+            let x = scale.place(tick);
+            parts += &svg::line("grid", (x, TOP), (x, bottom));
+            parts += &svg::text("tick middle", x, bottom + 16.0, &number::short(tick));
+        }
+        let middle = (scale.place(scale.ends.0) + scale.place(scale.ends.1)) / 2.0;
+        parts + &svg::text("axis middle", middle, bottom + 35.0, &self.axis)
+    }
+
+    fn row(&self, entry: &Entry, scale: &Scale, y: f64, sheet: Sheet) -> String {
+        let Entry {
+            contender,
+            value,
+            own,
+            ..
+        } = entry;
+        let baseline = y + 4.5;
+        let mut parts = svg::text("name end", sheet.names, baseline, contender);
+        // With a second marker below it, the first one moves up a little.
+        let up = own.map_or(0.0, |_| BESIDE);
+        parts += &self.mark("recorded", contender, *value, scale, y - up);
+        let mut title = format!("{contender}: {}", number::interval(*value));
+        if let Some(own) = own {
+            parts += &self.mark("own", contender, *own, scale, y + BESIDE);
+            title += &format!("; your run: {}", number::interval(*own));
+        }
+        parts += &svg::text("value end", sheet.width - 4.0, baseline, &entry.words());
+        svg::of(contender, &title, &parts)
+    }
+
+    fn mark(&self, class: &str, contender: &str, value: Estimate, scale: &Scale, y: f64) -> String {
+        let [low, median, high] =
+            [value.low, value.median, value.high].map(|value| scale.place(value));
+        if self.bars {
+            let start = scale.place(scale.ends.0);
+            return svg::block(&format!("bar {class}"), (start, y - 6.0), (median, y + 6.0));
+        }
+        let whisker = svg::line(&format!("whisker {class}"), (low, y), (high, y));
+        whisker + &svg::marker(&format!("mark {class}"), contender, (median, y))
+    }
+
+    fn says(&self, title: &str) -> String {
+        let values = self.entries.iter();
+        let values = values.map(|entry| format!("{} {}", entry.contender, entry.words()));
+        let values: Vec<_> = values.collect();
+        format!("{title}. {}: {}.", self.axis, values.join(", "))
+    }
+}
