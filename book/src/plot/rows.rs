@@ -61,7 +61,7 @@ impl Rows {
     /// The drawing.
     pub fn draw(&self, sheet: Sheet, title: &str) -> String {
         let ends = (sheet.names + 10.0, sheet.width - NUMBERS);
-        let scale = Scale::over(self.values(), self.spread, ends);
+        let scale = Scale::over(self.values().into_iter(), self.spread, ends);
         let bottom = TOP + ROW * self.entries.len() as f64;
         let mut parts = self.grid(&scale, bottom);
         for (index, entry) in self.entries.iter().enumerate() {
@@ -71,13 +71,23 @@ impl Rows {
         svg::drawing(sheet, bottom + 42.0, &self.says(title), &parts)
     }
 
-    fn values(&self) -> impl Iterator<Item = f64> {
+    /// All that the axis must have room for.
+    fn values(&self) -> Vec<f64> {
         let all = self.entries.iter();
         let all = all.flat_map(|entry| [Some(entry.value), entry.own, self.band]);
-        let zero = self.bars && self.spread == Spread::Linear;
-        all.flatten()
+        let mut values: Vec<f64> = all
+            .flatten()
             .flat_map(|value| [value.low, value.median, value.high])
-            .chain(zero.then_some(0.0))
+            .collect();
+        if self.bars {
+            // Even the shortest bar can be seen.
+            let positive = values.iter().copied().filter(|value| *value > 0.0);
+            values.push(match self.spread {
+                Spread::Log => positive.fold(f64::INFINITY, f64::min) / 2.0,
+                Spread::Linear | Spread::Root => 0.0,
+            });
+        }
+        values
     }
 
     fn grid(&self, scale: &Scale, bottom: f64) -> String {
