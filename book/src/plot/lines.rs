@@ -33,6 +33,8 @@ pub type Point = (f64, Estimate);
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 340.0;
 const LEFT: f64 = 42.0;
+/// What a number below the axis takes.
+const NUMBER: f64 = 34.0;
 /// Two names stand at least so far apart.
 const APART: f64 = 15.0;
 
@@ -80,12 +82,17 @@ impl Lines {
         for tick in axes.y.ticks() {
             let y = axes.y.place(tick);
             parts += &svg::line("grid", (left, y), (right, y));
-            parts += &svg::text("tick end", left - 7.0, y + 4.0, &number::short(tick));
+            parts += &svg::text("tick end", left - 7.0, y + 4.0, &number::tick(tick));
         }
+        let mut free = f64::NEG_INFINITY;
         for at in self.places() {
             let x = axes.x.place(at);
             parts += &svg::line("grid", (x, BOTTOM), (x, BOTTOM + 5.0));
-            parts += &svg::text("tick middle", x, BOTTOM + 19.0, &number::short(at));
+            // What would lie on the number before it is left out.
+            if x >= free {
+                parts += &svg::text("tick middle", x, BOTTOM + 19.0, &number::tick(at));
+                free = x + NUMBER;
+            }
         }
         parts
             + &svg::text(
@@ -231,7 +238,7 @@ mod tests {
         };
         let drawn = lines.draw(svg::SHEETS[0], "Idle");
         assert!(
-            drawn.contains("select 9 at 0, 14 at 900; chat 9 at 0, 9 at 9000."),
+            drawn.contains("select 9.00 at 0, 14.0 at 900; chat 9.00 at 0, 9.00 at 9000."),
             "{drawn}"
         );
         assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");

@@ -2,14 +2,20 @@
 
 use super::record::Estimate;
 
+/// A round number, without the zeros behind its point.
+pub fn tick(value: f64) -> String {
+    trimmed(short(value))
+}
+
 /// Three digits that count, thousands in groups.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     match size {
         _ if !value.is_finite() => "–".to_owned(),
         _ if size >= 99.95 || value == 0.0 => grouped(value.round()),
-        _ if size >= 9.995 => trimmed(format!("{value:.1}")),
-        _ if size >= 0.0995 => trimmed(format!("{value:.2}")),
+        _ if size >= 9.995 => format!("{value:.1}"),
+        _ if size >= 0.0995 => format!("{value:.2}"),
+        _ if size >= 0.001 => format!("{value:.3}"),
         _ => format!("{value:.2e}"),
     }
 }
@@ -86,15 +92,21 @@ mod tests {
             (1_234_567.8, "1,234,568"),
             (308.4, "308"),
             (48.26, "48.3"),
-            (10.0, "10"),
+            (10.0, "10.0"),
             (2.1, "2.10"),
-            (1.0, "1"),
+            (1.0, "1.00"),
             (0.976, "0.98"),
+            (0.0911, "0.091"),
             (0.0, "0"),
             (f64::NAN, "–"),
         ] {
             assert_eq!(short(value), expected);
         }
+    }
+
+    #[test]
+    fn a_tick_is_round() {
+        assert_eq!([1.0, 0.2, 20.0].map(tick), ["1", "0.20", "20"]);
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Rows {
         for tick in scale.ticks() {
             let x = scale.place(tick);
             parts += &svg::line("grid", (x, TOP), (x, bottom));
-            parts += &svg::text("tick middle", x, bottom + 16.0, &number::short(tick));
+            parts += &svg::text("tick middle", x, bottom + 16.0, &number::tick(tick));
         }
         let middle = (scale.place(scale.ends.0) + scale.place(scale.ends.1)) / 2.0;
         parts + &svg::text("axis middle", middle, bottom + 35.0, &self.axis)

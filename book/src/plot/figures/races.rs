@@ -14,6 +14,8 @@ use crate::plot::table::Table;
 pub const FLOOR: &str = "c-epoll";
 
 const PER_SECOND: &str = "a second";
+/// Columns of what was recorded; the reader's own come after them.
+const RECORDED: usize = 6;
 
 /// Rates over that of the floor; without it, rates alone.
 pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Result<Figure> {
@@ -34,7 +36,7 @@ pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Re
         };
         entries.extend(value.map(|value| Entry {
             own,
-            at_least: row.client_was_the_bottleneck > 0.5,
+            at_least: row.client_was_the_bottleneck > 0.5 && row.contender != FLOOR,
             ..Entry::of(&row.contender, value)
         }));
     }
@@ -117,7 +119,7 @@ fn table(benchmark: &Benchmark, own: OwnFigure, own_ratio: OwnFigure) -> Table {
             words(own(row).map(Estimate::inverse)),
         ]
     });
-    Table {
+    let mut table = Table {
         headings: vec![
             "contender",
             "rate / c-epoll",
@@ -130,5 +132,10 @@ fn table(benchmark: &Benchmark, own: OwnFigure, own_ratio: OwnFigure) -> Table {
         ],
         rows: rows.collect(),
         notes: Vec::new(),
+    };
+    if benchmark.rows.iter().all(|row| own(row).is_none()) {
+        table.headings.truncate(RECORDED);
+        table.rows.iter_mut().for_each(|row| row.truncate(RECORDED));
     }
+    table
 }
