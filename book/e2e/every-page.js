@@ -13,11 +13,13 @@ describe('every page', { concurrency: 2 }, () => {
     for (const { page: path } of chapters) {
         test(`${path} is accessible in a light and a dark theme, and fits a phone`, async () => {
             await read(path, { theme: 'light' }, async (page) => {
-                await assertAccessible(page);
+                await page.evaluate(AXE);
+                await assertAccessible(page, { rules: RULES });
+                await choose(page, 'navy');
+                await assertAccessible(page, { runOnly: ['color-contrast', 'link-in-text-block'] });
                 await page.setViewportSize(NARROW);
                 assert.deepEqual(await page.evaluate(tooWide), []);
             });
-            await read(path, { theme: 'navy' }, assertAccessible);
         });
     }
 
@@ -27,13 +29,20 @@ describe('every page', { concurrency: 2 }, () => {
     });
 });
 
+// The corner of a table is empty, and Markdown knows no other cell for it than a header.
+const RULES = { 'empty-table-header': { enabled: false } };
+
 // Asserts that axe finds nothing in `main`, with all answers open. What is around it is mdBook's.
-async function assertAccessible(page) {
+async function assertAccessible(page, options) {
     await page.evaluate(() => document.querySelectorAll('main details').forEach((part) => (part.open = true)));
-    await page.evaluate(AXE);
-    const { violations } = await page.evaluate(() => axe.run('main'));
+    const { violations } = await page.evaluate((options) => axe.run('main', options), options);
     const found = violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`));
     assert.deepEqual(found, []);
+}
+
+async function choose(page, theme) {
+    await page.locator('#mdbook-theme-toggle').click();
+    await page.locator(`#mdbook-theme-${theme}`).click();
 }
 
 // Where the page is wider than the window: what reaches furthest. This runs in the page.

@@ -111,7 +111,7 @@ test('the player shows all events when asked to', () =>
 test('on a phone the player shows one server, by mouse and by keyboard', () =>
     read(PAGE, { viewport: NARROW }, async (page) => {
         const panes = player(page).locator('figure');
-        const tab = (style) => player(page).locator(`.trace-tabs [data-style="${style}"]`);
+        const tab = (style) => player(page).locator(`.trace-tabs button[data-style="${style}"]`);
         assert.deepEqual(await visibleStyles(panes), ['select']);
         await tab('chat').click();
         assert.deepEqual(await visibleStyles(panes), ['chat']);

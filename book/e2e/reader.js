@@ -58,6 +58,7 @@ export async function read(path, { from = 'server', theme, ...options }, then) {
     const base = from === 'folder' ? written : served;
     const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
     context.setDefaultTimeout(10_000);
+    context.setDefaultNavigationTimeout(30_000);
     const complaints = complaintsOf(context, base);
     try {
         const page = await context.newPage();

@@ -8,7 +8,7 @@ for (const from of ['server', 'folder']) {
     test(`a search finds a term and opens its page (from a ${from})`, () =>
         read('index.html', { from }, async (page) => {
             await page.keyboard.press('/');
-            await page.locator('#mdbook-searchbar').fill('pending buffer');
+            await page.locator('#mdbook-searchbar').pressSequentially('pending buffer');
             const found = page.locator('#mdbook-searchresults a[href*="partial-write.html"]').first();
             await found.click();
             await page.waitForURL(`**/${PAGE}*`);

@@ -58,7 +58,7 @@
 
     // A link to a pane shows that pane.
     function showLinked() {
-        const target = location.hash && document.getElementById(location.hash.slice(1));
+        const target = document.getElementById(location.hash.slice(1));
         if (target?.matches('.compare .pane')) {
             show(target.dataset.style);
             target.scrollIntoView();

@@ -123,7 +123,7 @@ fn section(id: &str, style: Style, pane: &Pane) -> String {
         }
     };
     format!(
-        "<section class=\"pane\" id=\"{id}-{0}\" data-style=\"{0}\" aria-label=\"{0}\">\n\
+        "<section class=\"pane\" role=\"group\" id=\"{id}-{0}\" data-style=\"{0}\" aria-label=\"{0}\">\n\
          <p class=\"pane-title\">{1}</p>\n\n{content}\n\n</section>",
         style.name(),
         style.heading()
