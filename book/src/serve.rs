@@ -2,14 +2,13 @@
 
 mod answer;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Result, anyhow};
-use tiny_http::Server;
+use anyhow::Result;
 
 use crate::build;
 use crate::problem::{self, Problem};
@@ -60,8 +59,7 @@ impl Site {
 /// # Errors
 /// A port that is taken, or a book that cannot be built at all.
 pub fn serve(root: &Path, options: Options) -> Result<()> {
-    let server =
-        Server::http((Ipv4Addr::LOCALHOST, options.port)).map_err(|error| anyhow!(error))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
     let site = Arc::new(Site {
         root: root.to_owned(),
         shown: Mutex::new(Shown {
@@ -70,7 +68,7 @@ pub fn serve(root: &Path, options: Options) -> Result<()> {
         }),
     });
     report(&site.rebuild()?);
-    let address = format!("http://{}/", server.server_addr());
+    let address = format!("http://{}/", listener.local_addr()?);
     println!("the book is at {address}");
     if options.open {
         open(&address);
@@ -83,10 +81,15 @@ pub fn serve(root: &Path, options: Options) -> Result<()> {
             Err(error) => eprintln!("{error:#}"),
         }
     })?;
-    for request in server.incoming_requests() {
-        let shown = site.shown();
-        // A page that waits for its bytes must not keep others waiting.
-        thread::spawn(move || answer::answer(request, &shown.folder, shown.version));
+    for connection in listener.incoming().flatten() {
+        let site = Arc::clone(&site);
+        // A page that waits for its bytes must not keep others waiting, and a browser may open a
+        // connection that it never uses: a thread for each is the simplest that serves both.
+        thread::spawn(move || {
+            let shown = site.shown();
+            // A browser that has gone away is no concern of ours.
+            let _ = answer::answer(connection, &shown.folder, shown.version);
+        });
     }
     Ok(())
 }

@@ -69,6 +69,17 @@ fn it_is_served_with_what_reloads_it() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn connections_that_ask_nothing_delay_nobody() -> Result<()> {
+    let served = Served::start()?;
+    let mut idle = Vec::new();
+    for _ in 0..16 {
+        idle.push(TcpStream::connect(served.address)?);
+        ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
+    }
+    Ok(())
+}
+
 /// Gives the preprocessor a book of one page; answers what it says, or how it complains.
 fn preprocessed(page: &str) -> Result<std::result::Result<String, String>> {
     let root = env!("CARGO_MANIFEST_DIR");

@@ -1,37 +1,91 @@
 //! One request to the book.
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-
-use tiny_http::{Header, Request, Response};
+use std::time::Duration;
 
 /// Where a page asks which version of the book is shown.
 const VERSION: &str = "/__version";
 
-/// Answers the request with a file of this folder, or with the version.
-pub fn answer(request: Request, folder: &Path, version: u64) {
-    let response = respond(request.url(), folder, version);
-    // A browser that has gone away is no concern of ours.
-    let _ = request.respond(response);
+/// A browser opens connections ahead of need. One that asks nothing for so long is closed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest head of a request that is read, in bytes.
+const HEAD: u64 = 64 * 1024;
+
+struct Response {
+    status: &'static str,
+    kind: &'static str,
+    body: Vec<u8>,
 }
 
-fn respond(url: &str, folder: &Path, version: u64) -> Response<Cursor<Vec<u8>>> {
+/// Answers one request with a file of this folder, or with the version, and closes the connection.
+///
+/// # Errors
+/// The browser has gone away, or says nothing.
+pub fn answer(mut connection: TcpStream, folder: &Path, version: u64) -> io::Result<()> {
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    let Some(url) = asked(BufReader::new(&connection).take(HEAD))? else {
+        return Ok(());
+    };
+    let Response { status, kind, body } = respond(&url, folder, version);
+    let charset = match kind.starts_with("text/") {
+        true => "; charset=utf-8",
+        false => "",
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}{charset}\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    connection.write_all(&[head.as_bytes(), &body].concat())
+}
+
+/// What the request asks for. Its head is read to the end: to close with something unread would
+/// reset the connection.
+fn asked(head: impl BufRead) -> io::Result<Option<String>> {
+    let mut lines = head.lines();
+    let Some(first) = lines.next().transpose()? else {
+        return Ok(None);
+    };
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    Ok(first.split(' ').nth(1).map(str::to_owned))
+}
+
+fn respond(url: &str, folder: &Path, version: u64) -> Response {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     if path == VERSION {
-        return with_type(Response::from_string(version.to_string()), "text/plain");
+        return Response {
+            status: "200 OK",
+            kind: "text/plain",
+            body: version.to_string().into_bytes(),
+        };
     }
     let file = file_of(folder, path);
     let Some(content) = file.as_ref().and_then(|file| fs::read(file).ok()) else {
-        let page = fs::read(folder.join("404.html")).unwrap_or_default();
-        return with_type(Response::from_data(page), "text/html").with_status_code(404);
+        return Response {
+            status: "404 Not Found",
+            kind: "text/html",
+            body: fs::read(folder.join("404.html")).unwrap_or_default(),
+        };
     };
     let kind = file.as_deref().map_or("", media_type);
-    let content = match kind {
+    let body = match kind {
         "text/html" => with_reload(content, version),
         _ => content,
     };
-    with_type(Response::from_data(content), kind)
+    Response {
+        status: "200 OK",
+        kind,
+        body,
+    }
 }
 
 /// The file that the path names, if it is one within the folder.
@@ -59,22 +113,6 @@ fn with_reload(mut page: Vec<u8>, version: u64) -> Vec<u8> {
     );
     page.extend_from_slice(script.as_bytes());
     page
-}
-
-fn with_type<R: std::io::Read>(response: Response<R>, kind: &str) -> Response<R> {
-    let kind = match kind.starts_with("text/") {
-        true => format!("{kind}; charset=utf-8"),
-        false => kind.to_owned(),
-    };
-    let header = |name: &str, value: &str| Header::from_bytes(name, value);
-    let fields = [
-        header("Content-Type", &kind),
-        header("Cache-Control", "no-store"),
-    ];
-    fields
-        .into_iter()
-        .flatten()
-        .fold(response, Response::with_header)
 }
 
 fn media_type(file: &Path) -> &'static str {
