@@ -38,10 +38,12 @@ impl Ready {
 
     /// The command as a reader would type it, but for the port.
     pub fn typed(&self) -> String {
-        let words = self.command.iter().map(|word| word.to_string_lossy());
+        let target = self.packages.ancestors().nth(2).unwrap_or(&self.packages);
+        let target = format!("{}/", target.display());
         let root = format!("{}/", root().display());
-        let words: Vec<_> = words.map(|word| word.replace(&root, "")).collect();
-        words.join(" ")
+        let words = self.command.iter().map(|word| word.to_string_lossy());
+        let words = words.map(|word| word.replace(&target, "target/").replace(&root, ""));
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 
