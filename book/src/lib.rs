@@ -4,6 +4,11 @@
 //! runs and figures; none of these is typed by hand. [`build`](build::build) makes a site of them
 //! and [`check`] says what is wrong with it.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 pub mod build;
 mod census;
 pub mod check;
