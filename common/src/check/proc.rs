@@ -8,12 +8,14 @@ mod system;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) use system::{anonymous_memory, descriptors, listening_address, queues, usage};
+pub(super) use system::{
+    anonymous_memory, descriptors, is_asleep, listening_address, queues, usage,
+};
 
 use super::trial::Problem;
 
 /// What a process has used since its start.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Usage {
     /// How often one of its threads slept and was woken (voluntary context switches).
     pub(super) wake_ups: u64,

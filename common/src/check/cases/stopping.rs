@@ -1,7 +1,6 @@
 //! SIGTERM and SIGINT: flush what is owed, exit 0, in time.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -106,7 +105,7 @@ fn sigterm_owed(trial: &Trial) -> Verdict {
     sent -= sent % LINE;
     client.socket().write_all(&lines(sent))?;
     while sent < TOO_MUCH {
-        let queues = queues_at_rest(&client, server.address())?;
+        let queues = queues_at_rest(&client, &server)?;
         let held = sent.saturating_sub(queues.unsent + queues.unread + queues.answered);
         if queues.unread > 0 || held >= 8 << 10 {
             let owed = trial.owed(sent.saturating_sub(queues.not_read()));
@@ -123,23 +122,44 @@ fn sigterm_owed(trial: &Trial) -> Verdict {
 fn most_read(server: &Server) -> Result<usize, Problem> {
     let client = narrow(server.address())?;
     let sent = fill(&client)?;
-    Ok(sent.saturating_sub(queues_at_rest(&client, server.address())?.not_read()))
+    Ok(sent.saturating_sub(queues_at_rest(&client, server)?.not_read()))
 }
 
-/// What lies between client and server once the server has read everything, or has read no more for
-/// 50 ms.
-fn queues_at_rest(client: &EchoClient, server: SocketAddr) -> Result<Queues, Problem> {
+/// What lies between client and server once the server sleeps and has read everything, or has read
+/// no more for 50 ms. A server that is not seen asleep gets a second.
+fn queues_at_rest(client: &EchoClient, server: &Server) -> Result<Queues, Problem> {
     let address = client.socket().local_addr()?;
-    let mut queues = proc::queues(address, server)?;
-    let mut since = Instant::now();
-    while queues.not_read() > 0 && since.elapsed() < Duration::from_millis(50) {
-        thread::sleep(Duration::from_millis(1));
-        let now = proc::queues(address, server)?;
-        if now != queues {
-            (queues, since) = (now, Instant::now());
+    let look = || proc::queues(address, server.address());
+    let started = Instant::now();
+    let mut seen: Option<(Queues, Instant)> = None;
+    while started.elapsed() < Duration::from_secs(1) {
+        if let Some(queues) = while_asleep(server, look)? {
+            let since = match seen {
+                Some((before, since)) if before == queues => since,
+                _ => Instant::now(),
+            };
+            if queues.not_read() == 0 || since.elapsed() >= Duration::from_millis(50) {
+                return Ok(queues);
+            }
+            seen = Some((queues, since));
         }
+        thread::sleep(Duration::from_millis(1));
     }
-    Ok(queues)
+    look()
+}
+
+/// What is seen while the server sleeps; nothing if it runs, or ran meanwhile.
+fn while_asleep<T>(
+    server: &Server,
+    look: impl Fn() -> Result<T, Problem>,
+) -> Result<Option<T>, Problem> {
+    let before = proc::usage(server.pid())?;
+    if !proc::is_asleep(server.pid())? {
+        return Ok(None);
+    }
+    let seen = look()?;
+    let slept = proc::usage(server.pid())? == before;
+    Ok(slept.then_some(seen))
 }
 
 /// The server has been stalled for long enough to have left much unread.
@@ -147,7 +167,7 @@ fn sigterm_unread_input(trial: &Trial) -> Verdict {
     let server = trial.start()?;
     let client = narrow(server.address())?;
     let sent = fill(&client)?;
-    let queues = queues_at_rest(&client, server.address())?;
+    let queues = queues_at_rest(&client, &server)?;
     ensure!(
         queues.unread > 0,
         "the server took {sent} bytes and left none unread"

@@ -13,6 +13,10 @@ pub(in crate::check) fn usage(_pid: i32) -> Result<Usage, Problem> {
     unknown()
 }
 
+pub(in crate::check) fn is_asleep(_pid: i32) -> Result<bool, Problem> {
+    unknown()
+}
+
 pub(in crate::check) fn descriptors(_pid: i32) -> Result<usize, Problem> {
     unknown()
 }

@@ -48,6 +48,12 @@ pub(in crate::check) fn usage(pid: i32) -> Result<Usage, Problem> {
     Ok(usage)
 }
 
+/// Whether none of its threads runs or waits for a processor.
+pub(in crate::check) fn is_asleep(pid: i32) -> Result<bool, Problem> {
+    let mut tasks = Process::new(pid)?.tasks()?.flatten();
+    Ok(tasks.all(|task| task.stat().is_ok_and(|stat| stat.state == 'S')))
+}
+
 /// How many descriptors the process has open.
 pub(in crate::check) fn descriptors(pid: i32) -> Result<usize, Problem> {
     Ok(Process::new(pid)?.fd_count()?)
