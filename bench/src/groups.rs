@@ -5,7 +5,7 @@ use common::load::Settings;
 use crate::contender::{ALL, Contender, Family};
 use crate::trial::Trial;
 
-/// Benchmarks that are taken in one visit to each server.
+/// Benchmarks that are taken together, with the same servers running.
 #[derive(Debug)]
 pub struct Group {
     /// Its lasting name.

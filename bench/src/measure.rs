@@ -1,5 +1,5 @@
-//! Taking a group's samples: in rounds, each round visiting every server in rotated order, so that
-//! whatever drifts hits all alike.
+//! Taking a group's samples: in rounds, each round visiting every server with one shape of load after
+//! the other, in rotated order, so that whatever drifts hits all alike.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,9 +16,9 @@ use crate::workshop::Ready;
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// Visits to each server.
+    /// Visits to each server with each shape of load.
     pub rounds: usize,
-    /// Samples of each shape in a visit.
+    /// Samples in a visit.
     pub samples: usize,
     /// How long one sample takes.
     pub slice: Duration,
@@ -47,20 +47,20 @@ pub fn group(
     let servers = entrants.iter().map(|ready| arena.start(ready));
     let mut servers = servers.collect::<io::Result<Vec<_>>>()?;
     let mut samples = Samples::new();
+    let visits = |shape: &Shape| entrants.iter().filter(|it| takes_part(shape, it)).count();
+    let visits = effort.rounds * group.shapes.iter().map(visits).sum::<usize>();
     let mut visit = 0;
     for round in 0..effort.rounds {
-        for index in rotated(entrants.len(), round) {
-            watch(visit, effort.rounds * entrants.len());
-            visit += 1;
-            let server = &mut servers[index];
-            for (place, shape) in group.shapes.iter().enumerate() {
+        for (place, shape) in group.shapes.iter().enumerate() {
+            for index in rotated(entrants.len(), round) {
                 if takes_part(shape, entrants[index]) {
+                    watch(visit, visits);
+                    visit += 1;
+                    let server = &mut servers[index];
                     let taken = samples.entry((place, server.contender.name)).or_default();
                     sample(server, shape, effort, taken)?;
                 }
             }
-            server.hold(0)?;
-            server.rest()?;
         }
     }
     servers
@@ -101,5 +101,6 @@ fn sample(
     for _ in 0..effort.samples {
         taken.push(shape.trial.run(server, effort.slice)?);
     }
-    Ok(())
+    server.hold(0)?;
+    server.rest()
 }

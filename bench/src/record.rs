@@ -83,7 +83,7 @@ pub struct Recorded {
     pub name: String,
     /// The seconds of what.
     pub about: String,
-    /// How many visits were paid to each server, and how long one sample took, in seconds.
+    /// How many samples were taken of each server.
     pub rounds: usize,
     /// How long one sample took, in seconds.
     pub slice: f64,

@@ -23,7 +23,7 @@ struct Args {
     /// Where to write [default: book/data/reference.json]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Visits to each server
+    /// Visits to each server with each shape of load
     #[arg(long, value_name = "NUMBER", default_value_t = 11)]
     rounds: usize,
     /// How long one sample takes
@@ -59,7 +59,7 @@ fn main() -> io::Result<()> {
             effort,
             |_, _| true,
             |visit, visits| {
-                if visit % 20 == 0 {
+                if visit % 100 == 0 {
                     eprintln!("{}: visit {visit} of {visits}", group.name);
                 }
             },
