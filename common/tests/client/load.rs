@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 use common::load::{self, Length, Settings};
 
 use crate::TIME_LIMIT;
-use crate::servers::{
-    close_early, corrupt, echo, echo_lines, keep_silent, pause_once, serve, stutter, swap,
-};
+use crate::servers::{close_early, corrupt, echo, echo_lines, keep_silent, serve, stutter, swap};
 
-fn few(count: u64) -> Settings {
+pub fn few(count: u64) -> Settings {
     Settings {
         connections: 5,
         length: Length::Count(count),
@@ -155,45 +153,6 @@ fn load_gives_up_when_nothing_moves() -> io::Result<()> {
     Ok(())
 }
 
-/// A pause of 300 ms at 1,000 messages a second makes some 300 of them late. A closed loop sees
-/// one.
-#[test]
-fn a_fixed_rate_shows_what_coordinated_omission_hides() -> io::Result<()> {
-    let long = 50_000_000;
-    let late = |rate| -> io::Result<u64> {
-        let settings = Settings {
-            connections: 1,
-            rate,
-            ..few(600)
-        };
-        let summary = load::run(serve(pause_once)?, &settings)?.verified()?;
-        assert!(
-            summary.percentile(100.0) >= Duration::from_millis(290),
-            "{summary}"
-        );
-        Ok(summary.histogram().count_between(long, u64::MAX))
-    };
-    let (closed, open) = (late(None)?, late(Some(1_000.0))?);
-    assert!(closed <= 20, "closed loop: {closed} late");
-    assert!(open >= 150, "fixed rate: {open} late");
-    Ok(())
-}
-
-#[test]
-fn a_rate_that_cannot_be_kept_is_told() -> io::Result<()> {
-    let length = Length::Duration(Duration::from_millis(100));
-    let settings = Settings {
-        connections: 1,
-        rate: Some(1e8),
-        length,
-        ..Settings::default()
-    };
-    let summary = load::run(serve(echo)?, &settings)?.verified()?;
-    assert!(summary.never_sent > 1_000_000, "{summary}");
-    assert_eq!(summary.messages + summary.never_sent, 10_000_000);
-    Ok(())
-}
-
 #[test]
 fn idle_connections_are_held_beside_the_busy_ones() -> io::Result<()> {
     static OPEN: AtomicUsize = AtomicUsize::new(0);
@@ -302,21 +261,5 @@ fn the_errors_of_every_thread_are_told() -> io::Result<()> {
         error.to_string().contains("closed by the server"),
         "{error}"
     );
-    Ok(())
-}
-
-#[test]
-fn a_fixed_rate_over_threads_is_kept_and_hides_no_pause() -> io::Result<()> {
-    let settings = Settings {
-        threads: 2,
-        connections: 2,
-        rate: Some(1_000.0),
-        ..few(1_000)
-    };
-    let summary = load::run(serve(pause_once)?, &settings)?.verified()?;
-    assert!((0.99..3.0).contains(&summary.seconds), "{summary}");
-    // Each connection pauses once for 300 ms, with 500 messages a second due on it.
-    let late = summary.histogram().count_between(50_000_000, u64::MAX);
-    assert!(late >= 150, "{late} late");
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! break the contract.
 
 mod load;
+mod rates;
 mod servers;
 mod talk;
 
