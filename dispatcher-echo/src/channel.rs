@@ -171,8 +171,8 @@ impl<'turn> Channel<'turn> {
     /// sent, then reads and discards until the peer closes too, for at most `limit`. The object is
     /// not called any more.
     ///
-    /// A close with unread input sends a reset, and a reset overtakes what is still on its way (RFC
-    /// 2525, section 2.17). The original has nothing like it; nginx calls it a lingering close.
+    /// A close with unread input sends a reset (RFC 2525, section 2.17), which can destroy what is
+    /// still on its way. The original has nothing like it; nginx calls it a lingering close.
     pub fn linger(&mut self, limit: Duration) {
         let until = self.map.now() + limit;
         let state = &mut *self.state;
