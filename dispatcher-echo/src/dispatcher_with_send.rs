@@ -9,9 +9,9 @@ use crate::Channel;
 /// What is to be sent but not yet taken by the kernel: asyncore's `dispatcher_with_send`.
 ///
 /// An object keeps it in a field, answers [`writable`](Self::writable) with its answer, and calls
-/// [`initiate_send`](Self::initiate_send) in `handle_write`. The original sends at most 512 bytes a
-/// turn and copies the whole rest each time; here the kernel gets all that is there, and the rest
-/// stays where it is.
+/// [`initiate_send`](Self::initiate_send) in `handle_write`. The original sends at most 64 KiB a
+/// turn (512 bytes in Python 2.7) and copies the rest each time; here the kernel gets all that lies in
+/// one piece, and the rest stays where it is.
 #[derive(Debug, Default)]
 pub struct DispatcherWithSend {
     out_buffer: VecDeque<u8>,

@@ -17,8 +17,8 @@ use crate::entry::{Entry, Socket, State};
 mod turn;
 
 new_key_type! {
-    /// Names a channel. Once that channel is closed the key finds nothing, and it is never given to
-    /// another.
+    /// Names a channel. Once that channel is closed the key finds nothing, even when its place is
+    /// given to another.
     pub struct Key;
 }
 
