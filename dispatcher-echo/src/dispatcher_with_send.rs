@@ -10,7 +10,7 @@ use crate::Channel;
 ///
 /// An object keeps it in a field, answers [`writable`](Self::writable) with its answer, and calls
 /// [`initiate_send`](Self::initiate_send) in `handle_write`. The original sends at most 64 KiB a
-/// turn (512 bytes in Python 2.7) and copies the rest each time; here the kernel gets all that lies in
+/// turn (512 bytes in Python 2.7) and copies the rest each time; here the kernel gets what lies in
 /// one piece, and the rest stays where it is.
 #[derive(Debug, Default)]
 pub struct DispatcherWithSend {
