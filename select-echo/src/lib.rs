@@ -5,7 +5,7 @@
 //!
 //! | original (Python's `select` module) | here | difference |
 //! |---|---|---|
-//! | `select.select(rlist, wlist, xlist, timeout)` | [`select()`] | a descriptor beyond FD_SETSIZE is an error before the call |
+//! | `select.select(rlist, wlist, xlist, timeout)` | [`select()`] | a descriptor at or beyond FD_SETSIZE is an error before the call |
 //! | an object with `fileno()` | anything that is `AsFd` | |
 //! | the three lists that are returned | [`Ready`] | descriptors, not objects: look them up in the [`FdMap`] |
 //!
