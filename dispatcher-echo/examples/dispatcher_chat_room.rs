@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::env;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use common::{StopSignal, net};
@@ -31,13 +32,13 @@ type Room = Rc<RefCell<HashMap<Key, Outbox>>>;
 
 fn main() -> io::Result<()> {
     let port = env::args().nth(1).unwrap_or("0".into());
-    let stop = Rc::new(StopSignal::on_signals()?);
+    let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     let mut map = SocketMap::new(4096)?;
     let room = Room::default();
     map.open_listener(listener, Door { room })?;
-    map.open_file(Rc::clone(&stop), Doorman { stop })?;
+    map.open_file(stop.as_fd().try_clone_to_owned()?, Doorman { stop })?;
     map.run_loop(None, None)
 }
 
@@ -116,7 +117,7 @@ impl Dispatcher for Member {
 
 /// The object of the stop signal. Once all channels are closed the loop ends.
 struct Doorman {
-    stop: Rc<StopSignal>,
+    stop: StopSignal,
 }
 
 impl Dispatcher for Doorman {

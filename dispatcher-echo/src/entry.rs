@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use common::sys;
@@ -55,8 +55,7 @@ pub(crate) struct State {
 pub(crate) enum Socket {
     Listener(TcpListener),
     Stream(TcpStream),
-    /// In two boxes, for the outer one takes half of the place in all entries.
-    Other(Box<Box<dyn AsFd>>),
+    Other(OwnedFd),
     /// It was closed, or has gone on to linger.
     Gone,
 }
@@ -180,7 +179,7 @@ impl Socket {
         match self {
             Socket::Listener(listener) => call(listener),
             Socket::Stream(socket) => call(socket),
-            Socket::Other(descriptor) => call(&mut SourceFd(&descriptor.as_fd().as_raw_fd())),
+            Socket::Other(descriptor) => call(&mut SourceFd(&descriptor.as_raw_fd())),
             Socket::Gone => Err(ErrorKind::NotConnected.into()),
         }
     }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -48,14 +49,9 @@ impl House {
     ) -> io::Result<()> {
         let mut map = SocketMap::new(self.settings.recv_size)?;
         map.open_listener(listener, server)?;
-        let stop = Rc::new(stop);
-        map.open_file(
-            Rc::clone(&stop),
-            StopHandler {
-                stop,
-                house: Rc::clone(self),
-            },
-        )?;
+        let pipe = stop.as_fd().try_clone_to_owned()?;
+        let house = Rc::clone(self);
+        map.open_file(pipe, StopHandler { stop, house })?;
         // CONCEPT: who-owns-the-loop
         while !map.is_empty() {
             map.poll(self.timeout())?;
@@ -162,7 +158,7 @@ impl Drop for Guest {
 
 /// The object of the pipe that a signal writes to.
 struct StopHandler {
-    stop: Rc<StopSignal>,
+    stop: StopSignal,
     house: Rc<House>,
 }
 

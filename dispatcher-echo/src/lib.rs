@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `dispatcher` | [`Dispatcher`], the user's object, and [`Channel`], its socket | two things, so that the loop can lend one to the other |
 //! | `dispatcher_with_send` | [`DispatcherWithSend`] | a field of the user's object, not its base class |
-//! | `file_dispatcher` | [`SocketMap::open_file`] | anything that is `AsFd` |
+//! | `file_dispatcher` | [`SocketMap::open_file`] | anything that is `Into<OwnedFd>` |
 //! | `socket_map` | [`SocketMap`] | a value, no global |
 //! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is mio's choice |
 //! | `poll`, `poll2` | [`SocketMap::poll`] | asks only those objects that were called, not all |

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use common::{net, sys};
@@ -109,17 +109,17 @@ impl SocketMap {
     }
 
     /// Puts anything else that has a descriptor into the map, a pipe for example. Its object reads
-    /// from it by itself, until it would block: it is called once for each edge.
+    /// from a duplicate of it, until it would block: it is called once for each edge.
     ///
     /// # Errors
     /// What registering it with the kernel answers.
     #[doc(alias = "file_dispatcher")]
     pub fn open_file(
         &mut self,
-        file: impl AsFd + 'static,
+        file: impl Into<OwnedFd>,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let state = State::new(Socket::Other(Box::new(Box::new(file))), self.now);
+        let state = State::new(Socket::Other(file.into()), self.now);
         self.insert(state, dispatcher)
     }
 

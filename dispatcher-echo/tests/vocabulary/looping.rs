@@ -99,14 +99,13 @@ fn anything_with_a_descriptor_can_be_waited_for() -> io::Result<()> {
     let (mut map, diary) = (new_map()?, Diary::default());
     let (mut here, there) = UnixStream::pair()?;
     there.set_nonblocking(true)?;
-    let there = Rc::new(there);
-    let (reading, read) = (Rc::clone(&there), Rc::new(Cell::new(0)));
+    let (mut reading, read) = (there.try_clone()?, Rc::new(Cell::new(0)));
     let total = Rc::clone(&read);
     let probe = Probe::new("file", &diary).doing(move |_, channel| {
         assert!(!channel.is_listener());
         loop {
             // Until it would block, which ends the handler.
-            match (&*reading).read(&mut [0; 2])? {
+            match reading.read(&mut [0; 2])? {
                 0 => break,
                 count => total.set(total.get() + count),
             }
