@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::mem;
 
 use crate::Channel;
 
@@ -14,7 +13,9 @@ use crate::Channel;
 /// one piece, and the rest stays where it is.
 #[derive(Debug, Default)]
 pub struct DispatcherWithSend {
-    out_buffer: VecDeque<u8>,
+    /// There only while something waits.
+    #[expect(clippy::box_collection, reason = "most connections have none")]
+    out_buffer: Option<Box<VecDeque<u8>>>,
 }
 
 /// Most memory that the loop keeps for the answers to come, in bytes.
@@ -27,10 +28,10 @@ impl DispatcherWithSend {
     /// The connection's end.
     // CONCEPT: partial-write
     pub fn send(&mut self, channel: &mut Channel, data: &[u8]) -> io::Result<()> {
-        let sent = if self.out_buffer.is_empty() && !data.is_empty() {
-            channel.send(data)?
-        } else {
+        let sent = if self.writable() || data.is_empty() {
             0
+        } else {
+            channel.send(data)?
         };
         if sent < data.len() {
             self.append(&data[sent..]);
@@ -41,14 +42,14 @@ impl DispatcherWithSend {
     /// Keeps `data` to be sent by the next [`initiate_send`](Self::initiate_send), together with
     /// what is kept already.
     pub fn append(&mut self, data: &[u8]) {
-        self.out_buffer.extend(data);
+        self.out_buffer.get_or_insert_default().extend(data);
     }
 
     /// Makes room for what will be kept during this call, in memory that the loop lends: answers
     /// that are sent before the call is over need none of their own.
     pub fn borrow_memory(&mut self, channel: &mut Channel) {
-        if self.out_buffer.capacity() == 0 {
-            self.out_buffer = mem::take(&mut channel.map.spare);
+        if self.out_buffer.is_none() {
+            self.out_buffer = channel.map.spare.take();
         }
     }
 
@@ -58,33 +59,34 @@ impl DispatcherWithSend {
     /// The connection's end.
     // CONCEPT: partial-write
     pub fn initiate_send(&mut self, channel: &mut Channel) -> io::Result<()> {
-        let (front, _) = self.out_buffer.as_slices();
+        let Some(out_buffer) = &mut self.out_buffer else {
+            return Ok(());
+        };
+        let (front, _) = out_buffer.as_slices();
         if !front.is_empty() {
             let sent = channel.send(front)?;
-            if sent == self.out_buffer.len() {
-                self.out_buffer.clear();
+            if sent == out_buffer.len() {
+                out_buffer.clear();
             } else {
-                self.out_buffer.drain(..sent);
+                out_buffer.drain(..sent);
             }
         }
-        if self.out_buffer.is_empty() {
+        if out_buffer.is_empty() {
             // An idle connection keeps no memory, and the loop not too much of it.
-            let memory = mem::take(&mut self.out_buffer);
-            if (1..=MOST_SPARE).contains(&memory.capacity()) {
-                channel.map.spare = memory;
-            }
+            let memory = self.out_buffer.take();
+            channel.map.spare = memory.filter(|memory| memory.capacity() <= MOST_SPARE);
         }
         Ok(())
     }
 
     /// Whether there is something to send.
     pub fn writable(&self) -> bool {
-        !self.out_buffer.is_empty()
+        self.pending() > 0
     }
 
     /// How many bytes wait to be sent.
     pub fn pending(&self) -> usize {
-        self.out_buffer.len()
+        self.out_buffer.as_ref().map_or(0, |waiting| waiting.len())
     }
 }
 
@@ -125,8 +127,9 @@ mod tests {
             map.poll(None)?;
         }
         assert_eq!(client.receive(10_000)?, [7; 10_000]);
-        assert_eq!(out.borrow().out_buffer.capacity(), 0);
-        assert!(map.spare.capacity() >= 10_000, "for the next one");
+        assert!(out.borrow().out_buffer.is_none());
+        let spare = map.spare.map_or(0, |memory| memory.capacity());
+        assert!(spare >= 10_000, "for the next one");
         Ok(())
     }
 }

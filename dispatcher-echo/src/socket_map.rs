@@ -34,9 +34,13 @@ pub struct SocketMap {
     poll: Poll,
     events: Events,
     /// The one read buffer.
-    buffer: Vec<u8>,
+    buffer: Box<[u8]>,
     /// Memory that an object had for its answer, and that the next one can have.
-    pub(crate) spare: VecDeque<u8>,
+    #[expect(
+        clippy::box_collection,
+        reason = "it is handed on from object to object"
+    )]
+    pub(crate) spare: Option<Box<VecDeque<u8>>>,
     /// Those to call in the next turn.
     ready: Vec<Key>,
     /// Those to call in this turn: a list of its own, so that who stays ready has to wait for the
@@ -67,8 +71,8 @@ impl SocketMap {
             entries: SlotMap::with_key(),
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_PER_WAIT),
-            buffer: vec![0; recv_size],
-            spare: VecDeque::new(),
+            buffer: vec![0; recv_size].into(),
+            spare: None,
             ready: Vec::new(),
             turn: Vec::new(),
             touched: Vec::new(),
