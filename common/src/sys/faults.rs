@@ -104,18 +104,23 @@ fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> 
     draw(percent, |_| error).map_or(Ok(()), Err)
 }
 
-/// How many of `length` bytes a read or a write is offered. Every second short one is of a single
-/// byte.
+/// How many of `length` bytes a read or a write is offered.
 #[inline]
 pub(super) fn shortened(length: usize) -> usize {
-    if ARMED.get() && length > 0 {
-        let short = draw(
-            |faults| faults.short,
-            |rng| if rng.bool() { 1 } else { rng.usize(1..=length) },
-        );
-        short.unwrap_or(length)
+    if ARMED.get() {
+        draw_length(length)
     } else {
         length
+    }
+}
+
+/// Every second short one is of a single byte.
+#[cold]
+fn draw_length(length: usize) -> usize {
+    let short = |rng: &mut Rng| if rng.bool() { 1 } else { rng.usize(1..=length) };
+    match length {
+        0 => 0,
+        _ => draw(|faults| faults.short, short).unwrap_or(length),
     }
 }
 
