@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use common::client::EchoClient;
 use common::{net, sys};
-use dispatcher_echo::{Channel, Dispatcher};
+use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 use mio::net::TcpStream;
 
 use crate::probe::{Call, Diary, LIMIT, Probe, assert_quiet, new_map, pair, poll_until};
@@ -20,10 +20,7 @@ impl Dispatcher for Bare {}
 
 #[test]
 fn by_default_who_is_accepted_is_closed() -> io::Result<()> {
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
-    let mut map = new_map()?;
-    map.open_listener(listener, Bare)?;
+    let (mut map, address) = map_with_listener(Bare)?;
     for _ in 0..2 {
         let mut client = EchoClient::connect(address)?;
         map.poll(Some(LIMIT))?;
@@ -34,11 +31,8 @@ fn by_default_who_is_accepted_is_closed() -> io::Result<()> {
 
 #[test]
 fn as_many_as_wait_are_accepted_but_others_have_their_turn_too() -> io::Result<()> {
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
     let diary = Diary::default();
-    let mut map = new_map()?;
-    map.open_listener(listener, Probe::new("door", &diary))?;
+    let (mut map, address) = map_with_listener(Probe::new("door", &diary))?;
     let clients: Vec<_> = (0..net::ACCEPTS_PER_TURN + 5)
         .map(|_| EchoClient::connect(address))
         .collect::<io::Result<_>>()?;
@@ -51,16 +45,13 @@ fn as_many_as_wait_are_accepted_but_others_have_their_turn_too() -> io::Result<(
 
 #[test]
 fn who_fails_while_being_accepted_is_alone_in_that() -> io::Result<()> {
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
     let diary = Diary::default();
-    let mut map = new_map()?;
     let mut first = true;
     let door = Probe::new("door", &diary).doing(move |call, _| match call {
         Call::Accepted if mem::take(&mut first) => Err(ErrorKind::Other.into()),
         _ => Ok(()),
     });
-    map.open_listener(listener, door)?;
+    let (mut map, address) = map_with_listener(door)?;
     let _clients = [EchoClient::connect(address)?, EchoClient::connect(address)?];
     poll_until(&mut map, || diary.count("door", Call::Accepted) == 2)?;
     let expected = [
@@ -90,10 +81,7 @@ fn by_default_an_error_closes_a_connection_but_no_listener() -> io::Result<()> {
             Err(ErrorKind::Other.into())
         }
     }
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
-    let mut map = new_map()?;
-    map.open_listener(listener, Unlucky)?;
+    let (mut map, address) = map_with_listener(Unlucky)?;
     for _ in 0..2 {
         let mut client = EchoClient::connect(address)?;
         map.poll(Some(LIMIT))?;
@@ -110,14 +98,11 @@ fn by_default_an_error_closes_a_connection_but_no_listener() -> io::Result<()> {
 
 #[test]
 fn a_listener_is_asked_on_every_turn_whether_it_accepts() -> io::Result<()> {
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
     let diary = Diary::default();
-    let mut map = new_map()?;
     let door = Probe::new("door", &diary);
     let wishes = door.wishes();
     wishes.readable.set(false);
-    map.open_listener(listener, door)?;
+    let (mut map, address) = map_with_listener(door)?;
     let _waits = EchoClient::connect(address)?;
     assert_quiet(&mut map)?;
     assert_eq!(diary.all(), []);
@@ -127,10 +112,7 @@ fn a_listener_is_asked_on_every_turn_whether_it_accepts() -> io::Result<()> {
 
 #[test]
 fn a_listener_that_has_had_enough_stops_in_the_middle_of_a_rush() -> io::Result<()> {
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
     let diary = Diary::default();
-    let mut map = new_map()?;
     let door = Probe::new("door", &diary);
     let wishes = door.wishes();
     let enough = Rc::clone(&wishes);
@@ -138,7 +120,7 @@ fn a_listener_that_has_had_enough_stops_in_the_middle_of_a_rush() -> io::Result<
         enough.readable.set(false);
         Ok(())
     });
-    map.open_listener(listener, door)?;
+    let (mut map, address) = map_with_listener(door)?;
     let clients = [EchoClient::connect(address)?, EchoClient::connect(address)?];
     map.poll(Some(LIMIT))?;
     assert_eq!(diary.of("door"), [Call::Accepted]);
@@ -170,15 +152,12 @@ fn who_is_opened_while_being_accepted_is_served() -> io::Result<()> {
             Ok(())
         }
     }
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
     let (diary, greeted) = (Diary::default(), Rc::new(Cell::new(0)));
-    let mut map = new_map()?;
     let door = Door {
         diary: diary.clone(),
         greeted: Rc::clone(&greeted),
     };
-    map.open_listener(listener, door)?;
+    let (mut map, address) = map_with_listener(door)?;
     let mut client = EchoClient::connect(address)?;
     client.send(b"x")?;
     poll_until(&mut map, || diary.of("guest") == [Call::Read])?;
@@ -188,12 +167,9 @@ fn who_is_opened_while_being_accepted_is_served() -> io::Result<()> {
 
 #[test]
 fn a_listener_without_descriptors_tries_again_when_a_channel_closes() -> io::Result<()> {
-    let listener = net::listen("127.0.0.1", 0, 128)?;
-    let address = listener.local_addr()?;
     let diary = Diary::default();
-    let mut map = new_map()?;
     let door = Probe::new("door", &diary).doing(|_, _| Ok(())); // It stays open.
-    map.open_listener(listener, door)?;
+    let (mut map, address) = map_with_listener(door)?;
     let (socket, _peer) = pair()?;
     let other = map.open(socket, Probe::new("other", &diary))?;
 
@@ -206,4 +182,13 @@ fn a_listener_without_descriptors_tries_again_when_a_channel_closes() -> io::Res
     sys::inject("1:emfile=0".parse().map_err(io::Error::other)?);
     map.close(other);
     poll_until(&mut map, || diary.count("door", Call::Accepted) == 1)
+}
+
+/// A map with a listener of this object, and where it listens.
+fn map_with_listener(door: impl Dispatcher + 'static) -> io::Result<(SocketMap, SocketAddr)> {
+    let listener = net::listen("127.0.0.1", 0, 128)?;
+    let address = listener.local_addr()?;
+    let mut map = new_map()?;
+    map.open_listener(listener, door)?;
+    Ok((map, address))
 }
