@@ -18,7 +18,7 @@ mod serving;
 mod trace;
 
 pub use room::{room_spares_no_deaf_member, room_tells_all_others};
-pub use serving::{Serving, converse, fill};
+pub use serving::{Serving, converse, deaf_client_delays_nobody, fill, stop_delivers_what_is_owed};
 pub use trace::{Traced, tells, trace_of_one_line};
 
 /// A running program that says `listening on ADDRESS` first. It is killed when this is dropped.

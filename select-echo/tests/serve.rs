@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::TIME_LIMIT;
-use common::program::{Serving, converse, fill};
+use common::program::{Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed};
 use common::{Settings, sys};
 use select_echo::{Write, serve};
 
@@ -51,16 +51,7 @@ fn every_byte_comes_back_on_a_bad_day() -> io::Result<()> {
 #[test]
 fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
     for write in BOTH {
-        let server = start(write, Settings::default())?;
-        let mut slow = server.connect()?;
-        let sent = fill(&slow)?;
-        let mut other = server.connect()?;
-        assert_eq!(other.echo(b"ping")?, b"ping");
-        // And when it reads at last, it has lost nothing, although it half-closed with all that
-        // pending.
-        slow.finish()?;
-        assert!(slow.receive_to_end()? == sent, "the bytes differ");
-        server.stop()?;
+        deaf_client_delays_nobody(start(write, Settings::default())?)?;
     }
     Ok(())
 }
@@ -68,25 +59,7 @@ fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
 #[test]
 fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
     for write in BOTH {
-        let server = start(write, Settings::default())?;
-        let mut idle = server.connect()?;
-        assert_eq!(idle.echo(b"ping")?, b"ping");
-        let mut owed = server.connect()?;
-        let sent = fill(&owed)?;
-        let never_reads = server.connect()?;
-        fill(&never_reads)?;
-
-        let begun = Instant::now();
-        server.ask_to_stop()?;
-        assert_eq!(idle.receive_to_end()?, b"");
-        assert!(begun.elapsed() < GRACE);
-        // What the server has read is a beginning of what was sent, and it ends in good order
-        // although input is unread.
-        let received = owed.receive_to_end()?;
-        assert!(received.len() >= 64 * 1024 && sent.starts_with(&received));
-        server.ended()?;
-        assert!(begun.elapsed() >= GRACE);
-        drop(never_reads);
+        stop_delivers_what_is_owed(start(write, Settings::default())?, GRACE)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::check::traffic::{self, TOO_MUCH, lines};
 use crate::client::{EchoClient, TIME_LIMIT};
@@ -108,9 +109,57 @@ pub fn converse(mut client: EchoClient, count: usize) -> io::Result<()> {
     sending
         .join()
         .map_err(|_| io::Error::other("the sender panicked"))??;
-    match received == lines(count) {
+    expect(
+        received == lines(count),
+        "other bytes came back than were sent",
+    )
+}
+
+/// A client that does not read delays nobody, and when it reads at last, it has lost nothing,
+/// although it half-closed with all that pending.
+///
+/// # Errors
+/// What [`EchoClient`] answers, or what the server did instead.
+pub fn deaf_client_delays_nobody(server: Serving) -> io::Result<()> {
+    let mut deaf = server.connect()?;
+    let sent = fill(&deaf)?;
+    let mut other = server.connect()?;
+    expect(other.echo(b"ping")? == b"ping", "the other was not served")?;
+    deaf.finish()?;
+    expect(deaf.receive_to_end()? == sent, "some bytes were lost")?;
+    server.stop().map(drop)
+}
+
+/// A stop lets go who is idle at once, delivers what is owed, and waits for who does not read as
+/// long as the `grace`.
+///
+/// # Errors
+/// What [`EchoClient`] answers, or what the server did instead.
+pub fn stop_delivers_what_is_owed(server: Serving, grace: Duration) -> io::Result<()> {
+    let mut idle = server.connect()?;
+    expect(idle.echo(b"ping")? == b"ping", "it did not serve")?;
+    let mut owed = server.connect()?;
+    let sent = fill(&owed)?;
+    let never_reads = server.connect()?;
+    fill(&never_reads)?;
+
+    let begun = Instant::now();
+    server.ask_to_stop()?;
+    let is_let_go = idle.receive_to_end()?.is_empty() && begun.elapsed() < grace;
+    expect(is_let_go, "the idle one was not let go")?;
+    // What the server has read is a beginning of what was sent, and it ends in good order although
+    // input is unread.
+    let received = owed.receive_to_end()?;
+    let is_whole = received.len() >= 64 * 1024 && sent.starts_with(&received);
+    expect(is_whole, "what was owed was not delivered")?;
+    server.ended()?;
+    expect(begun.elapsed() >= grace, "it did not wait for the grace")
+}
+
+fn expect(is_so: bool, otherwise: &str) -> io::Result<()> {
+    match is_so {
         true => Ok(()),
-        false => Err(io::Error::other("other bytes came back than were sent")),
+        false => Err(io::Error::other(otherwise)),
     }
 }
 

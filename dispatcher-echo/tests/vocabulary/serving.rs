@@ -1,9 +1,8 @@
 //! The whole server, in this process on a thread of its own, on good days and on bad ones.
 
 use std::io;
-use std::time::Instant;
 
-use common::program::{Serving, converse, fill};
+use common::program::{Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed};
 use common::{Settings, sys};
 use dispatcher_echo::serve;
 
@@ -58,38 +57,12 @@ fn on_a_bad_day(faults: &str, settings: Settings, count: usize) -> io::Result<()
 
 #[test]
 fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
-    let server = Serving::start(Settings::default(), serve)?;
-    let mut slow = server.connect()?;
-    let sent = fill(&slow)?;
-    let mut other = server.connect()?;
-    assert_eq!(other.echo(b"ping")?, b"ping");
-    // And when it reads at last, it has lost nothing, although it half-closed with all that
-    // pending.
-    slow.finish()?;
-    assert!(slow.receive_to_end()? == sent, "the bytes differ");
-    server.stop().map(drop)
+    deaf_client_delays_nobody(Serving::start(Settings::default(), serve)?)
 }
 
 #[test]
 fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
-    let grace = Settings::default().grace;
-    let server = Serving::start(Settings::default(), serve)?;
-    let mut idle = server.connect()?;
-    assert_eq!(idle.echo(b"ping")?, b"ping");
-    let mut owed = server.connect()?;
-    let sent = fill(&owed)?;
-    let never_reads = server.connect()?;
-    fill(&never_reads)?;
-
-    let begun = Instant::now();
-    server.ask_to_stop()?;
-    assert_eq!(idle.receive_to_end()?, b"");
-    assert!(begun.elapsed() < grace);
-    // What the server has read is a beginning of what was sent, and it ends in good order although
-    // input is unread.
-    let received = owed.receive_to_end()?;
-    assert!(received.len() >= 64 * 1024 && sent.starts_with(&received));
-    server.ended()?;
-    assert!(begun.elapsed() >= grace);
-    Ok(())
+    let settings = Settings::default();
+    let grace = settings.grace;
+    stop_delivers_what_is_owed(Serving::start(settings, serve)?, grace)
 }
