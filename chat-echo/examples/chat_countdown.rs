@@ -13,14 +13,12 @@
 use std::env;
 use std::io::{self, Write};
 use std::iter::Rev;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Producer, Terminator};
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Channel, Dispatcher, Guest, House};
-use mio::net::TcpStream;
+use dispatcher_echo::{Door, Guest, House};
 
 /// Numbers made at once.
 const NUMBERS_PER_PIECE: usize = 500;
@@ -34,8 +32,15 @@ fn main() -> io::Result<()> {
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     let house = House::new(Settings::default());
-    let server = CountdownServer(Rc::clone(&house));
-    house.serve(listener, server, stop)
+    let door = Door::new(&house, |guest| {
+        let settings = Rc::clone(guest.settings());
+        let counter = Counter {
+            line: Vec::new(),
+            _guest: guest,
+        };
+        Chat::new(counter, Terminator::Bytes(b"\n".into()), settings)
+    });
+    house.serve(listener, door, stop)
 }
 
 /// The numbers that are still to come.
@@ -75,35 +80,5 @@ impl AsyncChat for Counter {
         }
         self.line.clear();
         Ok(())
-    }
-}
-
-/// The listener's object.
-struct CountdownServer(Rc<House>);
-
-impl Dispatcher for CountdownServer {
-    fn readable(&self) -> bool {
-        self.0.is_open()
-    }
-
-    fn handle_accepted(
-        &mut self,
-        channel: &mut Channel,
-        socket: TcpStream,
-        peer: SocketAddr,
-    ) -> io::Result<()> {
-        let guest = self.0.admit(peer);
-        let settings = Rc::clone(guest.settings());
-        let counter = Counter {
-            line: Vec::new(),
-            _guest: guest,
-        };
-        let newline = Terminator::Bytes(b"\n".into());
-        channel.open(socket, Chat::new(counter, newline, settings))?;
-        Ok(())
-    }
-
-    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.0.out_of_resources(&error);
     }
 }

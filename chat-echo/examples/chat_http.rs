@@ -13,14 +13,12 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::{env, mem};
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Channel, Dispatcher, Guest, House};
-use mio::net::TcpStream;
+use dispatcher_echo::{Door, Guest, House};
 
 /// Longest head, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -37,8 +35,16 @@ fn main() -> io::Result<()> {
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     let house = House::new(Settings::default());
-    let server = HttpServer(Rc::clone(&house));
-    house.serve(listener, server, stop)
+    let door = Door::new(&house, |guest| {
+        let settings = Rc::clone(guest.settings());
+        let handler = RequestHandler {
+            collected: Vec::new(),
+            request_line: None,
+            _guest: guest,
+        };
+        Chat::new(handler, EMPTY_LINE, settings)
+    });
+    house.serve(listener, door, stop)
 }
 
 /// One client's object.
@@ -133,34 +139,4 @@ fn refuse(chat: &mut ChatChannel, status: &str) {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     chat.push(head.as_bytes());
     chat.close_when_done();
-}
-
-/// The listener's object.
-struct HttpServer(Rc<House>);
-
-impl Dispatcher for HttpServer {
-    fn readable(&self) -> bool {
-        self.0.is_open()
-    }
-
-    fn handle_accepted(
-        &mut self,
-        channel: &mut Channel,
-        socket: TcpStream,
-        peer: SocketAddr,
-    ) -> io::Result<()> {
-        let guest = self.0.admit(peer);
-        let settings = Rc::clone(guest.settings());
-        let handler = RequestHandler {
-            collected: Vec::new(),
-            request_line: None,
-            _guest: guest,
-        };
-        channel.open(socket, Chat::new(handler, EMPTY_LINE, settings))?;
-        Ok(())
-    }
-
-    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.0.out_of_resources(&error);
-    }
 }

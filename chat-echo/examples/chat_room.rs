@@ -12,14 +12,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::{env, mem};
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Channel, Dispatcher, Guest, House, Key};
-use mio::net::TcpStream;
+use dispatcher_echo::{Door, Guest, House, Key};
 
 /// Longest line, in bytes.
 const LONGEST_LINE: usize = 1000;
@@ -33,10 +31,17 @@ fn main() -> io::Result<()> {
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     let (house, room) = (House::new(Settings::default()), Room::default());
-    let door = Door {
-        house: Rc::clone(&house),
-        room,
-    };
+    let door = Door::new(&house, move |guest| {
+        let settings = Rc::clone(guest.settings());
+        let member = Member {
+            nickname: Vec::new(),
+            line: Vec::new(),
+            outbox: Outbox::default(),
+            room: Rc::clone(&room),
+            _guest: guest,
+        };
+        Chat::new(member, Terminator::Bytes(b"\n".into()), settings)
+    });
     house.serve(listener, door, stop)
 }
 
@@ -45,42 +50,6 @@ type Outbox = Rc<RefCell<Vec<u8>>>;
 
 /// The outboxes of all members.
 type Room = Rc<RefCell<BTreeMap<Key, Outbox>>>;
-
-/// Lets clients in.
-struct Door {
-    house: Rc<House>,
-    room: Room,
-}
-
-impl Dispatcher for Door {
-    fn readable(&self) -> bool {
-        self.house.is_open()
-    }
-
-    fn handle_accepted(
-        &mut self,
-        channel: &mut Channel,
-        socket: TcpStream,
-        peer: SocketAddr,
-    ) -> io::Result<()> {
-        let guest = self.house.admit(peer);
-        let settings = Rc::clone(guest.settings());
-        let member = Member {
-            nickname: Vec::new(),
-            line: Vec::new(),
-            outbox: Outbox::default(),
-            room: Rc::clone(&self.room),
-            _guest: guest,
-        };
-        let newline = Terminator::Bytes(b"\n".into());
-        channel.open(socket, Chat::new(member, newline, settings))?;
-        Ok(())
-    }
-
-    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.house.out_of_resources(&error);
-    }
-}
 
 /// One client, who is in the room once the nickname is known.
 struct Member {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use common::{Admission, Settings, StopSignal};
+use mio::net::TcpStream;
 
 use crate::{Channel, Dispatcher, SocketMap};
 
@@ -112,6 +113,43 @@ impl House {
             let next = map.expire(idle_timeout).unwrap_or(now + idle_timeout);
             self.next_look.set(Some(next.max(now + idle_timeout / 10)));
         }
+    }
+}
+
+/// A listener's object that lets in whoever there is room for, and has `make` make an object for
+/// each: what the original's users write as a dispatcher of their own, such as smtpd's `SMTPServer`
+/// with its `channel_class`.
+pub struct Door<M> {
+    house: Rc<House>,
+    make: M,
+}
+
+impl<D: Dispatcher + 'static, M: FnMut(Guest) -> D> Door<M> {
+    /// The door of this house.
+    pub fn new(house: &Rc<House>, make: M) -> Self {
+        let house = Rc::clone(house);
+        Door { house, make }
+    }
+}
+
+impl<D: Dispatcher + 'static, M: FnMut(Guest) -> D> Dispatcher for Door<M> {
+    fn readable(&self) -> bool {
+        self.house.is_open()
+    }
+
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        let guest = self.house.admit(peer);
+        channel.open(socket, (self.make)(guest))?;
+        Ok(())
+    }
+
+    fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
+        self.house.out_of_resources(&error);
     }
 }
 

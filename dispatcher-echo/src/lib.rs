@@ -33,5 +33,5 @@ pub use channel::Channel;
 pub use dispatcher::Dispatcher;
 pub use dispatcher_with_send::DispatcherWithSend;
 pub use echo::serve;
-pub use house::{Guest, House};
+pub use house::{Door, Guest, House};
 pub use socket_map::{Key, SocketMap};
