@@ -23,6 +23,7 @@ use common::net;
 use crate::connector::Attempt;
 use crate::key::Keyed;
 use crate::link::Link;
+use crate::output::Queue;
 use crate::port::{Port, Reader};
 use crate::timers::Timers;
 use crate::{ClientFactory, DelayedCall, Factory, Key, Reason, Transport};
@@ -36,8 +37,8 @@ pub struct Agenda {
     /// Those of whom something was asked, to be looked at when the callback has returned.
     pub(crate) touched: Vec<Key>,
     pub(crate) timers: Timers<Call>,
-    /// An output buffer for the next connection that writes: an echo allocates nothing.
-    pub(crate) spare: Vec<u8>,
+    /// For the next connection that writes: an echo allocates nothing.
+    pub(crate) spare: Option<Box<Queue>>,
     /// When this turn of the loop began.
     pub(crate) turn: Instant,
     /// How far a test has put the clock forward.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use common::{Settings, sys};
 
 use crate::engine::Interest;
-use crate::output::Output;
+use crate::output::{Output, Queue};
 use crate::{DelayedCall, Reason};
 
 pub(crate) struct Link {
@@ -110,14 +110,14 @@ impl Link {
     /// Sends once, from where the last send stopped. Answers whether the kernel takes no more for
     /// now.
     // CONCEPT: partial-write
-    pub(crate) fn send(&mut self, now: Instant) -> bool {
+    pub(crate) fn send(&mut self, now: Instant, spare: &mut Option<Box<Queue>>) -> bool {
         let Some(socket) = &self.socket else {
             return false;
         };
         match sys::send(&**socket, self.pending.unsent()) {
             Ok(sent) => {
                 self.last_active = now;
-                self.pending.sent(sent);
+                self.pending.sent(sent, spare);
             }
             Err(error) => return self.failed(error),
         }
@@ -192,8 +192,8 @@ mod tests {
         let mut link = Link::new(PEER, Instant::now());
         let mut reads = Vec::new();
         for pending in [100, 101, 26, 25, 100, 101, 0] {
-            link.pending.clear();
-            link.pending.push(&vec![0; pending], &mut Vec::new());
+            link.pending = Output::default();
+            link.pending.push(&vec![0; pending], &mut None);
             link.after_sending(&settings);
             reads.push(link.wanted().reads());
             assert_eq!(link.wanted().writes(), pending > 0);

@@ -1,10 +1,15 @@
 //! What a protocol has written, until the kernel has taken it.
 
-use std::mem;
-
-/// Bytes in the order in which they go out.
+/// Bytes in the order in which they go out. One that is empty holds no memory: it gets a queue when
+/// something is written, and gives it back when all is sent.
 #[derive(Default)]
 pub(crate) struct Output {
+    queue: Option<Box<Queue>>,
+}
+
+/// Never empty while an output has it.
+#[derive(Default)]
+pub(crate) struct Queue {
     bytes: Vec<u8>,
     /// How many of them, at the front, are sent already: never all.
     sent: usize,
@@ -13,7 +18,7 @@ pub(crate) struct Output {
 impl Output {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.queue.is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -22,43 +27,35 @@ impl Output {
 
     #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
-        &self.bytes[self.sent..]
+        let queue = self.queue.as_ref();
+        queue.map_or(&[], |queue| &queue.bytes[queue.sent..])
     }
 
-    /// Takes the spare memory if it has none of its own.
+    /// Takes the spare queue if it has none of its own.
     #[inline]
-    pub(crate) fn push(&mut self, data: &[u8], spare: &mut Vec<u8>) {
-        if self.bytes.capacity() == 0 {
-            mem::swap(&mut self.bytes, spare);
+    pub(crate) fn push(&mut self, data: &[u8], spare: &mut Option<Box<Queue>>) {
+        if !data.is_empty() {
+            let queue = self
+                .queue
+                .get_or_insert_with(|| spare.take().unwrap_or_default());
+            queue.bytes.extend_from_slice(data);
         }
-        self.bytes.extend_from_slice(data);
     }
 
     /// Forgets what is sent. The rest moves up only when it is the smaller part: so a long output
-    /// that goes out in small pieces is not copied over and over.
+    /// that goes out in small pieces is not copied over and over. A queue that is empty becomes the
+    /// spare one.
     #[inline]
-    pub(crate) fn sent(&mut self, count: usize) {
-        self.sent += count;
-        if self.sent == self.bytes.len() {
-            self.clear();
-        } else if self.sent > self.bytes.len() / 2 {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.sent = 0;
-    }
-
-    /// Gives away its memory, which becomes the spare one if there is none.
-    #[inline]
-    pub(crate) fn release(&mut self, spare: &mut Vec<u8>) {
-        if spare.capacity() == 0 {
-            mem::swap(&mut self.bytes, spare);
-        } else if self.bytes.capacity() > 0 {
-            self.bytes = Vec::new();
+    pub(crate) fn sent(&mut self, count: usize, spare: &mut Option<Box<Queue>>) {
+        let Some(queue) = &mut self.queue else { return };
+        queue.sent += count;
+        if queue.sent == queue.bytes.len() {
+            queue.bytes.clear();
+            queue.sent = 0;
+            *spare = self.queue.take();
+        } else if queue.sent > queue.bytes.len() / 2 {
+            queue.bytes.drain(..queue.sent);
+            queue.sent = 0;
         }
     }
 }
@@ -69,30 +66,32 @@ mod tests {
 
     #[test]
     fn what_is_sent_in_pieces_goes_out_in_order() {
-        let (mut output, mut spare) = (Output::default(), Vec::new());
+        let (mut output, mut spare) = (Output::default(), None);
         output.push(b"abcdefgh", &mut spare);
         for (count, rest) in [(3, "defgh"), (2, "fgh"), (1, "gh"), (0, "gh")] {
-            output.sent(count);
+            output.sent(count, &mut spare);
             assert_eq!(output.unsent(), rest.as_bytes());
         }
         output.push(b"ij", &mut spare);
         assert_eq!((output.unsent(), output.len()), (&b"ghij"[..], 4));
-        output.sent(4);
+        output.sent(4, &mut spare);
         assert!(output.is_empty());
     }
 
     #[test]
     fn memory_goes_from_one_to_the_next() {
-        let (mut one, mut other) = (Output::default(), Output::default());
-        let mut spare = Vec::with_capacity(100);
-        let memory = spare.as_ptr();
+        let (mut one, mut other, mut spare) = (Output::default(), Output::default(), None);
         one.push(b"one", &mut spare);
-        assert_eq!((spare.capacity(), one.unsent().as_ptr()), (0, memory));
-        other.push(b"other", &mut spare);
-        one.clear();
-        one.release(&mut spare);
-        other.clear();
-        other.release(&mut spare);
-        assert_eq!((spare.as_ptr(), other.bytes.capacity()), (memory, 0));
+        let memory = one.unsent().as_ptr();
+        one.sent(3, &mut spare);
+        assert!(one.is_empty() && spare.is_some());
+        other.push(b"", &mut spare);
+        assert!(other.is_empty() && spare.is_some(), "nothing needs none");
+        other.push(b"two", &mut spare);
+        assert_eq!(
+            (other.unsent(), other.unsent().as_ptr()),
+            (&b"two"[..], memory)
+        );
+        assert!(spare.is_none());
     }
 }

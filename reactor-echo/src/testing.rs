@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::agenda::Entry;
 use crate::link::{Link, Reading, Writing};
+use crate::output::Output;
 use crate::{Agenda, Key, Protocol, Reason, Transport};
 
 /// A connection without a socket: what the protocol writes is kept, and what it receives is said by
@@ -90,7 +91,8 @@ impl StringTransport {
 
     /// Forgets what the protocol has written, as if it had been sent.
     pub fn clear(&mut self) {
-        self.agenda.ask(self.key, |link| link.pending.clear());
+        self.agenda
+            .ask(self.key, |link| link.pending = Output::default());
     }
 
     /// Lets time pass: the calls that are due are made.

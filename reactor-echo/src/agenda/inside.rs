@@ -15,7 +15,7 @@ impl Agenda {
             entries: Keyed::new(),
             touched: Vec::new(),
             timers: Timers::new(),
-            spare: Vec::new(),
+            spare: None,
             turn: Instant::now(),
             ahead: Duration::ZERO,
             stopping: false,

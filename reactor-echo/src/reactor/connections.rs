@@ -114,14 +114,10 @@ impl Reactor {
         link.touched = false;
         // What waits for the engine to find the socket writable waits in order.
         let sends = is_writable || (self.write == Write::AtOnce && !link.watched.writes());
-        if sends && !link.pending.is_empty() && link.over.is_none() && link.send(*turn) {
+        if sends && !link.pending.is_empty() && link.over.is_none() && link.send(*turn, spare) {
             self.engine.not_ready(key, Interest::WRITE);
         }
         let begins_to_drain = link.after_sending(&self.settings);
-        if link.pending.is_empty() {
-            // An idle connection keeps no memory, and the reactor one spare buffer for all.
-            link.pending.release(spare);
-        }
         if link.wanted() != link.watched && link.over.is_none() {
             watch(&mut *self.engine, key, link);
         }
