@@ -50,7 +50,8 @@ pub struct Agenda {
 pub(crate) enum Entry {
     Link(Link),
     Port(Port),
-    Attempt(Attempt),
+    /// Boxed, so that the many links need not be as large as it.
+    Attempt(Box<Attempt>),
     Reader(Reader),
 }
 
@@ -181,7 +182,8 @@ impl Agenda {
         factory: Box<dyn ClientFactory>,
         timeout: Duration,
     ) -> Key {
-        self.insert(Entry::Attempt(Attempt::new(address, factory, timeout)))
+        let attempt = Attempt::new(address, factory, timeout);
+        self.insert(Entry::Attempt(Box::new(attempt)))
     }
 
     /// Gives up an attempt to connect.

@@ -24,7 +24,7 @@ impl fmt::Display for Key {
 #[derive(Debug)]
 pub(crate) struct Keyed<T> {
     objects: ByKey<T>,
-    free_slots: Vec<u32>,
+    free_slots: Vec<usize>,
     next_serial: u32,
 }
 
@@ -40,9 +40,9 @@ impl<T> Keyed<T> {
     pub(crate) fn insert(&mut self, object: T) -> Key {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
-        let unused = self.objects.places.len() as u32;
+        let unused = self.objects.places.len();
         let slot = self.free_slots.pop().unwrap_or(unused);
-        let key = Key { slot, serial };
+        let key = Key::new(slot, serial);
         self.objects.insert(key, object);
         key
     }
@@ -57,7 +57,7 @@ impl<T> Keyed<T> {
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let object = self.objects.remove(key)?;
-        self.free_slots.push(key.slot);
+        self.free_slots.push(key.slot());
         Some(object)
     }
 
@@ -69,7 +69,8 @@ impl<T> Keyed<T> {
 /// What somebody else knows of the objects with those keys.
 #[derive(Debug)]
 pub(crate) struct ByKey<T> {
-    places: Vec<Option<(Key, T)>>,
+    /// In each slot the serial of the key, and the object.
+    places: Vec<Option<(u32, T)>>,
 }
 
 impl<T> ByKey<T> {
@@ -82,24 +83,24 @@ impl<T> ByKey<T> {
         if slot >= self.places.len() {
             self.places.resize_with(slot + 1, || None);
         }
-        self.places[slot] = Some((key, value));
+        self.places[slot] = Some((key.serial, value));
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let (found, value) = self.places.get(key.slot())?.as_ref()?;
-        (found.serial == key.serial).then_some(value)
+        let (serial, value) = self.places.get(key.slot())?.as_ref()?;
+        (*serial == key.serial).then_some(value)
     }
 
     // CONCEPT: stale-events
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let (found, value) = self.in_slot(key.slot())?;
-        (found.serial == key.serial).then_some(value)
+        let (serial, value) = self.places.get_mut(key.slot())?.as_mut()?;
+        (*serial == key.serial).then_some(value)
     }
 
     /// What is in the slot now, with its key.
     pub(crate) fn in_slot(&mut self, slot: usize) -> Option<(Key, &mut T)> {
-        let (key, value) = self.places.get_mut(slot)?.as_mut()?;
-        Some((*key, value))
+        let (serial, value) = self.places.get_mut(slot)?.as_mut()?;
+        Some((Key::new(slot, *serial), value))
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
@@ -108,17 +109,28 @@ impl<T> ByKey<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        let taken = self.places.iter().flatten();
-        taken.map(|(key, value)| (*key, value))
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(slot, place)| {
+            let (serial, value) = place.as_ref()?;
+            Some((Key::new(slot, *serial), value))
+        })
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        let taken = self.places.iter_mut().flatten();
-        taken.map(|(key, value)| (*key, value))
+        let places = self.places.iter_mut().enumerate();
+        places.filter_map(|(slot, place)| {
+            let (serial, value) = place.as_mut()?;
+            Some((Key::new(slot, *serial), value))
+        })
     }
 }
 
 impl Key {
+    fn new(slot: usize, serial: u32) -> Self {
+        let slot = slot as u32;
+        Key { slot, serial }
+    }
+
     pub(crate) fn slot(self) -> usize {
         self.slot as usize
     }

@@ -23,8 +23,8 @@ pub(crate) struct Link {
     pub(crate) last_active: Instant,
     /// The call that will close it: for silence, or since the peer does not.
     pub(crate) deadline: Option<DelayedCall>,
-    /// Set once nothing more is to be done but to close it.
-    pub(crate) over: Option<Reason>,
+    /// Set once nothing more is to be done but to close it. Boxed, since most have none.
+    pub(crate) over: Option<Box<Reason>>,
     /// Asked for: no more data for now.
     pub(crate) paused: bool,
     /// More than the high-water mark was pending, and it is not yet down to the low-water mark.
@@ -87,7 +87,7 @@ impl Link {
     /// Ends it for this reason, unless it has ended already.
     // CONCEPT: isolation
     pub(crate) fn end(&mut self, reason: Reason) {
-        self.over.get_or_insert(reason);
+        self.over.get_or_insert_with(|| Box::new(reason));
     }
 
     /// Whether what the protocol writes now will be sent.

@@ -132,7 +132,7 @@ impl Reactor {
         let Some(Entry::Link(link)) = self.agenda.entries.remove(key) else {
             return;
         };
-        let reason = link.over.unwrap_or(Reason::ConnectionDone);
+        let reason = link.over.map_or(Reason::ConnectionDone, |reason| *reason);
         if let Some(deadline) = link.deadline {
             self.agenda.cancel(&deadline);
         }

@@ -68,7 +68,7 @@ impl Reactor {
         self.act();
     }
 
-    fn cannot_watch(&mut self, key: Key) -> Option<Reason> {
+    fn cannot_watch(&mut self, key: Key) -> Option<Box<Reason>> {
         let link = self.agenda.link_mut(key)?;
         watch(&mut *self.engine, key, link);
         link.over.take()
