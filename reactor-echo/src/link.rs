@@ -90,9 +90,22 @@ impl Link {
         self.over.get_or_insert_with(|| Box::new(reason));
     }
 
+    /// Nothing more is written.
+    pub(crate) fn finish_writing(&mut self) {
+        if self.writing == Writing::Open {
+            self.writing = Writing::Finishing;
+        }
+    }
+
+    /// Closes when everything is sent.
+    pub(crate) fn lose(&mut self) {
+        self.losing = true;
+        self.finish_writing();
+    }
+
     /// Whether what the protocol writes now will be sent.
     pub(crate) fn takes_data(&self) -> bool {
-        !self.losing && self.writing == Writing::Open && self.over.is_none()
+        self.writing == Writing::Open && self.over.is_none()
     }
 
     /// What the engine is to watch it for. To be watched for writing with nothing to send would
@@ -141,7 +154,7 @@ impl Link {
     pub(crate) fn after_sending(&mut self, settings: &Settings) -> bool {
         if self.pending.is_empty() {
             self.full = false;
-            return self.finish();
+            return self.writing != Writing::Open && self.finish();
         }
         // CONCEPT: back-pressure
         let mark = if self.full {
@@ -153,12 +166,10 @@ impl Link {
         false
     }
 
-    /// Everything written is sent.
+    /// Everything written is sent, and nothing more will be.
     // CONCEPT: half-close
+    #[cold]
     fn finish(&mut self) -> bool {
-        if !self.losing && self.writing == Writing::Open {
-            return false;
-        }
         if self.reading == Reading::Finished {
             self.end(Reason::ConnectionDone);
             return false;

@@ -219,12 +219,15 @@ impl Reactor {
     }
 
     fn dispatch(&mut self, Event { key, ready }: Event) {
+        // Mostly it is a connection.
+        if self.agenda.link(key).is_some() {
+            return self.handle_ready(key, ready);
+        }
         match self.agenda.entries.get(key) {
-            Some(Entry::Link(_)) => self.handle_ready(key, ready),
             Some(Entry::Port(_)) => self.accept(key),
             Some(Entry::Attempt(_)) => self.handle_connect(key),
             Some(Entry::Reader(_)) => self.handle_reader(key),
-            None => {}
+            Some(Entry::Link(_)) | None => {}
         }
     }
 

@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::link::{Link, Writing};
+use crate::link::Link;
 use crate::{Agenda, Key, Reason};
 
 /// One connection, lent to a callback. Whatever is asked of it is noted, and done once the callback
@@ -54,18 +54,14 @@ impl<'a> Transport<'a> {
     /// written.
     #[doc(alias = "loseConnection")]
     pub fn lose_connection(&mut self) {
-        self.ask(|link| link.losing = true);
+        self.ask(Link::lose);
     }
 
     /// Tells the peer, once everything written is sent, that there will be no more; data still
     /// comes in.
     #[doc(alias = "loseWriteConnection")]
     pub fn lose_write_connection(&mut self) {
-        self.ask(|link| {
-            if link.writing == Writing::Open {
-                link.writing = Writing::Finishing;
-            }
-        });
+        self.ask(Link::finish_writing);
     }
 
     /// Closes the connection at once with a reset: what is pending is thrown away.

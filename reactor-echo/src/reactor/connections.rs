@@ -1,7 +1,7 @@
 //! What the loop does with connections: for all engines, the one place that reads, writes and
 //! closes.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ impl Reactor {
     /// The socket can be read, written or both.
     // CONCEPT: fairness
     pub(super) fn handle_ready(&mut self, key: Key, ready: Interest) {
-        let now = self.agenda.turn;
-        let Some(link) = self.agenda.link_mut(key) else {
+        let Agenda { entries, turn, .. } = &mut self.agenda;
+        let Some(Entry::Link(link)) = entries.get_mut(key) else {
             return;
         };
         link.touched = true; // It is looked after below, whatever is asked of it.
@@ -46,13 +46,16 @@ impl Reactor {
             match sys::recv(&**socket, room) {
                 Ok(0) => self.end_of_stream(key),
                 Ok(count) => {
-                    link.last_active = now;
+                    link.last_active = *turn;
                     if count < offered {
                         self.engine.short_read(key);
                     }
-                    if link.reading == Reading::Open {
+                    if link.reading == Reading::Open
+                        && let Some(protocol) = self.protocols.get_mut(key)
+                    {
                         let peer = link.peer;
-                        self.data_received(key, peer, count);
+                        let mut transport = Transport::new(&mut self.agenda, key, peer);
+                        protocol.data_received(&mut transport, &self.buffer[..count]);
                     }
                 }
                 Err(error) => {
@@ -63,14 +66,6 @@ impl Reactor {
             }
         }
         self.settle(key, ready.writes());
-    }
-
-    /// The protocol gets what is in the buffer.
-    fn data_received(&mut self, key: Key, peer: SocketAddr, count: usize) {
-        if let Some(protocol) = self.protocols.get_mut(key) {
-            let mut transport = Transport::new(&mut self.agenda, key, peer);
-            protocol.data_received(&mut transport, &self.buffer[..count]);
-        }
     }
 
     /// Has a connection's protocol called.
@@ -101,6 +96,7 @@ impl Reactor {
     }
 
     /// Does what was asked of a connection: sends, pauses, resumes, closes.
+    #[inline(always)] // See `sys::recv`.
     pub(super) fn settle(&mut self, key: Key, is_writable: bool) {
         let Agenda {
             entries,

@@ -57,7 +57,7 @@ impl Reactor {
                 }
             }
         }
-        link.losing = true;
+        link.lose();
     }
 
     /// The grace is over: what is still there goes now.
