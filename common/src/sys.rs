@@ -167,8 +167,7 @@ where
     for<'s> &'s S: Write,
 {
     let mut writing: &S = socket;
-    let some = &bytes[..faults::shortened(bytes.len())];
-    let result = faults::interrupted().and_then(|()| writing.write(some));
+    let result = faults::offered(bytes.len()).and_then(|length| writing.write(&bytes[..length]));
     match &result {
         Ok(bytes) => {
             count(|counters| &counters.writes);

@@ -107,16 +107,23 @@ fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> 
 /// How many of `length` bytes a read or a write is offered.
 #[inline]
 pub(super) fn shortened(length: usize) -> usize {
+    if ARMED.get() { short(length) } else { length }
+}
+
+/// The same for a write, which may also be interrupted.
+#[inline]
+pub(super) fn offered(length: usize) -> io::Result<usize> {
     if ARMED.get() {
-        draw_length(length)
+        let length = short(length);
+        interrupted().map(|()| length)
     } else {
-        length
+        Ok(length)
     }
 }
 
 /// Every second short one is of a single byte.
 #[cold]
-fn draw_length(length: usize) -> usize {
+fn short(length: usize) -> usize {
     let short = |rng: &mut Rng| if rng.bool() { 1 } else { rng.usize(1..=length) };
     match length {
         0 => 0,
