@@ -93,7 +93,8 @@ impl Client {
 #[derive(Default)]
 pub(super) struct Came {
     bytes: Vec<u8>,
-    end: Option<&'static str>,
+    /// How the connection ended, if it did.
+    pub(super) end: Option<&'static str>,
 }
 
 impl Came {

@@ -134,4 +134,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             stage.close_client(1)
         },
     },
+    Scenario {
+        name: "idle-timeout",
+        about: "A client says one line and then nothing, until the server closes the connection.",
+        arguments: &["--idle-timeout", "2"],
+        folded: false,
+        play: |stage| {
+            stage.connect()?;
+            stage.send(1, b"hello\n")?;
+            stage.say_nothing(1)
+        },
+    },
+    Scenario {
+        name: "out-of-descriptors",
+        about: "Two clients, and a server that has a descriptor left for one (RLIMIT_NOFILE).",
+        arguments: &[],
+        folded: false,
+        play: |stage| {
+            stage.leave_room_for(1)?;
+            stage.connect()?;
+            stage.connect()?;
+            stage.close_client(1)?;
+            stage.send(2, b"in at last\n")
+        },
+    },
 ];

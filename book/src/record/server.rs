@@ -1,8 +1,8 @@
 //! The servers: built, started, signalled and ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
@@ -92,7 +92,7 @@ impl Server {
             .open(&path)?;
         let mut child = Command::new(programs.path(style)?)
             .args(arguments)
-            .args(["--port", "0", "--counters", "-q", "--trace"])
+            .args(["--port", "0", "--counters", "-qq", "--trace"])
             .arg(&path)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -139,6 +139,27 @@ impl Server {
     pub(super) fn hold(&self) -> io::Result<()> {
         self.signal(Signal::SIGSTOP)?;
         waitpid(self.id(), Some(WaitPidFlag::WUNTRACED))?;
+        Ok(())
+    }
+
+    /// Sets its limit (RLIMIT_NOFILE) so that it can open so many descriptors more.
+    ///
+    /// # Errors
+    /// A system without /proc, or without the program prlimit.
+    pub(super) fn leave_descriptors(&self, more: usize) -> io::Result<()> {
+        let id = self.child.id();
+        let open: BTreeSet<OsString> = fs::read_dir(format!("/proc/{id}/fd"))?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<io::Result<_>>()?;
+        // A new descriptor gets the lowest free number, which must be below the limit.
+        let free = (0..).map(|number: u32| number.to_string());
+        let mut free = free.filter(|number| !open.contains(OsStr::new(number)));
+        let limit = free.nth(more).unwrap_or_default();
+        let mut command = Command::new("prlimit");
+        command.args([format!("--pid={id}"), format!("--nofile={limit}")]);
+        if !command.status()?.success() {
+            return Err(io::Error::other("its descriptors cannot be limited"));
+        }
         Ok(())
     }
 

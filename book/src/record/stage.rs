@@ -52,6 +52,11 @@ impl Stage {
         Ok(stage)
     }
 
+    /// Leaves the server descriptors for so many connections.
+    pub(super) fn leave_room_for(&self, connections: usize) -> io::Result<()> {
+        self.server.leave_descriptors(connections)
+    }
+
     /// A client connects, the first of them as client 1.
     pub(super) fn connect(&mut self) -> io::Result<()> {
         let name = format!("client {} connects", self.clients.len() + 1);
@@ -110,6 +115,13 @@ impl Stage {
         })
     }
 
+    /// The client says nothing until the server closes the connection.
+    pub(super) fn say_nothing(&mut self, number: usize) -> io::Result<()> {
+        let name = format!("client {number} says nothing more");
+        let is_closed = |came: &[Came]| came.get(number - 1).is_some_and(|came| came.end.is_some());
+        self.step_until(name, |_| Ok(()), is_closed)
+    }
+
     /// The client half-closes.
     pub(super) fn finish(&mut self, number: usize) -> io::Result<()> {
         let name = format!("client {number} will send no more (FIN)");
@@ -160,6 +172,16 @@ impl Stage {
         name: impl Into<String>,
         act: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
+        self.step_until(name, act, |_| true)
+    }
+
+    /// A step that is not over before `is_enough` of what came back.
+    fn step_until(
+        &mut self,
+        name: impl Into<String>,
+        act: impl FnOnce(&mut Self) -> io::Result<()>,
+        is_enough: impl Fn(&[Came]) -> bool,
+    ) -> io::Result<()> {
         self.steps.push(name.into());
         let before = self.events.count();
         act(self)?;
@@ -172,7 +194,8 @@ impl Stage {
                 moved = Instant::now();
             }
             let begun = self.events.count() > before || started.elapsed() > BEGIN;
-            let is_quiet = begun && self.events.is_waiting() && moved.elapsed() > QUIET;
+            let is_quiet =
+                begun && is_enough(&came) && self.events.is_waiting() && moved.elapsed() > QUIET;
             if is_quiet || has_ended {
                 break;
             }
