@@ -3,7 +3,6 @@
 mod compare;
 mod count;
 mod index;
-mod output;
 mod plot;
 mod predict;
 mod snippet;
@@ -21,11 +20,10 @@ use crate::workspace::Workspace;
 /// A directive: its name, and what makes HTML of its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 10] = [
+const DIRECTIVES: [Directive; 9] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
-    ("output", output::render),
     ("try", try_it::render),
     ("predict", predict::render),
     ("count", count::render),
@@ -199,7 +197,6 @@ mod tests {
                 "```trace\nnothing\n```\n",
                 "1: traces/nothing.json is not recorded",
             ),
-            ("```output\nnothing\n```\n", "1: outputs/nothing.txt is not"),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
             ("```try\n```\n", "1: there is no command"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),

@@ -14,7 +14,6 @@ mod census;
 pub mod check;
 mod complaints;
 mod concepts;
-mod console;
 pub mod directives;
 mod excerpt;
 mod fence;

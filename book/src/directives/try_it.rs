@@ -1,13 +1,26 @@
 //! `try`: commands for the reader, with what they will print. A test runs them all.
 
 use super::{Block, Rendered, fault};
-use crate::console;
+use crate::html;
 use crate::tries::Session;
 
 pub fn render(block: &Block) -> Rendered {
     Session::parse(block.page, block.line, &block.fence.body).map_err(fault)?;
+    let lines: String = block.fence.body.iter().map(|text| line(text)).collect();
+    let session =
+        format!("<pre class=\"session\"><code class=\"nohighlight\">{lines}</code></pre>");
     Ok(format!(
-        "<figure class=\"console try\">\n<figcaption>Try it</figcaption>\n\n{}\n\n</figure>",
-        console::html(block.fence.body.iter().copied())
+        "<figure class=\"console try\">\n<figcaption>Try it</figcaption>\n\n{session}\n\n</figure>"
     ))
+}
+
+/// Prompts, commands and output can be told apart.
+fn line(text: &str) -> String {
+    match text.strip_prefix("$ ") {
+        Some(command) => format!(
+            "<span class=\"prompt\">$ </span><span class=\"command\">{}</span>\n",
+            html::escape(command)
+        ),
+        None => format!("{}\n", html::escape(text)),
+    }
 }
