@@ -134,19 +134,27 @@ struct Ports(BTreeMap<String, u16>);
 
 impl Ports {
     fn replace(&mut self, text: &str) -> Result<String> {
-        let mut text = text.to_owned();
-        for digit in '1'..='9' {
-            let named = format!("888{digit}");
-            if text.contains(&named) {
-                let free = match self.0.get(&named) {
-                    Some(port) => *port,
-                    None => TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
-                };
-                self.0.insert(named.clone(), free);
-                text = text.replace(&named, &free.to_string());
+        let is_outside = |at: char| !at.is_alphanumeric();
+        let mut replaced = String::new();
+        for piece in text.split_inclusive(is_outside) {
+            let word = piece.trim_end_matches(is_outside);
+            if let [b'8', b'8', b'8', b'1'..=b'9'] = word.as_bytes() {
+                replaced.push_str(&self.free(word)?.to_string());
+                replaced.push_str(&piece[word.len()..]);
+            } else {
+                replaced.push_str(piece);
             }
         }
-        Ok(text)
+        Ok(replaced)
+    }
+
+    fn free(&mut self, named: &str) -> Result<u16> {
+        let port = match self.0.get(named) {
+            Some(port) => *port,
+            None => TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
+        };
+        self.0.insert(named.to_owned(), port);
+        Ok(port)
     }
 }
 
@@ -238,6 +246,8 @@ mod tests {
         let first = ports.replace("nc localhost 8881")?;
         assert!(!first.contains("8881"));
         assert_eq!(ports.replace("nc localhost 8881")?, first);
+        let other = "18881 88810 x8881 8880 8,881 0x8882";
+        assert_eq!(ports.replace(other)?, other);
         Ok(())
     }
 }
