@@ -1,10 +1,10 @@
 // The contrast between text and what it stands on, as the Web Content Accessibility Guidelines count.
 
 /**
- * Those elements, of those that the selectors name, whose text has a contrast below 4.5:1. This runs
- * in the page, so all that it needs stands in it.
+ * Those elements that are hard to see, of those that the selectors name: `texts` whose contrast is
+ * below 4.5:1, and `shapes` below 3:1. This runs in the page, so all that it needs stands in it.
  */
-export function lowContrasts(selectors) {
+export function lowContrasts({ texts = [], shapes = [] }) {
     const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
     const paint = canvas.getContext('2d', { willReadFrequently: true });
 
@@ -26,23 +26,46 @@ export function lowContrasts(selectors) {
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     }
 
-    function contrast(element) {
-        const layers = [];
+    // Against what the element stands on; in a plot that may be the band of noise.
+    function contrast(element, paints) {
+        const ground = [];
         let opacity = 1;
         for (let at = element; at; at = at.parentElement) {
             const style = getComputedStyle(at);
-            layers.unshift({ color: style.backgroundColor, opacity: 1 });
+            ground.unshift({ color: style.backgroundColor, opacity: 1 });
             opacity *= style.opacity;
         }
+        const band = element.closest('svg')?.querySelector('.noise');
+        if (band && overlap(element, band)) ground.push({ color: getComputedStyle(band).fill, opacity: 1 });
+        const below = luminance(mixed(ground));
+        return Math.max(...paints.map((color) => {
+            const above = luminance(mixed([...ground, { color, opacity }]));
+            return (Math.max(below, above) + 0.05) / (Math.min(below, above) + 0.05);
+        }));
+    }
+
+    function overlap(...elements) {
+        const [one, other] = elements.map((element) => element.getBoundingClientRect());
+        return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+    }
+
+    function ofText(element) {
         const { color, fill } = getComputedStyle(element);
-        const text = { color: element instanceof SVGElement ? fill : color, opacity };
-        const [one, other] = [mixed(layers), mixed([...layers, text])].map(luminance);
-        return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+        return contrast(element, [element instanceof SVGElement ? fill : color]);
+    }
+
+    // A shape is seen if its inside is, or its edge.
+    function ofShape(element) {
+        const { fill, stroke } = getComputedStyle(element);
+        return contrast(element, [fill, stroke].filter((paint) => paint !== 'none'));
     }
 
     const hasText = (element) =>
         [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-    return selectors.flatMap((selector) => [...document.querySelectorAll(selector)]
-        .filter((element) => hasText(element) && contrast(element) < 4.5)
-        .map((element) => `${selector} ${contrast(element).toFixed(2)}: ${element.textContent.trim().slice(0, 40)}`));
+    const words = (element) => (element.textContent.trim() || element.parentElement.textContent.trim()).slice(0, 40);
+    const found = (selectors, counts, contrastOf, least) => selectors.flatMap((selector) =>
+        [...document.querySelectorAll(selector)]
+            .filter((element) => counts(element) && contrastOf(element) < least)
+            .map((element) => `${selector} ${contrastOf(element).toFixed(2)}: ${words(element)}`));
+    return [...found(texts, hasText, ofText, 4.5), ...found(shapes, () => true, ofShape, 3)];
 }

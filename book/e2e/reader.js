@@ -24,10 +24,15 @@ export const NARROW = { width: 400, height: 800 };
 /** A page that has two comparisons, a trace and a folded answer. */
 export const PAGE = 'concepts/partial-write.html';
 
-/** The chapters in their order, as `{ title, page }`. */
-export const chapters = [...readFileSync(resolve(ROOT, 'book/md/SUMMARY.md'), 'utf8')
-    .matchAll(/^\s*(?:- )?\[(.+?)\]\((.+)\.md\)/gm)]
-    .map(([, title, page]) => ({ title, page: `${page}.html` }));
+const source = (page) => readFileSync(resolve(ROOT, 'book/md', page), 'utf8');
+
+/** The chapters in their order, as `{ title, page, plots }`: the last is how many plots it has. */
+export const chapters = [...source('SUMMARY.md').matchAll(/^\s*(?:- )?\[(.+?)\]\((.+)\.md\)/gm)]
+    .map(([, title, page]) => ({
+        title,
+        page: `${page}.html`,
+        plots: source(`${page}.md`).split('\n').filter((line) => line === '```plot').length,
+    }));
 
 let server, browser, served;
 const written = `${pathToFileURL(FOLDER)}/`;
