@@ -1,11 +1,15 @@
 //! Pieces of source files, as pages show them.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::html;
-use crate::items::{self, Entry};
+use crate::items::Entry;
 use crate::tags;
 use crate::workspace::Workspace;
+
+mod html;
+mod request;
+
+use request::Request;
 
 /// Some items of one file, or the whole of it.
 #[derive(Debug)]
@@ -27,38 +31,6 @@ pub struct Line {
     pub is_marked: bool,
 }
 
-/// What a page asks for, in one line: `PATH[::ITEM|#ANCHOR] [+docs] [highlight="text"]`.
-#[derive(Debug, PartialEq, Eq)]
-struct Request<'a> {
-    path: &'a str,
-    item: Option<&'a str>,
-    docs: bool,
-    highlight: Option<&'a str>,
-}
-
-impl<'a> Request<'a> {
-    fn parse(line: &'a str) -> Self {
-        let (line, highlight) = match line.split_once(" highlight=\"") {
-            Some((line, text)) => (line, Some(text.trim_end().trim_end_matches('"'))),
-            None => (line, None),
-        };
-        let (line, docs) = match line.trim().strip_suffix(" +docs") {
-            Some(line) => (line.trim(), true),
-            None => (line.trim(), false),
-        };
-        let (path, item) = match line.split_once("::").or_else(|| line.split_once('#')) {
-            Some((path, item)) => (path, Some(item)),
-            None => (line, None),
-        };
-        Request {
-            path,
-            item,
-            docs,
-            highlight,
-        }
-    }
-}
-
 impl Excerpt {
     /// Cuts out what a line of a page asks for.
     ///
@@ -67,12 +39,8 @@ impl Excerpt {
     pub fn find(workspace: &Workspace, line: &str) -> Result<Self> {
         let request = Request::parse(line);
         let source = workspace.read(request.path)?;
-        let (first, last) = if request.path.ends_with(".rs") {
-            rust_lines(&source, &request)?
-        } else {
-            anchored_lines(&source, &request)?
-        };
-        let mut excerpt = Self::of_lines(request.path, &source, &[(first, last)])?;
+        let lines = request.lines(&source)?;
+        let mut excerpt = Self::of_lines(request.path, &source, &[lines])?;
         if let Some(text) = request.highlight {
             excerpt.mark(text)?;
         }
@@ -127,104 +95,6 @@ impl Excerpt {
         let ranges: Vec<_> = self.parts.iter().map(range).collect();
         format!("{}:{}", self.path, ranges.join(", "))
     }
-
-    /// The code as HTML, each line in an element of its own so that it can be marked and wrapped.
-    pub fn html(&self) -> String {
-        let mut code = String::new();
-        for (index, part) in self.parts.iter().enumerate() {
-            if index > 0 {
-                code.push_str("<span class=\"line gap\">…\n</span>");
-            }
-            for line in part {
-                code.push_str(&line.html());
-            }
-        }
-        format!(
-            "<pre class=\"code\"><code class=\"language-{}\">{code}</code></pre>",
-            self.language()
-        )
-    }
-
-    fn language(&self) -> &str {
-        match self.path.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("rs") => "rust",
-            Some("py") => "python",
-            Some("sh") => "bash",
-            Some(extension @ ("c" | "go" | "toml" | "json")) => extension,
-            _ => "plaintext",
-        }
-    }
-}
-
-impl Line {
-    fn html(&self) -> String {
-        let class = if self.is_marked {
-            "line marked"
-        } else {
-            "line"
-        };
-        let indent = self.text.len() - self.text.trim_start().len();
-        let text = whole(&html::escape(&self.text));
-        format!("<span class=\"{class}\" style=\"--indent:{indent}\">{text}\n</span>")
-    }
-}
-
-/// Keeps a browser from breaking a line in the middle of these.
-fn whole(html: &str) -> String {
-    ["-&gt;", "&amp;[", "&amp;mut"]
-        .iter()
-        .fold(html.to_owned(), |html, word| {
-            html.replace(word, &format!("<span class=\"whole\">{word}</span>"))
-        })
-}
-
-fn rust_lines(source: &str, request: &Request) -> Result<(usize, usize)> {
-    let entries = items::of(source).with_context(|| format!("{} is not Rust", request.path))?;
-    let Some(name) = request.item else {
-        let tests = entries.iter().find(|entry| entry.is_test);
-        let last = tests.map_or(source.lines().count(), |tests| tests.first - 1);
-        let first = if request.docs {
-            0
-        } else {
-            items::header(source)
-        };
-        return Ok((first + 1, last));
-    };
-    let mut found = entries.iter().filter(|entry| entry.name == name);
-    let Some(entry) = found.next() else {
-        bail!("{} has no item {name}", request.path);
-    };
-    if let Some(other) = found.next() {
-        bail!(
-            "{} has {name} at lines {} and {}",
-            request.path,
-            entry.code,
-            other.code
-        );
-    }
-    let first = if request.docs {
-        entry.first
-    } else {
-        entry.code
-    };
-    Ok((first, entry.last))
-}
-
-fn anchored_lines(source: &str, request: &Request) -> Result<(usize, usize)> {
-    let Some(name) = request.item else {
-        return Ok((1, source.lines().count()));
-    };
-    let line_of = |word: &str| {
-        let is_it = |line: &str| {
-            let after = line.split_once(word).map(|(_, after)| after.trim());
-            after.is_some_and(|after| after.split_whitespace().next() == Some(name))
-        };
-        source.lines().position(is_it)
-    };
-    match (line_of("ANCHOR:"), line_of("ANCHOR_END:")) {
-        (Some(first), Some(last)) if first < last => Ok((first + 2, last)),
-        _ => bail!("{} has no anchor {name}", request.path),
-    }
 }
 
 /// The lines without tags, without empty ones around them and without what all are indented by.
@@ -261,29 +131,6 @@ fn part(source: &str, first: usize, last: usize) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_request_names_file_item_and_wishes() {
-        let request = Request::parse("a/b.rs::Link::send +docs highlight=\"sys::send\"");
-        let expected = Request {
-            path: "a/b.rs",
-            item: Some("Link::send"),
-            docs: true,
-            highlight: Some("sys::send"),
-        };
-        assert_eq!(request, expected);
-        assert_eq!(Request::parse("x.py#loop").item, Some("loop"));
-        assert_eq!(Request::parse("a/b.rs").item, None);
-    }
-
-    #[test]
-    fn an_anchor_must_be_there() {
-        let source = "a\n# ANCHOR: x\nb\nc\n# ANCHOR_END: x\n";
-        let lines = |line| anchored_lines(source, &Request::parse(line)).ok();
-        assert_eq!(lines("a.py#x"), Some((3, 4)));
-        assert_eq!(lines("a.py"), Some((1, 5)));
-        assert_eq!(lines("a.py#y"), None);
-    }
 
     #[test]
     fn a_part_loses_tags_and_indentation() {
