@@ -44,24 +44,32 @@ pub fn group(
         |shape: &Shape, ready: &Ready| shape.is_for(ready.contender) && wanted(shape, ready);
     let entered = |ready: &&Ready| group.shapes.iter().any(|shape| takes_part(shape, ready));
     let entrants: Vec<&Ready> = ready.iter().filter(entered).collect();
-    let servers = entrants.iter().map(|ready| arena.start(ready));
-    let mut servers = servers.collect::<io::Result<Vec<_>>>()?;
-    let mut samples = Samples::new();
-    let visits = |shape: &Shape| entrants.iter().filter(|it| takes_part(shape, it)).count();
-    let visits = effort.rounds * group.shapes.iter().map(visits).sum::<usize>();
-    let mut visit = 0;
+    let shapes: Vec<(usize, &Shape)> = group.shapes.iter().enumerate().collect();
+    let mut visits = Vec::new();
     for round in 0..effort.rounds {
-        for (place, shape) in group.shapes.iter().enumerate() {
+        // One that needs more idle connections adds them to those of the shape before.
+        for shapes in shapes.chunk_by(|_, (_, next)| next.idle > 0) {
             for index in rotated(entrants.len(), round) {
-                if takes_part(shape, entrants[index]) {
-                    watch(visit, visits);
-                    visit += 1;
-                    let server = &mut servers[index];
-                    let taken = samples.entry((place, server.contender.name)).or_default();
-                    sample(server, shape, effort, taken)?;
+                let takes_part = |(_, shape): &&(usize, &Shape)| takes_part(shape, entrants[index]);
+                let shapes: Vec<_> = shapes.iter().filter(takes_part).collect();
+                if !shapes.is_empty() {
+                    visits.push((index, shapes));
                 }
             }
         }
+    }
+    let servers = entrants.iter().map(|ready| arena.start(ready));
+    let mut servers = servers.collect::<io::Result<Vec<_>>>()?;
+    let mut samples = Samples::new();
+    for (visit, (index, shapes)) in visits.iter().enumerate() {
+        watch(visit, visits.len());
+        let server = &mut servers[*index];
+        for (place, shape) in shapes {
+            let taken = samples.entry((*place, server.contender.name)).or_default();
+            sample(server, shape, effort, taken)?;
+        }
+        server.hold(0)?;
+        server.rest()?;
     }
     servers
         .into_iter()
@@ -101,6 +109,5 @@ fn sample(
     for _ in 0..effort.samples {
         taken.push(shape.trial.run(server, effort.slice)?);
     }
-    server.hold(0)?;
-    server.rest()
+    Ok(())
 }
