@@ -23,13 +23,13 @@ pub const IDLE_WAKE_UPS: RangeInclusive<u64> = 0..=0;
 /// What is asserted of the four servers and their engines: a tenth more than was counted on the
 /// machine of the committed record, so that a change which costs more than that is seen.
 pub const BANDS: &[Band] = &[
-    band("select", 210.0, 128.0),
+    band("select", 190.0, 128.0),
     band("select-queued", 820.0, 128.0),
-    band("dispatcher", 480.0, 200.0),
-    band("chat", 950.0, 310.0),
-    band("reactor-tokio", 950.0, 780.0),
-    band("reactor-mio", 540.0, 310.0),
-    band("reactor-select", 620.0, 420.0),
+    band("dispatcher", 475.0, 172.0),
+    band("chat", 920.0, 277.0),
+    band("reactor-tokio", 900.0, 760.0),
+    band("reactor-mio", 470.0, 275.0),
+    band("reactor-select", 560.0, 345.0),
 ];
 
 const fn band(contender: &'static str, instructions: f64, bytes: f64) -> Band {
