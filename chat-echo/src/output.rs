@@ -30,13 +30,11 @@ impl Output {
     }
 
     pub fn push(&mut self, data: &[u8]) {
-        if self.is_closing() {
-            return;
-        }
-        match self.fifo.as_mut().and_then(|fifo| fifo.back_mut()) {
-            None => self.out.append(data),
-            Some(Item::Data(last)) => last.extend_from_slice(data),
-            Some(_) => self.push_item(Item::Data(data.to_vec())),
+        match self.fifo.as_mut().map(|fifo| fifo.back_mut()) {
+            None | Some(None) => self.out.append(data),
+            Some(Some(Item::Data(last))) => last.extend_from_slice(data),
+            Some(Some(Item::Producer(_))) => self.push_item(Item::Data(data.to_vec())),
+            Some(Some(Item::Close)) => {}
         }
     }
 

@@ -24,6 +24,10 @@ pub(crate) struct State {
     pub socket: Socket,
     /// When a byte last went in or out.
     pub last_active: Instant,
+    /// Whether the object wants to read and to write, as it answered when it was last asked:
+    /// whether it is in asyncore's lists `r` and `w`.
+    reads: bool,
+    writes: bool,
     /// What the kernel was asked to tell of.
     interest: Option<Interest>,
     /// A read may find something: an edge has told so, and no call has found the opposite since.
@@ -79,6 +83,8 @@ impl State {
         State {
             socket,
             last_active: now,
+            reads: false,
+            writes: false,
             interest: None,
             may_read: false,
             may_write: false,
@@ -107,6 +113,55 @@ impl State {
         self.read_closed |= event.is_read_closed();
         self.urgent |= event.is_priority();
         self.marked |= event.is_priority();
+    }
+
+    /// Asks the object what it wants to know of.
+    #[inline]
+    pub fn ask(&mut self, dispatcher: &dyn Dispatcher) {
+        self.reads = self.end == End::NotYet && !self.connecting && dispatcher.readable();
+        self.writes = self.connecting || dispatcher.writable();
+    }
+
+    /// What the kernel is to tell of: of writing only while the socket is known to refuse it.
+    // CONCEPT: level-and-edge
+    fn wanted(&self) -> Option<Interest> {
+        match (self.reads, self.writes && !self.may_write) {
+            (true, true) => Some(READING.add(Interest::WRITABLE)),
+            (true, false) => Some(READING),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether there is something that the object can be called for, without any waiting.
+    fn can_be_called(&self) -> bool {
+        let may_call = self.may_read && self.reads || self.may_write && self.writes;
+        may_call || self.urgent || self.end == End::Read
+    }
+
+    /// Whether it has only to wait for what the kernel was already asked to tell of.
+    pub fn is_settled(&self) -> bool {
+        !self.closing && self.wanted() == self.interest && !self.can_be_called()
+    }
+
+    /// Whether the object is to be called for a write. It is called once for an edge: what was
+    /// noted is taken back, and `send` notes it anew while more is possible.
+    pub fn takes_write(&mut self) -> bool {
+        self.writes && mem::take(&mut self.may_write)
+    }
+
+    /// Whether the object is to be called for a read; `recv` notes it anew.
+    pub fn takes_read(&mut self) -> bool {
+        self.reads && mem::take(&mut self.may_read)
+    }
+
+    /// Whether the object is to be told of the end of the stream: once.
+    pub fn takes_end(&mut self) -> bool {
+        let is_news = self.end == End::Read;
+        if is_news {
+            self.end = End::Told;
+        }
+        is_news
     }
 
     /// Asks the kernel to tell of what is wanted now.
@@ -138,26 +193,16 @@ impl State {
 }
 
 impl Entry {
-    /// Asks the object what it wants to know of, and the kernel to tell of it if that has changed:
-    /// of writing only while the socket is known to refuse it. Answers whether there is something that the object
-    /// can be called for at once.
-    // CONCEPT: level-and-edge
-    #[inline]
+    /// Asks the object what it wants to know of, and the kernel to tell of it if that has changed.
+    /// Answers whether the object can be called at once.
     pub fn ask(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
         let Entry { state, dispatcher } = self;
-        let reads = state.end == End::NotYet && !state.connecting && dispatcher.readable();
-        let writes = state.connecting || dispatcher.writable();
-        let wanted = match (reads, writes && !state.may_write) {
-            (true, true) => Some(READING.add(Interest::WRITABLE)),
-            (true, false) => Some(READING),
-            (false, true) => Some(Interest::WRITABLE),
-            (false, false) => None,
-        };
+        state.ask(dispatcher);
+        let wanted = state.wanted();
         if wanted != state.interest {
             state.watch(wanted, registry, token)?;
         }
-        let may_call = state.may_read && reads || state.may_write && writes;
-        Ok(may_call || state.urgent || state.end == End::Read)
+        Ok(state.can_be_called())
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::mem;
 use std::ops::ControlFlow;
 
-use crate::entry::{End, Socket};
+use crate::entry::Socket;
 use crate::{Channel, Dispatcher};
 
 /// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the
@@ -14,11 +14,31 @@ pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Chann
 }
 
 fn until_ended(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> ControlFlow<()> {
-    guarded(dispatcher, channel, handle_connect_event)?;
-    guarded(dispatcher, channel, handle_expt_event)?;
-    guarded(dispatcher, channel, handle_write_event)?;
-    guarded(dispatcher, channel, handle_read_event)?;
-    guarded(dispatcher, channel, handle_close_event)
+    if channel.state.connecting {
+        guarded(dispatcher, channel, handle_connect_event)?;
+        channel.state.ask(dispatcher);
+    }
+    if mem::take(&mut channel.state.urgent) {
+        guarded(dispatcher, channel, |object, channel| {
+            object.handle_expt(channel)
+        })?;
+        channel.state.ask(dispatcher);
+    }
+    if channel.state.takes_write() {
+        guarded(dispatcher, channel, |object, channel| {
+            object.handle_write(channel)
+        })?;
+        channel.state.ask(dispatcher);
+    }
+    if channel.state.takes_read() {
+        guarded(dispatcher, channel, handle_read_event)?;
+    }
+    if channel.state.takes_end() {
+        guarded(dispatcher, channel, |object, channel| {
+            object.handle_close(channel)
+        })?;
+    }
+    ControlFlow::Continue(())
 }
 
 /// Calls a handler, and `handle_error` for what it answers, as the `try` around every call in
@@ -56,7 +76,7 @@ impl Dispatcher for Lingering {
 
 fn handle_connect_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
     let state = &mut *channel.state;
-    if !state.connecting || !mem::take(&mut state.may_write) {
+    if !mem::take(&mut state.may_write) {
         return Ok(());
     }
     if let Socket::Stream(socket) = &state.socket
@@ -69,40 +89,9 @@ fn handle_connect_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) 
     dispatcher.handle_connect(channel)
 }
 
-fn handle_expt_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    match mem::take(&mut channel.state.urgent) {
-        true => dispatcher.handle_expt(channel),
-        false => Ok(()),
-    }
-}
-
-/// The object is called once for an edge: what was noted is taken back, and `send` notes it anew
-/// while more is possible.
-fn handle_write_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    let state = &mut *channel.state;
-    if state.connecting || !state.may_write || !dispatcher.writable() {
-        return Ok(());
-    }
-    state.may_write = false;
-    dispatcher.handle_write(channel)
-}
-
 fn handle_read_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    let state = &mut *channel.state;
-    if state.connecting || !state.may_read || state.end != End::NotYet || !dispatcher.readable() {
-        return Ok(());
-    }
-    state.may_read = false;
-    match state.socket {
+    match channel.state.socket {
         Socket::Listener(_) => dispatcher.handle_accept(channel),
         _ => dispatcher.handle_read(channel),
     }
-}
-
-fn handle_close_event(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
-    if channel.state.end != End::Read {
-        return Ok(());
-    }
-    channel.state.end = End::Told;
-    dispatcher.handle_close(channel)
 }

@@ -74,8 +74,9 @@ impl SocketMap {
         entry.state.queued = false;
         if !entry.state.closing {
             self.lend(key, &mut entry, call);
-            if entry.state.closing || self.ask(key, &mut entry).is_err() {
-                self.touched.push(key); // To be closed, or to meet the same error at the end.
+            entry.state.ask(&entry.dispatcher);
+            if !entry.state.is_settled() {
+                self.touched.push(key);
             }
         }
         self.put_back(key, entry);
@@ -101,8 +102,8 @@ impl SocketMap {
         }
     }
 
-    /// Does what was asked for in this turn: closes channels, and asks the others what they want to
-    /// know of now.
+    /// Does what was asked for in this turn: closes channels, tells the kernel what the others want
+    /// to know of now, and lists those that need not wait for it.
     fn settle(&mut self) {
         if mem::take(&mut self.stop_asked) {
             let keys: Vec<Key> = self.entries.keys().collect();
@@ -133,7 +134,6 @@ impl SocketMap {
     }
 
     /// Asks an object what it wants to know of, and tells the kernel if that has changed.
-    #[inline]
     pub(super) fn ask(&mut self, key: Key, entry: &mut Entry) -> io::Result<()> {
         let is_ready = entry.ask(self.poll.registry(), token(key))?;
         if is_ready && !mem::replace(&mut entry.state.queued, true) {
