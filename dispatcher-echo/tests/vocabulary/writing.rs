@@ -41,6 +41,29 @@ fn who_wants_to_write_but_does_not_keeps_nobody_awake() -> io::Result<()> {
 }
 
 #[test]
+fn who_changes_its_mind_while_writing_is_not_called_for_a_read() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary);
+    let wishes = probe.wishes();
+    wishes.writable.set(true);
+    let probe = probe.doing(move |call, channel| match call {
+        Call::Write => {
+            wishes.readable.set(false);
+            wishes.writable.set(false);
+            Ok(())
+        }
+        call => behave(call, channel),
+    });
+    client.send(b"hello")?;
+    map.open(socket, probe)?;
+    poll_until(&mut map, || !diary.all().is_empty())?;
+    assert_quiet(&mut map)?;
+    assert_eq!(diary.of("a"), [Call::Write]);
+    Ok(())
+}
+
+#[test]
 fn a_full_socket_takes_nothing_and_tells_when_there_is_room() -> io::Result<()> {
     let (mut map, diary) = (new_map()?, Diary::default());
     let (socket, mut client) = pair()?;
