@@ -27,8 +27,8 @@ pub const IDLE_WAKE_UPS: RangeInclusive<u64> = 0..=0;
 pub const BANDS: &[Band] = &[
     band("select", 210.0, 128.0),
     band("select-queued", 820.0, 128.0),
-    band("dispatcher", 475.0, 172.0),
-    band("chat", 920.0, 277.0),
+    band("dispatcher", 400.0, 172.0),
+    band("chat", 840.0, 277.0),
     band("reactor-tokio", 900.0, 760.0),
     band("reactor-mio", 470.0, 275.0),
     band("reactor-select", 560.0, 345.0),
