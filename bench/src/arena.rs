@@ -17,7 +17,7 @@ use crate::cores::{self, Cores};
 use crate::workshop::Ready;
 
 /// A server that uses no processor time for so long has nothing to do.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(5);
 
 /// Where servers run one beside the other, one of them loaded at a time.
 #[derive(Debug, Clone, Copy)]

@@ -24,6 +24,22 @@ pub struct Effort {
     pub slice: Duration,
 }
 
+impl Effort {
+    /// What it is for this group. A visit that first opens thousands of idle connections takes
+    /// seconds: so there are fewer of them, each the longer.
+    pub fn for_group(self, group: &Group) -> Effort {
+        let fewer = match group.shapes.iter().any(|shape| shape.idle > 0) {
+            true => 3,
+            false => 1,
+        };
+        Effort {
+            rounds: self.rounds.div_ceil(fewer),
+            slice: self.slice * fewer as u32,
+            ..self
+        }
+    }
+}
+
 /// The samples of each shape (its place in the group) and contender, in the order of the rounds.
 pub type Samples = HashMap<(usize, &'static str), Vec<Sample>>;
 

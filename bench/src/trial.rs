@@ -18,6 +18,9 @@ const PINGS_PER_SECOND: f64 = 2_000.0;
 const FLOOD_AHEAD: usize = 4;
 const FLOOD_CHUNK: usize = 32 << 10;
 
+/// In so long there are enough pings for a 99th percentile.
+const ENOUGH_PINGS: Duration = Duration::from_millis(120);
+
 /// What is done to a server.
 #[derive(Debug, Clone)]
 pub enum Trial {
@@ -51,7 +54,7 @@ impl Trial {
         match self {
             Trial::Echo(settings) => echo(server, settings, duration),
             Trial::Connect => connect(server, duration),
-            Trial::Fairness => fairness(server, duration),
+            Trial::Fairness => fairness(server, duration.max(ENOUGH_PINGS)),
         }
     }
 }

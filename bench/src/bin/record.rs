@@ -24,10 +24,10 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Visits to each server with each shape of load
-    #[arg(long, value_name = "NUMBER", default_value_t = 11)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 25)]
     rounds: usize,
     /// How long one sample takes
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.12)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.05)]
     slice: f64,
     /// Only these groups of benchmarks [default: all]
     #[arg(value_name = "GROUP")]
@@ -52,6 +52,7 @@ fn main() -> io::Result<()> {
         if !args.groups.is_empty() && !args.groups.iter().any(|name| name == group.name) {
             continue;
         }
+        let effort = effort.for_group(&group);
         let samples = measure::group(
             &arena,
             &group,
