@@ -186,6 +186,7 @@ fn stop_and_read(
 ) -> Verdict {
     let started = Instant::now();
     server.signal(Signal::SIGTERM)?;
+    let_it_notice(server);
     let received = receive_rest(&mut client, 0, Duration::from_millis(2))?;
     ensure!(
         received >= owed,
@@ -201,6 +202,19 @@ fn stop_and_read(
         received >> 10,
         took * 1e3
     ))
+}
+
+/// Waits until the signal has had its effect: all threads of the server sleep, or it has ended. Read
+/// at once, a server that drops what it owes might still send it, if the thread which ends it was
+/// late.
+fn let_it_notice(server: &Server) {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(200)
+        && server.ended().is_none()
+        && !proc::is_asleep(server.pid()).unwrap_or(false)
+    {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn sigterm_never_reader(trial: &Trial) -> Verdict {
