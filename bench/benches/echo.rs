@@ -22,15 +22,15 @@ use regex::Regex;
 
 /// Ten samples, as criterion wants them at least.
 const BENCH: Effort = Effort {
-    rounds: 5,
-    samples: 2,
-    slice: Duration::from_millis(40),
+    rounds: 10,
+    slice: Duration::from_millis(30),
+    seldom: 1,
 };
 /// Each benchmark once, to see that it works.
 const TEST: Effort = Effort {
     rounds: 1,
-    samples: 1,
     slice: Duration::from_millis(5),
+    seldom: 1,
 };
 /// For so long criterion's warm-up lives through the times that were measured.
 const WARM_UP: Duration = Duration::from_millis(2);
@@ -39,10 +39,10 @@ fn main() -> io::Result<()> {
     let options = Options::from_arguments();
     let mut criterion = Criterion::default()
         .without_plots()
-        .sample_size(BENCH.rounds * BENCH.samples)
+        .sample_size(BENCH.rounds)
         .nresamples(10_000)
         .warm_up_time(WARM_UP)
-        .measurement_time(BENCH.slice * (BENCH.rounds * BENCH.samples) as u32)
+        .measurement_time(BENCH.slice * BENCH.rounds as u32)
         .configure_from_args();
     if options.only_lists {
         for group in groups::all() {

@@ -16,7 +16,8 @@ use crate::contender::Contender;
 use crate::cores::{self, Cores};
 use crate::workshop::Ready;
 
-/// A server that uses no processor time for so long has nothing to do.
+/// A server that uses no processor time for so long has nothing to do. Seen from here, the clock of a
+/// process that runs moves with the kernel's tick only, which comes every 4 ms.
 const REST: Duration = Duration::from_millis(5);
 
 /// Where servers run one beside the other, one of them loaded at a time.
@@ -125,8 +126,8 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until it has nothing more to do, such as closing what [`hold`](Self::hold) has let go:
-    /// the next server to be loaded shares its core.
+    /// Waits until it has nothing more to do, such as accepting, or closing what
+    /// [`hold`](Self::hold) has let go: the next server to be loaded shares its core.
     ///
     /// # Errors
     /// A server that has ended.
@@ -147,13 +148,12 @@ impl Server {
     /// # Errors
     /// A connection that cannot be had, or that was lost or answered wrongly.
     pub fn slice(&self, settings: &Settings) -> io::Result<Slice> {
-        let named = |error: io::Error| {
-            let name = self.contender.name;
-            io::Error::new(error.kind(), format!("{name}: {error}"))
-        };
-        let load = Load::open(self.address(), settings).map_err(named)?;
+        let load = Load::open(self.address(), settings).map_err(|error| self.named(error))?;
+        // To accept so many connections is no part of what is measured.
+        self.rest()?;
         let before = self.cpu_time()?;
-        let summary = load.run().and_then(Summary::verified).map_err(named)?;
+        let summary = load.run().and_then(Summary::verified);
+        let summary = summary.map_err(|error| self.named(error))?;
         let server_cpu = self.cpu_time()? - before;
         let messages = summary.messages.max(1) as f64;
         let client_cpu = Duration::from_secs_f64(summary.client_cpu * summary.seconds);
@@ -162,6 +162,12 @@ impl Server {
             client_cpu: client_cpu.div_f64(messages),
             summary,
         })
+    }
+
+    /// The error, and whose it is.
+    pub(crate) fn named(&self, error: io::Error) -> io::Error {
+        let name = self.contender.name;
+        io::Error::new(error.kind(), format!("{name}: {error}"))
     }
 
     /// Stops it and hands on the rest of what it has printed, such as its counters.

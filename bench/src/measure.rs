@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::load::Settings;
 
-use crate::arena::{Arena, Server, rotated};
+use crate::arena::{Arena, rotated};
 use crate::estimate::Estimate;
 use crate::groups::{Group, Shape};
 use crate::trial::{Sample, Trial};
@@ -16,29 +16,23 @@ use crate::workshop::Ready;
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// Visits to each server with each shape of load.
+    /// Visits to each server with each shape of load, each for one sample.
     pub rounds: usize,
-    /// Samples in a visit.
-    pub samples: usize,
     /// How long one sample takes.
     pub slice: Duration,
+    /// Shapes that first open thousands of idle connections, which takes a second, are part of
+    /// every so manieth round only.
+    pub seldom: usize,
 }
 
 impl Effort {
-    /// What it is for this group. A visit that first opens thousands of idle connections takes
-    /// seconds: so there are fewer of them, each the longer.
-    pub fn for_group(self, group: &Group) -> Effort {
-        let fewer = match group.shapes.iter().any(|shape| shape.idle > 0) {
-            true => 3,
-            false => 1,
-        };
-        Effort {
-            rounds: self.rounds.div_ceil(fewer),
-            slice: self.slice * fewer as u32,
-            ..self
-        }
+    fn has(&self, shape: &Shape, round: usize) -> bool {
+        shape.idle <= MANY_IDLE || round.is_multiple_of(self.seldom)
     }
 }
+
+/// More idle connections than these take long to open.
+const MANY_IDLE: usize = 1_000;
 
 /// The samples of each shape (its place in the group) and contender, in the order of the rounds.
 pub type Samples = HashMap<(usize, &'static str), Vec<Sample>>;
@@ -60,20 +54,12 @@ pub fn group(
         |shape: &Shape, ready: &Ready| shape.is_for(ready.contender) && wanted(shape, ready);
     let entered = |ready: &&Ready| group.shapes.iter().any(|shape| takes_part(shape, ready));
     let entrants: Vec<&Ready> = ready.iter().filter(entered).collect();
-    let shapes: Vec<(usize, &Shape)> = group.shapes.iter().enumerate().collect();
-    let mut visits = Vec::new();
-    for round in 0..effort.rounds {
-        // One that needs more idle connections adds them to those of the shape before.
-        for shapes in shapes.chunk_by(|_, (_, next)| next.idle > 0) {
-            for index in rotated(entrants.len(), round) {
-                let takes_part = |(_, shape): &&(usize, &Shape)| takes_part(shape, entrants[index]);
-                let shapes: Vec<_> = shapes.iter().filter(takes_part).collect();
-                if !shapes.is_empty() {
-                    visits.push((index, shapes));
-                }
-            }
-        }
-    }
+    let visits = |round| {
+        let takes_part =
+            |shape: &Shape, ready: &Ready| effort.has(shape, round) && takes_part(shape, ready);
+        visits(group, &entrants, round, takes_part)
+    };
+    let visits: Vec<_> = (0..effort.rounds).flat_map(visits).collect();
     let servers = entrants.iter().map(|ready| arena.start(ready));
     let mut servers = servers.collect::<io::Result<Vec<_>>>()?;
     let mut samples = Samples::new();
@@ -81,8 +67,10 @@ pub fn group(
         watch(visit, visits.len());
         let server = &mut servers[*index];
         for (place, shape) in shapes {
-            let taken = samples.entry((*place, server.contender.name)).or_default();
-            sample(server, shape, effort, taken)?;
+            server.hold(shape.idle)?;
+            let sample = shape.trial.run(server, effort.slice)?;
+            let taken = samples.entry((*place, server.contender.name));
+            taken.or_default().push(sample);
         }
         server.hold(0)?;
         server.rest()?;
@@ -93,21 +81,60 @@ pub fn group(
     Ok(samples)
 }
 
-/// Loads two servers of the same kind by turns, 50 connections × 64 B: the rate of one over the
-/// other's, which nothing but noise moves away from 1.
+/// The visits of a round: whose turn it is, and with which shapes of load, each with its place in
+/// the group.
+fn visits<'a>(
+    group: &'a Group,
+    entrants: &[&Ready],
+    round: usize,
+    takes_part: impl Fn(&Shape, &Ready) -> bool,
+) -> Vec<(usize, Vec<(usize, &'a Shape)>)> {
+    let shapes: Vec<(usize, &Shape)> = group.shapes.iter().enumerate().collect();
+    let mut visits = Vec::new();
+    // One that needs more idle connections adds them to those of the shape before.
+    for shapes in shapes.chunk_by(|_, (_, next)| next.idle > 0) {
+        for index in rotated(entrants.len(), round) {
+            let takes_part = |(_, shape): &&(usize, &Shape)| takes_part(shape, entrants[index]);
+            let shapes: Vec<_> = shapes.iter().filter(takes_part).copied().collect();
+            if !shapes.is_empty() {
+                visits.push((index, shapes));
+            }
+        }
+    }
+    visits
+}
+
+/// Loads two servers of the same kind, 50 connections × 64 B: the rate of one over the other's, which
+/// nothing but noise moves away from 1. Half of the others have their turns between the two: those
+/// that are compared are no closer in time.
 ///
 /// # Errors
 /// As [`group`].
-pub fn against_itself(arena: &Arena, ready: &Ready, effort: Effort) -> io::Result<Estimate> {
-    let trial = Trial::Echo(Settings::default());
-    let servers = [arena.start(ready)?, arena.start(ready)?];
+pub fn against_itself(
+    arena: &Arena,
+    ready: &Ready,
+    all: &[Ready],
+    effort: Effort,
+) -> io::Result<Estimate> {
+    let settings = Settings::default();
+    let is_other = |other: &&Ready| {
+        other.contender.name != ready.contender.name
+            && other.contender.most_connections >= settings.connections
+    };
+    let others: Vec<&Ready> = all.iter().filter(is_other).collect();
+    let (between, after) = others.split_at(others.len() / 2);
+    let order = [&[ready], between, &[ready], after].concat();
+    let trial = Trial::Echo(settings);
+    let servers = order.into_iter().map(|ready| arena.start(ready));
+    let servers = servers.collect::<io::Result<Vec<_>>>()?;
     let mut ratios = Vec::new();
-    for round in 0..effort.rounds * effort.samples {
-        let mut seconds = [0.0; 2];
-        for index in rotated(2, round) {
+    for round in 0..effort.rounds {
+        let mut seconds = vec![0.0; servers.len()];
+        for index in rotated(servers.len(), round) {
             seconds[index] = trial.run(&servers[index], effort.slice)?.seconds;
+            servers[index].rest()?;
         }
-        ratios.push(seconds[1] / seconds[0]);
+        ratios.push(seconds[between.len() + 1] / seconds[0]);
     }
     for server in servers {
         server.stop()?;
@@ -115,15 +142,24 @@ pub fn against_itself(arena: &Arena, ready: &Ready, effort: Effort) -> io::Resul
     Estimate::of(ratios).ok_or_else(|| io::Error::other("no round was run"))
 }
 
-fn sample(
-    server: &mut Server,
-    shape: &Shape,
-    effort: Effort,
-    taken: &mut Vec<Sample>,
-) -> io::Result<()> {
-    server.hold(shape.idle)?;
-    for _ in 0..effort.samples {
-        taken.push(shape.trial.run(server, effort.slice)?);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups;
+
+    #[test]
+    fn thousands_of_idle_connections_are_opened_seldom() {
+        let effort = Effort {
+            rounds: 7,
+            slice: Duration::ZERO,
+            seldom: 3,
+        };
+        let groups = groups::all();
+        let shapes = groups.iter().flat_map(|group| &group.shapes);
+        for shape in shapes {
+            let rounds = (0..effort.rounds).filter(|&round| effort.has(shape, round));
+            let expected = if shape.idle < 5_000 { 7 } else { 3 };
+            assert_eq!(rounds.count(), expected, "{}", shape.name);
+        }
     }
-    Ok(())
 }

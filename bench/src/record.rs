@@ -83,9 +83,10 @@ pub struct Recorded {
     pub name: String,
     /// The seconds of what.
     pub about: String,
-    /// How many samples were taken of each server.
+    /// How many rounds there were, each with a sample of every server; only some of them had the
+    /// shapes with thousands of idle connections.
     pub rounds: usize,
-    /// How long one sample took, in seconds.
+    /// How long one sample took at least, in seconds.
     pub slice: f64,
     /// The benchmarks, one for each shape of load.
     pub benchmarks: Vec<Benchmark>,
@@ -181,7 +182,7 @@ pub fn noise_floor(
 ) -> io::Result<NoiseFloor> {
     let missing = || io::Error::other(format!("{contender} is not there"));
     let ready = workshop.get(contender).ok_or_else(missing)?;
-    let ratio = measure::against_itself(arena, ready, effort)?;
+    let ratio = measure::against_itself(arena, ready, &workshop.ready, effort)?;
     Ok(NoiseFloor {
         contender: contender.to_owned(),
         ratio,

@@ -24,10 +24,10 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Visits to each server with each shape of load
-    #[arg(long, value_name = "NUMBER", default_value_t = 25)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 41)]
     rounds: usize,
     /// How long one sample takes
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.05)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.03)]
     slice: f64,
     /// Only these groups of benchmarks [default: all]
     #[arg(value_name = "GROUP")]
@@ -38,8 +38,8 @@ fn main() -> io::Result<()> {
     let args = Args::parse();
     let effort = Effort {
         rounds: args.rounds,
-        samples: 1,
         slice: Duration::try_from_secs_f64(args.slice).map_err(io::Error::other)?,
+        seldom: 3,
     };
     let workshop = Workshop::open(ALL)?;
     // Before this thread is kept on one core, and all it can see is that one.
@@ -52,7 +52,6 @@ fn main() -> io::Result<()> {
         if !args.groups.is_empty() && !args.groups.iter().any(|name| name == group.name) {
             continue;
         }
-        let effort = effort.for_group(&group);
         let samples = measure::group(
             &arena,
             &group,
