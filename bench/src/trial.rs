@@ -1,25 +1,18 @@
 //! What is done to a server to measure it, once.
 
+mod fairness;
+
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::EchoClient;
 use common::load::{Length, Settings};
 
 use crate::arena::Server;
+use fairness::PingsBesideFlood;
 
-/// Pingers beside the flooder, and the messages that all of them send in a second.
-const PINGERS: usize = 10;
-const PINGS_PER_SECOND: f64 = 2_000.0;
-/// The flooder keeps so many chunks of so many bytes under way.
-const FLOOD_AHEAD: usize = 4;
-const FLOOD_CHUNK: usize = 32 << 10;
-
-/// In so long there are enough pings for a 99th percentile.
-const ENOUGH_PINGS: Duration = Duration::from_millis(120);
+/// In so long there are five hundred pings, of which a 99th percentile leaves out five.
+const ENOUGH_PINGS: Duration = Duration::from_millis(50);
 
 /// What is done to a server.
 #[derive(Debug, Clone)]
@@ -51,10 +44,11 @@ impl Trial {
     /// # Errors
     /// A connection that cannot be had, or that was lost or answered wrongly.
     pub fn run(&self, server: &Server, duration: Duration) -> io::Result<Sample> {
+        let named = |error| server.named(error);
         match self {
             Trial::Echo(settings) => echo(server, settings, duration),
-            Trial::Connect => connect(server, duration),
-            Trial::Fairness => fairness(server, duration.max(ENOUGH_PINGS)),
+            Trial::Connect => connect(server, duration).map_err(named),
+            Trial::Fairness => fairness(server, duration.max(ENOUGH_PINGS)).map_err(named),
         }
     }
 }
@@ -97,41 +91,16 @@ fn connect(server: &Server, duration: Duration) -> io::Result<Sample> {
 }
 
 fn fairness(server: &Server, duration: Duration) -> io::Result<Sample> {
-    let pings = Settings {
-        connections: PINGERS,
-        rate: Some(PINGS_PER_SECOND),
-        length: Length::Duration(duration),
-        ..Settings::default()
-    };
-    let (address, over) = (server.address(), AtomicBool::new(false));
-    thread::scope(|scope| {
-        let flooder = scope.spawn(|| flood(address, &over));
-        let slice = server.slice(&pings);
-        over.store(true, Ordering::Relaxed);
-        let flooded = flooder.join();
-        flooded.unwrap_or_else(|_| Err(io::Error::other("the flooder panicked")))?;
-        let slice = slice?;
-        Ok(Sample {
-            seconds: slice.summary.percentile(99.0).as_secs_f64(),
-            server_cpu: slice.server_cpu.as_secs_f64(),
-            client_cpu: slice.client_cpu.as_secs_f64(),
-            client_was_the_bottleneck: false,
-        })
+    let pings = PingsBesideFlood::open(server.address())?;
+    server.rest()?;
+    let cpu = server.cpu_time()?;
+    let mut times = pings.run(duration)?;
+    let server_cpu = (server.cpu_time()? - cpu).div_f64(times.len() as f64);
+    times.sort_unstable();
+    Ok(Sample {
+        seconds: times[times.len() * 99 / 100].as_secs_f64(),
+        server_cpu: server_cpu.as_secs_f64(),
+        client_cpu: 0.0,
+        client_was_the_bottleneck: false,
     })
-}
-
-/// Keeps the server's input full and reads every answer.
-fn flood(address: SocketAddr, over: &AtomicBool) -> io::Result<()> {
-    let line = [&[b'x'; 1023][..], b"\n"].concat();
-    let chunk = line.repeat(FLOOD_CHUNK / line.len());
-    let mut client = EchoClient::connect(address)?;
-    for _ in 0..FLOOD_AHEAD {
-        client.send(&chunk)?;
-    }
-    while !over.load(Ordering::Relaxed) {
-        client.receive(chunk.len())?;
-        client.send(&chunk)?;
-    }
-    client.finish()?;
-    client.receive_to_end().map(drop)
 }

@@ -1,0 +1,222 @@
+//! Pings beside a flood: how long the others wait for a server to which one client sends without
+//! end.
+//!
+//! One thread floods and pings by turns and never blocks. If the flood had a thread of its own on
+//! the client's core, a ping would wait for the client's scheduler more than for the server.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::client::{EchoClient, TIME_LIMIT};
+
+/// Pingers, and how often each of them sends its ping: 10,000 pings a second in all.
+const PINGERS: u32 = 10;
+const INTERVAL: Duration = Duration::from_millis(1);
+const PING: &[u8; 64] = b"ping, on a line as long as the messages of all other benchmarks\n";
+
+/// The flooder keeps so many bytes under way, or a little more.
+const AHEAD: usize = 256 << 10;
+/// Its lines come round after so many bytes, the most that it sends or receives in a turn.
+const FLOOD: usize = 32 << 10;
+const LINE: usize = 1 << 10;
+
+/// Connections to a server that are ready to begin.
+pub(super) struct PingsBesideFlood {
+    pingers: Vec<Pinger>,
+    flooder: Flooder,
+}
+
+impl PingsBesideFlood {
+    /// Opens all connections.
+    ///
+    /// # Errors
+    /// A connection that cannot be had.
+    pub(super) fn open(address: SocketAddr) -> io::Result<Self> {
+        let pingers = (0..PINGERS).map(|_| connect(address).map(Pinger::over));
+        Ok(PingsBesideFlood {
+            pingers: pingers.collect::<io::Result<_>>()?,
+            flooder: Flooder::over(connect(address)?),
+        })
+    }
+
+    /// Floods and pings for so long and answers how long each ping took, counted from the moment at
+    /// which it was due: those that wait while the server is busy are late too.
+    ///
+    /// # Errors
+    /// A connection that is lost or answered wrongly, or a ping that is not answered in time.
+    pub(super) fn run(mut self, duration: Duration) -> io::Result<Vec<Duration>> {
+        let begin = Instant::now();
+        let end = begin + duration;
+        for (place, pinger) in (0..).zip(&mut self.pingers) {
+            pinger.due = begin + INTERVAL * place / PINGERS;
+        }
+        let mut times = Vec::new();
+        // A ping that was due is waited for, and the flood goes on meanwhile.
+        while self.pingers.iter().any(|pinger| pinger.due < end) {
+            for pinger in self.pingers.iter_mut().filter(|pinger| pinger.due < end) {
+                times.extend(pinger.turn()?);
+            }
+            if !self.flooder.turn()? {
+                // Where client and server share a core, the server needs it to go on.
+                thread::yield_now();
+            }
+            if end.elapsed() > TIME_LIMIT {
+                return Err(io::Error::other("a ping beside the flood was not answered"));
+            }
+        }
+        self.flooder.finish()?;
+        Ok(times)
+    }
+}
+
+/// A client that sends a small message at a fixed rate.
+struct Pinger {
+    client: EchoClient,
+    /// When the ping that is under way, or else the next one, should have left.
+    due: Instant,
+    /// Bytes of the answer that are still to come; none when no ping is under way.
+    missing: usize,
+}
+
+impl Pinger {
+    fn over(client: EchoClient) -> Self {
+        Pinger {
+            client,
+            due: Instant::now(),
+            missing: 0,
+        }
+    }
+
+    /// Sends its ping if that is due, or looks for the answer; how long that took once it is there.
+    fn turn(&mut self) -> io::Result<Option<Duration>> {
+        if self.missing == 0 {
+            if Instant::now() >= self.due {
+                self.client.send(PING)?;
+                self.missing = PING.len();
+            }
+            return Ok(None);
+        }
+        let expected = &PING[PING.len() - self.missing..];
+        self.missing -= receive(self.client.socket(), expected, &mut [0; PING.len()])?;
+        if self.missing > 0 {
+            return Ok(None);
+        }
+        let took = self.due.elapsed();
+        self.due += INTERVAL;
+        Ok(Some(took))
+    }
+}
+
+/// A client that keeps the server's input full and reads every answer.
+struct Flooder {
+    client: EchoClient,
+    lines: Vec<u8>,
+    sent: usize,
+    received: usize,
+    room: Vec<u8>,
+}
+
+impl Flooder {
+    fn over(client: EchoClient) -> Self {
+        let line = |number: usize| format!("{number:>width$}\n", width = LINE - 1);
+        let lines: String = (0..FLOOD / LINE).map(line).collect();
+        Flooder {
+            client,
+            lines: lines.into_bytes(),
+            sent: 0,
+            received: 0,
+            room: vec![0; FLOOD],
+        }
+    }
+
+    /// Sends and receives once, as far as that is possible; answers whether any of it was.
+    fn turn(&mut self) -> io::Result<bool> {
+        let mut sent = 0;
+        if self.sent - self.received < AHEAD {
+            let lines = &self.lines[self.sent % FLOOD..];
+            sent = unless_blocked(self.client.socket().write(lines))?;
+            self.sent += sent;
+        }
+        let expected = &self.lines[self.received % FLOOD..];
+        let received = receive(self.client.socket(), expected, &mut self.room)?;
+        self.received += received;
+        Ok(sent + received > 0)
+    }
+
+    /// Ends the flood and waits until the server has seen that.
+    fn finish(mut self) -> io::Result<()> {
+        self.client.socket().set_nonblocking(false)?;
+        self.client.finish()?;
+        self.client.receive_to_end().map(drop)
+    }
+}
+
+fn connect(address: SocketAddr) -> io::Result<EchoClient> {
+    let client = EchoClient::connect(address)?;
+    client.socket().set_nonblocking(true)?;
+    Ok(client)
+}
+
+/// Receives what is there of the expected bytes, which may be nothing.
+fn receive(mut socket: &TcpStream, expected: &[u8], room: &mut [u8]) -> io::Result<usize> {
+    let count = match socket.read(&mut room[..expected.len()]) {
+        Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+        result => unless_blocked(result)?,
+    };
+    if room[..count] != expected[..count] {
+        return Err(io::Error::other("an answer was wrong"));
+    }
+    Ok(count)
+}
+
+fn unless_blocked(result: io::Result<usize>) -> io::Result<usize> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A server with a thread for each connection, which sends back what `change` makes of it.
+    fn server(change: fn(&mut [u8])) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let serve = move |mut socket: TcpStream| {
+            let mut room = vec![0; FLOOD];
+            while let Ok(count @ 1..) = socket.read(&mut room) {
+                change(&mut room[..count]);
+                if socket.write_all(&room[..count]).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                thread::spawn(move || serve(socket));
+            }
+        });
+        Ok(address)
+    }
+
+    #[test]
+    fn every_ping_that_was_due_is_answered() -> io::Result<()> {
+        let pings = PingsBesideFlood::open(server(|_| {})?)?;
+        let times = pings.run(INTERVAL * 20)?;
+        assert_eq!(times.len(), 200);
+        Ok(())
+    }
+
+    #[test]
+    fn a_wrong_answer_is_seen() -> io::Result<()> {
+        let pings = PingsBesideFlood::open(server(|bytes| bytes.reverse())?)?;
+        let wrong = pings.run(INTERVAL).expect_err("the answers were reversed");
+        assert_eq!(wrong.to_string(), "an answer was wrong");
+        Ok(())
+    }
+}
