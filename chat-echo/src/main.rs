@@ -16,13 +16,13 @@ struct Args {
     #[command(flatten)]
     server: ServerArgs,
     /// Longest line, in bytes without its end; a longer one ends its connection
-    #[arg(long, value_name = "BYTES", default_value_t = 65536, help_heading = "Limits", value_parser = args::at_least_one)]
+    #[arg(long, value_name = "BYTES", default_value_t = 65536, help_heading = "Limits", value_parser = args::number(1..=args::MOST_PENDING))]
     max_line: usize,
 }
 
 fn main() -> ExitCode {
     let args: Args = args::parse();
     run(&args.server, |listener, settings, stop| {
-        chat_echo::serve(listener, settings, args.max_line, stop)
+        Ok(move || chat_echo::serve(listener, settings, args.max_line, stop))
     })
 }

@@ -1,5 +1,9 @@
 //! The options that every server takes, and the [`Settings`] made from them.
 
+use std::io;
+use std::net::Ipv6Addr;
+use std::num::IntErrorKind;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +14,16 @@ use crate::sys::Faults;
 mod generate;
 
 pub use generate::parse;
+
+/// Most connections that a server can be told to serve at once: more descriptors than Linux gives a
+/// process by default (`/proc/sys/fs/nr_open`).
+pub const MOST_CONNECTIONS: usize = 1 << 24;
+
+/// Most bytes that a server can be told to read at once: a socket's buffer holds less.
+pub const MOST_RECV_SIZE: usize = 1 << 26;
+
+/// Most bytes of pending output, or of one line, that a connection can be allowed.
+pub const MOST_PENDING: usize = 1 << 30;
 
 /// What every server takes on its command line. A server flattens it into its own arguments.
 #[derive(Args, Debug, Clone)]
@@ -30,7 +44,7 @@ pub struct ServerArgs {
 #[command(next_help_heading = "Listening")]
 pub struct ListenArgs {
     /// Address or name to listen on, such as ::1 or localhost
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, default_value = "127.0.0.1", value_parser = host)]
     pub host: String,
     /// TCP port; 0 lets the system pick one
     #[arg(long, default_value_t = 8881)]
@@ -45,16 +59,16 @@ pub struct ListenArgs {
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
     /// Connections served at once; more wait in the backlog [default: no limit]
-    #[arg(long, value_name = "CONNECTIONS", value_parser = at_least_one)]
+    #[arg(long, value_name = "CONNECTIONS", value_parser = number(1..=MOST_CONNECTIONS))]
     pub max_connections: Option<usize>,
     /// Close a connection that was silent for so long [default: never]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_above_zero)]
     pub idle_timeout: Option<Duration>,
     /// Most bytes read from one connection in one turn of the loop
-    #[arg(long, value_name = "BYTES", default_value_t = Settings::default().recv_size, value_parser = at_least_one)]
+    #[arg(long, value_name = "BYTES", default_value_t = Settings::default().recv_size, value_parser = number(1..=MOST_RECV_SIZE))]
     pub recv_size: usize,
     /// Pending bytes above which a connection is not read
-    #[arg(long, value_name = "BYTES", default_value_t = Settings::default().high_water, value_parser = at_least_one)]
+    #[arg(long, value_name = "BYTES", default_value_t = Settings::default().high_water, value_parser = number(1..=MOST_PENDING))]
     pub high_water: usize,
     /// Time to deliver what is owed when asked to stop
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
@@ -72,7 +86,7 @@ pub struct ObserveArgs {
     #[arg(long)]
     pub counters: bool,
     /// Make system calls fail as on a bad day, repeatably: SEED[:KIND=PERCENT,…],
-    /// kinds short, eintr, spurious, aborted, emfile [example: 7 or 7:short=90]
+    /// kinds short, eintr, spurious, aborted, emfile, eacces [example: 7 or 7:short=90]
     #[arg(long, value_name = "SPEC")]
     pub faults: Option<Faults>,
     /// Log more to standard error (-v debug, -vv trace)
@@ -119,6 +133,17 @@ impl Settings {
     pub fn low_water(&self) -> usize {
         self.high_water / 4
     }
+
+    /// A read buffer of `recv_size` bytes, all zero.
+    ///
+    /// # Errors
+    /// `OutOfMemory`: the system doesn't give that much.
+    pub fn read_buffer(&self) -> io::Result<Vec<u8>> {
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(self.recv_size)?;
+        buffer.resize(self.recv_size, 0);
+        Ok(buffer)
+    }
 }
 
 /// What a server does that is told nothing.
@@ -156,6 +181,42 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(_) => Err("not a whole number".into()),
     }
+}
+
+/// Makes a parser of whole numbers within these bounds.
+pub fn number(
+    bounds: RangeInclusive<usize>,
+) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse() {
+        Ok(number) if bounds.contains(&number) => Ok(number),
+        Err(error) if !matches!(error.kind(), IntErrorKind::PosOverflow) => {
+            Err("not a whole number".into())
+        }
+        _ => Err(format!(
+            "must lie between {} and {}",
+            bounds.start(),
+            bounds.end()
+        )),
+    }
+}
+
+/// Parses an address or a name to listen on, without a port; `[::1]` is `::1`.
+fn host(text: &str) -> Result<String, String> {
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let host = inner.unwrap_or(text);
+    let is_name = !host.is_empty() && !host.contains([':', '[', ']', ' ', '/']);
+    if is_name || host.parse::<Ipv6Addr>().is_ok() || has_scope(host) {
+        return Ok(host.to_owned());
+    }
+    Err("must be an address or a name, such as 127.0.0.1, ::1 or localhost; the port has an option of its own, --port".into())
+}
+
+/// Whether this is an address of one network interface, such as `fe80::1%eth0`.
+fn has_scope(host: &str) -> bool {
+    host.split_once('%')
+        .is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
 }
 
 /// Parses a number of seconds, fractions allowed.
@@ -203,5 +264,56 @@ mod tests {
         }
         assert!(seconds_above_zero("0").is_err());
         assert!(at_least_one("0").is_err());
+    }
+
+    #[test]
+    fn numbers_stay_within_their_bounds() {
+        let parse = number(1..=1024);
+        assert_eq!((parse("1"), parse("1024")), (Ok(1), Ok(1024)));
+        for bad in ["0", "1025", "18446744073709551615", "99999999999999999999"] {
+            assert_eq!(
+                parse(bad),
+                Err("must lie between 1 and 1024".into()),
+                "{bad}"
+            );
+        }
+        for bad in ["", "-1", "1e3", "ten", "1 "] {
+            assert_eq!(parse(bad), Err("not a whole number".into()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_no_port() {
+        for (typed, meant) in [
+            ("localhost", "localhost"),
+            ("0.0.0.0", "0.0.0.0"),
+            ("::1", "::1"),
+            ("[::1]", "::1"),
+            ("fe80::1%lo", "fe80::1%lo"),
+        ] {
+            assert_eq!(host(typed).as_deref(), Ok(meant));
+        }
+        for bad in [
+            "",
+            "127.0.0.1:8881",
+            "[::1]:8881",
+            "localhost:",
+            "http://x",
+            "a b",
+        ] {
+            assert!(host(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_read_buffer_that_cannot_be_had_is_an_error() {
+        let settings = Settings {
+            recv_size: isize::MAX as usize,
+            ..Settings::default()
+        };
+        let error = settings
+            .read_buffer()
+            .expect_err("no machine has that much");
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     }
 }

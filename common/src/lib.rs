@@ -5,9 +5,11 @@
 //! | [`args`] | the options that every server takes, and the [`Settings`] made from them |
 //! | [`run`] | from parsed arguments to a serving loop and an exit status |
 //! | [`net`] | listening, connecting and tuning sockets, in one place |
-//! | [`admission`] | who is let in: the limits on accepting |
+//! | [`connection_limit`] | how many connections a server holds, and when it accepts the next one |
 //! | [`stop`] | SIGINT and SIGTERM as a descriptor that any loop can wait on |
-//! | [`logging`] | the log on standard error and the trace file |
+//! | [`clock`] | the time of a loop, and when a deadline has passed |
+//! | [`output`] | what programs print |
+//! | [`logging`], [`background_writer`] | what servers write while they run: the log, the trace |
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
 //! | `client`, `program` | the test client, and a server that a test starts (feature `client`, as is the next line) |
 //! | `talk`, `load`, `check` | what the program `echo-client` does |
@@ -20,16 +22,20 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
-pub mod admission;
 pub mod args;
+pub mod background_writer;
+pub mod clock;
+pub mod connection_limit;
 pub mod logging;
 pub mod net;
+pub mod output;
 pub mod run;
 pub mod stop;
 pub mod sys;
 
-pub use admission::Admission;
 pub use args::Settings;
+pub use clock::Clock;
+pub use connection_limit::{ConnectionLimit, Permit};
 pub use run::Serve;
 pub use stop::StopSignal;
 

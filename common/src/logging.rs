@@ -1,16 +1,13 @@
-//! The log on standard error, and the trace file.
-//!
-//! Standard error may be a pipe whose reader is dead or does not read. Neither may hurt the
-//! service: a line that cannot be written at once is dropped, and counted.
+//! What a server writes while it runs: the log on standard error, the trace file, and the lines on
+//! standard output. Each goes through a [`BackgroundWriter`], so that no reader can stop the loop.
 
+use std::fmt::Arguments;
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -20,26 +17,104 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::{LogFormat, ObserveArgs};
+use crate::background_writer::BackgroundWriter;
 use crate::sys::TRACE_TARGET;
 
-/// Begins to log, and to trace if asked.
-///
-/// # Errors
-/// A trace file that cannot be created, or a second call in one process.
-pub fn init(args: &ObserveArgs) -> io::Result<()> {
-    let trace = args.trace.as_deref().map(trace_layer).transpose()?;
-    tracing_subscriber::registry()
-        .with(log_layer(args))
-        .with(trace)
-        .try_init()
-        .map_err(io::Error::other)
+/// Most bytes of the log, and of the lines on standard output, that wait for a slow reader: as many
+/// as a pipe holds on Linux (pipe(7)).
+const LOG_CAPACITY: usize = 64 * 1024;
+
+/// Most bytes of the trace that wait for a slow disk.
+const TRACE_CAPACITY: usize = 16 * 1024 * 1024;
+
+/// How long the end of the program waits for readers of the log and of standard output.
+const READERS_LIMIT: Duration = Duration::from_millis(100);
+
+/// How long it waits for the disk that the trace is written to.
+const DISK_LIMIT: Duration = Duration::from_secs(5);
+
+/// The files that a server writes.
+#[derive(Debug)]
+pub struct Outputs {
+    log: Arc<BackgroundWriter>,
+    stdout: Arc<BackgroundWriter>,
+    trace: Option<Arc<BackgroundWriter>>,
 }
 
-fn log_layer(args: &ObserveArgs) -> Box<dyn Layer<Registry> + Send + Sync> {
+impl Outputs {
+    /// Starts to log, and to trace if asked.
+    ///
+    /// # Errors
+    /// A trace file that can't be created, no thread for a writer, or a second call in one process.
+    pub fn start(args: &ObserveArgs) -> io::Result<Self> {
+        let note = match args.log_format {
+            LogFormat::Text => |count| format!("({count} lines of the log were dropped here)\n"),
+            LogFormat::Json => dropped_lines,
+        };
+        let outputs = Outputs {
+            log: BackgroundWriter::start("the log", io::stderr(), LOG_CAPACITY, note)?,
+            stdout: BackgroundWriter::start(
+                "to standard output",
+                io::stdout(),
+                LOG_CAPACITY,
+                dropped_lines,
+            )?,
+            trace: args.trace.as_deref().map(trace_writer).transpose()?,
+        };
+        tracing_subscriber::registry()
+            .with(log_layer(args, Arc::clone(&outputs.log)))
+            .with(outputs.trace.clone().map(trace_layer))
+            .try_init()
+            .map_err(io::Error::other)?;
+        Ok(outputs)
+    }
+
+    /// Prints a line to standard output.
+    pub fn print(&self, line: Arguments<'_>) {
+        self.stdout.add(format!("{line}\n").as_bytes());
+    }
+
+    /// Prints a line to standard error, after those of the log.
+    pub fn complain(&self, line: Arguments<'_>) {
+        self.log.add(format!("{line}\n").as_bytes());
+    }
+
+    /// Waits until all is written, but not for readers that don't read.
+    ///
+    /// # Errors
+    /// The trace, which somebody asked for, is incomplete; or a line on standard output was not
+    /// written, unless the reason is that its reader has gone or doesn't read. That lines of the
+    /// log are missing is no error.
+    pub fn finish(&self) -> io::Result<()> {
+        let trace = self.trace.as_ref();
+        let traced = trace.map_or(Ok(()), |trace| trace.finish(DISK_LIMIT));
+        let printed = match self.stdout.finish(READERS_LIMIT) {
+            Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::TimedOut) => {
+                Ok(())
+            }
+            printed => printed,
+        };
+        traced.and(printed)
+    }
+
+    /// Waits for the log as [`finish`](Self::finish) does for the rest.
+    pub fn finish_log(&self) {
+        let _ = self.log.finish(READERS_LIMIT);
+    }
+}
+
+fn dropped_lines(count: u64) -> String {
+    format!("{{\"dropped_lines\":{count}}}\n")
+}
+
+fn log_layer(
+    args: &ObserveArgs,
+    writer: Arc<BackgroundWriter>,
+) -> Box<dyn Layer<Registry> + Send + Sync> {
     let layer = fmt::layer()
         .with_ansi(false)
         .with_target(false)
-        .with_writer(|| StandardError);
+        .with_writer(writer);
     let layer = match args.log_format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
@@ -60,63 +135,24 @@ fn level(args: &ObserveArgs) -> LevelFilter {
     LEVELS[index]
 }
 
-/// What [`sys`](crate::sys) tells, one line of JSON for each call.
-fn trace_layer<S>(path: &Path) -> io::Result<impl Layer<S>>
+fn trace_writer(path: &Path) -> io::Result<Arc<BackgroundWriter>> {
+    let name = format!("the trace to {}", path.display());
+    let file = File::create(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot write {name}: {error}")))?;
+    BackgroundWriter::start(name, file, TRACE_CAPACITY, dropped_lines)
+}
+
+/// What [`sys`](crate::sys) reports, one line of JSON for each call.
+fn trace_layer<S>(writer: Arc<BackgroundWriter>) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let file = File::create(path).map_err(|error| {
-        let message = format!("cannot write the trace to {}: {error}", path.display());
-        io::Error::new(error.kind(), message)
-    })?;
     let layer = fmt::layer()
         .json()
         .flatten_event(true)
         .with_timer(uptime())
         .with_level(false)
         .with_target(false)
-        .with_writer(Mutex::new(file));
-    Ok(layer.with_filter(Targets::new().with_target(TRACE_TARGET, LevelFilter::TRACE)))
-}
-
-/// Standard error, but never waiting for its reader and never failing.
-struct StandardError;
-
-/// A pipe that polls as writable takes this many bytes at once (PIPE_BUF is 4,096 on Linux; POSIX
-/// promises 512).
-const MOST_AT_ONCE: usize = nix::libc::PIPE_BUF;
-
-static LOST_LINES: AtomicU64 = AtomicU64::new(0);
-
-impl Write for StandardError {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if !takes_a_line() {
-            LOST_LINES.fetch_add(1, Ordering::Relaxed);
-            return Ok(line.len());
-        }
-        let mut stderr = io::stderr();
-        let lost = LOST_LINES.swap(0, Ordering::Relaxed);
-        let cut = &line[..line.len().min(MOST_AT_ONCE)];
-        // One write, so that a line is never torn; the note on lost lines goes before it where both
-        // fit.
-        let note = format!("({lost} lines of the log were lost before this one)\n");
-        let whole = if lost > 0 && note.len() + cut.len() <= MOST_AT_ONCE {
-            &[note.as_bytes(), cut].concat()
-        } else {
-            cut
-        };
-        let _ = stderr.write(whole);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn takes_a_line() -> bool {
-    let stderr = io::stderr();
-    let mut descriptors = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    matches!(poll(&mut descriptors, PollTimeout::ZERO), Ok(1))
-        && descriptors[0].revents() == Some(PollFlags::POLLOUT)
+        .with_writer(writer);
+    layer.with_filter(Targets::new().with_target(TRACE_TARGET, LevelFilter::TRACE))
 }

@@ -4,11 +4,16 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Most connections that a loop accepts in one turn, so that a rush of clients does not starve
 /// those it has.
 pub const ACCEPTS_PER_TURN: usize = 64;
+
+/// Most connections that a server accepts when it is asked to stop: as many as wait in its backlog
+/// unless somebody made that longer. More may come while it accepts, and those it can't wait for.
+pub const MOST_ACCEPTED_AT_STOP: usize = 4096;
 
 /// Listens on the first address of `host` that can be had, non-blocking, with SO_REUSEADDR, and at
 /// most `backlog` connections waiting to be accepted (the system may set a lower limit; see
@@ -39,6 +44,7 @@ fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     )?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    set_congestion_control(&socket); // Accepted sockets inherit it.
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(socket.into())
@@ -47,7 +53,7 @@ fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 /// Accepts one connection, non-blocking and tuned.
 ///
 /// # Errors
-/// What accept(2) answers; [`NotAccepted`] says what follows from it.
+/// What accept(2) returns; [`AcceptError`] says what follows from it.
 pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, peer) = listener.accept()?;
     socket.set_nonblocking(true)?;
@@ -67,6 +73,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         Some(Protocol::TCP),
     )?;
     socket.set_nonblocking(true)?;
+    set_congestion_control(&socket);
     tune(&socket);
     match socket.connect(&address.into()) {
         Ok(()) => {}
@@ -77,7 +84,39 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-const IN_PROGRESS: i32 = nix::errno::Errno::EINPROGRESS as i32;
+const IN_PROGRESS: i32 = Errno::EINPROGRESS as i32;
+
+/// The congestion control of every socket here, clients' and servers', where the system lets a
+/// program choose.
+///
+/// Every Linux has it, and it is light. The machine's default can be BBR, which paces what is sent,
+/// costs more for each send, and would make figures from two machines impossible to compare.
+pub const CONGESTION_CONTROL: &str = "reno";
+
+/// Sets [`CONGESTION_CONTROL`] before the socket listens or connects: pacing that has begun stays.
+/// Does nothing where the system has no such option or doesn't know the name.
+pub fn set_congestion_control(socket: &impl AsFd) {
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    let _ = SockRef::from(socket).set_tcp_congestion(CONGESTION_CONTROL.as_bytes());
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    let _ = socket;
+}
+
+/// The congestion control that a TCP socket uses, such as `reno`; `None` where the system doesn't
+/// tell.
+pub fn congestion_control(socket: &impl AsFd) -> Option<String> {
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    {
+        let name = SockRef::from(socket).tcp_congestion().ok()?;
+        let name = name.split(|byte| *byte == 0).next()?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    {
+        let _ = socket;
+        None
+    }
+}
 
 /// Sets TCP_NODELAY: an answer leaves at once, and is not kept back until the peer acknowledged the
 /// one before.
@@ -89,29 +128,47 @@ pub fn tune(socket: &impl AsFd) {
 
 /// What follows from an error of accept(2). No error of it is fatal to the listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotAccepted {
-    /// Nobody waits.
-    NobodyWaits,
-    /// That connection went away before its turn, or a signal came: go on with the next.
-    TryNext,
-    /// Descriptors, buffers or memory are out: trying again at once would be a busy loop.
-    OutOfResources,
+pub enum AcceptError {
+    /// No client waits.
+    WouldBlock,
+    /// It is the error of one connection that ended before it was accepted, or a signal: accept the
+    /// next one.
+    Transient,
+    /// Descriptors or memory have run out, a security policy forbids the call, or the error is one
+    /// that nobody expects. The next call would fail as well, so wait before you try again.
+    Lasting,
 }
 
-impl From<&io::Error> for NotAccepted {
+impl From<&io::Error> for AcceptError {
     fn from(error: &io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::WouldBlock => NotAccepted::NobodyWaits,
-            // accept(2) on Linux hands out the errors of the network that the new connection has
-            // met.
-            ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::Interrupted
-            | ErrorKind::PermissionDenied
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown => NotAccepted::TryNext,
-            _ => NotAccepted::OutOfResources,
+        if error.kind() == ErrorKind::WouldBlock {
+            return AcceptError::WouldBlock;
+        }
+        match error.raw_os_error().map(Errno::from_raw) {
+            // POSIX.
+            Some(Errno::ECONNABORTED | Errno::EINTR | Errno::EPROTO | Errno::EOPNOTSUPP) => {
+                AcceptError::Transient
+            }
+            // On Linux, accept(2) returns errors of the network that the connection has met
+            // already, and EPERM for one that a firewall forbids.
+            Some(
+                Errno::ENETDOWN
+                | Errno::ENOPROTOOPT
+                | Errno::EHOSTDOWN
+                | Errno::EHOSTUNREACH
+                | Errno::ENETUNREACH
+                | Errno::ECONNRESET
+                | Errno::ETIMEDOUT
+                | Errno::EPERM,
+            ) => AcceptError::Transient,
+            #[cfg(target_os = "linux")]
+            Some(Errno::ENONET) => AcceptError::Transient,
+            None if error.kind() == ErrorKind::Interrupted
+                || error.kind() == ErrorKind::ConnectionAborted =>
+            {
+                AcceptError::Transient // As faults are made.
+            }
+            _ => AcceptError::Lasting,
         }
     }
 }
@@ -148,21 +205,54 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waiting_differs_from_no_descriptors() -> io::Result<()> {
+    fn an_error_of_accept_is_the_connections_or_lasts() -> io::Result<()> {
         let listener = listen("127.0.0.1", 0, 16)?;
-        let error = accept(&listener).expect_err("nobody has connected");
-        assert_eq!(NotAccepted::from(&error), NotAccepted::NobodyWaits);
-        use nix::errno::Errno;
-        for (errno, expected) in [
-            (Errno::ECONNABORTED, NotAccepted::TryNext),
-            (Errno::EINTR, NotAccepted::TryNext),
-            (Errno::EMFILE, NotAccepted::OutOfResources),
-            (Errno::ENFILE, NotAccepted::OutOfResources),
-            (Errno::ENOMEM, NotAccepted::OutOfResources),
-        ] {
-            let error = io::Error::from_raw_os_error(errno as i32);
-            assert_eq!(NotAccepted::from(&error), expected, "{errno}");
+        let error = accept(&listener).expect_err("no client has connected");
+        assert_eq!(AcceptError::from(&error), AcceptError::WouldBlock);
+        let transient = [
+            Errno::ECONNABORTED,
+            Errno::EINTR,
+            Errno::EPROTO,
+            Errno::ENOPROTOOPT,
+            Errno::EHOSTDOWN,
+            Errno::EOPNOTSUPP,
+            Errno::ENETUNREACH,
+            Errno::EPERM,
+        ];
+        for errno in transient {
+            let error = io::Error::from(errno);
+            assert_eq!(AcceptError::from(&error), AcceptError::Transient, "{errno}");
         }
+        let lasting = [
+            Errno::EMFILE,
+            Errno::ENFILE,
+            Errno::ENOMEM,
+            Errno::ENOBUFS,
+            Errno::EACCES,
+            Errno::EINVAL,
+            Errno::ENOSYS,
+        ];
+        for errno in lasting {
+            let error = io::Error::from(errno);
+            assert_eq!(AcceptError::from(&error), AcceptError::Lasting, "{errno}");
+        }
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_accepted_socket_has_the_listeners_congestion_control() -> io::Result<()> {
+        let listener = listen("127.0.0.1", 0, 16)?;
+        let _client = TcpStream::connect(listener.local_addr()?)?;
+        let (accepted, _) = loop {
+            match accept(&listener) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                accepted => break accepted?,
+            }
+        };
+        assert_eq!(congestion_control(&accepted).as_deref(), Some("reno"));
+        let connecting = connect(listener.local_addr()?)?;
+        assert_eq!(congestion_control(&connecting).as_deref(), Some("reno"));
         Ok(())
     }
 }

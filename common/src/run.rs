@@ -1,55 +1,65 @@
 //! From parsed arguments to a serving loop and an exit status: what the `main` of every server
 //! does.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
 
 use crate::args::{ServerArgs, Settings};
+use crate::logging::Outputs;
 use crate::stop::StopSignal;
-use crate::{logging, net, sys};
+use crate::{net, output, sys};
 
 /// A server: serves `listener` until the stop signal is raised and the last answer is delivered.
 pub type Serve = fn(TcpListener, Settings, StopSignal) -> io::Result<()>;
 
-/// Logs, listens, says so on standard output, serves, and prints the counters if asked.
+/// Logs, listens, has `start` make the server, says on standard output where it listens, serves,
+/// and prints the counters if asked.
 ///
-/// The exit status is 0 after a stop, and 1 with one line on standard error when the server cannot
-/// start or go on.
-pub fn run(
+/// `start` makes all that can fail for want of descriptors or memory, and returns the loop. So a
+/// server that says `listening on` really serves.
+///
+/// The exit status is 0 after a stop, and 1 with one line on standard error when the server can't
+/// start or go on, or when what the user asked to be written couldn't be.
+pub fn run<S>(
     args: &ServerArgs,
-    serve: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()>,
-) -> ExitCode {
-    match start(args, serve) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Not `eprintln!`, which panics when standard error is gone.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
+    start: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<S>,
+) -> ExitCode
+where
+    S: FnOnce() -> io::Result<()>,
+{
+    let outputs = match Outputs::start(&args.observe) {
+        Ok(outputs) => outputs,
+        Err(error) => return output::exit_code(Err(error)),
+    };
+    let served = serve(args, &outputs, start);
+    let result = served.and(outputs.finish());
+    if let Err(error) = &result {
+        outputs.complain(format_args!("error: {error}"));
     }
+    outputs.finish_log();
+    ExitCode::from(u8::from(result.is_err()))
 }
 
-fn start(
+fn serve<S>(
     args: &ServerArgs,
-    serve: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()>,
-) -> io::Result<()> {
-    logging::init(&args.observe)?;
+    outputs: &Outputs,
+    start: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<S>,
+) -> io::Result<()>
+where
+    S: FnOnce() -> io::Result<()>,
+{
     let stop = StopSignal::on_signals()?;
     let listener = net::listen(&args.listen.host, args.listen.port, args.listen.backlog)?;
-    say(format_args!("listening on {}", listener.local_addr()?));
+    let address = listener.local_addr()?;
+    let serve = start(listener, Settings::from(&args.limits), stop)?;
+    outputs.print(format_args!("listening on {address}"));
     if let Some(faults) = &args.observe.faults {
         sys::inject(faults.clone());
     }
-    let served = serve(listener, Settings::from(&args.limits), stop);
+    let served = serve();
     if args.observe.counters {
-        say(format_args!("{}", sys::counters()));
+        outputs.print(format_args!("{}", sys::counters()));
     }
     served
-}
-
-/// Prints a line to standard output; that nobody reads it is no reason to stop serving.
-fn say(line: std::fmt::Arguments<'_>) {
-    let mut stdout = io::stdout();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }

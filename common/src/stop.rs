@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
@@ -22,6 +23,9 @@ impl StopSignal {
     /// From now on the first SIGINT or SIGTERM makes this readable, and a second one ends the
     /// process at once, with the status that a shell shows for that signal (128 plus its number).
     ///
+    /// That holds too where the program that started this one blocked or ignored these signals, as
+    /// `nohup` and shell scripts do.
+    ///
     /// # Errors
     /// No descriptor for the pipe, or a signal that cannot be handled.
     pub fn on_signals() -> io::Result<Self> {
@@ -33,6 +37,8 @@ impl StopSignal {
             flag::register(signal, Arc::clone(&asked))?;
             low_level::pipe::register(signal, stopper.pipe.try_clone()?)?;
         }
+        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+        signals.thread_unblock()?;
         Ok(stop)
     }
 
@@ -89,6 +95,7 @@ mod tests {
 
     #[test]
     fn a_signal_raises_it() -> io::Result<()> {
+        SigSet::from_iter([Signal::SIGTERM]).thread_block()?; // As its parent may have done.
         let stop = StopSignal::on_signals()?;
         assert!(!stop.is_raised());
         low_level::raise(SIGTERM)?;

@@ -76,7 +76,7 @@ pub fn wait(
 /// Accepts a connection with `call`, such as [`net::accept`](crate::net::accept).
 ///
 /// # Errors
-/// What accept(2) answers; see [`NotAccepted`](crate::net::NotAccepted).
+/// What accept(2) answers; see [`AcceptError`](crate::net::AcceptError).
 #[track_caller]
 pub fn accept<L: AsFd, S: AsFd>(
     listener: &L,

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-use common::net::{self, NotAccepted};
+use common::net::{self, AcceptError};
 use common::sys;
 use mio::net::{TcpListener, TcpStream};
 
@@ -126,14 +126,14 @@ impl<'turn> Channel<'turn> {
         let accepted = sys::accept(listener, TcpListener::accept);
         state.may_read = match &accepted {
             Ok(_) => true,
-            Err(error) => NotAccepted::from(error) == NotAccepted::TryNext,
+            Err(error) => AcceptError::from(error) == AcceptError::Transient,
         };
         match accepted {
             Ok((socket, peer)) => {
                 net::tune(&socket);
                 Ok(Some((socket, peer)))
             }
-            Err(error) if NotAccepted::from(&error) == NotAccepted::OutOfResources => {
+            Err(error) if AcceptError::from(&error) == AcceptError::Lasting => {
                 state.starved = true;
                 Err(error)
             }

@@ -1,13 +1,13 @@
 //! What a server has beside its objects: who is let in, the clock, and the signal to stop.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{Admission, Settings, StopSignal};
+use common::{ConnectionLimit, Permit, Settings, StopSignal};
 use mio::net::TcpStream;
 
 use crate::{Channel, Dispatcher, SocketMap};
@@ -16,7 +16,7 @@ use crate::{Channel, Dispatcher, SocketMap};
 #[derive(Debug)]
 pub struct House {
     settings: Rc<Settings>,
-    admission: RefCell<Admission>,
+    limit: ConnectionLimit,
     /// When to look for idle connections next.
     next_look: Cell<Option<Instant>>,
     /// Set once the server was asked to stop: the time at which it does, whatever is still owed.
@@ -30,7 +30,7 @@ impl House {
             .idle_timeout
             .map(|idle_timeout| Instant::now() + idle_timeout);
         Rc::new(House {
-            admission: RefCell::new(Admission::new(settings.max_connections)),
+            limit: ConnectionLimit::new(settings.max_connections),
             settings: Rc::new(settings),
             next_look: Cell::new(next_look),
             stop_at: Cell::new(None),
@@ -63,22 +63,20 @@ impl House {
 
     /// Whether the listener may accept.
     pub fn is_open(&self) -> bool {
-        self.admission.borrow().is_open()
+        self.limit.is_open()
     }
 
     /// Lets a connection in, for as long as the guest that is answered lives.
     pub fn admit(self: &Rc<Self>, peer: SocketAddr) -> Guest {
-        self.admission.borrow_mut().connected(peer);
         Guest {
-            peer,
+            permit: self.limit.accepted(peer),
             house: Rc::clone(self),
-            error: None,
         }
     }
 
     /// Accepting failed: nobody is let in until a connection closes, or a while has passed.
     pub fn out_of_resources(&self, error: &io::Error) {
-        self.admission.borrow_mut().out_of_resources(error);
+        self.limit.accept_failed(error);
     }
 
     /// How long the loop may wait: until the next thing is due that no socket tells of.
@@ -87,7 +85,7 @@ impl House {
         let dues = [
             self.stop_at.get(),
             self.next_look.get(),
-            self.admission.borrow().retry_at(),
+            self.limit.retry_at(),
         ];
         let next = dues.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
@@ -101,7 +99,7 @@ impl House {
             return;
         }
         let now = Instant::now();
-        self.admission.borrow_mut().retry_if_due(now);
+        self.limit.retry_if_due(now);
         if self.stop_at.get().is_some_and(|stop_at| stop_at <= now) {
             map.close_all();
         }
@@ -157,11 +155,8 @@ impl<D: Dispatcher + 'static, M: FnMut(Guest) -> D> Dispatcher for Door<M> {
 /// holds it.
 #[derive(Debug)]
 pub struct Guest {
-    /// Told by accept: a socket that was reset no longer knows it.
-    peer: SocketAddr,
+    permit: Permit,
     house: Rc<House>,
-    /// Why it ended, if not in an orderly way.
-    error: Option<io::Error>,
 }
 
 impl Guest {
@@ -172,25 +167,12 @@ impl Guest {
 
     /// The other side's address.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.permit.peer()
     }
 
     /// Keeps the reason for the log.
     pub fn failed(&mut self, error: io::Error) {
-        self.error = Some(error);
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let why = self
-            .error
-            .as_ref()
-            .map_or("finished".to_owned(), io::Error::to_string);
-        self.house
-            .admission
-            .borrow_mut()
-            .disconnected(self.peer, why);
+        self.permit.failed(error);
     }
 }
 

@@ -19,5 +19,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let args: Args = args::parse();
-    run(&args.server, dispatcher_echo::serve)
+    run(&args.server, |listener, settings, stop| {
+        Ok(|| dispatcher_echo::serve(listener, settings, stop))
+    })
 }

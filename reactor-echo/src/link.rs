@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::Instant;
 
-use common::{Settings, sys};
+use common::{Permit, Settings, sys};
 
 use crate::engine::Interest;
 use crate::output::{Output, Queue};
@@ -37,8 +37,8 @@ pub(crate) struct Link {
     pub(crate) watched: Interest,
     /// It will be looked after, and need not be noted again.
     pub(crate) touched: bool,
-    /// It counts among the connections that others have opened.
-    pub(crate) accepted: bool,
+    /// Of a connection that a client has opened. Dropped after the socket.
+    pub(crate) permit: Option<Permit>,
 }
 
 /// What is done with what the peer sends.
@@ -80,7 +80,7 @@ impl Link {
             writing: Writing::Open,
             watched: Interest::NOTHING,
             touched: false,
-            accepted: false,
+            permit: None,
         }
     }
 

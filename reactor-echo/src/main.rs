@@ -33,6 +33,6 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = args::parse();
     run(&args.server, |listener, settings, stop| {
-        serve(listener, settings, args.reactor, args.write, stop)
+        Ok(move || serve(listener, settings, args.reactor, args.write, stop))
     })
 }

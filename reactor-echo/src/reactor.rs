@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use common::{Admission, Settings};
+use common::{ConnectionLimit, Settings};
 
 use crate::agenda::Entry;
 use crate::engine::{Engine, EngineKind, Event};
@@ -62,7 +62,7 @@ pub struct Reactor {
     protocols: ByKey<Box<dyn Protocol>>,
     settings: Settings,
     write: Write,
-    admission: Admission,
+    limit: ConnectionLimit,
     /// How many connections the engine has room for, as far as is known.
     room: usize,
     ports: Vec<Key>,
@@ -87,7 +87,7 @@ impl Reactor {
             agenda: Agenda::new(),
             protocols: ByKey::new(),
             write: Write::default(),
-            admission: Admission::new(settings.max_connections),
+            limit: ConnectionLimit::new(settings.max_connections),
             room: engine.room()?,
             engine,
             ports: Vec::new(),
@@ -211,7 +211,7 @@ impl Reactor {
         }
         let times = [
             self.agenda.timers.next_time(),
-            self.admission.retry_at(),
+            self.limit.retry_at(),
             self.stop_at,
         ];
         let next = times.into_iter().flatten().min();

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use common::{Settings, sys};
+use common::{Permit, Settings, sys};
 
 use crate::echo::Write;
 
@@ -30,8 +30,8 @@ enum Stage {
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: TcpStream,
-    /// Asked for once, when it was accepted: a socket that was reset no longer knows it.
-    pub(crate) peer: SocketAddr,
+    /// Dropped after the socket.
+    pub(crate) permit: Permit,
     pending: VecDeque<u8>,
     stage: Stage,
     /// Reading is paused since more than the high-water mark was pending.
@@ -47,11 +47,11 @@ impl AsFd for Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, now: Instant) -> Self {
+    pub(crate) fn new(socket: TcpStream, permit: Permit, now: Instant) -> Self {
         let (pending, stage) = (VecDeque::new(), Stage::Echoing);
         Connection {
             socket,
-            peer,
+            permit,
             pending,
             stage,
             paused: false,
@@ -84,11 +84,13 @@ impl Connection {
         &mut self,
         buffer: &mut [u8],
         write: Write,
+        now: Instant,
         settings: &Settings,
     ) -> io::Result<()> {
         let Some(count) = now_or_later(sys::recv(&self.socket, sys::room(buffer)))? else {
             return Ok(());
         };
+        self.last_active = now;
         match (count, self.stage) {
             (0, Stage::Draining) => self.stage = Stage::Over,
             (0, _) => self.finish(Stage::PeerFinished),
@@ -119,9 +121,12 @@ impl Connection {
     /// # Errors
     /// The connection's end.
     // CONCEPT: partial-write
-    pub(crate) fn handle_write(&mut self, settings: &Settings) -> io::Result<()> {
+    pub(crate) fn handle_write(&mut self, now: Instant, settings: &Settings) -> io::Result<()> {
         let (front, _) = self.pending.as_slices();
-        let sent = now_or_later(sys::send(&self.socket, front))?.unwrap_or(0);
+        let Some(sent) = now_or_later(sys::send(&self.socket, front))? else {
+            return Ok(());
+        };
+        self.last_active = now;
         self.pending.drain(..sent);
         if self.pending.is_empty() {
             self.pending = VecDeque::new(); // An idle connection keeps no memory.

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use common::net::{self, NotAccepted};
-use common::{Admission, Settings, StopSignal, sys};
+use common::net::{self, AcceptError};
+use common::{Clock, ConnectionLimit, Settings, StopSignal, sys};
 
 use crate::connection::Connection;
 use crate::{FdMap, NOTHING, Ready, check_fits, select};
@@ -33,31 +33,34 @@ pub fn serve(
     write: Write,
     stop: StopSignal,
 ) -> io::Result<()> {
-    let mut server = Server::new(listener, settings, write, stop)?;
-    // CONCEPT: who-owns-the-loop
-    while server.is_serving() {
-        let ready = server.wait()?;
-        server.turn(ready);
-    }
-    Ok(())
+    Server::new(listener, settings, write, stop)?.serve()
 }
 
-struct Server {
+/// The server: its listener, its connections, and the loop over them.
+#[derive(Debug)]
+pub struct Server {
     /// Closed when the server stops.
     listener: Option<TcpListener>,
     stop: StopSignal,
     settings: Settings,
     write: Write,
-    admission: Admission,
+    limit: ConnectionLimit,
     connections: FdMap<Connection>,
     /// The one read buffer: bytes stay in it only from the read to the write after it.
     buffer: Vec<u8>,
-    /// Set once the server was asked to stop: the time at which it does, whatever is still owed.
+    clock: Clock,
+    /// Set once the server was asked to stop: the time at which it does, whatever is still pending.
     stop_at: Option<Instant>,
 }
 
 impl Server {
-    fn new(
+    /// Makes everything that the server needs, so that [`serve`](Self::serve) can't fail for want
+    /// of memory or descriptors.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a listener or a stop signal that select(2) can't watch, or no memory for
+    /// the read buffer.
+    pub fn new(
         listener: TcpListener,
         settings: Settings,
         write: Write,
@@ -69,18 +72,33 @@ impl Server {
             listener: Some(listener),
             stop,
             write,
-            admission: Admission::new(settings.max_connections),
+            limit: ConnectionLimit::new(settings.max_connections),
             connections: FdMap::new(),
-            buffer: vec![0; settings.recv_size],
+            buffer: settings.read_buffer()?,
             settings,
+            clock: Clock::default(),
             stop_at: None,
         })
+    }
+
+    /// Serves until it is asked to stop and has nothing left to send, or its time for that is over.
+    ///
+    /// # Errors
+    /// What select(2) returns.
+    // CONCEPT: who-owns-the-loop
+    pub fn serve(mut self) -> io::Result<()> {
+        while self.is_serving() {
+            let ready = self.wait()?;
+            self.clock.waited(true);
+            self.turn(ready);
+        }
+        Ok(())
     }
 
     fn is_serving(&self) -> bool {
         match self.stop_at {
             None => true,
-            Some(stop_at) => self.admission.connections() > 0 && Instant::now() < stop_at,
+            Some(stop_at) => self.limit.connections() > 0 && self.clock.now() < stop_at,
         }
     }
 
@@ -88,11 +106,11 @@ impl Server {
     /// waits.
     // CONCEPT: scaling
     fn wait(&self) -> io::Result<Ready> {
-        let mut inputs: Vec<BorrowedFd> = Vec::with_capacity(2 + self.admission.connections());
+        let mut inputs: Vec<BorrowedFd> = Vec::with_capacity(2 + self.limit.connections());
         let mut outputs: Vec<BorrowedFd> = Vec::new();
         if let Some(listener) = &self.listener {
             inputs.push(self.stop.as_fd());
-            if self.admission.is_open() {
+            if self.limit.is_open() {
                 inputs.push(listener.as_fd());
             }
         }
@@ -110,7 +128,7 @@ impl Server {
     /// How long select may wait: until the next thing is due that no descriptor tells of.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
-        let mut next = self.stop_at.or(self.admission.retry_at());
+        let mut next = self.stop_at.or(self.limit.retry_at());
         if let Some(idle_timeout) = self.settings.idle_timeout {
             let first_idle = self
                 .connections
@@ -119,20 +137,19 @@ impl Server {
                 .min();
             next = [next, first_idle].into_iter().flatten().min();
         }
-        next.map(|next| next.saturating_duration_since(Instant::now()))
+        next.map(|next| self.clock.until(next))
     }
 
     /// Does what select found to be possible. The listener comes last: a descriptor that is closed
     /// in this turn and given to a new connection is not in `ready` any more.
     // CONCEPT: stale-events
     fn turn(&mut self, ready: Ready) {
-        let now = Instant::now();
+        let now = self.clock.now();
         for fd in ready.outputs {
             let Some(connection) = self.connections.get_mut(fd) else {
                 continue;
             };
-            let handled = connection.handle_write(&self.settings);
-            connection.last_active = now;
+            let handled = connection.handle_write(now, &self.settings);
             if handled.is_err() || connection.is_over() {
                 self.close(fd, handled);
             }
@@ -140,8 +157,8 @@ impl Server {
         let (mut stop, mut accept) = (false, false);
         for fd in ready.inputs {
             if let Some(connection) = self.connections.get_mut(fd) {
-                let handled = connection.handle_read(&mut self.buffer, self.write, &self.settings);
-                connection.last_active = now;
+                let handled =
+                    connection.handle_read(&mut self.buffer, self.write, now, &self.settings);
                 if handled.is_err() || connection.is_over() {
                     self.close(fd, handled);
                 }
@@ -153,38 +170,40 @@ impl Server {
                     .is_some_and(|listener| fd == listener.as_raw_fd());
             }
         }
-        self.close_idle(now);
-        self.admission.retry_if_due(now);
+        self.close_idle();
+        self.limit.retry_if_due(now);
+        if accept {
+            self.accept(net::ACCEPTS_PER_TURN);
+        }
         if stop && self.stop.is_raised() {
-            self.begin_to_stop(now);
-        } else if accept {
-            self.accept(now);
+            self.begin_to_stop();
         }
     }
 
+    /// Accepts the clients that wait, but not more than `most`.
     // CONCEPT: descriptors
-    fn accept(&mut self, now: Instant) {
+    fn accept(&mut self, most: usize) {
         let Some(listener) = &self.listener else {
             return;
         };
-        for _ in 0..net::ACCEPTS_PER_TURN {
-            if !self.admission.is_open() {
+        for _ in 0..most {
+            if !self.limit.is_open() {
                 return;
             }
             // CONCEPT: accept
             match sys::accept(listener, net::accept) {
                 Ok((socket, peer)) => match check_fits(&socket) {
                     Ok(()) => {
-                        self.admission.connected(peer);
-                        self.connections
-                            .insert(socket.as_raw_fd(), Connection::new(socket, peer, now));
+                        let permit = self.limit.accepted(peer);
+                        let connection = Connection::new(socket, permit, self.clock.now());
+                        let fd = connection.as_fd().as_raw_fd();
+                        self.connections.insert(fd, connection);
                     }
-                    Err(error) => self.admission.refused(peer, &error),
+                    Err(error) => self.limit.cannot_watch(peer, &error),
                 },
-                Err(error) => match NotAccepted::from(&error) {
-                    NotAccepted::NobodyWaits => return,
-                    NotAccepted::TryNext => {}
-                    NotAccepted::OutOfResources => return self.admission.out_of_resources(&error),
+                Err(error) => match self.limit.accept_failed(&error) {
+                    AcceptError::WouldBlock | AcceptError::Lasting => return,
+                    AcceptError::Transient => {}
                 },
             }
         }
@@ -193,30 +212,40 @@ impl Server {
     /// Closes a connection that has ended in an orderly way, or with an error.
     // CONCEPT: isolation
     fn close(&mut self, fd: RawFd, end: io::Result<()>) {
-        let Some(connection) = self.connections.remove(fd) else {
+        let Some(mut connection) = self.connections.remove(fd) else {
             return;
         };
-        let peer = connection.peer;
-        sys::close(connection);
-        let why = end.map_or_else(|error| error.to_string(), |()| "finished".to_owned());
-        self.admission.disconnected(peer, why);
+        if let Err(error) = end {
+            connection.permit.failed(error);
+        }
+        sys::close(connection); // First the socket, then its permit.
     }
 
     // CONCEPT: timers
-    fn close_idle(&mut self, now: Instant) {
+    fn close_idle(&mut self) {
         let Some(idle_timeout) = self.settings.idle_timeout else {
             return;
         };
-        let is_idle = |connection: &Connection| now - connection.last_active >= idle_timeout;
+        let clock = self.clock;
+        let is_idle =
+            |connection: &Connection| clock.has_passed(connection.last_active + idle_timeout);
         for fd in self.connections.fds_where(is_idle) {
             self.close(fd, Err(io::Error::other("idle for too long")));
         }
     }
 
+    /// Ends all connections in an orderly way, and closes the listener. Clients that wait in its
+    /// queue would be reset with it, so the server accepts them first and ends them like the others.
     // CONCEPT: graceful-stop
-    fn begin_to_stop(&mut self, now: Instant) {
-        self.stop_at = Some(now + self.settings.grace);
+    fn begin_to_stop(&mut self) {
+        self.stop_at = Some(self.clock.now() + self.settings.grace);
+        self.stop_connections();
+        self.accept(net::MOST_ACCEPTED_AT_STOP);
         self.listener = None;
+        self.stop_connections();
+    }
+
+    fn stop_connections(&mut self) {
         for fd in self.connections.fds_where(|_| true) {
             let Some(connection) = self.connections.get_mut(fd) else {
                 continue;

@@ -21,6 +21,6 @@ pub mod echo;
 mod fd_map;
 mod select;
 
-pub use echo::{Write, serve};
+pub use echo::{Server, Write, serve};
 pub use fd_map::FdMap;
 pub use select::{FD_SETSIZE, NOTHING, Ready, check_fits, select};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use common::args::{self, ServerArgs};
 use common::run::run;
-use select_echo::{Write, serve};
+use select_echo::{Server, Write};
 
 /// Echo server, style 1: a bare select(2) loop
 #[derive(Parser)]
@@ -24,6 +24,7 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = args::parse();
     run(&args.server, |listener, settings, stop| {
-        serve(listener, settings, args.write, stop)
+        let server = Server::new(listener, settings, args.write, stop)?;
+        Ok(|| server.serve())
     })
 }

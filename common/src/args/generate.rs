@@ -6,6 +6,8 @@ use std::process;
 use clap::{Arg, Command, Parser, ValueEnum};
 use clap_complete::Shell;
 
+use crate::output;
+
 /// What `--generate` writes to standard output.
 #[derive(ValueEnum, Debug, Clone, Copy)]
 enum Generate {
@@ -17,16 +19,35 @@ enum Generate {
     Zsh,
 }
 
-/// Parses the command line as [`Parser::parse`] does, and answers `--generate KIND` itself.
+/// Parses the command line as [`Parser::parse`] does, and handles `--generate KIND` itself.
 pub fn parse<A: Parser>() -> A {
     let mut command = with_generate(A::command());
-    let matches = command.clone().subcommand_required(false).get_matches();
+    let matches = command.clone().subcommand_required(false).try_get_matches();
+    let matches = matches.unwrap_or_else(|error| end(&error));
     if let Some(kind) = matches.get_one::<Generate>("generate") {
-        // A reader that went away, as in `… --generate man | head -1`, is no failure.
-        let written = io::stdout().write_all(&generate(*kind, command));
-        process::exit(written.is_err().into());
+        exit(output::write_to_stdout(&generate(*kind, command)));
     }
-    A::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    A::from_arg_matches(&matches).unwrap_or_else(|error| end(&error.format(&mut command)))
+}
+
+/// Ends as [`clap::Error::exit`] does, but help that can't be printed is an error.
+fn end(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        error.exit()
+    }
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    exit(printed.map_err(output::stdout_failed))
+}
+
+fn exit(printed: io::Result<()>) -> ! {
+    let status = match printed {
+        Err(error) if !output::is_closed_pipe(&error) => {
+            output::complain(format_args!("error: {error}"));
+            1
+        }
+        _ => 0,
+    };
+    process::exit(status)
 }
 
 fn with_generate(command: Command) -> Command {

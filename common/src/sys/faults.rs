@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::str::FromStr;
 
 use fastrand::Rng;
+use nix::errno::Errno;
 
 /// How often each kind of fault comes, in percent of the calls that it may meet, and the seed that
 /// they are drawn from.
@@ -21,6 +22,7 @@ pub struct Faults {
     spurious: u8,
     aborted: u8,
     emfile: u8,
+    eacces: u8,
 }
 
 /// Parses `SEED` (every kind, at a middling rate) or `SEED:KIND=PERCENT,…` (those kinds only).
@@ -51,6 +53,7 @@ impl FromStr for Faults {
                 "spurious" => faults.spurious = percent,
                 "aborted" => faults.aborted = percent,
                 "emfile" => faults.emfile = percent,
+                "eacces" => faults.eacces = percent,
                 _ => return Err(format!("there is no kind of fault {name:?}")),
             }
         }
@@ -86,7 +89,8 @@ pub(super) fn interrupted() -> io::Result<()> {
     }
 }
 
-/// An accept(2) that found the connection gone, or no descriptor free.
+/// An accept(2) that found the connection gone, or no descriptor free, or that a security policy
+/// forbids.
 #[inline]
 pub(super) fn not_accepted() -> io::Result<()> {
     if !ARMED.get() {
@@ -94,10 +98,8 @@ pub(super) fn not_accepted() -> io::Result<()> {
     }
     interrupted()?;
     failing(|faults| faults.aborted, ErrorKind::ConnectionAborted.into())?;
-    failing(
-        |faults| faults.emfile,
-        io::Error::from_raw_os_error(nix::libc::EMFILE),
-    )
+    failing(|faults| faults.emfile, Errno::EMFILE.into())?;
+    failing(|faults| faults.eacces, Errno::EACCES.into())
 }
 
 fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! What the loop does with connections: for all engines, the one place that reads, writes and
 //! closes.
 
+use std::io;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
@@ -140,8 +141,10 @@ impl Reactor {
             }
             sys::close(socket);
         }
-        if link.accepted {
-            self.admission.disconnected(link.peer, &reason);
+        if let Some(mut permit) = link.permit
+            && !matches!(reason, Reason::ConnectionDone)
+        {
+            permit.failed(io::Error::other(reason.to_string()));
         }
         if let Some(mut protocol) = self.protocols.remove(key) {
             protocol.connection_lost(&mut self.agenda, &reason);

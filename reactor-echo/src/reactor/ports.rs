@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 
-use common::net::{self, NotAccepted};
+use common::net::{self, AcceptError};
 use common::sys;
 use tracing::{debug, warn};
 
@@ -32,12 +32,12 @@ impl Reactor {
             // CONCEPT: accept
             match sys::accept(&*listener, net::accept) {
                 Ok((socket, peer)) => self.accepted(key, socket, peer),
-                Err(error) => match NotAccepted::from(&error) {
-                    NotAccepted::NobodyWaits => {
+                Err(error) => match self.limit.accept_failed(&error) {
+                    AcceptError::WouldBlock => {
                         return self.engine.not_ready(key, Interest::READ);
                     }
-                    NotAccepted::TryNext => {}
-                    NotAccepted::OutOfResources => return self.admission.out_of_resources(&error),
+                    AcceptError::Transient => {}
+                    AcceptError::Lasting => return,
                 },
             }
         }
@@ -51,16 +51,17 @@ impl Reactor {
         };
         let mut link = Link::new(peer, self.agenda.turn);
         link.socket = Some(Rc::new(socket));
-        link.accepted = true;
         let key = self.agenda.entries.insert(Entry::Link(link));
         if let Some(error) = self.cannot_watch(key) {
             // It costs this one client. The next ones wait until a connection closes.
             warn!(%peer, %error, "refused");
-            self.room = self.admission.connections();
+            self.room = self.limit.connections();
             self.agenda.entries.remove(key);
             return;
         }
-        self.admission.connected(peer);
+        if let Some(link) = self.agenda.link_mut(key) {
+            link.permit = Some(self.limit.accepted(peer));
+        }
         self.protocols.insert(key, protocol);
         self.call(key, |protocol, transport| {
             protocol.connection_made(transport);
@@ -84,7 +85,7 @@ impl Reactor {
     /// Watches the ports while connections are admitted, and really not while they are not.
     // CONCEPT: descriptors
     pub(super) fn open_or_shut_ports(&mut self) {
-        self.admission.retry_if_due(self.agenda.turn);
+        self.limit.retry_if_due(self.agenda.turn);
         let is_open = self.is_open();
         if is_open != self.accepting {
             self.accepting = is_open;
@@ -94,7 +95,7 @@ impl Reactor {
     }
 
     fn is_open(&self) -> bool {
-        self.admission.is_open() && self.admission.connections() < self.room
+        self.limit.is_open() && self.limit.connections() < self.room
     }
 
     /// Does what was asked of a port: begins, watches, closes.

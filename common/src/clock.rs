@@ -1,0 +1,74 @@
+//! The clock of a loop, and when a deadline has passed.
+
+use std::time::{Duration, Instant};
+
+/// The time, read once in each iteration of a loop: right after it has waited.
+///
+/// A loop can wake up late: it was stopped (SIGSTOP), the laptop slept, the machine was busy. Then
+/// deadlines have passed while bytes that came in time lie in the sockets, unread. A loop that looks
+/// at its deadlines first closes connections that did nothing wrong. So a deadline counts as passed
+/// only once the loop has seen everything that was ready *after* it: after a late wake-up the loop
+/// polls once more, with a timeout of zero, and handles what it finds.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    now: Instant,
+    /// When the last wait that found everything began, or a moment before that.
+    seen_until: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        let now = Instant::now();
+        Clock {
+            now,
+            seen_until: now,
+        }
+    }
+}
+
+impl Clock {
+    /// Reads the time. Call it after each wait: `saw_all` says whether the loop learned of
+    /// everything that was ready, and not only of a part because a signal came (EINTR) or the list
+    /// of events was full.
+    pub fn waited(&mut self, saw_all: bool) {
+        if saw_all {
+            self.seen_until = self.now;
+        }
+        self.now = Instant::now();
+    }
+
+    /// When the last wait ended.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Whether `deadline` has passed, and what was ready by then has been handled.
+    pub fn has_passed(&self, deadline: Instant) -> bool {
+        deadline <= self.seen_until
+    }
+
+    /// How long to wait for `deadline`: zero if it is over.
+    pub fn until(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_has_passed_when_a_later_wait_has_seen_all() {
+        let mut clock = Clock::default();
+        let deadline = Instant::now();
+        assert!(!clock.has_passed(deadline));
+        clock.waited(true); // It began before the deadline.
+        assert!(!clock.has_passed(deadline));
+        assert!(clock.now() >= deadline);
+        clock.waited(false); // It was interrupted.
+        assert!(!clock.has_passed(deadline));
+        clock.waited(true);
+        assert!(clock.has_passed(deadline));
+        assert_eq!(clock.until(deadline), Duration::ZERO);
+    }
+}

@@ -1,0 +1,236 @@
+//! How many connections a server holds at once, and when it may accept the next one.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use crate::net::{ACCEPTS_PER_TURN, AcceptError};
+
+/// How long a loop waits after a lasting error of accept(2) before it tries again, unless a
+/// connection closes earlier.
+pub const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Least time between two warnings about accept(2).
+const WARN_AFTER: Duration = Duration::from_secs(1);
+
+/// Counts the connections of a server. Clones share the count.
+///
+/// While [`is_open`](Self::is_open) is false, the loop doesn't watch its listener: clients wait in
+/// the backlog, and the loop doesn't spin over a connection that it can't take.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimit(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    most: AtomicUsize,
+    connections: AtomicUsize,
+    backoff: Mutex<Backoff>,
+}
+
+#[derive(Debug, Default)]
+struct Backoff {
+    retry_at: Option<Instant>,
+    warned_at: Option<Instant>,
+    /// Calls of accept(2) that failed in a row, each for its own connection.
+    failures: usize,
+}
+
+impl ConnectionLimit {
+    /// At most `most` connections at once.
+    pub fn new(most: usize) -> Self {
+        ConnectionLimit(Arc::new(Shared {
+            most: AtomicUsize::new(most),
+            connections: AtomicUsize::new(0),
+            backoff: Mutex::default(),
+        }))
+    }
+
+    /// Whether the loop may accept now.
+    pub fn is_open(&self) -> bool {
+        self.connections() < self.0.most.load(Ordering::Relaxed) && self.retry_at().is_none()
+    }
+
+    /// When to call [`retry_if_due`](Self::retry_if_due); `None` if the loop isn't backing off.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.0.backoff().retry_at
+    }
+
+    /// Ends the back-off if its time is over by `now`, and returns whether it did.
+    pub fn retry_if_due(&self, now: Instant) -> bool {
+        self.0.backoff().retry_at.take_if(|at| *at <= now).is_some()
+    }
+
+    /// The number of permits, which is the number of descriptors that the server holds for clients.
+    pub fn connections(&self) -> usize {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that accept(2) has returned, for as long as the permit lives.
+    pub fn accepted(&self, peer: SocketAddr) -> Permit {
+        let connections = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut backoff = self.0.backoff();
+        (backoff.retry_at, backoff.failures) = (None, 0);
+        info!(%peer, connections, "connected");
+        Permit {
+            shared: Arc::clone(&self.0),
+            peer,
+            error: None,
+        }
+    }
+
+    /// Says what follows from an error of accept(2), and backs off from one that will last. Errors
+    /// that each concern one connection count as lasting if there is nothing else for a whole
+    /// iteration of the loop.
+    pub fn accept_failed(&self, error: &io::Error) -> AcceptError {
+        let kind = AcceptError::from(error);
+        let is_lasting = match kind {
+            AcceptError::WouldBlock => false,
+            AcceptError::Lasting => true,
+            AcceptError::Transient => {
+                let mut backoff = self.0.backoff();
+                backoff.failures += 1;
+                backoff.failures >= ACCEPTS_PER_TURN
+            }
+        };
+        if !is_lasting {
+            return kind;
+        }
+        self.back_off(error);
+        AcceptError::Lasting
+    }
+
+    /// The loop can't watch the descriptor of an accepted connection, which it closes: from now on
+    /// the limit is as many connections as there are.
+    pub fn cannot_watch(&self, peer: SocketAddr, error: &io::Error) {
+        let connections = self.connections();
+        if connections == 0 {
+            return self.back_off(error); // Something else takes up what there is to watch.
+        }
+        self.0.most.fetch_min(connections, Ordering::Relaxed);
+        warn!(%peer, %error, connections, "refused, and no more connections than these from now on");
+    }
+
+    /// Stops accepting for [`RETRY_AFTER`] or until a connection closes. Warns at most once a
+    /// second.
+    fn back_off(&self, error: &io::Error) {
+        let now = Instant::now();
+        let mut backoff = self.0.backoff();
+        (backoff.retry_at, backoff.failures) = (Some(now + RETRY_AFTER), 0);
+        if backoff.warned_at.is_none_or(|at| now - at >= WARN_AFTER) {
+            backoff.warned_at = Some(now);
+            let connections = self.connections();
+            warn!(%error, connections, "cannot accept: trying again when a connection closes, or in 0.5 s");
+        }
+    }
+}
+
+impl Shared {
+    fn backoff(&self) -> MutexGuard<'_, Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection's place within the limit: a value that lives exactly as long as the connection's
+/// descriptor, draining included. Keep it where it is dropped right after the socket.
+#[derive(Debug)]
+pub struct Permit {
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    error: Option<io::Error>,
+}
+
+impl Permit {
+    /// The client's address, as accept(2) returned it: a socket that was reset no longer knows it.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Keeps the first reason why the connection ended early, for the log.
+    pub fn failed(&mut self, error: io::Error) {
+        self.error.get_or_insert(error);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let connections = self.shared.connections.fetch_sub(1, Ordering::Relaxed) - 1;
+        self.shared.backoff().retry_at = None;
+        let why = self.error.as_ref();
+        let why = why.map_or("finished".to_owned(), io::Error::to_string);
+        info!(peer = %self.peer, connections, %why, "disconnected");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+
+    fn peer() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 1))
+    }
+
+    #[test]
+    fn a_permit_takes_a_place_until_it_is_dropped() {
+        let limit = ConnectionLimit::new(1);
+        assert!(limit.is_open());
+        let permit = limit.accepted(peer());
+        assert!(!limit.is_open());
+        assert_eq!(limit.retry_at(), None);
+        drop(permit);
+        assert!(limit.is_open());
+        assert_eq!(limit.connections(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_watched_lowers_the_limit_but_not_to_zero() {
+        let limit = ConnectionLimit::new(usize::MAX);
+        let error = io::Error::other("too many to watch");
+        limit.cannot_watch(peer(), &error);
+        assert!(limit.retry_at().is_some());
+        let permit = limit.accepted(peer());
+        limit.cannot_watch(peer(), &error);
+        assert!(!limit.is_open());
+        drop(permit);
+        assert!(limit.is_open());
+    }
+
+    #[test]
+    fn a_lasting_error_backs_off_until_a_connection_closes_or_time_has_passed() {
+        let limit = ConnectionLimit::new(9);
+        for errno in [Errno::EMFILE, Errno::EACCES, Errno::EINVAL] {
+            let permit = limit.accepted(peer());
+            let error = io::Error::from(errno);
+            assert_eq!(limit.accept_failed(&error), AcceptError::Lasting);
+            assert!(!limit.is_open());
+            drop(permit);
+            assert!(limit.is_open());
+
+            limit.accept_failed(&error);
+            let retry_at = limit.retry_at().expect("it backs off");
+            assert!(!limit.retry_if_due(retry_at - Duration::from_nanos(1)));
+            assert!(limit.retry_if_due(retry_at));
+            assert!(limit.is_open());
+        }
+    }
+
+    #[test]
+    fn errors_of_single_connections_back_off_only_if_there_is_nothing_else() {
+        let limit = ConnectionLimit::new(9);
+        let error = io::Error::from(Errno::ECONNABORTED);
+        for _ in 1..ACCEPTS_PER_TURN {
+            assert_eq!(limit.accept_failed(&error), AcceptError::Transient);
+        }
+        drop(limit.accepted(peer()));
+        for _ in 1..ACCEPTS_PER_TURN {
+            assert_eq!(limit.accept_failed(&error), AcceptError::Transient);
+            assert!(limit.is_open());
+        }
+        assert_eq!(limit.accept_failed(&error), AcceptError::Lasting);
+        assert!(!limit.is_open());
+    }
+}
