@@ -1,6 +1,6 @@
 //! The options that every server takes, and the [`Settings`] made from them.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::Ipv6Addr;
 use std::num::IntErrorKind;
 use std::ops::RangeInclusive;
@@ -140,7 +140,11 @@ impl Settings {
     /// `OutOfMemory`: the system doesn't give that much.
     pub fn read_buffer(&self) -> io::Result<Vec<u8>> {
         let mut buffer = Vec::new();
-        buffer.try_reserve_exact(self.recv_size)?;
+        let size = self.recv_size;
+        buffer.try_reserve_exact(size).map_err(|_| {
+            let message = format!("no memory for a read buffer of {size} bytes");
+            io::Error::new(ErrorKind::OutOfMemory, message)
+        })?;
         buffer.resize(self.recv_size, 0);
         Ok(buffer)
     }
@@ -314,6 +318,6 @@ mod tests {
         let error = settings
             .read_buffer()
             .expect_err("no machine has that much");
-        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     }
 }

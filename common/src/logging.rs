@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signal_hook::consts::SIGXFSZ;
+use signal_hook::flag;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -47,6 +49,9 @@ impl Outputs {
     /// # Errors
     /// A trace file that can't be created, no thread for a writer, or a second call in one process.
     pub fn start(args: &ObserveArgs) -> io::Result<Self> {
+        // At the limit of a file's size (`ulimit -f`) this signal would end the server. With any
+        // handler, write(2) returns EFBIG instead.
+        flag::register(SIGXFSZ, Arc::default())?;
         let note = match args.log_format {
             LogFormat::Text => |count| format!("({count} lines of the log were dropped here)\n"),
             LogFormat::Json => dropped_lines,

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use crate::args::{ServerArgs, Settings};
@@ -49,10 +50,15 @@ fn serve<S>(
 where
     S: FnOnce() -> io::Result<()>,
 {
-    let stop = StopSignal::on_signals()?;
+    let stop = StopSignal::on_signals().map_err(cannot_start)?;
     let listener = net::listen(&args.listen.host, args.listen.port, args.listen.backlog)?;
     let address = listener.local_addr()?;
-    let serve = start(listener, Settings::from(&args.limits), stop)?;
+    let serve = start(listener, Settings::from(&args.limits), stop).map_err(cannot_start)?;
+    // Without a free descriptor it could never accept a client.
+    io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(cannot_start)?;
     outputs.print(format_args!("listening on {address}"));
     if let Some(faults) = &args.observe.faults {
         sys::inject(faults.clone());
@@ -62,4 +68,8 @@ where
         outputs.print(format_args!("{}", sys::counters()));
     }
     served
+}
+
+fn cannot_start(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot start: {error}"))
 }

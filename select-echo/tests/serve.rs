@@ -1,12 +1,13 @@
 //! The server in this process, on a thread of its own: what the contract says, seen from inside.
 
 use std::io;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::TIME_LIMIT;
 use common::program::{Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed};
-use common::{Settings, sys};
+use common::{Settings, net, sys};
 use select_echo::{Write, serve};
 
 const BOTH: [Write; 2] = [Write::AtOnce, Write::Queued];
@@ -78,12 +79,26 @@ fn a_server_with_nothing_to_do_stops_at_once() -> io::Result<()> {
 
 #[test]
 fn only_the_idle_are_closed() -> io::Result<()> {
+    expect_only_the_idle_to_be_closed("1:short=0")
+}
+
+#[test]
+fn readiness_without_a_byte_is_no_activity() -> io::Result<()> {
+    // The busy client makes the loop turn, and each time the idle one looks ready.
+    expect_only_the_idle_to_be_closed("1:spurious=90")
+}
+
+fn expect_only_the_idle_to_be_closed(faults: &str) -> io::Result<()> {
     let idle_timeout = Duration::from_millis(500);
     let settings = Settings {
         idle_timeout: Some(idle_timeout),
         ..Settings::default()
     };
-    let server = start(Write::AtOnce, settings)?;
+    let faults = faults.parse().map_err(io::Error::other)?;
+    let server = Serving::start(settings, move |listener, settings, stop| {
+        sys::inject(faults);
+        serve(listener, settings, Write::AtOnce, stop)
+    })?;
     let mut busy = server.connect()?;
     let begun = Instant::now();
     let mut idle = server.connect()?;
@@ -119,6 +134,29 @@ fn more_than_the_limit_wait_outside() -> io::Result<()> {
     let waits = server.stop()?.waits;
     assert!(waits < 20, "it turned in circles: {waits} waits");
     Ok(())
+}
+
+#[test]
+fn clients_in_the_backlog_are_ended_in_good_order() -> io::Result<()> {
+    let (go, wait) = mpsc::channel::<()>();
+    let server = Serving::start(Settings::default(), move |listener, settings, stop| {
+        // It begins to serve when all have connected and the stop was asked for.
+        wait.recv().map_err(io::Error::other)?;
+        serve(listener, settings, Write::AtOnce, stop)
+    })?;
+    let mut clients = Vec::new();
+    for _ in 0..net::ACCEPTS_PER_TURN + 10 {
+        let mut client = server.connect()?;
+        client.send(b"is anybody there?")?;
+        clients.push(client);
+    }
+    server.ask_to_stop()?;
+    go.send(()).map_err(io::Error::other)?;
+    for client in &mut clients {
+        client.receive_to_end()?; // And no reset.
+    }
+    drop(clients);
+    server.ended().map(drop)
 }
 
 #[test]
