@@ -38,16 +38,16 @@ const DISK_LIMIT: Duration = Duration::from_secs(5);
 /// The files that a server writes.
 #[derive(Debug)]
 pub struct Outputs {
-    log: Arc<BackgroundWriter>,
-    stdout: Arc<BackgroundWriter>,
-    trace: Option<Arc<BackgroundWriter>>,
+    log: BackgroundWriter,
+    stdout: BackgroundWriter,
+    trace: Option<BackgroundWriter>,
 }
 
 impl Outputs {
     /// Starts to log, and to trace if asked.
     ///
     /// # Errors
-    /// A trace file that can't be created, no thread for a writer, or a second call in one process.
+    /// A trace file that can't be created, or a second call in one process.
     pub fn start(args: &ObserveArgs) -> io::Result<Self> {
         // At the limit of a file's size (`ulimit -f`) this signal would end the server. With any
         // handler, write(2) returns EFBIG instead.
@@ -57,17 +57,17 @@ impl Outputs {
             LogFormat::Json => dropped_lines,
         };
         let outputs = Outputs {
-            log: BackgroundWriter::start("the log", io::stderr(), LOG_CAPACITY, note)?,
-            stdout: BackgroundWriter::start(
+            log: BackgroundWriter::new("the log", io::stderr(), LOG_CAPACITY, note),
+            stdout: BackgroundWriter::new(
                 "to standard output",
                 io::stdout(),
                 LOG_CAPACITY,
                 dropped_lines,
-            )?,
+            ),
             trace: args.trace.as_deref().map(trace_writer).transpose()?,
         };
         tracing_subscriber::registry()
-            .with(log_layer(args, Arc::clone(&outputs.log)))
+            .with(log_layer(args, outputs.log.clone()))
             .with(outputs.trace.clone().map(trace_layer))
             .try_init()
             .map_err(io::Error::other)?;
@@ -114,12 +114,12 @@ fn dropped_lines(count: u64) -> String {
 
 fn log_layer(
     args: &ObserveArgs,
-    writer: Arc<BackgroundWriter>,
+    writer: BackgroundWriter,
 ) -> Box<dyn Layer<Registry> + Send + Sync> {
     let layer = fmt::layer()
         .with_ansi(false)
         .with_target(false)
-        .with_writer(writer);
+        .with_writer(move || writer.clone());
     let layer = match args.log_format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
@@ -140,15 +140,20 @@ fn level(args: &ObserveArgs) -> LevelFilter {
     LEVELS[index]
 }
 
-fn trace_writer(path: &Path) -> io::Result<Arc<BackgroundWriter>> {
+fn trace_writer(path: &Path) -> io::Result<BackgroundWriter> {
     let name = format!("the trace to {}", path.display());
     let file = File::create(path)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot write {name}: {error}")))?;
-    BackgroundWriter::start(name, file, TRACE_CAPACITY, dropped_lines)
+    Ok(BackgroundWriter::new(
+        name,
+        file,
+        TRACE_CAPACITY,
+        dropped_lines,
+    ))
 }
 
 /// What [`sys`](crate::sys) reports, one line of JSON for each call.
-fn trace_layer<S>(writer: Arc<BackgroundWriter>) -> impl Layer<S>
+fn trace_layer<S>(writer: BackgroundWriter) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -158,6 +163,6 @@ where
         .with_timer(uptime())
         .with_level(false)
         .with_target(false)
-        .with_writer(writer);
+        .with_writer(move || writer.clone());
     layer.with_filter(Targets::new().with_target(TRACE_TARGET, LevelFilter::TRACE))
 }
