@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use common::net;
 use serde::{Deserialize, Serialize};
 
 /// A machine, and what was on it. Whatever cannot be found out is left empty.
@@ -22,7 +23,7 @@ pub struct Machine {
     /// What the kernel does against the processor's leaks, each as `name: what`; those that it does
     /// not have are left out.
     pub mitigations: Vec<String>,
-    /// How TCP connections start out: the kernel's default congestion control.
+    /// The congestion control of every socket that was measured, client's and servers'.
     pub congestion_control: String,
     /// The versions of compilers and interpreters, each as the program says it.
     pub versions: Vec<String>,
@@ -47,14 +48,18 @@ impl Machine {
             virtual_machine: field(&processors, "flags")
                 .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
             mitigations: mitigations(),
-            congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control")
-                .trim()
-                .to_owned(),
+            congestion_control: congestion_control().unwrap_or_default(),
             versions: versions(),
             commit: said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
             date: now.map_or(0, |now| now.as_secs()),
         }
     }
+}
+
+/// What a listener uses, and what it accepts.
+fn congestion_control() -> Option<String> {
+    let listener = net::listen("127.0.0.1", 0, 1).ok()?;
+    net::congestion_control(&listener)
 }
 
 fn versions() -> Vec<String> {

@@ -61,6 +61,10 @@ static int listen_as_told(int argc, char **argv)
         fprintf(stderr, "%s: not an IPv4 address\n", host);
         exit(1);
     }
+#ifdef TCP_CONGESTION
+    // The same as all others here; what is accepted inherits it. Without it, the default is used.
+    setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+#endif
     if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 4096) < 0 ||
         getsockname(listener, (struct sockaddr *)&address, &size) < 0)

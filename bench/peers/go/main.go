@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net"
@@ -21,7 +22,8 @@ func main() {
 	go exitOnSignal()
 	// Go sets SO_REUSEADDR, asks for the longest backlog that the system grants, and sets
 	// TCP_NODELAY on what it accepts.
-	listener, err := net.Listen("tcp", net.JoinHostPort(*host, *port))
+	config := net.ListenConfig{Control: useReno}
+	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(*host, *port))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -36,6 +38,15 @@ func main() {
 		}
 		go echo(conn)
 	}
+}
+
+// useReno gives the listener the same congestion control that all others here have; what is
+// accepted inherits it. A system without that option uses its default.
+func useReno(_, _ string, socket syscall.RawConn) error {
+	const tcpCongestion = 13 // TCP_CONGESTION on Linux, which package syscall doesn't name
+	return socket.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptString(int(fd), syscall.IPPROTO_TCP, tcpCongestion, "reno")
+	})
 }
 
 // echo sends back what the client sends, until its end of stream or an error, which costs nobody

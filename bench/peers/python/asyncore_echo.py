@@ -58,5 +58,5 @@ class EchoServer(asyncore.dispatcher):
 options = start.arguments()
 start.exit_on_signals()
 server = EchoServer(options.host, options.port)
-start.announce(*server.socket.getsockname()[:2])
+start.announce(server.socket)
 asyncore.loop()

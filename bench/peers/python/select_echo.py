@@ -53,7 +53,7 @@ start.exit_on_signals()
 listener = socket.create_server((options.host, options.port), backlog=start.BACKLOG)
 listener.setblocking(False)
 inputs, outputs, pending = [listener], [], {}
-start.announce(*listener.getsockname()[:2])
+start.announce(listener)
 
 while True:
     readable, writable, _ = select.select(inputs, outputs, [])

@@ -1,7 +1,9 @@
 """What the peers in Python do before they serve: the command line, and the first line of output."""
 
 import argparse
+import os
 import signal
+import socket
 import sys
 
 BACKLOG = 4096  # connections that may wait in the kernel to be accepted
@@ -16,8 +18,13 @@ def arguments():
     return parser.parse_args()
 
 
-def announce(host, port):
-    """Says that the server listens now."""
+def announce(listener):
+    """Says that the server listens now. Gives the listening socket the same congestion control
+    that all others here have: what is accepted inherits it."""
+    with socket.socket(fileno=os.dup(listener.fileno())) as same:
+        if hasattr(socket, "TCP_CONGESTION"):
+            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+        host, port = same.getsockname()[:2]
     print(f"listening on {host}:{port}", flush=True)
 
 

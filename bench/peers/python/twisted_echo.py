@@ -32,5 +32,5 @@ options = start.arguments()
 port = reactor.listenTCP(
     options.port, Factory.forProtocol(Echo), backlog=start.BACKLOG, interface=options.host
 )
-start.announce(port.getHost().host, port.getHost().port)
+start.announce(port)
 reactor.run()  # until SIGINT or SIGTERM

@@ -33,7 +33,7 @@ async def main():
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
     server = await loop.create_server(Echo, options.host, options.port, backlog=start.BACKLOG)
-    start.announce(*server.sockets[0].getsockname()[:2])
+    start.announce(server.sockets[0])
     await stop.wait()
 
 

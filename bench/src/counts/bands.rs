@@ -25,8 +25,8 @@ pub const IDLE_WAKE_UPS: RangeInclusive<u64> = 0..=0;
 /// quarter for select: on a busy machine fewer are ready at each wait, and every wait makes the lists
 /// anew.
 pub const BANDS: &[Band] = &[
-    band("select", 210.0, 128.0),
-    band("select-queued", 820.0, 128.0),
+    band("select", 210.0, 140.0),
+    band("select-queued", 820.0, 140.0),
     band("dispatcher", 400.0, 172.0),
     band("chat", 840.0, 277.0),
     band("reactor-tokio", 900.0, 760.0),
