@@ -6,17 +6,22 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::client::TIME_LIMIT;
 
+mod options;
 mod room;
 mod serving;
 mod trace;
 
+pub use options::{
+    absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
+    stalled_trace_stops_nothing,
+};
 pub use room::{room_spares_no_deaf_member, room_tells_all_others};
 pub use serving::{Serving, converse, deaf_client_delays_nobody, fill, stop_delivers_what_is_owed};
 pub use trace::{Traced, tells, trace_of_one_line};
@@ -87,12 +92,20 @@ impl Program {
     ///
     /// # Errors
     /// `TimedOut` if it does not end.
-    pub fn stop(mut self) -> io::Result<(ExitStatus, Vec<String>)> {
+    pub fn stop(self) -> io::Result<(ExitStatus, Vec<String>)> {
+        self.stop_within(TIME_LIMIT)
+    }
+
+    /// As [`stop`](Self::stop), with another limit.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub fn stop_within(mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
         kill(
             Pid::from_raw(self.child.id().cast_signed()),
             Signal::SIGTERM,
         )?;
-        let deadline = Instant::now() + TIME_LIMIT;
+        let deadline = Instant::now() + limit;
         let mut lines = Vec::new();
         // Its standard output ends with it.
         loop {

@@ -1,0 +1,33 @@
+//! What the options of the program must not do to its service.
+
+use std::io;
+use std::process::Command;
+
+use common::program::{
+    absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
+    stalled_trace_stops_nothing,
+};
+
+fn server() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_chat-echo"))
+}
+
+#[test]
+fn absurd_numbers_are_refused_before_it_listens() -> io::Result<()> {
+    absurd_numbers_are_refused(&server)
+}
+
+#[test]
+fn a_trace_that_nobody_reads_does_not_stop_the_service() -> io::Result<()> {
+    stalled_trace_stops_nothing(&server)
+}
+
+#[test]
+fn counters_that_nobody_reads_do_not_stop_the_exit() -> io::Result<()> {
+    stalled_counters_stop_nothing(&server)
+}
+
+#[test]
+fn failing_accepts_are_retried_without_spinning() -> io::Result<()> {
+    failing_accepts_are_retried_calmly(&server)
+}

@@ -1,0 +1,40 @@
+//! What the options of the program must not do to its service.
+
+use std::io;
+use std::process::Command;
+
+use common::program::{
+    absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
+    stalled_trace_stops_nothing,
+};
+
+/// Has `judge` look at the program with each engine.
+fn with_each_engine(judge: impl Fn(&dyn Fn() -> Command) -> io::Result<()>) -> io::Result<()> {
+    ["tokio", "mio", "select"].iter().try_for_each(|engine| {
+        judge(&|| {
+            let mut server = Command::new(env!("CARGO_BIN_EXE_reactor-echo"));
+            server.args(["--reactor", engine]);
+            server
+        })
+    })
+}
+
+#[test]
+fn absurd_numbers_are_refused_before_it_listens() -> io::Result<()> {
+    with_each_engine(absurd_numbers_are_refused)
+}
+
+#[test]
+fn a_trace_that_nobody_reads_does_not_stop_the_service() -> io::Result<()> {
+    with_each_engine(stalled_trace_stops_nothing)
+}
+
+#[test]
+fn counters_that_nobody_reads_do_not_stop_the_exit() -> io::Result<()> {
+    with_each_engine(stalled_counters_stop_nothing)
+}
+
+#[test]
+fn failing_accepts_are_retried_without_spinning() -> io::Result<()> {
+    with_each_engine(failing_accepts_are_retried_calmly)
+}
