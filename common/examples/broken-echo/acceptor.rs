@@ -1,6 +1,6 @@
 //! Accepting, one thread for each connection, and stopping.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
@@ -31,6 +31,8 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// What the bugs hold that serve one connection at a time.
     pub turn: Mutex<()>,
+    /// A client's input has been discarded.
+    pub drained: AtomicBool,
     /// Written to by a connection that ends, so that the acceptor looks again.
     closed: UnixStream,
     count: Mutex<usize>,
@@ -50,17 +52,25 @@ impl Shared {
 /// Serves until it is asked to stop, and then until nothing is owed or the grace is over.
 pub fn serve(arguments: Arguments) -> io::Result<()> {
     let log = Log::start(&arguments)?;
+    let early = arguments
+        .has(Bug::AnnouncesUnprepared)
+        .then(|| listening::listen(&arguments))
+        .transpose()?;
     let stop = listening::stop_pipe(&arguments)?;
     let (closed, wake) = UnixStream::pair()?;
     closed.set_nonblocking(true)?;
     wake.set_nonblocking(true)?;
-    let listener = listening::listen(&arguments)?;
+    let listener = match early {
+        Some(listener) => listener,
+        None => listening::listen(&arguments)?,
+    };
     let shared = Arc::new(Shared {
         arguments,
         log,
         stop,
         stopping: AtomicBool::new(false),
         turn: Mutex::new(()),
+        drained: AtomicBool::new(false),
         closed,
         count: Mutex::new(0),
         fewer: Condvar::new(),
@@ -117,7 +127,26 @@ impl Acceptor {
                 Ready::Nothing => {}
             }
         }
+        self.accept_waiting();
         Ok(())
+    }
+
+    /// Closing the listener would reset the clients that wait to be accepted. Their connections end
+    /// in an orderly way like all others, as soon as they see that the server stops.
+    fn accept_waiting(&mut self) {
+        if self.shared.has(Bug::ResetsTheBacklog) {
+            return;
+        }
+        for _ in 0..listening::BACKLOG {
+            if !self.is_watching() {
+                return;
+            }
+            match self.listener.accept() {
+                Ok((socket, peer)) => self.start(socket, peer),
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(_) => return,
+            }
+        }
     }
 
     fn stopped(&self) -> bool {
@@ -145,12 +174,10 @@ impl Acceptor {
         let stopping = self.shared.stopping.load(Ordering::Relaxed);
         let from = usize::from(stopping);
         let to = if watching { 3 } else { 2 };
-        let ticks = self.shared.has(Bug::Ticks);
-        let timeout = if ticks {
-            PollTimeout::from(100u8)
-        } else {
-            PollTimeout::NONE
-        };
+        let timeout = self
+            .tick()
+            .map_or(Ok(PollTimeout::NONE), PollTimeout::try_from)
+            .unwrap_or(PollTimeout::MAX);
         match poll(&mut ready[from..to], timeout) {
             Ok(_) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -162,6 +189,20 @@ impl Acceptor {
             (.., true) => Ready::Connection,
             _ => Ready::Nothing,
         })
+    }
+
+    /// How often the bugs that wake up for nothing do so.
+    fn tick(&self) -> Option<Duration> {
+        let arguments = &self.shared.arguments;
+        let idle_timeout = arguments.idle_timeout.map(Duration::from_secs_f64);
+        let drained = self.shared.drained.load(Ordering::Relaxed);
+        match arguments.bug? {
+            Bug::Ticks => Some(Duration::from_millis(100)),
+            Bug::TimesNobody => idle_timeout,
+            Bug::LeavesTimers => idle_timeout.filter(|_| self.accepted > 0),
+            Bug::LeavesDrainTimers => drained.then(|| Duration::from_secs_f64(arguments.grace)),
+            _ => None,
+        }
     }
 
     fn accept(&mut self) {
@@ -199,6 +240,10 @@ impl Acceptor {
             && *self.shared.count() >= self.shared.arguments.max_connections
         {
             return;
+        }
+        if self.shared.has(Bug::PrintsConnections) {
+            let number = self.accepted;
+            let _ = writeln!(io::stdout(), "connection number {number} comes from {peer}");
         }
         let shared = Arc::clone(&self.shared);
         *shared.count() += 1;

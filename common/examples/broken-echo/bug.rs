@@ -74,6 +74,10 @@ pub enum Bug {
     BindPanics,
     /// Exits with 1 for a usage error
     UsageExitsOne,
+    /// Accepts numbers that make no sense
+    TakesAnyNumber,
+    /// Says that it listens before it has all the descriptors that it needs
+    AnnouncesUnprepared,
 
     // Stop.
     /// Takes no notice of SIGTERM
@@ -96,6 +100,8 @@ pub enum Bug {
     IgnoresSecondSignal,
     /// Goes on accepting until it ends
     AcceptsWhileStopping,
+    /// Closes the listener while clients wait to be accepted
+    ResetsTheBacklog,
 
     // Rest.
     /// Wakes up ten times a second
@@ -106,6 +112,12 @@ pub enum Bug {
     KeepsWriteInterest,
     /// Is woken by urgent data and leaves it there
     SpinsOnUrgentData,
+    /// Runs a timer for `--idle-timeout` without a client
+    TimesNobody,
+    /// Keeps the timer of a client that has left
+    LeavesTimers,
+    /// Keeps the timer of a client that has left before it was drained
+    LeavesDrainTimers,
 
     // Descriptors.
     /// Ends when descriptors run out
@@ -128,16 +140,24 @@ pub enum Bug {
     IgnoresIdleTimeout,
     /// Counts `--idle-timeout` from the start of the connection
     TimesOutTheBusy,
+    /// Closes silent clients before it looks for their input
+    ExpiresFirst,
     /// Closes at lines of more than 4 KiB
     ShortLines,
     /// Takes no notice of `--max-line`
     IgnoresMaxLine,
+    /// Does not count a client whose input it discards
+    ForgetsTheDraining,
 
     // Logging.
     /// Ends when it cannot log
     ExitsWithoutLog,
     /// Logs as it serves, and waits for the log's reader
     LogsSynchronously,
+    /// Logs as it serves, when poll says that there is room
+    TrustsPoll,
+    /// Prints each connection, and waits for the reader of standard output
+    PrintsConnections,
     /// Does not start with standard error closed
     NeedsStandardError,
     /// Does not start with standard output closed

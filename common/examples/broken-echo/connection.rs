@@ -76,7 +76,8 @@ impl Connection {
             line: Vec::new(),
             started: Instant::now(),
             heard: false,
-            came_late: shared.stopping.load(Ordering::Relaxed),
+            came_late: shared.has(Bug::AcceptsWhileStopping)
+                && shared.stopping.load(Ordering::Relaxed),
             shared: Arc::clone(shared),
         })
     }
@@ -227,6 +228,10 @@ impl Connection {
                 Err(error) => return Err(error.into()),
                 Ok(_) => {}
             }
+            let is_late = until.is_some_and(|until| until <= Instant::now());
+            if is_late && self.has(Bug::ExpiresFirst) {
+                return Ok(Event::Silence);
+            }
             let happened = ready[1].revents().unwrap_or(PollFlags::empty());
             if ready[0].any().unwrap_or(false) && !self.came_late {
                 return Ok(Event::Stop);
@@ -237,7 +242,7 @@ impl Connection {
             if happened.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
                 return Ok(Event::Input);
             }
-            if until.is_some_and(|until| until <= Instant::now()) {
+            if is_late {
                 return Ok(Event::Silence);
             }
         }
@@ -255,15 +260,20 @@ impl Connection {
             return SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
         }
         self.socket.shutdown(Shutdown::Write)?;
-        if end != End::Stream && !self.has(Bug::ClosesWithUnreadInput) {
-            self.drain(end == End::Patience)?;
+        if end == End::Stream || self.has(Bug::ClosesWithUnreadInput) {
+            return Ok(());
         }
-        Ok(())
+        if end == End::Patience && self.has(Bug::ForgetsTheDraining) {
+            thread::spawn(move || self.drain(true));
+            return Ok(());
+        }
+        self.drain(end == End::Patience)
     }
 
     /// Reads to the end of the stream for a bounded time; not at all when nothing is there and no
     /// more is expected.
     fn drain(&self, expects_more: bool) -> io::Result<()> {
+        self.shared.drained.store(true, Ordering::Relaxed);
         let until = Instant::now() + DRAIN;
         let mut chunk = vec![0; CHUNK];
         let first = if expects_more {

@@ -15,6 +15,9 @@ use socket2::{Domain, Socket, Type};
 use crate::Arguments;
 use crate::bug::Bug;
 
+/// How many clients can wait to be accepted.
+pub const BACKLOG: i32 = 4096;
+
 /// Binds, listens, and says so.
 pub fn listen(arguments: &Arguments) -> io::Result<TcpListener> {
     let host = if arguments.has(Bug::Ipv4Only) {
@@ -46,7 +49,7 @@ pub fn listen(arguments: &Arguments) -> io::Result<TcpListener> {
     socket.listen(if arguments.has(Bug::SmallBacklog) {
         128
     } else {
-        4096
+        BACKLOG
     })?;
     socket.set_nonblocking(true)?;
     if !arguments.has(Bug::SilentStart) && !arguments.has(Bug::AnnouncesEarly) {

@@ -2,9 +2,12 @@
 //! is dropped.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::{fs, process, thread};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::Arguments;
 use crate::bug::Bug;
@@ -13,7 +16,7 @@ use crate::bug::Bug;
 #[derive(Debug)]
 pub struct Log {
     lines: SyncSender<String>,
-    synchronous: bool,
+    bug: Option<Bug>,
 }
 
 impl Log {
@@ -32,18 +35,26 @@ impl Log {
         });
         Ok(Log {
             lines,
-            synchronous: arguments.has(Bug::LogsSynchronously),
+            bug: arguments.bug,
         })
     }
 
     /// Logs one line, or drops it when the writer is too far behind.
     pub fn line(&self, line: String) {
-        if self.synchronous {
-            let _ = writeln!(io::stderr(), "{line}");
-        } else {
-            let _ = self.lines.try_send(line);
+        if ![Some(Bug::LogsSynchronously), Some(Bug::TrustsPoll)].contains(&self.bug) {
+            return drop(self.lines.try_send(line));
+        }
+        let mut stderr = io::stderr().lock();
+        if self.bug == Some(Bug::LogsSynchronously) || has_room(&stderr) {
+            let _ = writeln!(stderr, "{line}");
         }
     }
+}
+
+/// Whether a descriptor takes something. How much, poll(2) does not say.
+fn has_room(descriptor: &impl AsFd) -> bool {
+    let mut ready = [PollFd::new(descriptor.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut ready, PollTimeout::ZERO).is_ok_and(|count| count > 0)
 }
 
 /// A bug: Rust's runtime opens /dev/null for a standard descriptor that is closed, and that is

@@ -12,7 +12,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 mod acceptor;
 mod bug;
@@ -57,10 +58,25 @@ impl Arguments {
     fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
+
+    /// Refuses numbers that make no sense, as clap refuses what is not a number.
+    fn checked(self) -> Result<Self, clap::Error> {
+        let seconds = |number| (0.0..=1e9).contains(&number);
+        let sensible = self.max_connections > 0
+            && self.max_line > 0
+            && seconds(self.grace)
+            && self.idle_timeout.is_none_or(seconds);
+        if sensible || self.has(Bug::TakesAnyNumber) {
+            return Ok(self);
+        }
+        let message = "at least 1 connection, lines of at least 1 byte, and 0 to 1e9 seconds";
+        Err(Arguments::command().error(ErrorKind::ValueValidation, message))
+    }
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
+    let arguments = Arguments::try_parse().and_then(Arguments::checked);
+    let arguments = arguments.unwrap_or_else(|error| refuse(&error));
     let broken_exit = arguments.has(Bug::ExitsWithThree);
     match acceptor::serve(arguments) {
         Ok(()) if broken_exit => ExitCode::from(3),

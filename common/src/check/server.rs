@@ -9,14 +9,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, Signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::trial::{Problem, While, ensure};
-use crate::client::EchoClient;
+use crate::client::{EchoClient, TIME_LIMIT};
 
 mod launch;
 
-pub(super) use launch::{Errors, Launch};
+pub(super) use launch::{Errors, Launch, StartResult};
 
 /// A running server. It is killed and reaped when this is dropped.
 pub(super) struct Server {
@@ -44,6 +45,28 @@ impl Server {
         signal::kill(Pid::from_raw(self.pid()), signal)
             .map_err(io::Error::from)
             .while_("signalling")
+    }
+
+    /// Stops the server, as a debugger would, until [`resume`](Self::resume). Returns when all of its
+    /// threads have stopped, which is some time after the signal.
+    pub(super) fn pause(&self) -> Result<(), Problem> {
+        self.signal(Signal::SIGSTOP)?;
+        let pid = Pid::from_raw(self.pid());
+        let started = Instant::now();
+        while started.elapsed() < TIME_LIMIT {
+            let flags = WaitPidFlag::WUNTRACED | WaitPidFlag::WNOHANG;
+            match waitpid(pid, Some(flags)).map_err(io::Error::from)? {
+                WaitStatus::Stopped(..) => return Ok(()),
+                WaitStatus::StillAlive => thread::sleep(Duration::from_millis(1)),
+                ended => return Err(Problem::Fail(format!("the server ended: {ended:?}"))),
+            }
+        }
+        Err(Problem::Fail("a SIGSTOP does not stop it".into()))
+    }
+
+    /// Lets a server go on that [`pause`](Self::pause) has stopped.
+    pub(super) fn resume(&self) -> Result<(), Problem> {
+        self.signal(Signal::SIGCONT)
     }
 
     /// The exit status, if it has ended.

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
 
 use crate::check::Case;
 use crate::check::proc;
@@ -63,7 +62,7 @@ fn thousand_at_once(trial: &Trial) -> Verdict {
     let message = lines(LINE);
     let mut started = Instant::now();
     if let Some(server) = held {
-        server.signal(Signal::SIGSTOP)?;
+        server.pause()?;
     }
     for number in 0..CLIENTS {
         let mut client = EchoClient::connect_within(trial.address()?, Duration::from_millis(800))
@@ -74,7 +73,7 @@ fn thousand_at_once(trial: &Trial) -> Verdict {
     }
     if let Some(server) = held {
         started = Instant::now();
-        server.signal(Signal::SIGCONT)?;
+        server.resume()?;
     }
     for (number, client) in clients.iter_mut().enumerate() {
         expect_same(

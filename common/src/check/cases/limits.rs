@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::check::proc;
+use crate::check::server::Server;
 use crate::check::traffic::{LINE, expect_end, expect_same, lines, ping};
 use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::check::{Case, Kind};
@@ -14,9 +16,13 @@ pub(super) const CASES: &[Case] = &[
     Case::process("max-connections", "with --max-connections 5 the sixth waits until one has left", LIMITS, max_connections).waits(),
     Case::process("idle-timeout-closes", "with --idle-timeout 0.5 a silent client is closed after half a second", LIMITS, idle_timeout_closes).waits(),
     Case::process("idle-timeout-spares", "with --idle-timeout 0.5 a client that talks is not", LIMITS, idle_timeout_spares).waits(),
+    Case::process("idle-timeout-paused", "with --idle-timeout 1, a server that was stopped (SIGSTOP) for longer answers clients whose bytes arrived in time", LIMITS, idle_timeout_paused).waits(),
     Case::wire("line-of-16000", "a line of 16,000 bytes passes", LIMITS, line_of_16000).only(Kind::Line),
     Case::process("max-line", "with --max-line 1024 a longer one is not answered: the lines before it are, then comes the end", LIMITS, max_line)
         .only(Kind::Line),
+    Case::process("draining-counts", "with --max-connections 1 a client that is no longer served counts until its descriptor is closed", LIMITS, draining_counts)
+        .only(Kind::Line)
+        .waits(),
 ];
 
 fn max_connections(trial: &Trial) -> Verdict {
@@ -83,6 +89,30 @@ fn idle_timeout_spares(trial: &Trial) -> Verdict {
     Ok("still served after 1.2 s".into())
 }
 
+/// When the server runs again, its deadlines have passed, but the bytes arrived before them.
+fn idle_timeout_paused(trial: &Trial) -> Verdict {
+    const CLIENTS: usize = 12;
+    let server = trial.launch()?.option("--idle-timeout", "1").start()?;
+    let mut clients = (0..CLIENTS)
+        .map(|_| server.connect())
+        .collect::<Result<Vec<_>, _>>()?;
+    for client in &mut clients {
+        ping(client)?;
+    }
+    server.pause()?;
+    for client in &mut clients {
+        client.send(&lines(LINE))?;
+    }
+    thread::sleep(Duration::from_millis(1500));
+    server.resume()?;
+    for (number, client) in clients.iter_mut().enumerate() {
+        let what = format!("client {number} of {CLIENTS}, once the server ran again");
+        expect_same(&lines(LINE), &client.receive(LINE).while_(&what)?)?;
+        ping(client)?;
+    }
+    Ok(format!("{CLIENTS} clients were answered after 1.5 s"))
+}
+
 fn line_of_16000(trial: &Trial) -> Verdict {
     let mut client = trial.connect()?;
     let mut line = vec![b'x'; 15_999];
@@ -111,4 +141,52 @@ fn max_line(trial: &Trial) -> Verdict {
         .while_("a reset came behind the end")?;
     ping(&mut other)?;
     Ok("two lines came back, then the end".into())
+}
+
+/// The first client has sent a line too long, has seen the end, and stays. Its connection still takes
+/// a descriptor, unless the server has closed it.
+fn draining_counts(trial: &Trial) -> Verdict {
+    let launch = trial.launch()?.option("--max-connections", "1");
+    let launch = launch.option("--max-line", "8").option("--grace", "5");
+    let server = launch.start()?;
+    let mut first = server.connect()?;
+    expect_same(b"short\n", &first.echo(b"short\n")?)?;
+    let most = proc::descriptors(server.pid())?;
+    first.send(&[b'x'; 64])?;
+    expect_end(&mut first)?;
+    let mut others = (0..4)
+        .map(|_| server.connect())
+        .collect::<Result<Vec<_>, _>>()?;
+    for client in &mut others {
+        client.send(b"next\n")?;
+    }
+    let waited = expect_no_more(&server, most)?;
+    drop(first);
+    let started = Instant::now();
+    for mut client in others {
+        let answer = client.receive(5).while_("a client that had waited")?;
+        expect_same(b"next\n", &answer)?;
+    }
+    let after = started.elapsed();
+    let seen = format!(
+        "4 others waited for {:.0} ms, and were served {:.1} ms after a close",
+        waited.as_secs_f64() * 1e3,
+        after.as_secs_f64() * 1e3
+    );
+    ensure!(after <= trial.limit(1000), "{seen}");
+    Ok(seen)
+}
+
+/// Watches the server for a while: it must not have more descriptors than so many.
+fn expect_no_more(server: &Server, most: usize) -> Result<Duration, Problem> {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(300) {
+        let count = proc::descriptors(server.pid())?;
+        ensure!(
+            count <= most,
+            "{count} descriptors, and {most} with one connection"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(started.elapsed())
 }

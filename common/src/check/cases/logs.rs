@@ -1,5 +1,11 @@
-//! Standard error that is closed, dead or stalled, and a server without any standard descriptor.
+//! Standard output and standard error that are closed, dead or stalled, and a server without any
+//! standard descriptor.
 
+use std::io;
+use std::os::fd::AsRawFd;
+use std::process;
+
+use nix::pty::openpty;
 use nix::sys::signal::Signal;
 
 use crate::check::Case;
@@ -29,6 +35,18 @@ pub(super) const CASES: &[Case] = &[
         log_stalled,
     ),
     Case::process(
+        "log-terminal",
+        "standard output and standard error are a terminal that is never read: 2,000 connections",
+        LOGGING,
+        log_terminal,
+    ),
+    Case::process(
+        "output-stalled",
+        "standard output is a pipe that is never read: 2,000 connections",
+        LOGGING,
+        output_stalled,
+    ),
+    Case::process(
         "no-standard-descriptors",
         "descriptors 0, 1 and 2 closed at start",
         LOGGING,
@@ -49,6 +67,30 @@ fn log_dead_reader(trial: &Trial) -> Verdict {
 fn log_stalled(trial: &Trial) -> Verdict {
     let server = trial.launch()?.errors(Errors::Stalled).start()?;
     serve_and_stop(trial, &server, 2000)
+}
+
+/// Unlike a pipe, a terminal is writable, poll(2) says, while it has room for less than a line.
+fn log_terminal(trial: &Trial) -> Verdict {
+    let terminal = openpty(None, None).map_err(io::Error::from)?;
+    // Unlike the descriptors of openpty(3), these two are not inherited by other servers.
+    let (_unread, slave) = (terminal.master.try_clone()?, terminal.slave.try_clone()?);
+    let path = path_of(&slave);
+    drop(terminal);
+    let script = format!("exec \"$@\" >{path} 2>&1");
+    let server = trial.launch()?.script(script).start_unheard()?;
+    serve_and_stop(trial, &server, 2000)
+}
+
+fn output_stalled(trial: &Trial) -> Verdict {
+    let (_unread, writer) = io::pipe()?;
+    let script = format!("exec \"$@\" >{}", path_of(&writer));
+    let server = trial.launch()?.script(script).start_unheard()?;
+    serve_and_stop(trial, &server, 2000)
+}
+
+/// How another process opens what this descriptor is of, proc(5).
+fn path_of(descriptor: &impl AsRawFd) -> String {
+    format!("/proc/{}/fd/{}", process::id(), descriptor.as_raw_fd())
 }
 
 fn no_standard_descriptors(trial: &Trial) -> Verdict {

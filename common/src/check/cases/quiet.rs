@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::check::Case;
 use crate::check::proc;
 use crate::check::server::Server;
-use crate::check::traffic::{LINE, expect_same, fill, lines, narrow, ping, receive_lines};
+use crate::check::traffic::{
+    LINE, expect_end, expect_same, fill, lines, narrow, ping, receive_lines,
+};
 use crate::check::trial::{Trial, Verdict, ensure};
+use crate::check::{Case, Kind};
 
 const PRESSURE: &str = "contract: back-pressure";
+const TIMERS: &str = "contract: no timer that serves no connection";
 const IDLE: &str = "contract: 0 wake-ups when idle";
 
 pub(super) const CASES: &[Case] = &[
@@ -49,6 +52,28 @@ pub(super) const CASES: &[Case] = &[
         IDLE,
         quiet_after_urgent_data,
     )
+    .waits(),
+    Case::process(
+        "quiet-idle-timeout",
+        "with --idle-timeout 0.2 and no client there is no wake-up in 2 s",
+        TIMERS,
+        quiet_idle_timeout,
+    )
+    .waits(),
+    Case::process(
+        "quiet-after-leaving",
+        "with --idle-timeout 2, clients that have left cause no wake-up when their time would be up",
+        TIMERS,
+        quiet_after_leaving,
+    )
+    .waits(),
+    Case::process(
+        "quiet-after-draining",
+        "with --grace 2, clients that sent a line too long and have left cause no wake-up later",
+        TIMERS,
+        quiet_after_draining,
+    )
+    .only(Kind::Line)
     .waits(),
 ];
 
@@ -105,6 +130,33 @@ fn quiet_after_urgent_data(trial: &Trial) -> Verdict {
     ping(&mut client)?;
     SockRef::from(client.socket()).send_out_of_band(b"!")?;
     expect_quiet(trial, &server, Duration::from_secs(1))
+}
+
+fn quiet_idle_timeout(trial: &Trial) -> Verdict {
+    let server = trial.launch()?.option("--idle-timeout", "0.2").start()?;
+    expect_quiet(trial, &server, Duration::from_secs(2))
+}
+
+fn quiet_after_leaving(trial: &Trial) -> Verdict {
+    let server = trial.launch()?.option("--idle-timeout", "2").start()?;
+    for _ in 0..3 {
+        let mut client = server.connect()?;
+        ping(&mut client)?;
+        client.finish()?;
+        expect_end(&mut client)?;
+    }
+    expect_quiet(trial, &server, Duration::from_millis(2500))
+}
+
+fn quiet_after_draining(trial: &Trial) -> Verdict {
+    let launch = trial.launch()?.option("--grace", "2");
+    let server = launch.option("--max-line", "8").start()?;
+    for _ in 0..3 {
+        let mut client = server.connect()?;
+        client.send(&[b'x'; 64])?;
+        expect_end(&mut client)?;
+    }
+    expect_quiet(trial, &server, Duration::from_millis(2500))
 }
 
 /// Expects no wake-up, and no CPU time worth the name: a loop that spins without sleeping has no

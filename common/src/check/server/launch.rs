@@ -20,9 +20,17 @@ const START_LIMIT: Duration = Duration::from_secs(5);
 /// How a server is going to be started.
 pub(in crate::check) struct Launch {
     arguments: Vec<OsString>,
-    script: Option<&'static str>,
+    script: Option<String>,
     errors: Errors,
     family: Family,
+}
+
+/// What a server did that could also refuse to start.
+pub(in crate::check) enum StartResult {
+    /// It has printed where it listens.
+    Listening(Server),
+    /// It ended without that: its status and its standard error.
+    Exited(ExitStatus, String),
 }
 
 /// What becomes of the server's standard error.
@@ -75,8 +83,8 @@ impl Launch {
     /// Starts the server through `sh -c`; the script ends with `exec "$@"`, so the process is still
     /// the server's.
     #[must_use]
-    pub(in crate::check) fn script(mut self, script: &'static str) -> Self {
-        self.script = Some(script);
+    pub(in crate::check) fn script(mut self, script: impl Into<String>) -> Self {
+        self.script = Some(script.into());
         self
     }
 
@@ -116,6 +124,17 @@ impl Launch {
         Ok((status, server.all_errors()))
     }
 
+    /// Starts a server that may refuse to start.
+    pub(in crate::check) fn start_or_exit(self) -> Result<StartResult, Problem> {
+        let mut server = self.spawn()?;
+        if let Ok(address) = server.announced.recv_timeout(START_LIMIT) {
+            server.address = Some(address);
+            return Ok(StartResult::Listening(server));
+        }
+        let (status, _) = server.exit_within(START_LIMIT)?;
+        Ok(StartResult::Exited(status, server.all_errors()))
+    }
+
     fn place_of(&self, name: &str) -> Option<usize> {
         let joined = format!("{name}=");
         let is_it = |argument: &OsString| {
@@ -125,13 +144,13 @@ impl Launch {
     }
 
     fn spawn(self) -> Result<Server, Problem> {
-        let (program, arguments) = match (self.script, self.arguments.split_first()) {
+        let (program, arguments) = match (&self.script, self.arguments.split_first()) {
             (Some(_), _) => (OsStr::new("sh"), self.arguments.as_slice()),
             (None, Some((program, rest))) => (program.as_os_str(), rest),
             (None, None) => return Err(Problem::Skip("there is no command".into())),
         };
         let mut command = Command::new(program);
-        if let Some(script) = self.script {
+        if let Some(script) = &self.script {
             command.args(["-c", script, "sh"]);
         }
         command

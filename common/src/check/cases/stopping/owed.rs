@@ -1,0 +1,138 @@
+//! Stopping with output that the server has not sent yet, or with input that it has not read.
+
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::expect_exit;
+use crate::check::proc::{self, Queues};
+use crate::check::server::Server;
+use crate::check::traffic::{LINE, TOO_MUCH, fill, lines, narrow, receive_rest};
+use crate::check::trial::{Problem, Trial, Verdict, ensure};
+use crate::client::EchoClient;
+
+/// How much more is sent to see whether the server still reads: less than any server's high-water
+/// mark.
+const STEP: usize = 32 << 10;
+
+/// The server has read everything, has answered what the kernel took, and owes the rest.
+pub(super) fn sigterm_owed(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let client = narrow(server.address())?;
+    let mut sent = most_read(&server)? / 4 * 3;
+    sent -= sent % LINE;
+    client.socket().write_all(&lines(sent))?;
+    while sent < TOO_MUCH {
+        let queues = queues_at_rest(&client, &server)?;
+        let held = sent.saturating_sub(queues.unsent + queues.unread + queues.answered);
+        if queues.unread > 0 || held >= 8 << 10 {
+            let owed = trial.owed(sent.saturating_sub(queues.not_read()));
+            return stop_and_read(trial, &server, client, owed, sent);
+        }
+        client.socket().write_all(&lines(sent + STEP)[sent..])?;
+        sent += STEP;
+    }
+    Err(Problem::Fail("the server never owed anything".into()))
+}
+
+/// The server has been stalled for long enough to have left much unread.
+pub(super) fn sigterm_unread_input(trial: &Trial) -> Verdict {
+    let server = trial.start()?;
+    let client = narrow(server.address())?;
+    let sent = fill(&client)?;
+    let queues = queues_at_rest(&client, &server)?;
+    ensure!(
+        queues.unread > 0,
+        "the server took {sent} bytes and left none unread"
+    );
+    let read = sent.saturating_sub(queues.not_read());
+    stop_and_read(trial, &server, client, trial.owed(read), sent)
+}
+
+/// Signals the server and reads slowly (64 KiB each 2 ms, so some 30 MB/s) to the end.
+fn stop_and_read(
+    trial: &Trial,
+    server: &Server,
+    mut client: EchoClient,
+    owed: usize,
+    sent: usize,
+) -> Verdict {
+    let started = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    let_it_notice(server);
+    let received = receive_rest(&mut client, 0, Duration::from_millis(2))?;
+    ensure!(
+        received >= owed,
+        "{} of {owed} bytes owed were lost",
+        owed - received
+    );
+    ensure!(received <= sent, "more came back than was sent");
+    drop(client);
+    expect_exit(server, trial.limit(1100).saturating_sub(started.elapsed()))?;
+    let took = started.elapsed().as_secs_f64();
+    Ok(format!(
+        "{} KiB, then the end, exit status 0 after {:.0} ms",
+        received >> 10,
+        took * 1e3
+    ))
+}
+
+/// Waits until the signal has had its effect: all threads of the server sleep, or it has ended. Read
+/// at once, a server that drops what it owes might still send it, if the thread which ends it was
+/// late.
+fn let_it_notice(server: &Server) {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(200)
+        && server.ended().is_none()
+        && !proc::is_asleep(server.pid()).unwrap_or(false)
+    {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How many bytes the server reads of a client that does not read. The next client may see some
+/// more or less.
+fn most_read(server: &Server) -> Result<usize, Problem> {
+    let client = narrow(server.address())?;
+    let sent = fill(&client)?;
+    Ok(sent.saturating_sub(queues_at_rest(&client, server)?.not_read()))
+}
+
+/// What lies between client and server once the server sleeps and has read everything, or has read
+/// no more for 50 ms. A server that is not seen asleep gets a second.
+fn queues_at_rest(client: &EchoClient, server: &Server) -> Result<Queues, Problem> {
+    let address = client.socket().local_addr()?;
+    let look = || proc::queues(address, server.address());
+    let started = Instant::now();
+    let mut seen: Option<(Queues, Instant)> = None;
+    while started.elapsed() < Duration::from_secs(1) {
+        if let Some(queues) = while_asleep(server, look)? {
+            let since = match seen {
+                Some((before, since)) if before == queues => since,
+                _ => Instant::now(),
+            };
+            if queues.not_read() == 0 || since.elapsed() >= Duration::from_millis(50) {
+                return Ok(queues);
+            }
+            seen = Some((queues, since));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    look()
+}
+
+/// What is seen while the server sleeps; nothing if it runs, or ran meanwhile.
+fn while_asleep<T>(
+    server: &Server,
+    look: impl Fn() -> Result<T, Problem>,
+) -> Result<Option<T>, Problem> {
+    let before = proc::usage(server.pid())?;
+    if !proc::is_asleep(server.pid())? {
+        return Ok(None);
+    }
+    let seen = look()?;
+    let slept = proc::usage(server.pid())? == before;
+    Ok(slept.then_some(seen))
+}
