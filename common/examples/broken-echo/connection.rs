@@ -259,8 +259,12 @@ impl Connection {
         if self.has(resets) {
             return SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
         }
+        if end != End::Stream && self.has(Bug::ClosesWithUnreadInput) {
+            // Without a shutdown, which a client could see before the reset.
+            return Ok(());
+        }
         self.socket.shutdown(Shutdown::Write)?;
-        if end == End::Stream || self.has(Bug::ClosesWithUnreadInput) {
+        if end == End::Stream {
             return Ok(());
         }
         if end == End::Patience && self.has(Bug::ForgetsTheDraining) {
