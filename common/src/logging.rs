@@ -26,14 +26,14 @@ use crate::sys::TRACE_TARGET;
 /// as a pipe holds on Linux (pipe(7)).
 const LOG_CAPACITY: usize = 64 * 1024;
 
-/// Most bytes of the trace that wait for a slow disk.
+/// Most bytes of the trace that wait for a slow reader.
 const TRACE_CAPACITY: usize = 16 * 1024 * 1024;
 
 /// How long the end of the program waits for readers of the log and of standard output.
 const READERS_LIMIT: Duration = Duration::from_millis(100);
 
-/// How long it waits for the disk that the trace is written to.
-const DISK_LIMIT: Duration = Duration::from_secs(5);
+/// How long it waits for the reader of the trace, which somebody asked for.
+const TRACE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The files that a server writes.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Outputs {
     /// log are missing is no error.
     pub fn finish(&self) -> io::Result<()> {
         let trace = self.trace.as_ref();
-        let traced = trace.map_or(Ok(()), |trace| trace.finish(DISK_LIMIT));
+        let traced = trace.map_or(Ok(()), |trace| trace.finish(TRACE_LIMIT));
         let printed = match self.stdout.finish(READERS_LIMIT) {
             Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::TimedOut) => {
                 Ok(())
