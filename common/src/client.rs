@@ -8,6 +8,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+mod address;
+
+pub(crate) use address::reachable;
+pub use address::{DEFAULT_PORT, ServerAddress};
+
 /// How long a connect, a send or a receive may take unless told otherwise: 5 seconds.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 

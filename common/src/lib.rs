@@ -12,6 +12,8 @@
 //! | [`logging`], [`background_writer`] | what servers write while they run: the log, the trace |
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
 //! | `client`, `program` | the test client, and a server that a test starts (feature `client`, as is the next line) |
+//! | `server_process`, `interrupt` | starting a server, and never leaving one behind |
+//! | `terminal` | whether there is a terminal that shows colours and progress |
 //! | `talk`, `load`, `check` | what the program `echo-client` does |
 //!
 //! The servers are built without the feature `client`; the program `echo-client` and every test
@@ -44,8 +46,14 @@ pub mod check;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "client")]
+pub mod interrupt;
+#[cfg(feature = "client")]
 pub mod load;
 #[cfg(feature = "client")]
 pub mod program;
 #[cfg(feature = "client")]
+pub mod server_process;
+#[cfg(feature = "client")]
 pub mod talk;
+#[cfg(feature = "client")]
+pub mod terminal;

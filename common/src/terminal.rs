@@ -1,0 +1,30 @@
+//! What the terminal can show, if there is one.
+
+use std::env;
+
+use console::Term;
+
+/// Whether to colour standard output: it is a capable terminal, and NO_COLOR is not set (see
+/// <https://no-color.org>).
+pub fn has_colours() -> bool {
+    let is_refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    is_capable(&Term::stdout()) && !is_refused
+}
+
+/// Whether standard output is a terminal on which one can draw over what was drawn before.
+pub fn stdout_redraws() -> bool {
+    is_capable(&Term::stdout())
+}
+
+/// Whether standard error is a terminal on which one can draw over what was drawn before, such as
+/// a progress bar.
+pub fn stderr_redraws() -> bool {
+    is_capable(&Term::stderr())
+}
+
+/// A terminal that calls itself dumb, or nothing at all, knows no escape sequences; one that is 0
+/// columns wide has nobody in front of it.
+fn is_capable(terminal: &Term) -> bool {
+    let kind = env::var_os("TERM").unwrap_or_default();
+    terminal.is_term() && !kind.is_empty() && kind != "dumb" && terminal.size_checked().is_some()
+}
