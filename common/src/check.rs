@@ -9,12 +9,16 @@
 //! - is the process that was started: `cargo run` or a script without `exec` would be measured in
 //!   its place.
 //!
+//! Each server is started in a process group of its own. The checker kills the whole group when its
+//! case is over, and when a signal ends the checker itself.
+//!
 //! ```no_run
 //! use common::check::{self, Kind, Selection, Target};
 //!
 //! let target = Target::command("target/release/select-echo", ["--port", "0"]);
-//! let report = check::run(&target, &Selection::of(Kind::Stream));
+//! let report = check::run(&target, &Selection::of(Kind::Stream))?;
 //! assert!(report.failed().is_empty(), "{report}");
+//! # Ok::<(), check::NotGraded>(())
 //! ```
 
 use std::ffi::OsString;
@@ -38,7 +42,7 @@ mod trial;
 pub use judge::{Broken, Judge, Kept};
 pub use options::{Options, command};
 pub use report::{Finding, Outcome, Report};
-pub use runner::{run, run_with};
+pub use runner::{NotGraded, run, run_with};
 
 /// What the server does with a line that is not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]

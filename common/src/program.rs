@@ -1,17 +1,15 @@
 //! A server that a test starts and stops: as a program, or on a thread of the test's own process.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::client::TIME_LIMIT;
+use crate::server_process::{Output, Patience, ProcessGroup};
 
 mod options;
 mod room;
@@ -26,13 +24,13 @@ pub use room::{room_spares_no_deaf_member, room_tells_all_others};
 pub use serving::{Serving, converse, deaf_client_delays_nobody, fill, stop_delivers_what_is_owed};
 pub use trace::{Traced, tells, trace_of_one_line};
 
-/// A running program that says `listening on ADDRESS` first. It is killed when this is dropped.
+/// A running program that says `listening on ADDRESS`. It is killed when this is dropped, with all
+/// that it has started.
 #[derive(Debug)]
 pub struct Program {
-    child: Child,
+    group: ProcessGroup,
     address: SocketAddr,
-    /// The lines of its standard output, as they come.
-    lines: Receiver<String>,
+    output: Output,
 }
 
 impl Program {
@@ -41,32 +39,22 @@ impl Program {
     /// # Errors
     /// A program that cannot be started, or that says something else or nothing.
     pub fn start(command: &mut Command) -> io::Result<Self> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut program = Program {
-            child,
-            address: nowhere,
-            lines,
-        };
-        let line = program
-            .lines
-            .recv_timeout(TIME_LIMIT)
-            .map_err(io::Error::other)?;
-        let address = line.strip_prefix("listening on ").unwrap_or(&line);
-        program.address = address.parse().map_err(io::Error::other)?;
-        Ok(program)
+        Self::start_within(command, TIME_LIMIT)
+    }
+
+    /// As [`start`](Self::start), with another limit.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_within(command: &mut Command, limit: Duration) -> io::Result<Self> {
+        let mut group = ProcessGroup::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let output = group.take_stdout().ok_or(ErrorKind::BrokenPipe)?;
+        let output = Output::read(output)?;
+        Ok(Program {
+            address: output.address(limit)?,
+            group,
+            output,
+        })
     }
 
     /// Starts an example of the crate whose test calls this: cargo has built it beside the test.
@@ -84,7 +72,7 @@ impl Program {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.group.pid().as_raw().cast_unsigned()
     }
 
     /// Sends it SIGTERM and waits for its end, for at most [`TIME_LIMIT`]. Answers how it ended,
@@ -101,33 +89,14 @@ impl Program {
     /// # Errors
     /// As [`stop`](Self::stop).
     pub fn stop_within(mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
-        kill(
-            Pid::from_raw(self.child.id().cast_signed()),
-            Signal::SIGTERM,
-        )?;
-        let deadline = Instant::now() + limit;
+        self.group.signal(Signal::SIGTERM)?;
+        let mut patience = Patience::of(limit);
         let mut lines = Vec::new();
         // Its standard output ends with it.
-        loop {
-            match self
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(line) => lines.push(line),
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Ok((self.child.wait()?, lines));
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => return Err(ErrorKind::TimedOut.into()),
-            }
+        while let Some(line) = self.output.next_line(&mut patience)? {
+            lines.push(line);
         }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // Both fail only for a child that was reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Ok((self.group.wait()?, lines))
     }
 }
 

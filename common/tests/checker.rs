@@ -170,7 +170,7 @@ fn passes_a_stream_server_that_keeps_the_contract() -> io::Result<()> {
     let report = check::run(
         &broken_echo(Kind::Stream, None)?,
         &Selection::of(Kind::Stream).slack(SLACK),
-    );
+    )?;
     assert!(report.failed().is_empty(), "{report}");
     Ok(())
 }
@@ -180,7 +180,7 @@ fn passes_a_line_server_that_keeps_the_contract() -> io::Result<()> {
     let report = check::run(
         &broken_echo(Kind::Line, None)?,
         &Selection::of(Kind::Line).slack(SLACK),
-    );
+    )?;
     assert!(report.failed().is_empty(), "{report}");
     Ok(())
 }
@@ -210,7 +210,7 @@ fn look_at(broken: &Broken) -> io::Result<Option<String>> {
         .only(quick.chain(broken.fails).copied())
         .slack(SLACK);
     assert_eq!(selection.unknown(), None);
-    let report = check::run(&broken_echo(broken.kind, Some(broken.bug))?, &selection);
+    let report = check::run(&broken_echo(broken.kind, Some(broken.bug))?, &selection)?;
     let failed: Vec<_> = report
         .failed()
         .iter()

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::{args, check, load, talk};
+use common::{args, check, interrupt, load, output, talk};
 
 /// A client for echo servers in any language
 #[derive(Parser)]
@@ -30,13 +30,12 @@ enum What {
 
 fn main() -> ExitCode {
     let arguments: Arguments = args::parse();
+    // Where there is no descriptor or thread for this, signals do what they always do.
+    let _ = interrupt::watch();
     let outcome = match arguments.what {
         What::Talk(options) => talk::command(options),
         What::Check(options) => check::command(options),
         What::Load(options) => load::command(options),
     };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("echo-client: {error}");
-        ExitCode::FAILURE
-    })
+    output::exit_code(outcome)
 }

@@ -149,7 +149,8 @@ impl Judge {
     fn expect_within(&self, slack: f64, selection: Selection) -> Kept {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let target = Target::command(&self.program, &self.arguments);
-        let report = run(&target, &selection.slack(slack));
+        let report =
+            run(&target, &selection.slack(slack)).map_err(|why| Broken(why.to_string()))?;
         match report.failed().is_empty() {
             true => Ok(()),
             false => Err(Broken(format!("{:?}\n{report}", self.arguments))),

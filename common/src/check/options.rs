@@ -1,15 +1,15 @@
 //! The subcommand `check` of `echo-client`.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Finding, Kind, Report, Selection, Target, run_with};
-use crate::client::EchoClient;
+use super::{Finding, Kind, NotGraded, Report, Selection, Target, run_with};
+use crate::client::{ServerAddress, TIME_LIMIT};
+use crate::{output, terminal};
 
 /// Grade an echo server against the contract.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,27 +33,27 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     /// Multiply every limit in time or CPU by this
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = positive)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = slack)]
     slack: f64,
-    /// The server to grade, running already
+    /// The server to grade, running already; the port is 8881 if there is none
     #[arg(value_name = "HOST:PORT", conflicts_with = "command", required_unless_present_any = ["command", "list"])]
-    address: Option<String>,
+    address: Option<ServerAddress>,
     /// The server to grade, to be started by the checker: its program and arguments
     #[arg(value_name = "COMMAND", last = true)]
     command: Vec<OsString>,
 }
 
-/// Runs the subcommand. The exit status is 1 when a case fails and 2 when a name is no case's.
+/// Runs the subcommand. The exit status is 1 when a case fails, and 2 when a name is no case's or
+/// the command can't be run.
 ///
 /// # Errors
 /// The address cannot be resolved or reached, or standard output cannot be written.
 pub fn command(options: Options) -> io::Result<ExitCode> {
     let selection = options.selection();
     if let Some(name) = selection.unknown() {
-        writeln!(
-            io::stderr(),
+        output::complain(format_args!(
             "error: there is no case '{name}'; --list shows them"
-        )?;
+        ));
         return Ok(ExitCode::from(2));
     }
     if options.list {
@@ -61,7 +61,13 @@ pub fn command(options: Options) -> io::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let target = options.target()?;
-    let report = show(&target, &selection, options.json)?;
+    let report = match show(&target, &selection, options.json) {
+        Err(NotGraded::CannotRun(error)) => {
+            output::complain(format_args!("error: {error}"));
+            return Ok(ExitCode::from(2));
+        }
+        report => report?,
+    };
     Ok(if report.failed().is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -80,44 +86,33 @@ impl Options {
         let Some(name) = &self.address else {
             return Ok(Target::Command(self.command.clone()));
         };
-        let reachable = |address: &SocketAddr| EchoClient::connect(*address).map(|_| *address);
-        let mut answer = Err(io::Error::other("the name has no address"));
-        for address in name.to_socket_addrs()? {
-            answer = reachable(&address);
-            if answer.is_ok() {
-                break;
-            }
-        }
-        answer
-            .map(Target::Address)
-            .map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))
+        let client = name.connect_within(TIME_LIMIT)?;
+        Ok(Target::Address(client.socket().peer_addr()?))
     }
 }
 
 /// Runs the cases and writes one line for each as it ends, and the sum.
-fn show(target: &Target, selection: &Selection, json: bool) -> io::Result<Report> {
+fn show(target: &Target, selection: &Selection, json: bool) -> Result<Report, NotGraded> {
     let bar = progress_bar(selection.cases().count());
-    let colours =
-        io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-    let mut written = Ok(());
+    let colours = terminal::has_colours();
     let report = run_with(target, selection, |finding| {
         let line = line(finding, json, colours);
-        let write = bar.suspend(|| writeln!(io::stdout(), "{line}"));
-        written = std::mem::replace(&mut written, Ok(())).and(write);
+        bar.suspend(|| output::print(format_args!("{line}\n")))?;
         bar.inc(1);
+        Ok(())
     });
     bar.finish_and_clear();
-    written?;
-    let (passed, failed, skipped) = report.counts();
-    let seconds = report.took.as_secs_f64();
-    match json {
-        true => writeln!(
-            io::stdout(),
-            "{}",
+    let report = report?;
+    let sum = match json {
+        true => {
+            let (passed, failed, skipped) = report.counts();
+            let seconds = report.took.as_secs_f64();
             json!({ "passed": passed, "failed": failed, "skipped": skipped, "seconds": seconds })
-        )?,
-        false => writeln!(io::stdout(), "{}", report.summary())?,
-    }
+                .to_string()
+        }
+        false => report.summary(),
+    };
+    output::print(format_args!("{sum}\n")).map_err(NotGraded::NotShown)?;
     Ok(report)
 }
 
@@ -131,6 +126,9 @@ fn line(finding: &Finding, json: bool, colours: bool) -> String {
 
 /// On standard error, and only where that is a terminal.
 fn progress_bar(cases: usize) -> ProgressBar {
+    if !terminal::stderr_redraws() {
+        return ProgressBar::hidden();
+    }
     let bar = ProgressBar::new(cases as u64);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} cases, {elapsed}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -138,30 +136,26 @@ fn progress_bar(cases: usize) -> ProgressBar {
 }
 
 fn list(selection: &Selection, json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut text = String::new();
     for case in selection.cases() {
         let needs = format!("{:?}", case.needs).to_lowercase();
         let kinds = case
             .only
             .map_or("both".into(), |kind| format!("{kind:?}").to_lowercase());
         let (number, name, about, rule) = (case.number, case.name, case.about, case.rule);
-        match json {
-            true => {
-                let value = json!({ "number": number, "name": name, "about": about, "rule": rule, "needs": needs, "kind": kinds });
-                writeln!(out, "{value}")?;
-            }
-            false => writeln!(
-                out,
-                "{number:3} {name:26} {needs:7} {kinds:6} {about}  [{rule}]"
-            )?,
-        }
+        text += &match json {
+            true => json!({ "number": number, "name": name, "about": about, "rule": rule, "needs": needs, "kind": kinds }).to_string(),
+            false => format!("{number:3} {name:26} {needs:7} {kinds:6} {about}  [{rule}]"),
+        };
+        text.push('\n');
     }
-    Ok(())
+    output::print(format_args!("{text}"))
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+fn slack(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(factor) if factor > 0.0 && f64::is_finite(factor) => Ok(factor),
-        _ => Err("a number above zero is needed".into()),
+        Ok(factor) if (0.001..=1000.0).contains(&factor) => Ok(factor),
+        Ok(_) => Err("must lie between 0.001 and 1000".into()),
+        Err(_) => Err("not a number".into()),
     }
 }

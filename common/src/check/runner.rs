@@ -1,14 +1,17 @@
 //! Runs the selected cases: those that measure time one by one, those that mostly wait side by
 //! side.
 
+use std::fmt;
+use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::server::Family;
+use super::server::{Launch, ProcessGroups};
 use super::trial::{Problem, Trial, Verdict};
 use super::{Case, Finding, Outcome, Report, Selection, Target};
+use crate::server_process::Patience;
 
 /// No case may take longer, whatever the server does.
 const CASE_LIMIT: Duration = Duration::from_secs(20);
@@ -17,38 +20,125 @@ const CASE_LIMIT: Duration = Duration::from_secs(20);
 const SIDE_BY_SIDE: usize = 6;
 
 /// Grades `target` on the selected cases.
-pub fn run(target: &Target, selection: &Selection) -> Report {
-    run_with(target, selection, |_| ())
+///
+/// # Errors
+/// The server's command can't be run at all.
+pub fn run(target: &Target, selection: &Selection) -> Result<Report, NotGraded> {
+    run_with(target, selection, |_| Ok(()))
 }
 
 /// Grades `target` and shows each finding as soon as it is there; the report is in the order of the
-/// cases.
-pub fn run_with(target: &Target, selection: &Selection, mut found: impl FnMut(&Finding)) -> Report {
+/// cases. A command that starts no server fails the first case, and all others are skipped.
+///
+/// # Errors
+/// The server's command can't be run at all, or what `found` returns, which ends the run.
+pub fn run_with(
+    target: &Target,
+    selection: &Selection,
+    mut found: impl FnMut(&Finding) -> io::Result<()>,
+) -> Result<Report, NotGraded> {
     let started = Instant::now();
-    let (waiting, alone): (Vec<_>, Vec<_>) = selection.cases().partition(|case| case.waits);
     let mut findings = Vec::new();
     let mut keep = |finding: Finding| {
-        found(&finding);
+        let shown = found(&finding).map_err(NotGraded::NotShown);
         findings.push(finding);
+        shown
     };
+    match try_out(target)? {
+        Ok(()) => run_cases(target, selection, &mut keep)?,
+        Err(problem) => skip_cases(selection, problem, &mut keep)?,
+    }
+    findings.sort_by_key(|finding| finding.case.number);
+    Ok(Report {
+        findings,
+        took: started.elapsed(),
+    })
+}
+
+/// Why there is no report.
+#[derive(Debug)]
+pub enum NotGraded {
+    /// The server's command can't be run: there is no such program, or it is none. The message
+    /// names it.
+    CannotRun(io::Error),
+    /// A finding could not be shown.
+    NotShown(io::Error),
+}
+
+impl fmt::Display for NotGraded {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (NotGraded::CannotRun(error) | NotGraded::NotShown(error)) = self;
+        error.fmt(out)
+    }
+}
+
+impl std::error::Error for NotGraded {}
+
+impl From<NotGraded> for io::Error {
+    fn from(why: NotGraded) -> Self {
+        let (NotGraded::CannotRun(error) | NotGraded::NotShown(error)) = why;
+        error
+    }
+}
+
+type Keep<'a> = dyn FnMut(Finding) -> Result<(), NotGraded> + 'a;
+
+/// Starts the server once before any case, so that one which doesn't start is reported once.
+fn try_out(target: &Target) -> Result<Result<(), Problem>, NotGraded> {
+    let Target::Command(command) = target else {
+        return Ok(Ok(()));
+    };
+    let program = command.first().map(|program| program.display());
+    let failed = |error: io::Error| {
+        let message = match &program {
+            Some(program) => format!("cannot run {program}: {error}"),
+            None => "there is no command to run".into(),
+        };
+        NotGraded::CannotRun(io::Error::new(error.kind(), message))
+    };
+    let groups = ProcessGroups::default();
+    Launch::new(command, &groups).try_out().map_err(failed)
+}
+
+/// The first case fails with `problem`, and all others are skipped because of it.
+fn skip_cases(
+    selection: &Selection,
+    problem: Problem,
+    keep: &mut Keep<'_>,
+) -> Result<(), NotGraded> {
+    let mut problem = Some(problem);
+    for case in selection.cases() {
+        let problem = problem.take();
+        let skip = || Problem::Skip("not run, since the server did not start".into());
+        keep(Finding {
+            case,
+            outcome: outcome(Err(problem.unwrap_or_else(skip))),
+            took: Duration::ZERO,
+        })?;
+    }
+    Ok(())
+}
+
+/// Runs the cases that measure one after the other, and then those that wait side by side.
+fn run_cases(target: &Target, selection: &Selection, keep: &mut Keep<'_>) -> Result<(), NotGraded> {
+    let (waiting, alone): (Vec<_>, Vec<_>) = selection.cases().partition(|case| case.waits);
     for case in alone {
-        keep(run_case(case, target, selection));
+        keep(run_case(case, target, selection))?;
     }
     let (sender, receiver) = mpsc::channel();
     let queue = Mutex::new(waiting.into_iter());
     thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
-            let sender = sender.clone();
-            scope.spawn(|| work_off(&queue, target, selection, sender));
+            let (queue, sender) = (&queue, sender.clone());
+            let work = || work_off(queue, target, selection, sender);
+            thread::Builder::new()
+                .spawn_scoped(scope, work)
+                .map_err(NotGraded::NotShown)?;
         }
         drop(sender);
-        receiver.iter().for_each(&mut keep);
-    });
-    findings.sort_by_key(|finding| finding.case.number);
-    Report {
-        findings,
-        took: started.elapsed(),
-    }
+        // If nobody looks any more, the receiver goes, and no other case begins.
+        receiver.into_iter().try_for_each(keep)
+    })
 }
 
 /// Takes case after case from the queue until it is empty.
@@ -69,20 +159,24 @@ fn work_off(
 /// Runs one case in a thread of its own, so that one that hangs can be given up.
 fn run_case(case: &'static Case, target: &Target, selection: &Selection) -> Finding {
     let started = Instant::now();
-    let family = Family::default();
-    let trial = Trial::new(target, selection, &family);
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(trial.carry_out(case)));
+    let groups = ProcessGroups::default();
+    let trial = Trial::new(target, selection, &groups);
     let limit = CASE_LIMIT.mul_f64(selection.slack.clamp(1.0, 3.0));
-    let verdict = receiver
-        .recv_timeout(limit)
-        .unwrap_or_else(|error| given_up(error, limit));
-    family.end_all();
+    let verdict = within(limit, move || trial.carry_out(case));
+    groups.end_all();
     Finding {
         case,
         outcome: outcome(verdict),
         took: started.elapsed(),
     }
+}
+
+fn within(limit: Duration, body: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().spawn(move || sender.send(body()))?;
+    Patience::of(limit)
+        .receive(&receiver)
+        .unwrap_or_else(|error| given_up(error, limit))
 }
 
 fn given_up(error: RecvTimeoutError, limit: Duration) -> Verdict {

@@ -1,29 +1,31 @@
 //! A server as a process: watched, signalled, and never left behind.
 
-use std::io;
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ExitStatus};
-use std::sync::mpsc::Receiver;
+use std::process::{ChildStderr, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{self, Signal};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::trial::{Problem, While, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
+use crate::server_process::{NotAnnounced, Output, ProcessGroup};
 
 mod launch;
 
 pub(super) use launch::{Errors, Launch, StartResult};
 
-/// A running server. It is killed and reaped when this is dropped.
+/// How long a server may take to end once it has closed its standard output.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+/// A running server. It is killed and reaped when this is dropped, with all that it has started.
 pub(super) struct Server {
-    child: Arc<Mutex<Child>>,
+    group: Arc<Mutex<ProcessGroup>>,
     address: Option<SocketAddr>,
-    announced: Receiver<SocketAddr>,
+    output: Output,
     log: Log,
     reader: Option<JoinHandle<()>>,
 }
@@ -38,13 +40,11 @@ impl Server {
     }
 
     pub(super) fn pid(&self) -> i32 {
-        i32::try_from(lock(&self.child).id()).unwrap_or(i32::MAX)
+        lock(&self.group).pid().as_raw()
     }
 
     pub(super) fn signal(&self, signal: Signal) -> Result<(), Problem> {
-        signal::kill(Pid::from_raw(self.pid()), signal)
-            .map_err(io::Error::from)
-            .while_("signalling")
+        lock(&self.group).signal(signal).while_("signalling")
     }
 
     /// Stops the server, as a debugger would, until [`resume`](Self::resume). Returns when all of its
@@ -55,7 +55,7 @@ impl Server {
         let started = Instant::now();
         while started.elapsed() < TIME_LIMIT {
             let flags = WaitPidFlag::WUNTRACED | WaitPidFlag::WNOHANG;
-            match waitpid(pid, Some(flags)).map_err(io::Error::from)? {
+            match waitpid(pid, Some(flags)).map_err(std::io::Error::from)? {
                 WaitStatus::Stopped(..) => return Ok(()),
                 WaitStatus::StillAlive => thread::sleep(Duration::from_millis(1)),
                 ended => return Err(Problem::Fail(format!("the server ended: {ended:?}"))),
@@ -71,17 +71,19 @@ impl Server {
 
     /// The exit status, if it has ended.
     pub(super) fn ended(&self) -> Option<ExitStatus> {
-        lock(&self.child).try_wait().ok().flatten()
+        lock(&self.group).try_wait().ok().flatten()
     }
 
     /// Waits for the server to end: its status, and how long that took.
     pub(super) fn exit_within(&self, limit: Duration) -> Result<(ExitStatus, Duration), Problem> {
         let started = Instant::now();
         loop {
+            // Before it is looked whether the server has ended: the checker may itself be stopped
+            // between the two.
+            let waited = started.elapsed();
             if let Some(status) = self.ended() {
                 return Ok((status, started.elapsed()));
             }
-            let waited = started.elapsed();
             ensure!(
                 waited < limit,
                 "still running after {:.2} s",
@@ -107,36 +109,56 @@ impl Server {
         String::from_utf8_lossy(&lock(&self.log.text)).into_owned()
     }
 
-    fn not_started(mut self) -> Problem {
-        let Some(status) = self.ended() else {
-            return Problem::Fail("no line \"listening on ADDRESS\" on standard output".into());
-        };
-        let errors = self.all_errors();
-        let line = errors.lines().next().unwrap_or_default();
-        Problem::Fail(format!("the server did not start, {status}: {line}"))
+    fn not_started(mut self, seen: &NotAnnounced) -> Problem {
+        if seen.has_ended
+            && let Ok((status, _)) = self.exit_within(END_LIMIT)
+        {
+            let errors = self.all_errors();
+            let line = errors.lines().next().unwrap_or_default();
+            return Problem::Fail(format!(
+                "the server did not start, {status}: {line} ({seen})"
+            ));
+        }
+        Problem::Fail(format!("the server does not say where it listens: {seen}"))
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        end(&self.child);
+        lock(&self.group).end();
     }
 }
 
-/// Every process that one case has started, so that they can be ended when the case is given up.
+/// Every process group that one case has started, so that they can be ended when the case is over
+/// or given up.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Family(Arc<Mutex<Vec<Arc<Mutex<Child>>>>>);
+pub(super) struct ProcessGroups(Arc<Mutex<Started>>);
 
-impl Family {
-    /// Kills and reaps all.
+#[derive(Debug, Default)]
+struct Started {
+    groups: Vec<Arc<Mutex<ProcessGroup>>>,
+    is_over: bool,
+}
+
+impl ProcessGroups {
+    /// Kills and reaps all, and whatever a case that was given up starts later.
     pub(super) fn end_all(&self) {
-        lock(&self.0).iter().for_each(|child| end(child));
+        let mut started = lock(&self.0);
+        started.is_over = true;
+        started
+            .groups
+            .drain(..)
+            .for_each(|group| lock(&group).end());
     }
 
-    fn adopt(&self, child: Child) -> Arc<Mutex<Child>> {
-        let child = Arc::new(Mutex::new(child));
-        lock(&self.0).push(Arc::clone(&child));
-        child
+    fn add(&self, mut group: ProcessGroup) -> Arc<Mutex<ProcessGroup>> {
+        let mut started = lock(&self.0);
+        if started.is_over {
+            group.end();
+        }
+        let group = Arc::new(Mutex::new(group));
+        started.groups.push(Arc::clone(&group));
+        group
     }
 }
 
@@ -145,13 +167,6 @@ impl Family {
 struct Log {
     text: Arc<Mutex<Vec<u8>>>,
     _unread: Option<ChildStderr>,
-}
-
-fn end(child: &Mutex<Child>) {
-    let mut child = lock(child);
-    // Both fail only for a child that has been reaped already.
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// A thread that died cannot have left these half-changed.

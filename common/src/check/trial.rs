@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::server::{Family, Launch, Server};
+use super::server::{Launch, ProcessGroups, Server};
 use super::{Case, Kind, Needs, Selection, Target};
 use crate::client::EchoClient;
 
@@ -52,17 +52,17 @@ pub(super) use ensure;
 pub(super) struct Trial {
     selection: Selection,
     target: Target,
-    family: Family,
+    groups: ProcessGroups,
     server: Option<Server>,
 }
 
 impl Trial {
-    /// Every process that the case starts is known to `family`, which can end them from outside.
-    pub(super) fn new(target: &Target, selection: &Selection, family: &Family) -> Self {
+    /// Every process that the case starts is known to `groups`, which can end them from outside.
+    pub(super) fn new(target: &Target, selection: &Selection, groups: &ProcessGroups) -> Self {
         Trial {
             selection: selection.clone(),
             target: target.clone(),
-            family: family.clone(),
+            groups: groups.clone(),
             server: None,
         }
     }
@@ -120,7 +120,7 @@ impl Trial {
     /// The server's command, to be started with more options.
     pub(super) fn launch(&self) -> Result<Launch, Problem> {
         match &self.target {
-            Target::Command(command) => Ok(Launch::new(command, &self.family)),
+            Target::Command(command) => Ok(Launch::new(command, &self.groups)),
             Target::Address(_) => Err(Problem::Skip("needs the server's command".into())),
         }
     }

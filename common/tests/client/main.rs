@@ -1,6 +1,7 @@
 //! The program `echo-client` and the load generator's library, against small servers that keep or
 //! break the contract.
 
+mod check;
 mod load;
 mod rates;
 mod servers;

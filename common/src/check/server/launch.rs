@@ -2,17 +2,16 @@
 //! descriptors.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::io::{self, ErrorKind, Read};
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Family, Log, Server, lock};
+use super::{Log, ProcessGroups, Server, lock};
 use crate::check::proc;
 use crate::check::trial::{Problem, While, ensure};
+use crate::server_process::{Output, ProcessGroup};
 
 /// How long a server may take to say where it listens, or to end when it cannot start.
 const START_LIMIT: Duration = Duration::from_secs(5);
@@ -22,7 +21,7 @@ pub(in crate::check) struct Launch {
     arguments: Vec<OsString>,
     script: Option<String>,
     errors: Errors,
-    family: Family,
+    groups: ProcessGroups,
 }
 
 /// What a server did that could also refuse to start.
@@ -45,12 +44,12 @@ pub(in crate::check) enum Errors {
 }
 
 impl Launch {
-    pub(in crate::check) fn new(command: &[OsString], family: &Family) -> Self {
+    pub(in crate::check) fn new(command: &[OsString], groups: &ProcessGroups) -> Self {
         let launch = Launch {
             arguments: command.to_vec(),
             script: None,
             errors: Errors::Drained,
-            family: family.clone(),
+            groups: groups.clone(),
         };
         let has_port = launch.place_of("--port").is_some();
         if has_port {
@@ -96,12 +95,18 @@ impl Launch {
 
     /// Starts the server and waits until it says where it listens.
     pub(in crate::check) fn start(self) -> Result<Server, Problem> {
-        let mut server = self.spawn()?;
-        match server.announced.recv_timeout(START_LIMIT) {
-            Ok(address) => server.address = Some(address),
-            Err(_) => return Err(server.not_started()),
-        }
-        Ok(server)
+        announced(self.spawn()?)
+    }
+
+    /// Starts the server and ends it once it says where it listens.
+    ///
+    /// # Errors
+    /// The outer error: the command can't be run. The inner one: it was run, but is no server.
+    pub(in crate::check) fn try_out(self) -> io::Result<Result<(), Problem>> {
+        let group = self
+            .command()
+            .and_then(|mut command| ProcessGroup::start(&mut command))?;
+        Ok(self.attend(group).and_then(announced).map(drop))
     }
 
     /// Starts a server that cannot say where it listens, and finds that out from /proc.
@@ -127,7 +132,7 @@ impl Launch {
     /// Starts a server that may refuse to start.
     pub(in crate::check) fn start_or_exit(self) -> Result<StartResult, Problem> {
         let mut server = self.spawn()?;
-        if let Ok(address) = server.announced.recv_timeout(START_LIMIT) {
+        if let Ok(address) = server.output.address(START_LIMIT) {
             server.address = Some(address);
             return Ok(StartResult::Listening(server));
         }
@@ -144,10 +149,43 @@ impl Launch {
     }
 
     fn spawn(self) -> Result<Server, Problem> {
+        let group = self
+            .command()
+            .and_then(|mut command| ProcessGroup::start(&mut command));
+        let group = group.while_("starting the server")?;
+        self.attend(group)
+    }
+
+    /// Reads what the server writes.
+    fn attend(self, mut group: ProcessGroup) -> Result<Server, Problem> {
+        let (output, errors) = (group.take_stdout(), group.take_stderr());
+        let group = self.groups.add(group);
+        let output = Output::read(output.ok_or(io::Error::from(ErrorKind::BrokenPipe))?)?;
+        let (log, reader) = match (self.errors, errors) {
+            (Errors::Drained, Some(errors)) => drain(errors)?,
+            (Errors::Stalled, Some(errors)) => (
+                Log {
+                    _unread: Some(errors),
+                    ..Log::default()
+                },
+                None,
+            ),
+            _ => (Log::default(), None),
+        };
+        Ok(Server {
+            group,
+            address: None,
+            output,
+            log,
+            reader,
+        })
+    }
+
+    fn command(&self) -> io::Result<Command> {
         let (program, arguments) = match (&self.script, self.arguments.split_first()) {
             (Some(_), _) => (OsStr::new("sh"), self.arguments.as_slice()),
             (None, Some((program, rest))) => (program.as_os_str(), rest),
-            (None, None) => return Err(Problem::Skip("there is no command".into())),
+            (None, None) => return Err(ErrorKind::NotFound.into()),
         };
         let mut command = Command::new(program);
         if let Some(script) = &self.script {
@@ -158,57 +196,28 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().while_("starting the server")?;
-        let announced = listen_for_address(child.stdout.take());
-        let (log, reader) = match (self.errors, child.stderr.take()) {
-            (Errors::Drained, Some(errors)) => drain(errors),
-            (Errors::Stalled, Some(errors)) => (
-                Log {
-                    _unread: Some(errors),
-                    ..Log::default()
-                },
-                None,
-            ),
-            _ => (Log::default(), None),
-        };
-        let child = self.family.adopt(child);
-        Ok(Server {
-            child,
-            address: None,
-            announced,
-            log,
-            reader,
-        })
+        Ok(command)
     }
 }
 
-/// Reads standard output to its end in a thread; the address comes through the channel.
-fn listen_for_address(output: Option<ChildStdout>) -> Receiver<SocketAddr> {
-    let (sender, receiver) = mpsc::channel();
-    if let Some(output) = output {
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let address = line
-                    .strip_prefix("listening on ")
-                    .map(|rest| rest.trim().parse());
-                if let Some(Ok(address)) = address {
-                    let _ = sender.send(address);
-                }
-            }
-        });
+/// Waits until the server says where it listens.
+fn announced(mut server: Server) -> Result<Server, Problem> {
+    match server.output.address(START_LIMIT) {
+        Ok(address) => server.address = Some(address),
+        Err(seen) => return Err(server.not_started(&seen)),
     }
-    receiver
+    Ok(server)
 }
 
 /// Reads standard error to its end in a thread.
-fn drain(mut errors: ChildStderr) -> (Log, Option<JoinHandle<()>>) {
+fn drain(mut errors: ChildStderr) -> io::Result<(Log, Option<JoinHandle<()>>)> {
     let log = Log::default();
     let text = Arc::clone(&log.text);
-    let reader = thread::spawn(move || {
+    let reader = thread::Builder::new().spawn(move || {
         let mut chunk = [0; 8192];
         while let Ok(count @ 1..) = errors.read(&mut chunk) {
             lock(&text).extend_from_slice(&chunk[..count]);
         }
-    });
-    (log, Some(reader))
+    })?;
+    Ok((log, Some(reader)))
 }
