@@ -5,7 +5,7 @@
 //! needs many connections at once, does not.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 mod address;
@@ -15,20 +15,6 @@ pub use address::{DEFAULT_PORT, ServerAddress};
 
 /// How long a connect, a send or a receive may take unless told otherwise: 5 seconds.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
-
-/// The addresses of a server that is given as `HOST:PORT`. A name may have several, such as one for
-/// each of IPv4 and IPv6.
-///
-/// # Errors
-/// A text or a name without any address; the message names it.
-pub fn resolve(server: &str) -> io::Result<Vec<SocketAddr>> {
-    let failed = |error: io::Error| io::Error::new(error.kind(), format!("{server}: {error}"));
-    let addresses: Vec<_> = server.to_socket_addrs().map_err(failed)?.collect();
-    if addresses.is_empty() {
-        return Err(failed(io::Error::new(ErrorKind::NotFound, "no address")));
-    }
-    Ok(addresses)
-}
 
 /// One connection to an echo server. Every call on it ends within the time limit.
 ///

@@ -18,7 +18,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::args::seconds_above_zero;
-use crate::client::{EchoClient, resolve};
+use crate::client::{EchoClient, ServerAddress};
+use crate::output;
 use answers::Answers;
 use transcript::Transcript;
 
@@ -32,9 +33,9 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: printf 'one\\ntwo\\n' | echo-client talk localhost:8881")]
 pub struct Options {
-    /// The server, such as localhost:8881 or [::1]:8881
+    /// The server, such as localhost:8881 or [::1]:8881; the port is 8881 if there is none
     #[arg(value_name = "HOST:PORT")]
-    server: String,
+    server: ServerAddress,
     /// What to send, or - for standard input [default: standard input, or a few lines if that is a
     /// terminal]
     file: Option<PathBuf>,
@@ -50,10 +51,10 @@ pub struct Options {
 ///
 /// # Errors
 /// The connection failed or ended early, an answer did not come within the time limit, or it
-/// differs from what was sent.
+/// differs from what was sent; the input can't be read, or standard output can't be written.
 pub fn command(options: Options) -> io::Result<ExitCode> {
     let input = Input::open(options.file.as_deref())?;
-    let client = connect(&options.server, options.time_limit)?;
+    let client = options.server.connect_within(options.time_limit)?;
     let outgoing = Transcript::outgoing(!options.quiet && !input.is_typed);
     let incoming = Transcript::incoming(!options.quiet);
     let (sent, to_be_answered) = mpsc::channel();
@@ -63,22 +64,10 @@ pub fn command(options: Options) -> io::Result<ExitCode> {
         transcript: outgoing,
     };
     // Not joined: it may wait for a person to type when the server has long gone.
-    thread::spawn(move || sender.send_all(input.bytes));
+    thread::Builder::new().spawn(move || sender.send_all(input.bytes))?;
     let result = Answers::new(client, to_be_answered, options.time_limit)?.receive_all(incoming)?;
-    eprintln!("{result}");
+    output::complain(format_args!("{result}"));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Connects to the first of the server's addresses that answers.
-fn connect(server: &str, limit: Duration) -> io::Result<EchoClient> {
-    let mut last = io::Error::from(ErrorKind::NotFound);
-    for address in resolve(server)? {
-        match EchoClient::connect_within(address, limit) {
-            Ok(client) => return Ok(client),
-            Err(error) => last = explain(&format!("cannot connect to {address}"), error),
-        }
-    }
-    Err(last)
 }
 
 /// Where the bytes to send come from.
@@ -109,21 +98,30 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// What the sending side tells the receiving side.
+enum Sent {
+    /// It sends these bytes now.
+    Chunk(Vec<u8>),
+    /// It can't go on: the input or the connection has failed.
+    Failed(io::Error),
+    /// It could not show what it sends.
+    NotShown(io::Error),
+}
+
 /// The thread that sends. It announces each chunk before it sends it, and the end before it
 /// half-closes, so that whoever receives always knows already what an answer belongs to.
 struct Sender {
     client: EchoClient,
-    sent: mpsc::Sender<io::Result<Vec<u8>>>,
+    sent: mpsc::Sender<Sent>,
     transcript: Transcript,
 }
 
 impl Sender {
     fn send_all(mut self, mut input: impl Read) {
-        if let Err(error) = self.copy(&mut input) {
-            self.announce(Err(error));
+        if let Err(failure) = self.copy(&mut input) {
+            self.announce(failure);
             return;
         }
-        self.transcript.end();
         let Sender {
             mut client, sent, ..
         } = self;
@@ -132,28 +130,29 @@ impl Sender {
         let _ = client.finish();
     }
 
-    fn copy(&mut self, input: &mut impl Read) -> io::Result<()> {
+    /// Sends the input to its end.
+    ///
+    /// # Errors
+    /// What to announce instead of the end.
+    fn copy(&mut self, input: &mut impl Read) -> Result<(), Sent> {
+        let failed = |tried| move |error| Sent::Failed(explain(tried, error));
         let mut buffer = vec![0; CHUNK];
-        // If nobody looks any more, that is the end of the input.
-        while self.transcript.is_open() {
+        loop {
             let chunk = match input.read(&mut buffer) {
-                Ok(0) => break,
+                Ok(0) => return self.transcript.end().map_err(Sent::NotShown),
                 Ok(count) => &buffer[..count],
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(explain("cannot read the input", error)),
+                Err(error) => return Err(failed("cannot read the input")(error)),
             };
-            self.transcript.show(chunk);
-            self.announce(Ok(chunk.to_vec()));
-            self.client
-                .send(chunk)
-                .map_err(|error| explain("cannot send", error))?;
+            self.transcript.show(chunk).map_err(Sent::NotShown)?;
+            self.announce(Sent::Chunk(chunk.to_vec()));
+            self.client.send(chunk).map_err(failed("cannot send"))?;
         }
-        Ok(())
     }
 
-    fn announce(&self, chunk: io::Result<Vec<u8>>) {
+    fn announce(&self, sent: Sent) {
         // Nobody hears it when the conversation is over, and nobody needs to.
-        let _ = self.sent.send(chunk);
+        let _ = self.sent.send(sent);
     }
 }
 

@@ -26,23 +26,13 @@ pub(super) fn open(address: SocketAddr, index: usize, total: usize) -> io::Resul
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    make_cheap(&socket);
+    // Before it connects: a connection that has begun with BBR stays paced.
+    net::set_congestion_control(&socket);
     socket.connect_timeout(&address.into(), TIME_LIMIT)?;
     socket.set_nonblocking(true)?;
     net::tune(&socket);
     Ok(socket.into())
 }
-
-/// Spares the kernel work, best effort: an option that it does not have costs only speed.
-#[cfg(target_os = "linux")]
-fn make_cheap(socket: &Socket) {
-    // Always built in, and light. The default may be BBR, which paces what is sent and costs more
-    // for each send; once a connection has begun with it, the pacing stays.
-    let _ = socket.set_tcp_congestion(b"reno");
-}
-
-#[cfg(not(target_os = "linux"))]
-fn make_cheap(_: &Socket) {}
 
 /// The indices of those sockets that the server has closed, or sent something to though nothing was
 /// asked.

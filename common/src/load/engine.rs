@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::{self, SocketAddr};
+use std::ops::ControlFlow;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -98,16 +100,20 @@ impl Load {
     /// Runs to the end and tells what was seen. Connections that fail are counted in the summary.
     ///
     /// # Errors
-    /// Only what poll or a clock answers.
+    /// Only what poll or a clock answers, or a thread that can't be started.
     pub fn run(self) -> io::Result<Summary> {
-        self.run_watched(|_| {})
+        self.run_watched(|_| ControlFlow::Continue(()))
     }
 
-    /// As [`run`](Self::run), and shows `watch` ten times a second how far it has come.
+    /// As [`run`](Self::run), and shows `watch` ten times a second how far it has come. If that
+    /// breaks, the run ends at once, and the summary tells what was seen until then.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn run_watched(mut self, watch: impl FnMut(Progress)) -> io::Result<Summary> {
+    pub fn run_watched(
+        mut self,
+        watch: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> io::Result<Summary> {
         let begin = Instant::now();
         let mut tally = self.run_shares(begin, watch)?;
         // Idle connections take no time, so no thread needs to be dealt any: one look will do.
@@ -121,26 +127,39 @@ impl Load {
     }
 
     /// Runs the first share on this thread and the others on threads of their own.
-    fn run_shares(&mut self, begin: Instant, mut watch: impl FnMut(Progress)) -> io::Result<Tally> {
+    fn run_shares(
+        &mut self,
+        begin: Instant,
+        mut watch: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> io::Result<Tally> {
         let mut shares = self.shares.drain(..);
         let (settings, payload) = (&self.settings, &self.payload);
-        let board = &Board(Mutex::new(vec![Progress::default(); settings.threads]));
+        let board = &Board::new(settings.threads);
         thread::scope(|scope| {
             let first = shares.next();
             let start = |share: Share| {
-                scope.spawn(move || {
+                let body = move || {
                     let thread = share.thread;
                     let run = Run::new(settings, payload, share, begin)?;
                     run.go(|progress| {
                         board.post(thread, progress);
+                        board.may_go_on()
                     })
-                })
+                };
+                thread::Builder::new().spawn_scoped(scope, body)
             };
-            let others: Vec<_> = shares.map(start).collect();
+            let others = shares.map(start).collect::<io::Result<Vec<_>>>();
+            let others = others.inspect_err(|_| board.stop())?;
             let mut tally = Tally::new(begin + settings.warm_up)?;
             if let Some(share) = first {
                 let run = Run::new(settings, payload, share, begin)?;
-                tally = run.go(|progress| watch(board.post(0, progress)))?;
+                tally = run.go(|progress| {
+                    let verdict = watch(board.post(0, progress));
+                    if verdict.is_break() {
+                        board.stop();
+                    }
+                    verdict
+                })?;
             }
             for other in others {
                 tally.add(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
@@ -150,19 +169,41 @@ impl Load {
     }
 }
 
-/// Where each thread writes how far it has come.
-struct Board(Mutex<Vec<Progress>>);
+/// Where each thread writes how far it has come, and sees whether it may go on.
+struct Board {
+    progress: Mutex<Vec<Progress>>,
+    is_stopped: AtomicBool,
+}
 
 impl Board {
+    fn new(threads: usize) -> Self {
+        Board {
+            progress: Mutex::new(vec![Progress::default(); threads]),
+            is_stopped: AtomicBool::new(false),
+        }
+    }
+
     /// Takes down how far `thread` has come, and tells how far all together have.
     fn post(&self, thread: usize, progress: Progress) -> Progress {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         all[thread] = progress;
         let fraction = all.iter().map(|one| one.fraction).sum::<f64>() / all.len() as f64;
         Progress {
             fraction,
             messages: all.iter().map(|one| one.messages).sum(),
             errors: all.iter().map(|one| one.errors).sum(),
+        }
+    }
+
+    /// Tells all threads to end at their next look.
+    fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn may_go_on(&self) -> ControlFlow<()> {
+        match self.is_stopped.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
     }
 }

@@ -24,17 +24,17 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Reads a histogram of nanoseconds.
-    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+    /// Reads a histogram of nanoseconds; `None` if it is empty.
+    pub(super) fn of(histogram: &Histogram<u64>) -> Option<Self> {
         let quantile = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
-        Latency {
+        (!histogram.is_empty()).then(|| Latency {
             mean_us: histogram.mean() / 1e3,
             p50_us: quantile(0.5),
             p90_us: quantile(0.9),
             p99_us: quantile(0.99),
             p999_us: quantile(0.999),
             max_us: histogram.max() as f64 / 1e3,
-        }
+        })
     }
 }
 

@@ -34,9 +34,9 @@ impl Meter {
         self.found += connections as u64;
     }
 
-    /// How many connections a wait has found answered, on average.
-    pub(super) fn mean_found(&self) -> f64 {
-        self.found as f64 / self.waits.max(1) as f64
+    /// How many connections a wait has found answered, on average; `None` if none has found any.
+    pub(super) fn mean_found(&self) -> Option<f64> {
+        (self.waits > 0).then(|| self.found as f64 / self.waits as f64)
     }
 
     /// Counts time that was spent only to look at the clock: the core was used, but there was time
@@ -45,17 +45,19 @@ impl Meter {
         self.spun += duration;
     }
 
-    /// The share of one core in use up to `now`, from 0 to 1, less the share of the time that was
+    /// The share of one core in use up to now, from 0 to 1, less the share of the time that was
     /// spun.
-    pub(super) fn share(&self, now: Instant) -> io::Result<f64> {
+    pub(super) fn share(&self) -> io::Result<f64> {
         let used = (processor_time()? - self.processor_time).as_secs_f64();
-        let elapsed = now.duration_since(self.started).as_secs_f64();
+        // Read after the processor time, which would otherwise be of a longer time than this.
+        let elapsed = self.started.elapsed().as_secs_f64();
         if elapsed == 0.0 {
             return Ok(0.0);
         }
         // Others may have had the core while this thread spun: take their part as spread evenly.
         let busy = (1.0 - self.spun.as_secs_f64() / elapsed).max(0.0);
-        Ok(used / elapsed * busy)
+        // The two clocks differ a little.
+        Ok((used / elapsed * busy).min(1.0))
     }
 }
 
@@ -76,10 +78,10 @@ mod tests {
         while processor_time()? - meter.processor_time < Duration::from_millis(20) {
             rounds = black_box(rounds + 1);
         }
-        let now = Instant::now();
-        assert!(meter.share(now)? > 0.0);
-        meter.add_spun(now - begin);
-        assert!(meter.share(now)? < 0.01);
+        let share = meter.share()?;
+        assert!(0.0 < share && share <= 1.0, "{share}");
+        meter.add_spun(begin.elapsed());
+        assert!(meter.share()? < 0.01);
         Ok(())
     }
 }

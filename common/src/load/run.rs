@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use mio::Events;
@@ -35,6 +36,9 @@ pub(super) struct Run<'a> {
     alive: usize,
     outstanding: usize,
     last_progress: Instant,
+    /// When the last wait began whose events have all been handled. A stall is judged by this time:
+    /// what arrived before it is no longer unseen, even if this program was itself stopped.
+    seen_until: Instant,
     tally: Tally,
 }
 
@@ -57,6 +61,7 @@ impl<'a> Run<'a> {
             alive: share.connections.len(),
             outstanding: 0,
             last_progress: now,
+            seen_until: now,
             tally: Tally::new(schedule.measured_from)?,
             schedule,
             settings,
@@ -65,8 +70,11 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The loop.
-    pub(super) fn go(mut self, mut watch: impl FnMut(Progress)) -> io::Result<Tally> {
+    /// The loop. It ends early if `watch`, which is shown its progress every [`TICK`], says so.
+    pub(super) fn go(
+        mut self,
+        mut watch: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> io::Result<Tally> {
         // Room for all, so that one wait finds every connection that is ready.
         let mut events = Events::with_capacity(self.share.connections.len());
         let mut turns = Vec::new();
@@ -80,11 +88,15 @@ impl<'a> Run<'a> {
                 self.meter = Meter::start(self.now)?;
             }
             if self.now >= next_tick {
-                watch(self.progress());
+                if watch(self.progress()).is_break() {
+                    self.tally.interrupted = true;
+                    break;
+                }
                 next_tick = self.now + TICK;
             }
             self.release();
-            self.wait(&mut events)?;
+            let waits_from = self.now;
+            let is_whole = self.wait(&mut events)?;
             let mut found = self.again.len();
             for event in &events {
                 found += usize::from(event.is_readable());
@@ -93,6 +105,9 @@ impl<'a> Run<'a> {
             self.meter.add_found(found);
             mem::swap(&mut turns, &mut self.again);
             turns.drain(..).for_each(|index| self.turn(index));
+            if is_whole {
+                self.seen_until = waits_from;
+            }
         }
         self.finish()
     }
@@ -101,7 +116,10 @@ impl<'a> Run<'a> {
         if self.outstanding == 0 {
             return self.alive == 0 || self.schedule.is_over(self.now);
         }
-        let stalled = self.now.duration_since(self.last_progress) >= self.settings.stall_limit;
+        let silent = self
+            .seen_until
+            .saturating_duration_since(self.last_progress);
+        let stalled = silent >= self.settings.stall_limit;
         if stalled {
             self.give_up();
         }
@@ -117,21 +135,23 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Waits for events, until the next message is due or the next tick.
+    /// Waits for events, until the next message is due or the next tick. Returns `false` if a
+    /// signal has cut the wait short.
     ///
     /// epoll waits in whole milliseconds, which is far too coarse for the moments of a fixed rate:
     /// the last millisecond before a message is due is spent looking.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
         let pause = match self.schedule.next_due() {
             _ if !self.again.is_empty() => Duration::ZERO,
             Some(due) => due.saturating_duration_since(self.now).min(TICK),
             None => TICK,
         };
         let pause = Duration::from_millis(pause.as_millis() as u64);
-        match self.share.poll.poll(events, Some(pause)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
+        let is_whole = match self.share.poll.poll(events, Some(pause)) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::Interrupted => false,
+            Err(error) => return Err(error),
+        };
         // With events, the turns that follow read the clock.
         if events.is_empty() {
             let before = self.read_clock();
@@ -139,7 +159,7 @@ impl<'a> Run<'a> {
                 self.meter.add_spun(self.now - before);
             }
         }
-        Ok(())
+        Ok(is_whole)
     }
 
     fn note(&mut self, event: &mio::event::Event) {
@@ -236,9 +256,11 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> io::Result<Tally> {
-        self.tally.never_sent = self.schedule.never_sent();
-        self.tally.client_cpu = self.meter.share(self.now)?;
-        self.tally.answers_waiting = self.meter.mean_found();
+        self.tally.never_sent = self.schedule.never_sent(self.tally.interrupted);
+        if self.measuring {
+            self.tally.client_cpu = Some(self.meter.share()?);
+            self.tally.answers_waiting = self.meter.mean_found();
+        }
         Ok(self.tally)
     }
 }

@@ -108,9 +108,14 @@ impl Schedule {
     }
 
     /// How many messages came due and were never sent, as the server (or this client) could not
-    /// keep up with the rate.
-    pub(super) fn never_sent(&self) -> u64 {
-        self.rate.map_or(0, |_| self.total - self.taken)
+    /// keep up with the rate. What would have come due after an interrupt doesn't count.
+    pub(super) fn never_sent(&self, is_interrupted: bool) -> u64 {
+        let due = if is_interrupted {
+            self.woken
+        } else {
+            self.total
+        };
+        self.rate.map_or(0, |_| due.saturating_sub(self.taken))
     }
 
     /// How much of the measured part is over, from 0 to 1, when `measured` messages have been
@@ -184,7 +189,8 @@ mod tests {
         assert_eq!(schedule.take(6, late), None);
         assert_eq!(schedule.next_due(), Some(begin + SECOND * 6 / 10));
         assert!(schedule.is_over(begin + SECOND));
-        assert_eq!(schedule.never_sent(), 9);
+        assert_eq!(schedule.never_sent(false), 9);
+        assert_eq!(schedule.never_sent(true), 5);
     }
 
     #[test]

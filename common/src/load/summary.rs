@@ -33,14 +33,16 @@ pub struct Summary {
     pub rate: Option<f64>,
     /// Messages that were answered rightly, after the warm-up.
     pub messages: u64,
+    /// Whether the run was ended before its time.
+    pub interrupted: bool,
     /// Time from the end of the warm-up to the last of these answers, in seconds.
     pub seconds: f64,
     /// Answered messages a second.
     pub messages_per_second: f64,
     /// Payload each way in megabytes (10⁶ bytes) a second.
     pub megabytes_per_second: f64,
-    /// How long answers took.
-    pub latency: Latency,
+    /// How long answers took; `None` if there were none.
+    pub latency: Option<Latency>,
     /// Messages that were due at the fixed rate but never sent.
     pub never_sent: u64,
     /// Connections that failed, were closed or answered wrongly; idle ones that were closed count
@@ -49,19 +51,21 @@ pub struct Summary {
     /// The first of these errors.
     pub first_error: Option<String>,
     /// Share of one core that the client's busiest thread used, from 0 to 1, less the time it only
-    /// waited for the next message's moment.
-    pub client_cpu: f64,
+    /// waited for the next message's moment; `None` if the warm-up was not over.
+    pub client_cpu: Option<f64>,
     /// How many of its connections this thread found answered at each wait, on average; waits that
-    /// found none do not count.
-    pub answers_waiting: f64,
+    /// found none do not count. `None` if all found none.
+    pub answers_waiting: Option<f64>,
     #[serde(skip)]
     pub(super) histogram: Histogram<u64>,
 }
 
 impl Summary {
-    /// The latency that `percent` of the answers did not exceed, to three digits.
-    pub fn percentile(&self, percent: f64) -> Duration {
-        Duration::from_nanos(self.histogram.value_at_percentile(percent))
+    /// The latency that `percent` of the answers did not exceed, to three digits; `None` if there
+    /// were no answers.
+    pub fn percentile(&self, percent: f64) -> Option<Duration> {
+        let value = || Duration::from_nanos(self.histogram.value_at_percentile(percent));
+        (!self.histogram.is_empty()).then(value)
     }
 
     /// All latencies, in nanoseconds.
@@ -77,13 +81,13 @@ impl Summary {
     /// so it is as busy as a slower one. But it finds few connections answered when it has waited,
     /// as the others are queued at the server; the slower side is the one at which they queue.
     pub fn client_was_the_bottleneck(&self) -> bool {
-        self.client_cpu > SATURATED && (self.rate.is_some() || self.connections_queued_here())
+        self.client_cpu > Some(SATURATED) && (self.rate.is_some() || self.connections_queued_here())
     }
 
     /// Whether on average more than half of a thread's connections were answered at each wait, the
     /// one not counted that ended the wait.
     fn connections_queued_here(&self) -> bool {
-        self.answers_waiting > (self.connections_of_a_thread() + 1) as f64 / 2.0
+        self.answers_waiting > Some((self.connections_of_a_thread() + 1) as f64 / 2.0)
     }
 
     fn connections_of_a_thread(&self) -> usize {
@@ -128,21 +132,7 @@ impl fmt::Display for Summary {
                 HumanCount(self.idle as u64)
             )?;
         }
-        writeln!(
-            out,
-            "  answered   {} messages in {:.2} s",
-            HumanCount(self.messages),
-            self.seconds
-        )?;
-        let (rate, megabytes) = (
-            HumanCount(self.messages_per_second as u64),
-            self.megabytes_per_second,
-        );
-        writeln!(
-            out,
-            "  rate       {rate} messages/s, {megabytes:.1} MB/s each way"
-        )?;
-        writeln!(out, "  latency    {}", self.latency)?;
+        self.tell_of_answers(out)?;
         match &self.first_error {
             Some(first) => writeln!(
                 out,
@@ -163,15 +153,43 @@ impl fmt::Display for Summary {
 }
 
 impl Summary {
+    /// The report's lines on what was answered.
+    fn tell_of_answers(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let interrupted = if self.interrupted {
+            ", interrupted"
+        } else {
+            ""
+        };
+        let Some(latency) = self.latency else {
+            return writeln!(out, "  answered   nothing{interrupted}");
+        };
+        let (messages, seconds) = (HumanCount(self.messages), self.seconds);
+        let rate = HumanCount(self.messages_per_second as u64);
+        let megabytes = self.megabytes_per_second;
+        writeln!(
+            out,
+            "  answered   {messages} messages in {seconds:.2} s{interrupted}"
+        )?;
+        writeln!(
+            out,
+            "  rate       {rate} messages/s, {megabytes:.1} MB/s each way"
+        )?;
+        writeln!(out, "  latency    {latency}")
+    }
+
     /// The report's line on the client itself.
     fn tell_of_client(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "  client     ")?;
+        let Some(cpu) = self.client_cpu else {
+            return write!(out, "not measured: the warm-up was not over");
+        };
         if self.threads > 1 {
             write!(out, "{} threads, the busiest ", self.threads)?;
         }
-        write!(out, "used {:.0} % of one core", self.client_cpu * 100.0)?;
-        if self.rate.is_none() {
-            let (found, of) = (self.answers_waiting, self.connections_of_a_thread());
+        write!(out, "used {:.0} % of one core", cpu * 100.0)?;
+        let found = self.answers_waiting.filter(|_| self.rate.is_none());
+        if let Some(found) = found {
+            let of = self.connections_of_a_thread();
             write!(
                 out,
                 ", found {found:.1} of {of} connections answered at each wait"
@@ -182,7 +200,7 @@ impl Summary {
                 out,
                 ": the client was the bottleneck, a faster server would show no more"
             )?;
-        } else if self.rate.is_none() && !self.connections_queued_here() {
+        } else if found.is_some() && !self.connections_queued_here() {
             write!(out, ": it waited for the server")?;
         }
         Ok(())
@@ -199,8 +217,26 @@ mod tests {
     fn seen(settings: &Settings, cpu: f64, waiting: f64) -> io::Result<Summary> {
         let begin = Instant::now();
         let mut tally = Tally::new(begin)?;
-        (tally.client_cpu, tally.answers_waiting) = (cpu, waiting);
+        (tally.client_cpu, tally.answers_waiting) = (Some(cpu), Some(waiting));
         Ok(tally.summarise(SocketAddr::from(([127, 0, 0, 1], 1)), settings, begin))
+    }
+
+    #[test]
+    fn no_figures_are_made_from_no_answers() -> io::Result<()> {
+        let mut tally = Tally::new(Instant::now())?;
+        tally.interrupted = true;
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let summary = tally.summarise(address, &Settings::default(), Instant::now());
+        assert_eq!(summary.percentile(99.0), None);
+        let report = summary.to_string();
+        assert!(
+            report.contains("answered   nothing, interrupted\n"),
+            "{report}"
+        );
+        for figure in ["p50", "MB/s", "%", "0.0"] {
+            assert!(!report.contains(figure), "{report}");
+        }
+        Ok(())
     }
 
     #[test]

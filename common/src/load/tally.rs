@@ -21,9 +21,12 @@ pub(super) struct Tally {
     first_error: Option<(Instant, String)>,
     /// Messages that came due and were not sent.
     pub(super) never_sent: u64,
-    /// Share of a core in use, and connections found answered at each wait: of the busiest thread.
-    pub(super) client_cpu: f64,
-    pub(super) answers_waiting: f64,
+    /// Whether the run was ended before its time.
+    pub(super) interrupted: bool,
+    /// Share of a core in use, and connections found answered at each wait: of the busiest thread,
+    /// once the warm-up is over.
+    pub(super) client_cpu: Option<f64>,
+    pub(super) answers_waiting: Option<f64>,
     histogram: Histogram<u64>,
 }
 
@@ -36,8 +39,9 @@ impl Tally {
             errors: 0,
             first_error: None,
             never_sent: 0,
-            client_cpu: 0.0,
-            answers_waiting: 0.0,
+            interrupted: false,
+            client_cpu: None,
+            answers_waiting: None,
             histogram,
         })
     }
@@ -67,6 +71,7 @@ impl Tally {
         self.last_answer = self.last_answer.max(other.last_answer);
         self.errors += other.errors;
         self.never_sent += other.never_sent;
+        self.interrupted |= other.interrupted;
         let errors = [self.first_error.take(), other.first_error];
         self.first_error = errors.into_iter().flatten().min();
         if other.client_cpu > self.client_cpu {
@@ -98,6 +103,7 @@ impl Tally {
             depth: settings.depth,
             rate: settings.rate,
             messages,
+            interrupted: self.interrupted,
             seconds,
             messages_per_second,
             megabytes_per_second: messages_per_second * settings.size as f64 / 1e6,

@@ -7,13 +7,13 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use super::transcript::Transcript;
-use super::{CHUNK, explain};
+use super::{CHUNK, Sent, explain};
 use crate::client::EchoClient;
 
 /// Receives answers and compares them with what the sender has announced.
 pub(super) struct Answers {
     client: EchoClient,
-    sent: Receiver<io::Result<Vec<u8>>>,
+    sent: Receiver<Sent>,
     limit: Duration,
     /// What was sent and has not come back yet.
     owed: VecDeque<u8>,
@@ -32,7 +32,7 @@ impl Answers {
     /// Waits at most `limit` for an answer that is owed.
     pub(super) fn new(
         client: EchoClient,
-        sent: Receiver<io::Result<Vec<u8>>>,
+        sent: Receiver<Sent>,
         limit: Duration,
     ) -> io::Result<Self> {
         // Nobody knows beforehand when an answer will be owed, so look ten times in the time of the
@@ -57,36 +57,40 @@ impl Answers {
     /// Receives until the server closes.
     ///
     /// # Errors
-    /// The connection failed, or an answer is wrong, missing or late.
+    /// The connection failed, or an answer is wrong, missing or late; or it can't be shown.
     pub(super) fn receive_all(mut self, mut transcript: Transcript) -> io::Result<Outcome> {
         loop {
+            let looked_at = Instant::now();
             let received = self.client.receive_some(CHUNK);
-            self.learn_what_was_sent();
+            self.learn_what_was_sent()?;
             match received {
                 Ok(bytes) if bytes.is_empty() => {
-                    transcript.end();
+                    transcript.end()?;
                     return self.conclude();
                 }
                 Ok(bytes) => {
-                    transcript.show(&bytes);
+                    transcript.show(&bytes)?;
                     self.compare(&bytes)?;
                 }
-                Err(error) if error.kind() == ErrorKind::TimedOut => self.keep_patience()?,
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    self.keep_patience(looked_at)?;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(explain("the connection was lost", error)),
             }
         }
     }
 
-    fn learn_what_was_sent(&mut self) {
+    fn learn_what_was_sent(&mut self) -> io::Result<()> {
         let was_waiting = self.is_waiting();
         loop {
             match self.sent.try_recv() {
-                Ok(Ok(chunk)) => {
+                Ok(Sent::Chunk(chunk)) => {
                     self.lines_owed += lines(&chunk);
                     self.owed.extend(chunk);
                 }
-                Ok(Err(error)) => self.failed = Some(error),
+                Ok(Sent::Failed(error)) => self.failed = Some(error),
+                Ok(Sent::NotShown(error)) => return Err(error),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
                     self.ended = true;
@@ -97,6 +101,7 @@ impl Answers {
         if !was_waiting && self.is_waiting() {
             self.waiting_since = Instant::now();
         }
+        Ok(())
     }
 
     /// Whether the server has something to do: to answer a complete line, or to close. (A line
@@ -105,11 +110,16 @@ impl Answers {
         self.ended || self.lines_owed > 0
     }
 
-    fn keep_patience(&mut self) -> io::Result<()> {
+    /// Nothing had come when it was looked at `looked_at` and for a while after.
+    ///
+    /// The answer is late only if the time limit was over before that look. If this program was
+    /// itself stopped (Ctrl-Z) until after the limit, it looks once more.
+    fn keep_patience(&mut self, looked_at: Instant) -> io::Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        if !self.is_waiting() || self.waiting_since.elapsed() < self.limit {
+        let waited = looked_at.saturating_duration_since(self.waiting_since);
+        if !self.is_waiting() || waited < self.limit {
             return Ok(());
         }
         let (limit, owed) = (self.limit.as_secs_f64(), self.owed.len());

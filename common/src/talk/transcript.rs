@@ -1,8 +1,9 @@
 //! One direction of a conversation, shown line by line.
 
-use std::env;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io;
+
+use crate::{output, terminal};
 
 /// Most bytes of one line that are shown.
 const WIDTH: usize = 1000;
@@ -12,7 +13,6 @@ const WIDTH: usize = 1000;
 pub(super) struct Transcript {
     before: &'static str,
     after: &'static str,
-    is_open: bool,
     shown: bool,
     /// The line that has not ended yet: its beginning, and its length.
     line: Vec<u8>,
@@ -31,28 +31,23 @@ impl Transcript {
     }
 
     fn new(shown: bool, plain: &'static str, coloured: &'static str) -> Self {
-        // See https://no-color.org.
-        let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colour = !no_colour && io::stdout().is_terminal();
+        let colour = terminal::has_colours();
         Transcript {
             before: if colour { coloured } else { plain },
             after: if colour { "\x1b[0m" } else { "" },
-            is_open: true,
             shown,
             line: Vec::new(),
             length: 0,
         }
     }
 
-    /// Whether there still is somebody who looks: standard output has not been closed.
-    pub(super) fn is_open(&self) -> bool {
-        self.is_open
-    }
-
     /// Shows the lines that `bytes` complete and keeps the rest.
-    pub(super) fn show(&mut self, bytes: &[u8]) {
+    ///
+    /// # Errors
+    /// As [`output::print`].
+    pub(super) fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.shown {
-            return;
+            return Ok(());
         }
         let mut text = String::new();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -65,16 +60,20 @@ impl Transcript {
                 self.end_line(&mut text, "");
             }
         }
-        self.print(&text);
+        output::print(format_args!("{text}"))
     }
 
     /// Shows the last line, if it had no newline.
-    pub(super) fn end(&mut self) {
-        if self.length > 0 {
-            let mut text = String::new();
-            self.end_line(&mut text, " (no newline)");
-            self.print(&text);
+    ///
+    /// # Errors
+    /// As [`output::print`].
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        if self.length == 0 {
+            return Ok(());
         }
+        let mut text = String::new();
+        self.end_line(&mut text, " (no newline)");
+        output::print(format_args!("{text}"))
     }
 
     fn end_line(&mut self, text: &mut String, remark: &str) {
@@ -89,12 +88,6 @@ impl Transcript {
         text.push('\n');
         self.line.clear();
         self.length = 0;
-    }
-
-    fn print(&mut self, text: &str) {
-        let mut out = io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        self.is_open &= written.is_ok();
     }
 }
 

@@ -5,6 +5,8 @@ mod check;
 mod load;
 mod rates;
 mod servers;
+mod signals;
+mod surroundings;
 mod talk;
 
 use std::io::{self, Write};
@@ -12,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use servers::{corrupt, echo, serve};
+use servers::{corrupt, echo, keep_silent, serve};
 
 /// No socket of these tests waits longer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -67,6 +69,17 @@ fn the_program_load_reports_for_people_and_for_programs() -> io::Result<()> {
     assert_eq!(report["messages"], 300);
     assert!(report["latency"]["p99_us"].as_f64() > Some(0.0), "{report}");
 
+    let address = serve(keep_silent)?.to_string();
+    let options = ["load", &address, "--json", "--time-limit", "0.2"];
+    let output = echo_client(&options, b"")?;
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(
+        (&report["messages"], &report["errors"]),
+        (&0.into(), &50.into())
+    );
+    assert!(report["latency"].is_null(), "{report}");
+    assert!(report["client_cpu"].as_f64() <= Some(1.0), "{report}");
+
     let address = serve(corrupt)?.to_string();
     let output = echo_client(&["load", &address, "--duration", "0.2"], b"")?;
     assert_eq!(output.status.code(), Some(1));
@@ -78,42 +91,31 @@ fn the_program_load_reports_for_people_and_for_programs() -> io::Result<()> {
 }
 
 #[test]
-fn nobody_looking_is_no_panic() -> io::Result<()> {
-    let address = serve(echo)?.to_string();
-    for arguments in [
-        &["talk", &address, "-"][..],
-        &["load", &address, "--count", "9"],
-    ] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_echo-client"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        drop(child.stdout.take());
-        let mut stdin = child.stdin.take().expect("it is piped");
-        // The client ends although its input does not.
-        let lines = b"hello\n".repeat(10_000);
-        let fed = (0..5_000).try_for_each(|_| stdin.write_all(&lines));
-        assert!(fed.is_err(), "{arguments:?}");
-        let output = child.wait_with_output()?;
-        assert!(output.status.success(), "{output:?}");
-    }
-    Ok(())
-}
-
-#[test]
 fn usage_errors_exit_2() -> io::Result<()> {
     for arguments in [
         &["talk"][..],
-        &["load", "localhost:1", "--size", "0"],
         &["sing"],
+        &["talk", "http://localhost"],
+        &["load", "8881"],
+        &["check", "localhost:0"],
+        &["talk", ":1", "--time-limit", "0"],
+        &["check", ":1", "--slack", "1e300"],
+        &["load", ":1", "--size", "0"],
+        &["load", ":1", "--size", "9999999", "--depth", "9999"],
+        &["load", ":1", "--idle", "18446744073709551615"],
+        &["load", ":1", "--connections", "18446744073709551615"],
+        &["load", ":1", "--threads", "18446744073709551616"],
+        &["load", ":1", "--depth", "18446744073709551615"],
+        &["load", ":1", "--count", "18446744073709551615"],
+        &["load", ":1", "--rate", "0"],
+        &["load", ":1", "--rate", "nan"],
+        &["load", ":1", "--duration", "0"],
+        &["load", ":1", "--warm-up", "-1"],
     ] {
-        assert_eq!(
-            echo_client(arguments, b"")?.status.code(),
-            Some(2),
-            "{arguments:?}"
-        );
+        let output = echo_client(arguments, b"")?;
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(!error.is_empty() && output.stdout.is_empty(), "{output:?}");
     }
     Ok(())
 }
