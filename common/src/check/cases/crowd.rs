@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::check::Case;
 use crate::check::proc;
@@ -182,6 +182,8 @@ fn one_of_many(server: SocketAddr, number: usize) -> Result<(), Problem> {
 /// Raises this process's own limit on descriptors where that is allowed. Servers started later
 /// inherit it.
 pub(super) fn allow_descriptors(needed: u64) -> Result<(), Problem> {
+    // FreeBSD's limits have a sign.
+    let needed = needed as rlim_t;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(std::io::Error::from)?;
     if soft >= needed {
         return Ok(());
