@@ -7,6 +7,7 @@
 use std::env;
 use std::hint;
 use std::io;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use bench::arena::Arena;
@@ -16,6 +17,7 @@ use bench::groups::{self, Group, Shape};
 use bench::measure::{self, Effort, Samples};
 use bench::trial::{Sample, Trial};
 use bench::workshop::{Ready, Workshop};
+use common::{output, terminal};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex::Regex;
@@ -35,7 +37,11 @@ const TEST: Effort = Effort {
 /// For so long criterion's warm-up lives through the times that were measured.
 const WARM_UP: Duration = Duration::from_millis(2);
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    output::exit_code(run().map(|()| ExitCode::SUCCESS))
+}
+
+fn run() -> io::Result<()> {
     let options = Options::from_arguments();
     let mut criterion = Criterion::default()
         .without_plots()
@@ -53,12 +59,15 @@ fn main() -> io::Result<()> {
     let workshop = Workshop::open(ALL)?;
     for missing in &workshop.missing {
         let (name, lacks) = (missing.contender.name, &missing.lacks);
-        eprintln!("skipped {name}: {lacks}; {}", missing.install);
+        output::complain(format_args!("skipped {name}: {lacks}; {}", missing.install));
     }
     let arena = Arena::enter()?;
     for group in groups::all() {
         let style = ProgressStyle::with_template("{msg:16} {bar:40} {pos}/{len} visits, {elapsed}");
-        let bar = ProgressBar::new(0).with_style(style.map_err(io::Error::other)?);
+        let bar = match terminal::stderr_redraws() {
+            true => ProgressBar::new(0).with_style(style.map_err(io::Error::other)?),
+            false => ProgressBar::hidden(),
+        };
         let samples = measure::group(
             &arena,
             &group,
@@ -70,7 +79,7 @@ fn main() -> io::Result<()> {
         bar.finish_and_clear();
         if !samples.is_empty() {
             hand_over(&mut criterion, &group, Some(&samples));
-            tell_whose_time_it_was(&group, &samples);
+            tell_whose_time_it_was(&group, &samples)?;
         }
     }
     criterion.final_summary();
@@ -151,8 +160,11 @@ impl Replay {
 }
 
 /// Tells of each side's processor time: a client that has none left measures itself.
-fn tell_whose_time_it_was(group: &Group, samples: &Samples) {
-    println!("{}: processor time for each, server and client", group.name);
+fn tell_whose_time_it_was(group: &Group, samples: &Samples) -> io::Result<()> {
+    let name = group.name;
+    output::print(format_args!(
+        "{name}: processor time for each, server and client\n"
+    ))?;
     for (place, shape) in group.shapes.iter().enumerate() {
         for contender in shape.contenders() {
             let Some(taken) = samples.get(&(place, contender.name)) else {
@@ -169,16 +181,16 @@ fn tell_whose_time_it_was(group: &Group, samples: &Samples) {
                 0 => String::new(),
                 count => format!(", client the bottleneck in {count} of {}", taken.len()),
             };
-            println!(
-                "  {:<32} {:<16} {:8.2} µs {:8.2} µs{saturated}",
+            output::print(format_args!(
+                "  {:<32} {:<16} {:8.2} µs {:8.2} µs{saturated}\n",
                 shape.name,
                 contender.name,
                 median(|sample| sample.server_cpu),
                 median(|sample| sample.client_cpu),
-            );
+            ))?;
         }
     }
-    println!();
+    output::print(format_args!("\n"))
 }
 
 /// What was asked for on the command line, as far as criterion does not tell.

@@ -156,7 +156,8 @@ impl Server {
         let summary = summary.map_err(|error| self.named(error))?;
         let server_cpu = self.cpu_time()? - before;
         let messages = summary.messages.max(1) as f64;
-        let client_cpu = Duration::from_secs_f64(summary.client_cpu * summary.seconds);
+        let client_cpu =
+            Duration::from_secs_f64(summary.client_cpu.unwrap_or_default() * summary.seconds);
         Ok(Slice {
             server_cpu: server_cpu.div_f64(messages),
             client_cpu: client_cpu.div_f64(messages),

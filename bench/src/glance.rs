@@ -28,13 +28,11 @@ mod style;
 mod table;
 mod words;
 
-use std::io::{self, ErrorKind, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
 use std::time::Instant;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
+use common::interrupt::{self, Interrupt};
+use common::output;
 
 use crate::arena::{Arena, rotated};
 use crate::machine::Machine;
@@ -55,7 +53,8 @@ pub fn run(options: &Options) -> io::Result<()> {
     let (entrants, mut skipped) = options.entrants();
     let workshop = Workshop::open(entrants)?;
     skipped.extend(workshop.missing.iter().map(Skipped::from));
-    let stop = stop_on_signals()?;
+    // A signal only asks for the end: there is a table to show.
+    let stop = interrupt::catch()?;
     // Before this thread keeps to one core: it would see no other.
     let machine = Machine::here();
     let arena = Arena::enter()?;
@@ -67,21 +66,7 @@ pub fn run(options: &Options) -> io::Result<()> {
     // The servers are gone before anybody reads that it is over.
     drop(race);
     outcome?;
-    match view.end(&table) {
-        // That nobody reads the table is no failure of the comparison.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// SIGINT, SIGTERM and SIGHUP only ask for the end: a program that just died of one would leave
-/// servers running.
-fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
+    view.end(&table)
 }
 
 fn rounds(
@@ -89,7 +74,7 @@ fn rounds(
     conditions: &Conditions,
     race: &mut Race,
     view: &mut View,
-    stop: &AtomicBool,
+    stop: &Interrupt,
 ) -> io::Result<()> {
     let begun = Instant::now();
     for round in 0.. {
@@ -102,12 +87,10 @@ fn rounds(
         }
         for lane in rotated(race.records().len(), round) {
             view.show(|| Table::of(conditions, race.records()), lane)?;
-            let taken = race.slice(lane);
-            // A terminal sends its signal to the servers too, and they end.
-            if stop.load(Ordering::Relaxed) {
+            race.slice(lane)?;
+            if stop.is_raised() {
                 return Ok(());
             }
-            taken?;
         }
         view.round_is_over(round + 1, options.until());
     }
@@ -141,8 +124,7 @@ impl View {
     /// Where nobody sees the table grow, standard error tells how far it is.
     fn round_is_over(&self, round: usize, until: Until) {
         if let View::AtTheEnd(_) = self {
-            // That nobody reads this is no failure either, so no eprintln!, which would panic.
-            let _ = writeln!(io::stderr(), "round {round} of {until}");
+            output::complain(format_args!("round {round} of {until}"));
         }
     }
 
@@ -153,6 +135,6 @@ impl View {
             View::AtTheEnd(Format::Markdown) => markdown::of(table),
             View::AtTheEnd(Format::Json) => serde_json::to_string(table)? + "\n",
         };
-        io::stdout().write_all(text.as_bytes())
+        output::print(format_args!("{text}"))
     }
 }

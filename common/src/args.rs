@@ -236,7 +236,11 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(number))
 }
 
-pub(crate) fn seconds_above_zero(text: &str) -> Result<Duration, String> {
+/// Parses a number of seconds above zero, fractions allowed.
+///
+/// # Errors
+/// As [`seconds`], or zero.
+pub fn seconds_above_zero(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         Duration::ZERO => Err("must be more than 0 seconds".into()),
         duration => Ok(duration),

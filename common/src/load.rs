@@ -110,7 +110,7 @@ impl Settings {
     ///
     /// # Errors
     /// `InvalidInput`: what is wrong.
-    fn checked(&self) -> io::Result<Self> {
+    pub fn checked(&self) -> io::Result<Self> {
         let under_way = self.size.saturating_mul(self.depth.saturating_add(1));
         let wrong =
             if self.threads == 0 || self.connections == 0 || self.size == 0 || self.depth == 0 {

@@ -14,6 +14,7 @@ use std::env;
 use std::io::{self, ErrorKind, Write};
 use std::rc::Rc;
 
+use common::output::complain;
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, SocketMap};
 
 fn main() -> io::Result<()> {
@@ -56,7 +57,7 @@ impl Dispatcher for Client {
     }
 
     fn handle_connect(&mut self, channel: &mut Channel) -> io::Result<()> {
-        eprintln!("connected");
+        complain(format_args!("connected"));
         if self.expected == 0 {
             channel.close();
         }

@@ -15,6 +15,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
+use common::output::complain;
 use common::{StopSignal, net};
 use select_echo::{FD_SETSIZE, FdMap, NOTHING, check_fits, select};
 
@@ -59,7 +60,7 @@ fn main() -> io::Result<()> {
             } else if fd != listener.as_raw_fd() {
                 leave_if_failed(&mut room, fd, hear);
             } else if let Err(error) = welcome(&mut room, &listener) {
-                eprintln!("nobody came in: {error}");
+                complain(format_args!("nobody came in: {error}"));
             }
         }
     }

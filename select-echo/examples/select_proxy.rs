@@ -20,6 +20,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::rc::Rc;
 
+use common::output::complain;
 use common::{StopSignal, net};
 use select_echo::{FD_SETSIZE, NOTHING, Ready, check_fits, select};
 
@@ -55,7 +56,7 @@ fn main() -> io::Result<()> {
         if ready.inputs.contains(&listener.as_raw_fd()) {
             match open(&listener, target) {
                 Ok(pair) => pairs.push(pair),
-                Err(error) => eprintln!("a client is sent away: {error}"),
+                Err(error) => complain(format_args!("a client is sent away: {error}")),
             }
         }
     }

@@ -15,6 +15,7 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
 
+use common::output::complain;
 use common::{StopSignal, args, net};
 use select_echo::{FD_SETSIZE, NOTHING, check_fits, select};
 
@@ -44,8 +45,10 @@ fn main() -> io::Result<()> {
         if ready.inputs.contains(&listener.as_raw_fd()) {
             match net::accept(&listener) {
                 Ok((client, _)) if check_fits(&client).is_ok() => clients.push(client),
-                Ok(_) => eprintln!("a client is sent away: select cannot watch more"),
-                Err(error) => eprintln!("nobody came: {error}"),
+                Ok(_) => complain(format_args!(
+                    "a client is sent away: select cannot watch more"
+                )),
+                Err(error) => complain(format_args!("nobody came: {error}")),
             }
         }
         if Instant::now() >= due {

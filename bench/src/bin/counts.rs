@@ -1,7 +1,7 @@
 //! Counts what each contender costs: system calls, instructions, memory, wake-ups, lines.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::process::ExitCode;
 
 use bench::arena::Arena;
@@ -9,6 +9,7 @@ use bench::contender::{self, ALL, Contender, Made};
 use bench::counts::{self, Counts, Tools, bands, build_seconds, table};
 use bench::workshop::{Ready, Workshop};
 use clap::Parser;
+use common::{output, terminal};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Count what each contender costs: system calls, instructions, memory, wake-ups, lines
@@ -40,8 +41,11 @@ fn known(name: &str) -> Result<&'static Contender, String> {
     contender::named(name).ok_or_else(|| format!("the contenders are {}", names().join(", ")))
 }
 
-fn main() -> io::Result<ExitCode> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    output::exit_code(run(&Args::parse()))
+}
+
+fn run(args: &Args) -> io::Result<ExitCode> {
     let chosen = match args.names.is_empty() {
         true => ALL.iter().collect(),
         false => args.names.clone(),
@@ -59,13 +63,13 @@ fn main() -> io::Result<ExitCode> {
         let made = contender::named(&counts.contender).and_then(package);
         counts.build_seconds = made.and_then(|package| builds.get(package).copied());
     }
-    print(&args, &all)?;
+    print(args, &all)?;
     let breaches = match args.check {
         true => bands::breaches(&all),
         false => Vec::new(),
     };
     for breach in &breaches {
-        eprintln!("out of its band: {breach}");
+        output::complain(format_args!("out of its band: {breach}"));
     }
     Ok(ExitCode::from(u8::from(!breaches.is_empty())))
 }
@@ -73,20 +77,20 @@ fn main() -> io::Result<ExitCode> {
 fn tell_what_is_missing(workshop: &Workshop, tools: &Tools) {
     for missing in &workshop.missing {
         let (name, lacks) = (missing.contender.name, &missing.lacks);
-        eprintln!("skipped {name}: {lacks}; {}", missing.install);
+        output::complain(format_args!("skipped {name}: {lacks}; {}", missing.install));
     }
     for lacking in tools.lacking() {
         let (counts, tool) = (lacking.counts, lacking.tool);
-        eprintln!(
+        output::complain(format_args!(
             "skipped {counts}: no {tool} that works; {}",
             lacking.install
-        );
+        ));
     }
 }
 
 fn counted(ready: &[Ready], tools: &Tools) -> io::Result<Vec<Counts>> {
     let arena = Arena::enter()?;
-    let bar = match io::stderr().is_terminal() {
+    let bar = match terminal::stderr_redraws() {
         true => ProgressBar::new(ready.len() as u64),
         false => ProgressBar::hidden(),
     };
@@ -131,5 +135,5 @@ fn print(args: &Args, all: &[Counts]) -> io::Result<()> {
     } else {
         format!("{}\n{}", table::plain(all), table::LEGEND)
     };
-    io::stdout().lock().write_all(text.as_bytes())
+    output::print(format_args!("{text}"))
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bench::arena::Arena;
@@ -14,6 +15,8 @@ use bench::measure::{self, Effort};
 use bench::record::{self, Record};
 use bench::workshop::{self, Workshop};
 use clap::Parser;
+use common::args::{number, seconds_above_zero};
+use common::output;
 
 /// Measure everything and write the record that the book reads
 ///
@@ -24,28 +27,31 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Visits to each server with each shape of load
-    #[arg(long, value_name = "NUMBER", default_value_t = 41)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 41, value_parser = number(1..=10_000))]
     rounds: usize,
     /// How long one sample takes
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.03)]
-    slice: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "0.03", value_parser = seconds_above_zero)]
+    slice: Duration,
     /// Only these groups of benchmarks [default: all]
     #[arg(value_name = "GROUP")]
     groups: Vec<String>,
 }
 
-fn main() -> io::Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    output::exit_code(run(Args::parse()).map(|()| ExitCode::SUCCESS))
+}
+
+fn run(args: Args) -> io::Result<()> {
     let effort = Effort {
         rounds: args.rounds,
-        slice: Duration::try_from_secs_f64(args.slice).map_err(io::Error::other)?,
+        slice: args.slice,
         seldom: 3,
     };
     let workshop = Workshop::open(ALL)?;
     // Before this thread is kept on one core, and all it can see is that one.
     let machine = Machine::here();
     let arena = Arena::enter()?;
-    eprintln!("noise floor");
+    output::complain(format_args!("noise floor"));
     let noise_floor = record::noise_floor(&arena, &workshop, "select", effort)?;
     let mut record = Record::begin(machine, &arena, &workshop, noise_floor);
     for group in groups::all() {
@@ -60,7 +66,8 @@ fn main() -> io::Result<()> {
             |_, _| true,
             |visit, visits| {
                 if visit % 100 == 0 {
-                    eprintln!("{}: visit {visit} of {visits}", group.name);
+                    let name = group.name;
+                    output::complain(format_args!("{name}: visit {visit} of {visits}"));
                 }
             },
         )?;
@@ -68,7 +75,7 @@ fn main() -> io::Result<()> {
     }
     let tools = Tools::find();
     for ready in &workshop.ready {
-        eprintln!("counts: {}", ready.contender.name);
+        output::complain(format_args!("counts: {}", ready.contender.name));
         record.counts.push(counts::count(ready, &arena, &tools)?);
     }
     let output = args

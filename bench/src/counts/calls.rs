@@ -104,9 +104,10 @@ struct Traced {
 
 fn traced(ready: &Ready, arena: &Arena, tools: &Tools, messages: u64) -> io::Result<Traced> {
     let report = Report::new("strace");
-    // With -D it is the server that is this process's child, and strace that is the grandchild: a
-    // signal for the server reaches the server.
-    let arguments = ["-D", "-f", "-c", "-o"].map(Into::into);
+    // With -DD it is the server that is this process's child, and strace that is the grandchild: a
+    // signal for the server reaches the server. strace is in a process group of its own, so that
+    // it can write its report after the server and its group have ended.
+    let arguments = ["-DD", "-f", "-c", "-o"].map(Into::into);
     let arguments = arguments
         .into_iter()
         .chain([report.0.clone().into_os_string()]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use common::args::{at_least_one, seconds};
+use common::args::{number, seconds};
 use common::load::{Length, Settings};
 
 use super::conditions::Skipped;
@@ -36,16 +36,16 @@ pub struct Options {
     #[arg(short, long)]
     all: bool,
     /// Connections that exchange messages
-    #[arg(short, long, value_name = "NUMBER", default_value_t = 50, value_parser = at_least_one)]
+    #[arg(short, long, value_name = "NUMBER", default_value_t = 50, value_parser = number(1..=1_000_000))]
     connections: usize,
     /// Length of a message; its last byte is a newline, so that line servers answer
-    #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = at_least_one)]
+    #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = number(1..=1 << 29))]
     size: usize,
     /// Most messages under way on one connection
-    #[arg(short = 'p', long, value_name = "MESSAGES", default_value_t = 1, value_parser = at_least_one)]
+    #[arg(short = 'p', long, value_name = "MESSAGES", default_value_t = 1, value_parser = number(1..=1_000_000))]
     depth: usize,
     /// How often each server is loaded, for 120 ms each time
-    #[arg(short, long, value_name = "NUMBER", default_value_t = 30, value_parser = at_least_one)]
+    #[arg(short, long, value_name = "NUMBER", default_value_t = 30, value_parser = number(1..=1_000_000))]
     rounds: usize,
     /// Begin rounds for so long instead
     #[arg(short, long, value_name = "SECONDS", conflicts_with = "rounds", value_parser = seconds)]
@@ -109,7 +109,7 @@ impl Options {
     }
 
     /// The load of one slice.
-    pub(super) fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         Settings {
             connections: self.connections,
             size: self.size,

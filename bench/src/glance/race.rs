@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::load::{Length, Settings};
+use common::load::{Latency, Length, Settings};
 
 use super::calls;
 use crate::arena::{Arena, Server, Slice};
@@ -85,36 +85,36 @@ impl Race {
     /// # Errors
     /// A connection that cannot be had, or that was lost or answered wrongly.
     pub(super) fn slice(&mut self, lane: usize) -> io::Result<()> {
-        let slice = answered(&self.servers[lane], &self.settings, SLICE)?;
-        self.records[lane].taken.push(Taken::from(&slice));
+        let taken = answered(&self.servers[lane], &self.settings, SLICE)?;
+        self.records[lane].taken.push(taken);
         Ok(())
     }
 }
 
-/// A slice of that length in which something was answered: on a busy machine a server may not even
-/// run in a shorter one.
-fn answered(server: &Server, settings: &Settings, length: Duration) -> io::Result<Slice> {
+/// What a slice of that length has shown, or of a longer one if nothing was answered: on a busy
+/// machine a server may not even run in so short a time.
+fn answered(server: &Server, settings: &Settings, length: Duration) -> io::Result<Taken> {
     let settings = Settings {
         length: Length::Duration(length),
         ..settings.clone()
     };
     let slice = server.slice(&settings)?;
-    if slice.summary.messages == 0 {
-        return answered(server, &settings, length * 2);
+    match slice.summary.latency {
+        Some(latency) => Ok(Taken::of(&slice, latency)),
+        None => answered(server, &settings, length * 2),
     }
-    Ok(slice)
 }
 
-impl From<&Slice> for Taken {
-    fn from(slice: &Slice) -> Self {
+impl Taken {
+    fn of(slice: &Slice, latency: Latency) -> Self {
         let summary = &slice.summary;
         Taken {
             messages_per_second: summary.messages_per_second,
-            p50: summary.latency.p50_us,
-            p99: summary.latency.p99_us,
+            p50: latency.p50_us,
+            p99: latency.p99_us,
             server_cpu: slice.server_cpu.as_secs_f64() * 1e6,
             client_cpu: slice.client_cpu.as_secs_f64() * 1e6,
-            answers_waiting: summary.answers_waiting,
+            answers_waiting: summary.answers_waiting.unwrap_or_default(),
             client_was_the_bottleneck: summary.client_was_the_bottleneck(),
         }
     }

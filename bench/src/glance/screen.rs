@@ -2,8 +2,9 @@
 
 use std::env;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 
+use common::{output, terminal};
 use console::Term;
 
 use super::layout::{self, Line};
@@ -27,12 +28,9 @@ pub(super) struct Screen {
 impl Screen {
     /// Standard output, if it is a terminal on which one can move about.
     pub(super) fn open() -> Option<Self> {
-        let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let terminal = Term::stdout();
-        (io::stdout().is_terminal() && !is_dumb).then_some(Screen {
-            terminal,
-            // https://no-color.org: set, and to something.
-            has_colours: env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        terminal::stdout_redraws().then(|| Screen {
+            terminal: Term::stdout(),
+            has_colours: terminal::has_colours(),
             drawn: Vec::new(),
         })
     }
@@ -51,9 +49,7 @@ impl Screen {
         let frame = frame(&self.drawn, &lines, width, self.has_colours);
         self.drawn = lines.iter().map(Line::width).collect();
         // The line feed comes last: standard output hands on all up to it in one write.
-        let mut out = io::stdout().lock();
-        out.write_all(frame.as_bytes())?;
-        out.flush()
+        output::print(format_args!("{frame}"))
     }
 }
 

@@ -1,24 +1,24 @@
 //! What the options that all four servers have must not do to their service.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
 use nix::libc::MSG_DONTWAIT;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use socket2::SockRef;
 
 use super::Program;
 use crate::args::{MOST_CONNECTIONS, MOST_PENDING, MOST_RECV_SIZE};
 use crate::client::{EchoClient, TIME_LIMIT};
+use crate::server_process::ProcessGroup;
 
 /// Expects every option of `server` that takes a number, as `--help` lists them, to refuse numbers
 /// that are out of bounds: with exit status 2, a message that names the option, and before the server
@@ -121,16 +121,16 @@ pub fn stalled_counters_stop_nothing(server: &dyn Fn() -> Command) -> io::Result
     let (here, there) = UnixStream::pair()?;
     here.set_read_timeout(Some(TIME_LIMIT))?;
     let stdout = OwnedFd::from(there.try_clone()?);
-    let command = &mut quiet(server);
-    let mut child = Killed(command.arg("--counters").stdout(stdout).spawn()?);
+    let mut command = quiet(server);
+    let mut group = ProcessGroup::start(command.arg("--counters").stdout(stdout))?;
     let mut line = String::new();
     BufReader::new(&here).read_line(&mut line)?;
     let address = line.trim().strip_prefix("listening on ").unwrap_or(&line);
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
     assert_eq!(EchoClient::connect(address)?.echo(b"hello\n")?, b"hello\n");
     fill(&there)?;
-    kill(Pid::from_raw(child.0.id().cast_signed()), Signal::SIGTERM)?;
-    let status = ended_within(&mut child.0, TIME_LIMIT)?;
+    group.signal(Signal::SIGTERM)?;
+    let status = ended_within(&mut group, TIME_LIMIT)?;
     assert!(status.success(), "{status}");
     Ok(())
 }
@@ -203,34 +203,30 @@ fn output_of(command: &mut Command) -> io::Result<Output> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    ended_within(&mut child, TIME_LIMIT)?;
-    child.wait_with_output()
+    let mut group = ProcessGroup::start(command)?;
+    let status = ended_within(&mut group, TIME_LIMIT)?;
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    if let (Some(mut printed), Some(mut errors)) = (group.take_stdout(), group.take_stderr()) {
+        printed.read_to_end(&mut stdout)?;
+        errors.read_to_end(&mut stderr)?;
+    }
+    Ok(Output {
+        status,
+        stdout,
+        stderr,
+    })
 }
 
-/// Waits for the end of a process, and kills it if that doesn't come in time.
-fn ended_within(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+/// Waits for the end of a process.
+fn ended_within(group: &mut ProcessGroup, limit: Duration) -> io::Result<ExitStatus> {
     let started = Instant::now();
     while started.elapsed() < limit {
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = group.try_wait()? {
             return Ok(status);
         }
         thread::sleep(Duration::from_millis(1));
     }
-    child.kill()?;
-    child.wait()?;
     Err(io::Error::new(ErrorKind::TimedOut, "it didn't end"))
-}
-
-/// A process that is killed when this is dropped.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // Both fail only for a child that was reaped already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A file that is removed when this is dropped.
