@@ -94,15 +94,16 @@ fn start_watching() -> io::Result<()> {
         flag::register_usize(signal as i32, Arc::clone(&latest), signal as usize)?;
         low_level::pipe::register(signal as i32, writing.try_clone()?)?;
     }
+    // The threads and the programs that this thread starts inherit that.
+    SigSet::from_iter(SIGNALS).thread_unblock()?;
     thread::Builder::new()
         .name("signals".into())
         .spawn(move || wait_for_signals(reading, &latest))
         .map(drop)
 }
 
-/// Runs on a thread of its own, which is why it can receive signals that all others block.
+/// Runs on a thread of its own.
 fn wait_for_signals(mut pipe: UnixStream, latest: &AtomicUsize) {
-    let _ = SigSet::from_iter(SIGNALS).thread_unblock();
     while pipe.read_exact(&mut [0]).is_ok() {
         let signal = latest.load(Ordering::SeqCst);
         match IS_CAUGHT.swap(false, Ordering::SeqCst) {

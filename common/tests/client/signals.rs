@@ -8,7 +8,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use common::program::example;
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
 use crate::check::{Script, check};
@@ -71,6 +72,33 @@ fn a_checker_that_was_started_with_signals_ignored_ends_all_the_same() -> io::Re
     let output = end(checker)?;
     assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32));
     script.expect_gone(2)
+}
+
+/// Starts a program with SIGINT and SIGTERM blocked.
+fn with_signals_blocked(command: &mut Command) -> io::Result<Child> {
+    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    signals.thread_block()?;
+    let child = command.spawn();
+    signals.thread_unblock()?;
+    child
+}
+
+#[test]
+fn blocked_signals_reach_the_client_and_the_servers_that_it_starts() -> io::Result<()> {
+    let script = Script::of("blocked_signals")?;
+    let checker = &mut check(&["--case", "quiet-idle"], &script.arguments());
+    let checker = with_signals_blocked(checker)?;
+    script.wait_for(2)?;
+    signal(&checker, Signal::SIGTERM)?;
+    let output = end(checker)?;
+    assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32));
+    script.expect_gone(2)?;
+
+    let server = example("broken-echo")?.get_program().display().to_string();
+    let checker = &mut check(&["--case", "sigterm-idle", "--slack", "10"], &[server]);
+    let output = end(with_signals_blocked(checker)?)?;
+    assert!(output.status.success(), "{output:?}");
+    Ok(())
 }
 
 fn load(address: SocketAddr, options: &[&str]) -> Command {

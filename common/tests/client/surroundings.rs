@@ -1,10 +1,12 @@
 //! What `echo-client` makes of odd standard descriptors, terminals and limits.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use nix::pty::{OpenptyResult, Winsize, openpty};
 
 use crate::servers::{echo, serve};
 use crate::text;
@@ -133,6 +135,49 @@ fn few_descriptors_are_an_error_with_a_message() -> io::Result<()> {
             assert!(matches!(code, Some(0 | 1 | 127)), "{limit}: {output:?}");
             assert!(!error.contains("panicked"), "{limit}: {error}");
         }
+    }
+    Ok(())
+}
+
+/// What the client shows on a terminal of this kind and so many columns.
+fn on_a_terminal(arguments: &[String], kind: &str, columns: u16) -> io::Result<String> {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let OpenptyResult { master, slave } = openpty(&size, None)?;
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let mut client = client(&arguments);
+    client.env("TERM", kind).env_remove("NO_COLOR");
+    client.stdout(slave.try_clone()?).stderr(slave);
+    let mut child = client.spawn()?;
+    // It holds the terminal, too.
+    drop(client);
+    let mut shown = Vec::new();
+    // Linux ends the reading with an error when nobody holds the terminal any more.
+    let _ = File::from(master).read_to_end(&mut shown);
+    assert!(child.wait()?.success(), "{}", text(&shown));
+    Ok(text(&shown))
+}
+
+#[test]
+fn only_a_terminal_that_can_show_it_gets_colours_and_progress() -> io::Result<()> {
+    let address = serve(echo)?.to_string();
+    for arguments in [
+        ["talk", &address, "Cargo.toml"],
+        ["load", &address, "--duration=0.3"],
+        ["check", &address, "--case=one-line"],
+    ] {
+        let arguments = arguments.map(String::from);
+        for (kind, columns) in [("dumb", 80), ("", 80), ("xterm", 0)] {
+            let shown = on_a_terminal(&arguments, kind, columns)?;
+            let is_plain = !shown.replace("\r\n", "\n").contains(['\x1b', '\r']);
+            assert!(is_plain, "{kind:?}, {columns} columns: {shown:?}");
+        }
+        let shown = on_a_terminal(&arguments, "xterm", 80)?;
+        assert!(shown.contains('\x1b'), "{shown:?}");
     }
     Ok(())
 }
