@@ -114,10 +114,12 @@ impl Server {
             && let Ok((status, _)) = self.exit_within(END_LIMIT)
         {
             let errors = self.all_errors();
-            let line = errors.lines().next().unwrap_or_default();
-            return Problem::Fail(format!(
-                "the server did not start, {status}: {line} ({seen})"
-            ));
+            // What it says itself is worth more than what it did not print.
+            let why = match errors.lines().next() {
+                Some(line) => line.to_owned(),
+                None => seen.to_string(),
+            };
+            return Problem::Fail(format!("the server did not start, {status}: {why}"));
         }
         Problem::Fail(format!("the server does not say where it listens: {seen}"))
     }

@@ -185,7 +185,10 @@ fn what_a_server_prints_instead_of_its_address_is_told_once() -> io::Result<()> 
             "echo listening on nothing; exec >&-; sleep 60",
             r#"it printed "listening on nothing\n""#,
         ),
-        ("echo no luck >&2; exit 3", "exit status: 3: no luck"),
+        (
+            "echo hello; exit 3",
+            r#"exit status: 3: it printed "hello\n""#,
+        ),
     ] {
         let output = check_script(&[], script)?;
         let report = text(&output.stdout);
@@ -198,6 +201,14 @@ fn what_a_server_prints_instead_of_its_address_is_told_once() -> io::Result<()> 
         );
         assert!(report.contains("0 passed, 1 failed"), "{report}");
     }
+    let output = check_script(&[], "echo no luck >&2; exit 3")?;
+    let report = text(&output.stdout);
+    assert_eq!(
+        report.matches("exit status: 3: no luck").count(),
+        1,
+        "{report}"
+    );
+    assert!(report.contains("0 passed, 1 failed"), "{report}");
     Ok(())
 }
 
