@@ -112,7 +112,7 @@ fn show(target: &Target, selection: &Selection, json: bool) -> Result<Report, No
         }
         false => report.summary(),
     };
-    output::print(format_args!("{sum}\n")).map_err(NotGraded::NotShown)?;
+    output::print(format_args!("{sum}\n")).map_err(NotGraded::Stopped)?;
     Ok(report)
 }
 

@@ -40,7 +40,7 @@ pub fn run_with(
     let started = Instant::now();
     let mut findings = Vec::new();
     let mut keep = |finding: Finding| {
-        let shown = found(&finding).map_err(NotGraded::NotShown);
+        let shown = found(&finding).map_err(NotGraded::Stopped);
         findings.push(finding);
         shown
     };
@@ -61,13 +61,13 @@ pub enum NotGraded {
     /// The server's command can't be run: there is no such program, or it is none. The message
     /// names it.
     CannotRun(io::Error),
-    /// A finding could not be shown.
-    NotShown(io::Error),
+    /// The run ended early: a finding could not be shown, or no thread was to be had.
+    Stopped(io::Error),
 }
 
 impl fmt::Display for NotGraded {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (NotGraded::CannotRun(error) | NotGraded::NotShown(error)) = self;
+        let (NotGraded::CannotRun(error) | NotGraded::Stopped(error)) = self;
         error.fmt(out)
     }
 }
@@ -76,7 +76,7 @@ impl std::error::Error for NotGraded {}
 
 impl From<NotGraded> for io::Error {
     fn from(why: NotGraded) -> Self {
-        let (NotGraded::CannotRun(error) | NotGraded::NotShown(error)) = why;
+        let (NotGraded::CannotRun(error) | NotGraded::Stopped(error)) = why;
         error
     }
 }
@@ -133,7 +133,7 @@ fn run_cases(target: &Target, selection: &Selection, keep: &mut Keep<'_>) -> Res
             let work = || work_off(queue, target, selection, sender);
             thread::Builder::new()
                 .spawn_scoped(scope, work)
-                .map_err(NotGraded::NotShown)?;
+                .map_err(NotGraded::Stopped)?;
         }
         drop(sender);
         // If nobody looks any more, the receiver goes, and no other case begins.
