@@ -1,22 +1,113 @@
 //! Makes a site of the pages.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use mdbook_driver::MDBook;
 use mdbook_driver::config::Config;
+use tempfile::TempDir;
+use walkdir::WalkDir;
 
 use crate::complaints;
+use crate::destination::Destination;
 use crate::preprocessor::Echo;
 use crate::problem::Problem;
+use crate::workspace::{Workspace, slashed};
 
-/// Builds the site into a folder, which is emptied first. Answers what is wrong with it: that
-/// stands in the pages too.
+/// The files of a site, by their paths seen from its folder.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// A site in a new folder of its own, which is deleted with this value.
+#[derive(Debug)]
+pub struct Built {
+    scratch: TempDir,
+    /// What is wrong with the site. The pages show it too.
+    pub problems: Vec<Problem>,
+}
+
+impl Built {
+    /// Builds the site of the checkout `root`, in a new folder below `parent`.
+    ///
+    /// # Errors
+    /// A book that cannot be built at all, and a folder that cannot be written to.
+    pub fn new(root: &Path, parent: &Path) -> Result<Self> {
+        let mut built = Self::empty(parent)?;
+        built.problems = build(root, &built.site())?;
+        Ok(built)
+    }
+
+    /// A new folder without a site.
+    pub(crate) fn empty(parent: &Path) -> Result<Self> {
+        let scratch = fs::create_dir_all(parent)
+            .and_then(|()| tempfile::Builder::new().prefix(".book-").tempdir_in(parent));
+        Ok(Built {
+            scratch: scratch.with_context(|| format!("cannot write to {}", parent.display()))?,
+            problems: Vec::new(),
+        })
+    }
+
+    /// The site's folder.
+    pub fn site(&self) -> PathBuf {
+        self.scratch.path().join("site")
+    }
+
+    /// A free path beside the site, for what it replaces.
+    pub(crate) fn aside(&self) -> PathBuf {
+        self.scratch.path().join("replaced")
+    }
+
+    /// Deletes what is left of the folder.
+    pub(crate) fn remove(self) -> Result<()> {
+        let folder = self.scratch.path().to_owned();
+        let removed = self.scratch.close();
+        removed.with_context(|| format!("cannot delete {}", folder.display()))
+    }
+
+    /// Leaves what was put aside where it is. Returns its path.
+    pub(crate) fn keep(self) -> PathBuf {
+        let aside = self.aside();
+        let _ = self.scratch.keep();
+        aside
+    }
+}
+
+/// Builds the site, and reads it into memory. Returns its files, and what is wrong with it.
 ///
 /// # Errors
-/// A book that cannot be built at all.
-pub fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
+/// As [`Built::new`], and a file that cannot be read.
+pub fn in_memory(workspace: &Workspace) -> Result<(Files, Vec<Problem>)> {
+    let built = Built::new(&workspace.root, &workspace.target)?;
+    let site = built.site();
+    let mut files = Files::new();
+    for entry in WalkDir::new(&site) {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            let path = slashed(entry.path().strip_prefix(&site)?);
+            files.insert(path, fs::read(entry.path())?);
+        }
+    }
+    Ok((files, built.problems))
+}
+
+/// Builds the site, and puts it in the place of a folder if nothing is wrong with it. Returns the
+/// folder's absolute path, and what is wrong.
+///
+/// # Errors
+/// As [`Destination::new`], [`Built::new`] and [`Destination::replace`].
+pub fn replace(root: &Path, folder: &Path) -> Result<(PathBuf, Vec<Problem>)> {
+    let destination = Destination::new(folder, root)?;
+    let mut built = Built::new(root, destination.parent())?;
+    let problems = std::mem::take(&mut built.problems);
+    if problems.is_empty() {
+        destination.replace(built)?;
+    }
+    Ok((destination.folder().to_owned(), problems))
+}
+
+/// Builds the site into a folder, which mdBook creates, or empties first.
+fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
     let book = root.join("book");
     let mut config = Config::from_disk(book.join("book.toml")).context("book/book.toml")?;
     config.build.build_dir = to.to_owned();
@@ -30,21 +121,5 @@ pub fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
     let mut problems = echo.problems();
     let complaints = complaints.into_iter();
     problems.extend(complaints.map(|text| Problem::new("book/md", 0, text)));
-    Ok(problems)
-}
-
-/// Builds the site beside a folder, which it then replaces if nothing is wrong.
-///
-/// # Errors
-/// As [`build`], and a folder that cannot be replaced.
-pub fn replace(root: &Path, folder: &Path) -> Result<Vec<Problem>> {
-    let new = folder.with_extension("new");
-    let problems = build(root, &new)?;
-    if problems.is_empty() {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
-        fs::rename(&new, folder)?;
-    }
     Ok(problems)
 }

@@ -7,15 +7,12 @@ mod pages;
 mod recordings;
 mod requests;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use anyhow::Result;
 
-use crate::build;
+use crate::build::{self, Files};
 use crate::html::{self, Element};
 use crate::problem::Problem;
-use crate::workspace::{Page, Workspace, files_under, slashed};
+use crate::workspace::{Page, Workspace};
 
 /// A check's name, and what it does.
 pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
@@ -44,8 +41,8 @@ pub struct Site {
     pub pages: Vec<Page>,
     /// What was wrong with it when it was built.
     problems: Vec<Problem>,
-    /// Where it was built.
-    folder: PathBuf,
+    /// Everything that was built.
+    files: Files,
     /// Its pages as they were built.
     built: Vec<Built>,
 }
@@ -59,25 +56,23 @@ struct Built {
 }
 
 impl Site {
-    /// Builds the site of a workspace into a folder.
+    /// Builds the site of a workspace.
     ///
     /// # Errors
     /// A book that cannot be built at all.
-    pub fn build(workspace: Workspace, folder: &Path) -> Result<Self> {
-        let problems = build::build(&workspace.root, folder)?;
-        let mut built = Vec::new();
-        for file in files_under(folder, "html")? {
-            built.push(Built {
-                path: slashed(file.strip_prefix(folder)?),
-                elements: html::elements(&fs::read_to_string(&file)?),
-            });
-        }
+    pub fn build(workspace: Workspace) -> Result<Self> {
+        let (files, problems) = build::in_memory(&workspace)?;
+        let pages = files.iter().filter(|(path, _)| path.ends_with(".html"));
+        let built = pages.map(|(path, content)| Built {
+            path: path.clone(),
+            elements: html::elements(&String::from_utf8_lossy(content)),
+        });
         Ok(Site {
+            built: built.collect(),
             pages: workspace.pages()?,
             workspace,
             problems,
-            folder: folder.to_owned(),
-            built,
+            files,
         })
     }
 

@@ -12,8 +12,10 @@
 pub mod build;
 mod census;
 pub mod check;
+pub mod checkout;
 mod complaints;
 mod concepts;
+pub mod destination;
 pub mod directives;
 mod excerpt;
 mod fence;
@@ -32,11 +34,3 @@ pub mod trace;
 pub mod tries;
 mod watch;
 pub mod workspace;
-
-use std::env;
-use std::path::{Path, PathBuf};
-
-/// The folder that cargo builds in.
-pub fn target(root: &Path) -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}

@@ -1,6 +1,6 @@
 //! The program `book`: builds, checks and serves the book.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -28,7 +28,7 @@ struct Args {
 enum Command {
     /// Write the site, for a plain web host or to be opened from its folder
     Build {
-        /// Where to; target/book if not said
+        /// Where to: an empty or absent folder, or an earlier build, which is replaced [default: target/book]
         #[arg(long)]
         dest: Option<PathBuf>,
     },
@@ -70,32 +70,28 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Vec<Problem>> {
-    let workspace = Workspace::here()?;
-    let root = &workspace.root;
     match &args.command {
         None => {
             let options = serve::Options {
                 port: args.port,
                 open: !args.no_open,
             };
-            serve::serve(root, options)?;
+            serve::serve(workspace()?, options)?;
             Ok(Vec::new())
         }
         Some(Command::Build { dest }) => {
-            let folder = dest.clone();
-            let folder = folder.unwrap_or_else(|| book::target(root).join("book"));
-            let problems = build::replace(root, &folder)?;
+            let workspace = workspace()?;
+            let default = || workspace.target.join("book");
+            let folder = dest.clone().unwrap_or_else(default);
+            let (folder, problems) = build::replace(&workspace.root, &folder)?;
             if problems.is_empty() {
                 println!("the book is in {}", folder.display());
             }
             Ok(problems)
         }
-        Some(Command::Check) => {
-            let folder = book::target(root).join("book-checked");
-            Ok(Site::build(workspace, &folder)?.check())
-        }
+        Some(Command::Check) => Ok(Site::build(workspace()?)?.check()),
         Some(Command::Record { names }) => {
-            record_all(&workspace.book().join("data"), names)?;
+            record_all(&workspace()?, names)?;
             Ok(Vec::new())
         }
         Some(Command::Preprocessor { question: None }) => {
@@ -107,8 +103,16 @@ fn run(args: &Args) -> Result<Vec<Problem>> {
     }
 }
 
+/// The checkout's workspace; says which checkout that is.
+fn workspace() -> Result<Workspace> {
+    let workspace = Workspace::here()?;
+    eprintln!("the checkout is {}", workspace.root.display());
+    Ok(workspace)
+}
+
 /// Records what is named, or all.
-fn record_all(data: &Path, names: &[String]) -> Result<()> {
+fn record_all(workspace: &Workspace, names: &[String]) -> Result<()> {
+    let data = workspace.book().join("data");
     const STACKS: &str = "stacks";
     let known: Vec<&str> = record::names().chain([STACKS]).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
@@ -117,8 +121,9 @@ fn record_all(data: &Path, names: &[String]) -> Result<()> {
     let is_wanted = |name: &&str| names.is_empty() || names.iter().any(|of| of == name);
     for name in known.into_iter().filter(is_wanted) {
         match name {
-            STACKS => record::stacks()?.write(&data.join("stacks.json"))?,
-            name => record::scenario(name)?.write(&data.join(format!("traces/{name}.json")))?,
+            STACKS => record::stacks(workspace)?.write(&data.join("stacks.json"))?,
+            name => record::scenario(workspace, name)?
+                .write(&data.join(format!("traces/{name}.json")))?,
         }
         println!("recorded {name}");
     }

@@ -34,7 +34,7 @@ use record::Record;
 pub fn html(workspace: &Workspace, name: &str) -> Result<String> {
     let subject = Subject::named(name)?;
     let record = Record::load(workspace)?;
-    let own = Own::read(&crate::target(&workspace.root).join("criterion"));
+    let own = Own::read(&workspace.target.join("criterion"));
     Ok(show(&Figure::of(&subject, &record, &own)?, &record, &own))
 }
 

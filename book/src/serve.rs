@@ -3,16 +3,16 @@
 mod answer;
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Result;
 
-use crate::build;
+use crate::build::{self, Files};
 use crate::problem::{self, Problem};
 use crate::watch;
+use crate::workspace::Workspace;
 
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
@@ -23,33 +23,33 @@ pub struct Options {
     pub open: bool,
 }
 
-/// The site that is being served. There are two folders: one is shown while the other is built.
+/// The site that is being served.
 #[derive(Debug)]
 struct Site {
-    root: PathBuf,
-    shown: Mutex<Shown>,
+    workspace: Workspace,
+    shown: Mutex<Arc<Shown>>,
 }
 
-#[derive(Debug, Clone)]
+/// The site as it was built the last time.
+#[derive(Debug, Default)]
 struct Shown {
-    folder: PathBuf,
+    files: Files,
     /// How often the site was built. A page reloads itself when this has changed.
     version: u64,
 }
 
 impl Site {
-    fn shown(&self) -> Shown {
+    fn shown(&self) -> Arc<Shown> {
         let shown = self.shown.lock();
-        shown.unwrap_or_else(PoisonError::into_inner).clone()
+        Arc::clone(&shown.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Builds the site, and shows it from then on.
     fn rebuild(&self) -> Result<Vec<Problem>> {
         let version = self.shown().version + 1;
-        let folder = crate::target(&self.root).join(format!("book-served-{}", version % 2));
-        let problems = build::build(&self.root, &folder)?;
+        let (files, problems) = build::in_memory(&self.workspace)?;
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        *shown = Shown { folder, version };
+        *shown = Arc::new(Shown { files, version });
         Ok(problems)
     }
 }
@@ -58,14 +58,11 @@ impl Site {
 ///
 /// # Errors
 /// A port that is taken, or a book that cannot be built at all.
-pub fn serve(root: &Path, options: Options) -> Result<()> {
+pub fn serve(workspace: Workspace, options: Options) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
     let site = Arc::new(Site {
-        root: root.to_owned(),
-        shown: Mutex::new(Shown {
-            folder: PathBuf::new(),
-            version: 0,
-        }),
+        workspace,
+        shown: Mutex::default(),
     });
     report(&site.rebuild()?);
     let address = format!("http://{}/", listener.local_addr()?);
@@ -74,7 +71,7 @@ pub fn serve(root: &Path, options: Options) -> Result<()> {
         open(&address);
     }
     let watched = Arc::clone(&site);
-    let _watcher = watch::watch(root, move || {
+    let _watcher = watch::watch(&site.workspace.root, move || {
         println!("rebuilding");
         match watched.rebuild() {
             Ok(problems) => report(&problems),
@@ -86,9 +83,8 @@ pub fn serve(root: &Path, options: Options) -> Result<()> {
         // A page that waits for its bytes must not keep others waiting, and a browser may open a
         // connection that it never uses: a thread for each is the simplest that serves both.
         thread::spawn(move || {
-            let shown = site.shown();
             // A browser that has gone away is no concern of ours.
-            let _ = answer::answer(connection, &shown.folder, shown.version);
+            let _ = answer::answer(connection, &site.shown());
         });
     }
     Ok(())

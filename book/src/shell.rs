@@ -3,13 +3,14 @@
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
 
 /// How long a command may take: the checker's whole run has to fit.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -28,16 +29,16 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Starts one in this folder, which finds the programs of `target/release` by name.
+    /// Starts one in the root, which finds the programs of `target/release` by name.
     ///
     /// # Errors
     /// A shell that cannot be started.
-    pub fn start(folder: &Path) -> Result<Self> {
-        let built = crate::target(folder).join("release");
+    pub fn start(workspace: &Workspace) -> Result<Self> {
+        let built = workspace.target.join("release");
         let others = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths([built].into_iter().chain(env::split_paths(&others)))?;
-        let mut process = Command::new("sh")
-            .current_dir(folder)
+        let mut process = workspace
+            .command("sh")
             .env("PATH", path)
             .env("NO_COLOR", "1")
             .env_remove("RUST_LOG")

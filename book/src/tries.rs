@@ -66,7 +66,7 @@ impl Session {
     /// # Errors
     /// A shell that cannot be started.
     pub fn run(&self, workspace: &Workspace) -> Result<Vec<Problem>> {
-        let mut shell = Shell::start(&workspace.root)?;
+        let mut shell = Shell::start(workspace)?;
         let mut ports = Ports::default();
         for step in &self.steps {
             let command = ports.replace(&with_port(&step.command))?;

@@ -1,11 +1,16 @@
 //! What pages draw on: the code, the concepts, the recordings.
 
+use std::env;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::{self, Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 
+use crate::checkout;
 use crate::concepts::{self, Concept};
 use crate::tags::{self, Tag};
 
@@ -14,6 +19,8 @@ use crate::tags::{self, Tag};
 pub struct Workspace {
     /// The folder that all paths are seen from.
     pub root: PathBuf,
+    /// The folder that cargo builds in, as an absolute path.
+    pub target: PathBuf,
     /// The concepts, in the book's order.
     pub concepts: Vec<Concept>,
     /// Where the code of the four styles says that it is about a concept.
@@ -30,22 +37,24 @@ pub struct Page {
 }
 
 impl Workspace {
-    /// The workspace that this crate was built in.
+    /// The workspace of the checkout around the current folder or, outside of any, of the one that
+    /// this program was built in.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// No checkout, and as [`open`](Self::open).
     pub fn here() -> Result<Self> {
-        let book = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self::open(book.parent().context("the book is in no workspace")?)
+        Self::open(&checkout::find()?)
     }
 
     /// Reads the list of concepts, and the tags in the code.
     ///
     /// # Errors
-    /// A file that cannot be read or parsed.
+    /// A file that cannot be read or parsed, or cargo's folder by a relative path when the current
+    /// folder has been deleted.
     pub fn open(root: &Path) -> Result<Self> {
         Ok(Workspace {
             root: root.to_owned(),
+            target: target(root)?,
             concepts: concepts::load(root)?,
             tags: tags::scan(root)?,
         })
@@ -54,6 +63,24 @@ impl Workspace {
     /// The book's folder.
     pub fn book(&self) -> PathBuf {
         self.root.join("book")
+    }
+
+    /// A command that runs in the root. Cargo in it builds in the same folder, even if the environment
+    /// names that folder by a relative path.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        for variable in TARGET_VARIABLES {
+            if env::var_os(variable).is_some() {
+                command.env(variable, &self.target);
+            }
+        }
+        command
+    }
+
+    /// Cargo, as a command that runs in the root.
+    pub fn cargo(&self) -> Command {
+        self.command(env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()))
     }
 
     /// The text of a file, named as seen from the root.
@@ -94,6 +121,18 @@ impl Workspace {
             }
         }
         Ok(pages)
+    }
+}
+
+/// The variables that name the folder that cargo builds in. The first one that is set counts.
+const TARGET_VARIABLES: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+
+fn target(root: &Path) -> io::Result<PathBuf> {
+    let mut named = TARGET_VARIABLES.into_iter().filter_map(env::var_os);
+    match named.find(|folder| !folder.is_empty()) {
+        // As for cargo, a relative path starts at the current folder.
+        Some(folder) => path::absolute(folder),
+        None => Ok(root.join("target")),
     }
 }
 

@@ -1,17 +1,14 @@
 //! The book, checked: each check is a test of its own.
 
+mod support;
+
 use std::sync::LazyLock;
 
 use book::check::{CHECKS, Site};
 use book::problem;
-use book::workspace::Workspace;
 
 /// Built once for all of them.
-static SITE: LazyLock<Site> = LazyLock::new(|| {
-    let workspace = Workspace::here().unwrap();
-    let folder = book::target(&workspace.root).join("book-tested");
-    Site::build(workspace, &folder).unwrap()
-});
+static SITE: LazyLock<Site> = LazyLock::new(|| Site::build(support::workspace().unwrap()).unwrap());
 
 fn passes(name: &str) {
     let (_, check) = CHECKS.iter().find(|(of, _)| *of == name).unwrap();

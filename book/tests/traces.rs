@@ -1,10 +1,13 @@
 //! Every recorded trace is current: the sources still say what it shows, and the scenario played
 //! again gives the same order of events.
 
+mod support;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use book::record;
 use book::style::Style;
 use book::trace::{Trace, stale};
@@ -112,9 +115,11 @@ fn the_counters_are_those_of_the_events() -> io::Result<()> {
 }
 
 #[test]
-fn played_again_the_order_is_the_same() -> io::Result<()> {
+fn played_again_the_order_is_the_same() -> Result<()> {
+    let workspace = support::workspace()?;
     for name in record::names() {
-        let differences = record::differences(&recorded(name)?, &record::scenario(name)?);
+        let differences =
+            record::differences(&recorded(name)?, &record::scenario(&workspace, name)?);
         assert!(differences.is_empty(), "{}", differences.join("\n"));
     }
     Ok(())

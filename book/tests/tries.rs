@@ -1,7 +1,6 @@
 //! What the book asks its reader to try, tried.
 
-use std::env;
-use std::process::Command;
+mod support;
 
 use anyhow::{Result, ensure};
 use book::workspace::Workspace;
@@ -17,9 +16,7 @@ fn build(workspace: &Workspace) -> Result<()> {
 }
 
 fn cargo_build(workspace: &Workspace, packages: &[&str], programs: &[&str]) -> Result<()> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(&workspace.root);
+    let mut command = workspace.cargo();
     command.args(["build", "--release", "--locked", "--quiet"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     command.args(programs.iter().flat_map(|program| ["--bin", program]));
@@ -29,7 +26,7 @@ fn cargo_build(workspace: &Workspace, packages: &[&str], programs: &[&str]) -> R
 
 #[test]
 fn every_command_does_what_its_page_says() -> Result<()> {
-    let workspace = Workspace::here()?;
+    let workspace = support::workspace()?;
     build(&workspace)?;
     let problems = tries::run_all(&workspace)?;
     ensure!(problems.is_empty(), "\n{}", problem::list(&problems));

@@ -65,7 +65,7 @@ fn dead(site: &Site, ids: &HashMap<&str, HashSet<&str>>, page: &str, link: &str)
         "" => page.to_owned(),
         address => resolve(page, address),
     };
-    if !site.folder.join(&target).is_file() {
+    if !site.files.contains_key(&target) {
         return Some(format!("{link} leads nowhere"));
     }
     let is_there = |ids: &HashSet<&str>| fragment.is_empty() || ids.contains(fragment);

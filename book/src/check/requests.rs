@@ -1,13 +1,8 @@
 //! What a browser fetches to show a page.
 
-use std::fs;
-
-use anyhow::Result;
-
 use super::{Built, Site, in_site};
 use crate::html::Element;
 use crate::problem::Problem;
-use crate::workspace::{files_under, slashed};
 
 /// A page needs nothing but the site: nothing is fetched from elsewhere.
 pub fn external(site: &Site) -> Vec<Problem> {
@@ -17,10 +12,7 @@ pub fn external(site: &Site) -> Vec<Problem> {
             problems.push(in_site(site, page, line, &address, text));
         }
     }
-    match in_styles(site) {
-        Ok(found) => problems.extend(found),
-        Err(error) => problems.push(Problem::new("(site)", 0, error.to_string())),
-    }
+    problems.extend(in_styles(site));
     problems
 }
 
@@ -51,12 +43,11 @@ fn fetched(element: &Element) -> impl Iterator<Item = String> {
     addresses.into_iter()
 }
 
-fn in_styles(site: &Site) -> Result<Vec<Problem>> {
+fn in_styles(site: &Site) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for file in files_under(&site.folder, "css")? {
-        let text = fs::read_to_string(&file)?;
-        let path = slashed(file.strip_prefix(&site.folder)?);
-        for (index, line) in text.lines().enumerate() {
+    let styles = site.files.iter().filter(|(path, _)| path.ends_with(".css"));
+    for (path, content) in styles {
+        for (index, line) in String::from_utf8_lossy(content).lines().enumerate() {
             for address in urls(line)
                 .into_iter()
                 .filter(|address| is_elsewhere(address))
@@ -66,7 +57,7 @@ fn in_styles(site: &Site) -> Result<Vec<Problem>> {
             }
         }
     }
-    Ok(problems)
+    problems
 }
 
 /// What stands in `url(…)`, or behind `@import`.

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::workspace;
 use crate::trace::{Event, line_of};
 
 /// What a server has traced so far.
-#[derive(Default)]
 pub(super) struct Events {
+    /// Of the workspace, where the servers' sources are.
+    root: PathBuf,
     all: Vec<Event>,
     /// Whose descriptor has which number now.
     names: HashMap<i64, String>,
@@ -31,6 +32,16 @@ struct Line {
 }
 
 impl Events {
+    /// Nothing yet. The sources are those of the workspace with this root.
+    pub(super) fn new(root: &Path) -> Self {
+        Events {
+            root: root.to_owned(),
+            all: Vec::new(),
+            names: HashMap::new(),
+            clients: 0,
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.all.len()
     }
@@ -61,7 +72,7 @@ impl Events {
         let fd = traced.fd.map(|fd| self.name(&traced, fd));
         let is_done = traced.error.is_none();
         let moves = matches!(traced.call.as_str(), "recv" | "send") && is_done;
-        let text = line_of(workspace(), &traced.file, traced.line).unwrap_or_default();
+        let text = line_of(&self.root, &traced.file, traced.line).unwrap_or_default();
         Event {
             step,
             fd,

@@ -1,7 +1,6 @@
 //! The servers: built, started, signalled and ended.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -13,17 +12,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
-use super::workspace;
 use crate::style::Style;
-
-/// The program that builds programs.
-pub(super) fn cargo() -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from(env!("CARGO")));
-    let mut command = Command::new(cargo);
-    command.current_dir(workspace());
-    command
-}
+use crate::workspace::Workspace;
 
 /// The four servers' programs, built.
 pub(super) struct Programs(BTreeMap<String, PathBuf>);
@@ -33,8 +25,8 @@ impl Programs {
     ///
     /// # Errors
     /// What cargo says is wrong.
-    pub(super) fn build() -> io::Result<Self> {
-        let mut command = cargo();
+    pub(super) fn build(workspace: &Workspace) -> io::Result<Self> {
+        let mut command = workspace.cargo();
         command.args([
             "build",
             "--release",
@@ -82,14 +74,8 @@ impl Server {
         style: Style,
         arguments: &[String],
     ) -> io::Result<Self> {
-        let name = format!("{}-{}.jsonl", style.program(), std::process::id());
-        let path = env::temp_dir().join(name);
-        let trace = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        // Once both have it open, it needs no name, and loses it.
+        let (trace, path) = NamedTempFile::new()?.into_parts();
         let mut child = Command::new(programs.path(style)?)
             .args(arguments)
             .args(["--port", "0", "--counters", "-qq", "--trace"])
@@ -111,8 +97,6 @@ impl Server {
         let address = line.trim_end().strip_prefix("listening on ");
         let address = address.ok_or_else(|| io::Error::other(format!("it says {line:?}")))?;
         server.address = address.parse().map_err(io::Error::other)?;
-        // Both have it open now; a name it needs no more.
-        fs::remove_file(&path)?;
         Ok(server)
     }
 

@@ -3,22 +3,22 @@
 use std::io;
 use std::process::Stdio;
 
-use super::server::cargo;
 use crate::stacks::{Frame, Stacks, Whose};
 use crate::style::Style;
+use crate::workspace::Workspace;
 
 /// Runs each style, not optimised, until bytes reach its user, and answers the stacks of that
 /// moment.
 ///
 /// # Errors
 /// A build that fails, or a stack that is none.
-pub fn stacks() -> io::Result<Stacks> {
-    let stacks = Style::ALL.map(|style| Ok((style, stack(style)?)));
+pub fn stacks(workspace: &Workspace) -> io::Result<Stacks> {
+    let stacks = Style::ALL.map(|style| Ok((style, stack(workspace, style)?)));
     Ok(Stacks(stacks.into_iter().collect::<io::Result<_>>()?))
 }
 
-fn stack(style: Style) -> io::Result<Vec<Frame>> {
-    let mut command = cargo();
+fn stack(workspace: &Workspace, style: Style) -> io::Result<Vec<Frame>> {
+    let mut command = workspace.cargo();
     command.args([
         "run",
         "--quiet",

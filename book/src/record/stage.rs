@@ -1,6 +1,7 @@
 //! A server, its clients, and what happens between them, step by step.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,13 +33,18 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts the server. Its first step is to wait.
-    pub(super) fn open(style: Style, arguments: &[&str], programs: &Programs) -> io::Result<Self> {
+    pub(super) fn open(
+        style: Style,
+        arguments: &[&str],
+        programs: &Programs,
+        root: &Path,
+    ) -> io::Result<Self> {
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
         let server = Server::start(programs, style, &arguments)?;
         let mut stage = Stage {
             server,
             clients: Vec::new(),
-            events: Events::default(),
+            events: Events::new(root),
             steps: Vec::new(),
             lane: Lane {
                 program: style.program().to_owned(),

@@ -1,10 +1,10 @@
 //! One request to the book.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use super::Shown;
 
 /// Where a page asks which version of the book is shown.
 const VERSION: &str = "/__version";
@@ -21,17 +21,17 @@ struct Response {
     body: Vec<u8>,
 }
 
-/// Answers one request with a file of this folder, or with the version, and closes the connection.
+/// Answers one request with a file of the site, or with its version, and closes the connection.
 ///
 /// # Errors
 /// The browser has gone away, or says nothing.
-pub fn answer(mut connection: TcpStream, folder: &Path, version: u64) -> io::Result<()> {
+pub fn answer(mut connection: TcpStream, shown: &Shown) -> io::Result<()> {
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
     let Some(url) = asked(BufReader::new(&connection).take(HEAD))? else {
         return Ok(());
     };
-    let Response { status, kind, body } = respond(&url, folder, version);
+    let Response { status, kind, body } = respond(&url, shown);
     let charset = match kind.starts_with("text/") {
         true => "; charset=utf-8",
         false => "",
@@ -59,27 +59,27 @@ fn asked(head: impl BufRead) -> io::Result<Option<String>> {
     Ok(first.split(' ').nth(1).map(str::to_owned))
 }
 
-fn respond(url: &str, folder: &Path, version: u64) -> Response {
+fn respond(url: &str, shown: &Shown) -> Response {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     if path == VERSION {
         return Response {
             status: "200 OK",
             kind: "text/plain",
-            body: version.to_string().into_bytes(),
+            body: shown.version.to_string().into_bytes(),
         };
     }
-    let file = file_of(folder, path);
-    let Some(content) = file.as_ref().and_then(|file| fs::read(file).ok()) else {
+    let name = file_of(path);
+    let Some(content) = shown.files.get(&name) else {
         return Response {
             status: "404 Not Found",
             kind: "text/html",
-            body: fs::read(folder.join("404.html")).unwrap_or_default(),
+            body: shown.files.get("404.html").cloned().unwrap_or_default(),
         };
     };
-    let kind = file.as_deref().map_or("", media_type);
+    let kind = media_type(&name);
     let body = match kind {
-        "text/html" => with_reload(content, version),
-        _ => content,
+        "text/html" => with_reload(content.clone(), shown.version),
+        _ => content.clone(),
     };
     Response {
         status: "200 OK",
@@ -88,19 +88,13 @@ fn respond(url: &str, folder: &Path, version: u64) -> Response {
     }
 }
 
-/// The file that the path names, if it is one within the folder.
-fn file_of(folder: &Path, path: &str) -> Option<PathBuf> {
-    let mut file = folder.to_owned();
-    for part in path.split('/').filter(|part| !part.is_empty()) {
-        if part.starts_with('.') || part.contains(['\\', '%']) {
-            return None;
-        }
-        file.push(part);
+/// The name of the file that the path stands for. For a folder that is its index.
+fn file_of(path: &str) -> String {
+    let name = path.trim_start_matches('/');
+    match name.is_empty() || name.ends_with('/') {
+        true => format!("{name}index.html"),
+        false => name.to_owned(),
     }
-    if file.is_dir() {
-        file.push("index.html");
-    }
-    Some(file)
 }
 
 /// Adds what makes the page ask for the version now and then, and reload when it has changed.
@@ -115,8 +109,8 @@ fn with_reload(mut page: Vec<u8>, version: u64) -> Vec<u8> {
     page
 }
 
-fn media_type(file: &Path) -> &'static str {
-    match file.extension().and_then(|extension| extension.to_str()) {
+fn media_type(file: &str) -> &'static str {
+    match file.rsplit_once('.').map(|(_, extension)| extension) {
         Some("html") => "text/html",
         Some("css") => "text/css",
         Some("js") => "text/javascript",
@@ -126,20 +120,5 @@ fn media_type(file: &Path) -> &'static str {
         Some("woff2") => "font/woff2",
         Some("txt") => "text/plain",
         _ => "application/octet-stream",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_of_the_folder_are_served() {
-        let folder = Path::new("/site");
-        let file = |path| file_of(folder, path).map(|file| file.display().to_string());
-        assert_eq!(file("/a/b.html").as_deref(), Some("/site/a/b.html"));
-        for path in ["/../etc/passwd", "/%2e%2e/x", "/a/..\\x", "/.git/config"] {
-            assert_eq!(file(path), None, "{path}");
-        }
     }
 }

@@ -1,0 +1,120 @@
+//! The program `book`, as its reader and mdBook use it.
+
+mod building;
+mod preprocessor;
+mod serving;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use book::style::Style;
+use tempfile::TempDir;
+
+fn book() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_book"));
+    // It is relative to another folder than the one that cargo runs tests in.
+    command.env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"));
+    command.env_remove("CARGO_BUILD_TARGET_DIR");
+    command
+}
+
+/// A checkout with a book of one page, deleted with this value.
+struct Checkout {
+    scratch: TempDir,
+}
+
+impl Checkout {
+    fn new() -> Result<Self> {
+        let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let checkout = Checkout { scratch };
+        let from = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let to = checkout.root().join("book");
+        for folder in ["theme", "md"] {
+            fs::create_dir_all(to.join(folder))?;
+        }
+        for style in Style::ALL {
+            fs::create_dir(checkout.root().join(style.program()))?;
+        }
+        fs::create_dir(checkout.root().join("common"))?;
+        for file in ["book.toml", "concepts.toml"] {
+            fs::copy(from.join(file), to.join(file))?;
+        }
+        for entry in fs::read_dir(from.join("theme"))? {
+            let file = entry?;
+            fs::copy(file.path(), to.join("theme").join(file.file_name()))?;
+        }
+        fs::write(to.join("md/SUMMARY.md"), "# Summary\n\n- [Why](why.md)\n")?;
+        fs::write(checkout.page(), "# Why\n\nFirst edition.\n")?;
+        Ok(checkout)
+    }
+
+    /// The file of its page, `why`.
+    fn page(&self) -> PathBuf {
+        self.root().join("book/md/why.md")
+    }
+
+    /// Its root. Nothing else is in the parent.
+    fn root(&self) -> PathBuf {
+        self.scratch.path().join("checkout")
+    }
+
+    /// The program, in a folder of the checkout, without a folder for cargo in its environment.
+    fn book(&self, folder: &str) -> Command {
+        let mut command = book();
+        command.env_remove("CARGO_TARGET_DIR");
+        command.env_remove("CARGO_BUILD_TARGET_DIR");
+        command.current_dir(self.root().join(folder));
+        command
+    }
+}
+
+/// A book that is being served; it ends with the test.
+struct Served {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start() -> Result<Self> {
+        Self::over(&mut book())
+    }
+
+    /// Starts the program so, at a free port.
+    fn over(command: &mut Command) -> Result<Self> {
+        let mut process = command
+            .args(["--port", "0", "--no-open"])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = process.stdout.take().context("no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.trim().trim_start_matches("the book is at http://");
+        let address = address.trim_end_matches('/').parse()?;
+        Ok(Served { process, address })
+    }
+
+    /// The whole answer to a request for the path.
+    fn get(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,55 @@
+//! mdBook's protocol.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::book;
+
+/// Gives the preprocessor a book of one page; answers what it says, or how it complains.
+fn preprocessed(page: &str) -> Result<std::result::Result<String, String>> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let chapter = json!({
+        "name": "Page", "content": page, "number": null, "sub_items": [],
+        "path": "page.md", "source_path": "page.md", "parent_names": []
+    });
+    let context = json!({
+        "root": root, "config": {}, "renderer": "html", "mdbook_version": "0.5.4"
+    });
+    let input = json!([context, { "items": [{ "Chapter": chapter }] }]);
+    let mut process = book()
+        .arg("preprocessor")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = process.stdin.take().context("no input")?;
+    stdin.write_all(input.to_string().as_bytes())?;
+    drop(stdin);
+    let output = process.wait_with_output()?;
+    if !output.status.success() {
+        return Ok(Err(String::from_utf8(output.stderr)?));
+    }
+    let book: Value = serde_json::from_slice(&output.stdout)?;
+    let content = book["items"][0]["Chapter"]["content"].as_str();
+    Ok(Ok(content.context("no page")?.to_owned()))
+}
+
+#[test]
+fn mdbook_can_call_it() -> Result<()> {
+    let page = "```snippet\nselect-echo/src/connection.rs::Connection::answer\n```\n";
+    let page = preprocessed(page)?.map_err(anyhow::Error::msg)?;
+    ensure!(page.contains("fn answer("), "{page}");
+    let complaint = preprocessed("\n```snippet\nselect-echo/src/nothing.rs\n```\n")?;
+    let complaint = complaint.err().context("no complaint")?;
+    ensure!(complaint.contains("book/md/page.md:3: cannot read select-echo/src/nothing.rs"));
+    ensure!(
+        book()
+            .args(["preprocessor", "supports", "html"])
+            .status()?
+            .success()
+    );
+    Ok(())
+}
