@@ -3,6 +3,8 @@
 //!
 //! The build must not be optimised, or the calls that the stack is made of are gone.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::backtrace::Backtrace;
 use std::env;
 use std::io::{self, Read, Write};
@@ -11,7 +13,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use common::{Settings, StopSignal, net, sys};
+use common::{Settings, StopSignal, net, output, sys};
 use reactor_echo::EngineKind;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -34,7 +36,7 @@ fn main() -> io::Result<()> {
         .join()
         .map_err(|_| io::Error::other("the client panicked"))??;
     if let Some(stack) = STACK.get() {
-        println!("{stack}");
+        output::print(format_args!("{stack}\n"))?;
     }
     Ok(())
 }

@@ -11,7 +11,6 @@ use tempfile::TempDir;
 use walkdir::WalkDir;
 
 use crate::complaints;
-use crate::destination::Destination;
 use crate::preprocessor::Echo;
 use crate::problem::Problem;
 use crate::workspace::{Workspace, slashed};
@@ -89,21 +88,6 @@ pub fn in_memory(workspace: &Workspace) -> Result<(Files, Vec<Problem>)> {
         }
     }
     Ok((files, built.problems))
-}
-
-/// Builds the site, and puts it in the place of a folder if nothing is wrong with it. Returns the
-/// folder's absolute path, and what is wrong.
-///
-/// # Errors
-/// As [`Destination::new`], [`Built::new`] and [`Destination::replace`].
-pub fn replace(root: &Path, folder: &Path) -> Result<(PathBuf, Vec<Problem>)> {
-    let destination = Destination::new(folder, root)?;
-    let mut built = Built::new(root, destination.parent())?;
-    let problems = std::mem::take(&mut built.problems);
-    if problems.is_empty() {
-        destination.replace(built)?;
-    }
-    Ok((destination.folder().to_owned(), problems))
 }
 
 /// Builds the site into a folder, which mdBook creates, or empties first.

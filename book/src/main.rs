@@ -1,14 +1,31 @@
 //! The program `book`: builds, checks and serves the book.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout,
+        clippy::print_stderr
+    )
+)]
 
-use anyhow::{Result, bail};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, bail, ensure};
+use book::build::Built;
 use book::check::Site;
+use book::destination::Destination;
 use book::problem::{self, Problem};
 use book::workspace::Workspace;
-use book::{build, preprocessor, record, serve};
+use book::{preprocessor, record, serve};
 use clap::{Parser, Subcommand};
+use common::{StopSignal, args, output};
+use signal_hook::consts::SIGXFSZ;
 
 /// The book of the four echoes: reads itself to you at a loopback address
 #[derive(Parser)]
@@ -56,20 +73,19 @@ enum Question {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
-        Ok(problems) => {
-            eprintln!("{}", problem::list(&problems));
+    run(&args::parse()).unwrap_or_else(|error| match error.downcast_ref::<io::Error>() {
+        Some(error) if output::is_closed_pipe(error) => ExitCode::SUCCESS,
+        _ => {
+            output::complain(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
-fn run(args: &Args) -> Result<Vec<Problem>> {
+fn run(args: &Args) -> Result<ExitCode> {
+    // At the limit of a file's size (`ulimit -f`) this signal would end the program, and leave what
+    // it had begun to write. With any handler, write(2) returns EFBIG instead.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     match &args.command {
         None => {
             let options = serve::Options {
@@ -77,36 +93,52 @@ fn run(args: &Args) -> Result<Vec<Problem>> {
                 open: !args.no_open,
             };
             serve::serve(workspace()?, options)?;
-            Ok(Vec::new())
         }
-        Some(Command::Build { dest }) => {
-            let workspace = workspace()?;
-            let default = || workspace.target.join("book");
-            let folder = dest.clone().unwrap_or_else(default);
-            let (folder, problems) = build::replace(&workspace.root, &folder)?;
-            if problems.is_empty() {
-                println!("the book is in {}", folder.display());
-            }
-            Ok(problems)
-        }
-        Some(Command::Check) => Ok(Site::build(workspace()?)?.check()),
-        Some(Command::Record { names }) => {
-            record_all(&workspace()?, names)?;
-            Ok(Vec::new())
-        }
-        Some(Command::Preprocessor { question: None }) => {
-            preprocessor::speak()?;
-            Ok(Vec::new())
-        }
+        Some(Command::Build { dest }) => return build(&workspace()?, dest.as_deref()),
+        Some(Command::Check) => return check(workspace()?),
+        Some(Command::Record { names }) => record_all(&workspace()?, names)?,
+        Some(Command::Preprocessor { question: None }) => preprocessor::speak()?,
         // Any renderer can show what the directives become.
-        Some(Command::Preprocessor { question: Some(_) }) => Ok(Vec::new()),
+        Some(Command::Preprocessor { question: Some(_) }) => {}
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn build(workspace: &Workspace, folder: Option<&Path>) -> Result<ExitCode> {
+    let default = workspace.target.join("book");
+    let destination = Destination::new(folder.unwrap_or(&default), &workspace.root)?;
+    let stop = StopSignal::on_signals()?;
+    let built = Built::new(&workspace.root, destination.parent())?;
+    ensure!(!stop.is_raised(), "stopped before anything was replaced");
+    if built.problems.is_empty() {
+        destination.replace(built)?;
+        let folder = destination.folder().display();
+        output::print(format_args!("the book is in {folder}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(complain(&built.problems))
+}
+
+fn check(workspace: Workspace) -> Result<ExitCode> {
+    let stop = StopSignal::on_signals()?;
+    let problems = Site::build(workspace)?.check();
+    ensure!(!stop.is_raised(), "stopped before the check was over");
+    Ok(complain(&problems))
+}
+
+/// Lists the problems, and returns the status that they end the program with.
+fn complain(problems: &[Problem]) -> ExitCode {
+    if problems.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    output::complain(format_args!("{}", problem::list(problems)));
+    ExitCode::FAILURE
 }
 
 /// The checkout's workspace; says which checkout that is.
 fn workspace() -> Result<Workspace> {
     let workspace = Workspace::here()?;
-    eprintln!("the checkout is {}", workspace.root.display());
+    output::complain(format_args!("the checkout is {}", workspace.root.display()));
     Ok(workspace)
 }
 
@@ -125,7 +157,7 @@ fn record_all(workspace: &Workspace, names: &[String]) -> Result<()> {
             name => record::scenario(workspace, name)?
                 .write(&data.join(format!("traces/{name}.json")))?,
         }
-        println!("recorded {name}");
+        output::complain(format_args!("recorded {name}"));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, bail};
+use common::output;
 use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext, parse_input};
 
@@ -68,6 +69,6 @@ pub fn speak() -> Result<()> {
     if !problems.is_empty() {
         bail!("\n{}", problem::list(&problems));
     }
-    serde_json::to_writer(io::stdout(), &book)?;
+    output::write_to_stdout(&serde_json::to_vec(&book)?)?;
     Ok(())
 }

@@ -1,17 +1,22 @@
-//! The book at a loopback address, rebuilt and shown anew when something changes.
+//! The book at a loopback address, rebuilt and shown again when something changes.
 
 mod answer;
+mod connections;
+mod notices;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use common::{StopSignal, output};
 
+use self::notices::Notices;
 use crate::build::{self, Files};
-use crate::problem::{self, Problem};
-use crate::watch;
+use crate::problem::Problem;
+use crate::watch::Watch;
 use crate::workspace::Workspace;
 
 /// How to serve.
@@ -54,46 +59,65 @@ impl Site {
     }
 }
 
-/// Serves until the process is ended. What is wrong is printed, and stands in the pages.
+/// Serves until SIGINT or SIGTERM. Standard output gets the address, and standard error what is
+/// wrong with the book, which its pages show too.
 ///
 /// # Errors
-/// A port that is taken, or a book that cannot be built at all.
+/// A port that cannot be listened on, a book that cannot be built at all, or an address that cannot
+/// be printed.
 pub fn serve(workspace: Workspace, options: Options) -> Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+    let stop = StopSignal::on_signals()?;
+    let listener = listen(options.port)?;
+    let watch = Watch::new(&workspace);
     let site = Arc::new(Site {
         workspace,
         shown: Mutex::default(),
     });
-    report(&site.rebuild()?);
+    let notices = Notices::new();
+    notices.add_problems(&site.rebuild()?);
+    if stop.is_raised() {
+        return Ok(());
+    }
     let address = format!("http://{}/", listener.local_addr()?);
-    println!("the book is at {address}");
+    match output::print(format_args!("the book is at {address}\n")) {
+        // Nobody reads the address. The book is still there.
+        Err(error) if output::is_closed_pipe(&error) => {}
+        printed => printed?,
+    }
     if options.open {
         open(&address);
     }
-    let watched = Arc::clone(&site);
-    let _watcher = watch::watch(&site.workspace.root, move || {
-        println!("rebuilding");
-        match watched.rebuild() {
-            Ok(problems) => report(&problems),
-            Err(error) => eprintln!("{error:#}"),
+    thread::scope(|scope| {
+        let (_serving, ended) = mpsc::channel();
+        let (its, told) = (&site, &notices);
+        let rebuild = move || rebuild_after_changes(its, watch, &ended, told);
+        if let Err(error) = thread::Builder::new().spawn_scoped(scope, rebuild) {
+            notices.warn(format!("the pages will not be rebuilt: {error}"));
         }
+        connections::accept(&listener, &stop, &site, &notices)
     })?;
-    for connection in listener.incoming().flatten() {
-        let site = Arc::clone(&site);
-        // A page that waits for its bytes must not keep others waiting, and a browser may open a
-        // connection that it never uses: a thread for each is the simplest that serves both.
-        thread::spawn(move || {
-            // A browser that has gone away is no concern of ours.
-            let _ = answer::answer(connection, &site.shown());
-        });
-    }
+    notices.finish();
     Ok(())
 }
 
-fn report(problems: &[Problem]) {
-    if !problems.is_empty() {
-        eprintln!("{}", problem::list(problems));
+/// Rebuilds the site after each change, until the sender of `ended` is gone.
+fn rebuild_after_changes(site: &Site, mut watch: Watch, ended: &Receiver<()>, notices: &Notices) {
+    while watch.wait(ended) {
+        notices.add(format_args!("rebuilding"));
+        match site.rebuild() {
+            Ok(problems) => notices.add_problems(&problems),
+            Err(error) => notices.add(format_args!("{error:#}")),
+        }
     }
+}
+
+fn listen(port: u16) -> Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    listener.with_context(|| {
+        format!(
+            "cannot listen on port {port}: choose another one with --port, or 0 for one that is free"
+        )
+    })
 }
 
 /// Shows the address in the reader's browser, if there is one.
@@ -105,6 +129,7 @@ fn open(address: &str) {
     };
     let _ = Command::new(program)
         .arg(address)
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use anyhow::{Result, bail};
 
 use crate::fence;
-use crate::problem::{self, Problem};
+use crate::problem::Problem;
 use crate::shell::Shell;
 use crate::style::Style;
 use crate::workspace::Workspace;
@@ -118,9 +118,6 @@ pub fn run_all(workspace: &Workspace) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for session in all(workspace)? {
         problems.extend(session.run(workspace)?);
-    }
-    if !problems.is_empty() {
-        eprintln!("{}", problem::list(&problems));
     }
     Ok(problems)
 }

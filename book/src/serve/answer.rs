@@ -1,16 +1,13 @@
 //! One request to the book.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shown;
 
 /// Where a page asks which version of the book is shown.
 const VERSION: &str = "/__version";
-
-/// A browser opens connections ahead of need. One that asks nothing for so long is closed.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest head of a request that is read, in bytes.
 const HEAD: u64 = 64 * 1024;
@@ -21,14 +18,52 @@ struct Response {
     body: Vec<u8>,
 }
 
-/// Answers one request with a file of the site, or with its version, and closes the connection.
+/// A connection that ends at a deadline, however slowly its client sends or reads.
+struct Timed<'a> {
+    connection: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl Timed<'_> {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(ErrorKind::TimedOut.into()),
+            false => Ok(Some(left)),
+        }
+    }
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.connection.set_read_timeout(self.left()?)?;
+        self.connection.read(into)
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.connection.set_write_timeout(self.left()?)?;
+        self.connection.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Answers one request with a file of the site, or with its version. All of that may take as long as
+/// `limit`.
 ///
 /// # Errors
-/// The browser has gone away, or says nothing.
-pub fn answer(mut connection: TcpStream, shown: &Shown) -> io::Result<()> {
-    connection.set_read_timeout(Some(PATIENCE))?;
-    connection.set_write_timeout(Some(PATIENCE))?;
-    let Some(url) = asked(BufReader::new(&connection).take(HEAD))? else {
+/// The browser has gone away, or the time is over.
+pub fn answer(connection: &TcpStream, shown: &Shown, limit: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + limit;
+    let mut connection = Timed {
+        connection,
+        deadline,
+    };
+    let Some(url) = asked(BufReader::new(Read::by_ref(&mut connection).take(HEAD)))? else {
         return Ok(());
     };
     let Response { status, kind, body } = respond(&url, shown);
@@ -120,5 +155,63 @@ fn media_type(file: &str) -> &'static str {
         Some("woff2") => "font/woff2",
         Some("txt") => "text/plain",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(200);
+
+    /// Answers a client that does something every 10 ms, for 3 s if it is not stopped. Returns how
+    /// long that took.
+    fn time_with(
+        mut act: impl FnMut(&mut TcpStream) -> io::Result<()> + Send,
+    ) -> io::Result<Duration> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let mut client = TcpStream::connect(listener.local_addr()?)?;
+        let (server, _) = listener.accept()?;
+        let mut shown = Shown::default();
+        shown.files.insert("big.bin".to_owned(), vec![0; 32 << 20]);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for _ in 0..300 {
+                    if act(&mut client).is_err() {
+                        return;
+                    }
+                    thread::sleep(Duration::from_millis(10));
+                }
+            });
+            let began = Instant::now();
+            assert!(answer(&server, &shown, LIMIT).is_err());
+            let took = began.elapsed();
+            drop(server);
+            Ok(took)
+        })
+    }
+
+    #[test]
+    fn a_client_that_sends_slowly_is_given_up() -> io::Result<()> {
+        let took = time_with(|client| client.write_all(b"x"))?;
+        assert!(took < 10 * LIMIT, "{took:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_client_that_reads_slowly_is_given_up() -> io::Result<()> {
+        let mut is_asked = false;
+        let took = time_with(|client| {
+            if !is_asked {
+                is_asked = true;
+                client.write_all(b"GET /big.bin HTTP/1.1\r\n\r\n")?;
+            }
+            client.read_exact(&mut [0; 1000])
+        })?;
+        assert!(took < 10 * LIMIT, "{took:?}");
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The program `book`, as its reader and mdBook use it.
 
 mod building;
+mod inherited;
 mod preprocessor;
 mod serving;
 
@@ -8,11 +9,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use book::style::Style;
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 fn book() -> Command {
@@ -37,10 +39,6 @@ impl Checkout {
         for folder in ["theme", "md"] {
             fs::create_dir_all(to.join(folder))?;
         }
-        for style in Style::ALL {
-            fs::create_dir(checkout.root().join(style.program()))?;
-        }
-        fs::create_dir(checkout.root().join("common"))?;
         for file in ["book.toml", "concepts.toml"] {
             fs::copy(from.join(file), to.join(file))?;
         }
@@ -65,11 +63,37 @@ impl Checkout {
 
     /// The program, in a folder of the checkout, without a folder for cargo in its environment.
     fn book(&self, folder: &str) -> Command {
-        let mut command = book();
+        self.command(folder, Command::new(env!("CARGO_BIN_EXE_book")))
+    }
+
+    /// The program, in the root, in the place of a shell that has run `first`.
+    fn book_after(&self, first: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{first}; exec \"$0\" \"$@\""));
+        shell.arg(env!("CARGO_BIN_EXE_book"));
+        self.command("", shell)
+    }
+
+    fn command(&self, folder: &str, mut command: Command) -> Command {
         command.env_remove("CARGO_TARGET_DIR");
         command.env_remove("CARGO_BUILD_TARGET_DIR");
         command.current_dir(self.root().join(folder));
         command
+    }
+}
+
+/// Nothing here takes so long.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits for a program's end.
+fn wait(process: &mut Child) -> Result<ExitStatus> {
+    let deadline = Instant::now() + TIME_LIMIT;
+    loop {
+        if let Some(status) = process.try_wait()? {
+            return Ok(status);
+        }
+        ensure!(Instant::now() < deadline, "the program does not end");
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -91,11 +115,40 @@ impl Served {
             .stdout(Stdio::piped())
             .spawn()?;
         let output = process.stdout.take().context("no output")?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().trim_start_matches("the book is at http://");
-        let address = address.trim_end_matches('/').parse()?;
-        Ok(Served { process, address })
+        let mut served = Served {
+            process,
+            address: SocketAddr::from(([0; 4], 0)),
+        };
+        let (sender, line) = mpsc::channel();
+        thread::spawn(move || {
+            let line = BufReader::new(output).lines().next();
+            sender.send(line.transpose())
+        });
+        let line = line.recv_timeout(TIME_LIMIT)??.context("no address")?;
+        let address = line.trim_start_matches("the book is at http://");
+        served.address = address.trim_end_matches('/').parse()?;
+        Ok(served)
+    }
+
+    fn version(&self) -> Result<u64> {
+        let answer = self.get("/__version")?;
+        let version = answer.lines().last().context("no version")?;
+        Ok(version.parse()?)
+    }
+
+    /// Waits until the pages were built so many times.
+    fn wait_for_version(&self, version: u64) -> Result<()> {
+        let deadline = Instant::now() + TIME_LIMIT;
+        while self.version()? < version {
+            ensure!(Instant::now() < deadline, "it was not built again");
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Waits for the program's end.
+    fn wait(&mut self) -> Result<ExitStatus> {
+        wait(&mut self.process)
     }
 
     /// The whole answer to a request for the path.

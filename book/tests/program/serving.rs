@@ -1,10 +1,15 @@
 //! The book, served.
 
-use std::net::TcpStream;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::Served;
+use crate::{Checkout, Served};
 
 #[test]
 fn it_is_served_with_what_reloads_it() -> Result<()> {
@@ -30,5 +35,141 @@ fn connections_that_ask_nothing_delay_nobody() -> Result<()> {
         idle.push(TcpStream::connect(served.address)?);
         ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
     }
+    Ok(())
+}
+
+#[test]
+fn a_taken_port_is_named() -> Result<()> {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = taken.local_addr()?.port().to_string();
+    let checkout = Checkout::new()?;
+    let mut book = checkout.book("");
+    let output = book.args(["--no-open", "--port", &port]).output()?;
+    let said = String::from_utf8(output.stderr)?;
+    ensure!(output.status.code() == Some(1), "{}", output.status);
+    ensure!(
+        said.contains(&format!("cannot listen on port {port}: choose another one")),
+        "{said}"
+    );
+    ensure!(said.contains("Address already in use"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn held_connections_do_not_use_up_the_descriptors() -> Result<()> {
+    let checkout = Checkout::new()?;
+    let served = Served::over(&mut checkout.book_after("ulimit -n 20"))?;
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        held.push(TcpStream::connect(served.address)?);
+    }
+    for _ in 0..20 {
+        ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
+    }
+    Ok(())
+}
+
+/// Processor time that the program has used.
+#[cfg(target_os = "linux")]
+fn cpu_time(served: &Served) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", served.process.id()))?;
+    // proc_pid_stat(5): utime and stime, in ticks of 10 ms.
+    let fields: Vec<&str> = stat.split(' ').collect();
+    let ticks = fields[13].parse::<u64>()? + fields[14].parse::<u64>()?;
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_descriptors_it_waits() -> Result<()> {
+    let checkout = Checkout::new()?;
+    let served = Served::over(&mut checkout.book(""))?;
+    limit(&served, &format!("--nofile={}:", free_descriptor(&served)))?;
+    let _waiting = TcpStream::connect(served.address)?;
+    let before = cpu_time(&served)?;
+    thread::sleep(Duration::from_secs(1));
+    let used = cpu_time(&served)? - before;
+    ensure!(
+        used < Duration::from_millis(300),
+        "{used:?} of processor time in 1 s"
+    );
+    limit(&served, "--nofile=100:")?;
+    ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
+    Ok(())
+}
+
+/// The number that the next descriptor gets, which is the lowest free one.
+#[cfg(target_os = "linux")]
+fn free_descriptor(served: &Served) -> usize {
+    let folder = format!("/proc/{}/fd", served.process.id());
+    let mut numbers = 0..;
+    let free = numbers.find(|number| !Path::new(&folder).join(number.to_string()).is_symlink());
+    free.unwrap_or_default()
+}
+
+#[cfg(target_os = "linux")]
+fn limit(served: &Served, limit: &str) -> Result<()> {
+    let mut command = Command::new("prlimit");
+    command.args([&format!("--pid={}", served.process.id()), limit]);
+    ensure!(command.status()?.success(), "prlimit {limit}");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_threads_it_still_answers() -> Result<()> {
+    let checkout = Checkout::new()?;
+    let served = Served::over(&mut checkout.book(""))?;
+    let status = fs::read_to_string(format!("/proc/{}/status", served.process.id()))?;
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let size = size.context("no size")?.trim().trim_end_matches(" kB");
+    // There is address space for an answer, but not for the stack of a thread, which has 2 MiB.
+    limit(
+        &served,
+        &format!("--as={}", (size.parse::<u64>()? + 1024) * 1024),
+    )?;
+    for _ in 0..3 {
+        ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
+    }
+    Ok(())
+}
+
+#[test]
+fn it_is_rebuilt_when_nobody_reads_what_it_says() -> Result<()> {
+    let checkout = Checkout::new()?;
+    let mut served = Served::over(checkout.book("").stderr(Stdio::piped()))?;
+    // Nobody is there to read either output.
+    drop(served.process.stderr.take());
+    for (version, text) in [(2, "Second edition."), (3, "Third edition.")] {
+        fs::write(checkout.page(), format!("# Why\n\n{text}\n"))?;
+        served.wait_for_version(version)?;
+        ensure!(served.get("/why.html")?.contains(text));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_does_not_read_stops_nothing() -> Result<()> {
+    let checkout = Checkout::new()?;
+    // It complains of more than a pipe holds.
+    let text = "# Why\n\n".to_owned() + &"```snippet\nnothing.rs\n```\n\n".repeat(2000);
+    fs::write(checkout.page(), &text)?;
+    let served = Served::over(checkout.book("").stderr(Stdio::piped()))?;
+    fs::write(checkout.page(), text + "Second edition.")?;
+    served.wait_for_version(2)?;
+    ensure!(served.get("/why.html")?.contains("Second edition."));
+    Ok(())
+}
+
+#[test]
+fn what_it_builds_is_no_change() -> Result<()> {
+    let checkout = Checkout::new()?;
+    let served = Served::over(checkout.book("").env("CARGO_TARGET_DIR", "book/out"))?;
+    fs::write(checkout.page(), "# Why\n\nSecond edition.\n")?;
+    served.wait_for_version(2)?;
+    fs::write(checkout.root().join("book/out/program"), "built meanwhile")?;
+    // By then it would have been built again.
+    thread::sleep(Duration::from_secs(4));
+    ensure!(served.version()? == 2, "it is built again and again");
     Ok(())
 }
