@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use book::record;
 use book::style::Style;
-use book::trace::{Trace, stale};
+use book::trace::{Event, Trace, stale};
 
 fn book() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -69,6 +69,48 @@ fn another_order_of_events_is_a_difference() -> io::Result<()> {
     Ok(())
 }
 
+/// A change to the events of one style.
+type Change = fn(&mut Vec<Event>);
+
+#[test]
+fn a_slow_reader_is_compared_by_what_every_run_shows() -> io::Result<()> {
+    let compare = |change: Change| {
+        let trace = recorded("slow-reader")?;
+        let mut again = trace.clone();
+        let lane = again.lanes.get_mut(&Style::Dispatcher).expect("four lanes");
+        change(&mut lane.events);
+        io::Result::Ok(record::differences(&trace, &again))
+    };
+    // Whether a call was refused, and how often the server woke up, is another thing each time.
+    assert!(compare(|_| {})?.is_empty());
+    assert!(compare(|events| events.retain(|event| event.call != "enter"))?.is_empty());
+    assert!(compare(|events| events.retain(|event| event.error.is_none()))?.is_empty());
+    let changes: [(&str, Change); 4] = [
+        ("it accepts one client", |events| {
+            events.retain(|event| event.call != "accept");
+        }),
+        ("it closes the client's socket once", |events| {
+            let close = events
+                .iter()
+                .rfind(|event| event.fd.as_deref() == Some("client 1"));
+            let close = close.expect("it closes").clone();
+            events.push(close);
+        }),
+        ("what it holds for the client is bounded", |events| {
+            events.retain(|event| event.call != "send");
+        }),
+        ("it waits when the client does not read", |events| {
+            events.retain(|event| event.call != "wait");
+        }),
+    ];
+    for (broken, change) in changes {
+        let differences = compare(change)?;
+        let is_named = differences.iter().any(|found| found.ends_with(broken));
+        assert!(is_named, "{broken}: {differences:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_table_is_whole_without_script() -> io::Result<()> {
     let trace = recorded("split-line")?;
@@ -117,10 +159,11 @@ fn the_counters_are_those_of_the_events() -> io::Result<()> {
 #[test]
 fn played_again_the_order_is_the_same() -> Result<()> {
     let workspace = support::workspace()?;
+    let mut differences = Vec::new();
     for name in record::names() {
-        let differences =
-            record::differences(&recorded(name)?, &record::scenario(&workspace, name)?);
-        assert!(differences.is_empty(), "{}", differences.join("\n"));
+        let again = record::scenario(&workspace, name)?;
+        differences.extend(record::differences(&recorded(name)?, &again));
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
     Ok(())
 }

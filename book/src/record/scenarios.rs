@@ -16,7 +16,7 @@ pub(super) struct Scenario {
 }
 
 /// A line of exactly the size that the originals read at once.
-const LINE: [u8; 8192] = {
+pub(super) const LINE: [u8; 8192] = {
     let mut line = [b'x'; 8192];
     line[8191] = b'\n';
     line
