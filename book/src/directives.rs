@@ -180,7 +180,7 @@ mod tests {
                 "3: select-echo/src/echo.rs has no item nothing",
             ),
             (
-                "```snippet\nselect-echo/src/echo.rs highlight=\"nothing\"\n```\n",
+                "```snippet\nselect-echo/src/echo.rs highlight=\"no such text\"\n```\n",
                 "2: select-echo/src/echo.rs: no line of it says",
             ),
             ("```snippet\n../a.rs\n```\n", "2: ../a.rs is not a path"),
