@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
     let port = env::args().nth(1).unwrap_or("0".into());
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let address = listener.local_addr()?;
     let house = House::new(Settings::default());
     let door = Door::new(&house, |guest| {
         let settings = Rc::clone(guest.settings());
@@ -44,7 +44,9 @@ fn main() -> io::Result<()> {
         };
         Chat::new(handler, EMPTY_LINE, settings)
     });
-    house.serve(listener, door, stop)
+    let server = house.server(listener, door, stop)?;
+    writeln!(io::stdout(), "listening on {address}")?;
+    server.serve()
 }
 
 /// One client's object.

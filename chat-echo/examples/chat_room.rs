@@ -29,7 +29,7 @@ fn main() -> io::Result<()> {
     let port = env::args().nth(1).unwrap_or("0".into());
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let address = listener.local_addr()?;
     let (house, room) = (House::new(Settings::default()), Room::default());
     let door = Door::new(&house, move |guest| {
         let settings = Rc::clone(guest.settings());
@@ -42,7 +42,9 @@ fn main() -> io::Result<()> {
         };
         Chat::new(member, Terminator::Bytes(b"\n".into()), settings)
     });
-    house.serve(listener, door, stop)
+    let server = house.server(listener, door, stop)?;
+    writeln!(io::stdout(), "listening on {address}")?;
+    server.serve()
 }
 
 /// What waits to be heard by a member, shared by the member and the room.

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 
 use common::{Settings, StopSignal, sys};
-use dispatcher_echo::{Channel, Dispatcher, Guest, House};
+use dispatcher_echo::{Channel, Dispatcher, Guest, House, Server};
 use mio::net::TcpStream;
 use tracing::warn;
 
@@ -17,26 +17,37 @@ use crate::{AsyncChat, Chat, ChatChannel, Terminator};
 /// longer than `max_line` bytes, its end not counted, ends its connection.
 ///
 /// # Errors
-/// What mio's poll answers. A connection's error costs that connection only.
+/// As [`server`] and [`Server::serve`].
 pub fn serve(
     listener: TcpListener,
     settings: Settings,
     max_line: usize,
     stop: StopSignal,
 ) -> io::Result<()> {
-    let house = House::new(settings);
     // CONCEPT: who-owns-the-loop
-    house.serve(
-        listener,
-        EchoServer {
-            house: Rc::clone(&house),
-            lines: Rc::new(Lines {
-                max_line,
-                spare: Cell::default(),
-            }),
-        },
-        stop,
-    )
+    server(listener, settings, max_line, stop)?.serve()
+}
+
+/// Makes everything that the server needs, so that [`Server::serve`] can't fail for want of memory
+/// or descriptors.
+///
+/// # Errors
+/// As [`House::server`].
+pub fn server(
+    listener: TcpListener,
+    settings: Settings,
+    max_line: usize,
+    stop: StopSignal,
+) -> io::Result<Server> {
+    let house = House::new(settings);
+    let object = EchoServer {
+        house: Rc::clone(&house),
+        lines: Rc::new(Lines {
+            max_line,
+            spare: Cell::default(),
+        }),
+    };
+    house.server(listener, object, stop)
 }
 
 /// The listener's object: a plain dispatcher, as in asynchat's own example.

@@ -30,7 +30,7 @@ mod terminator;
 pub use async_chat::AsyncChat;
 pub use chat::Chat;
 pub use chat_channel::ChatChannel;
-pub use echo::serve;
+pub use echo::{serve, server};
 pub use producer::{Producer, SimpleProducer};
 pub use splitter::{Piece, Splitter};
 pub use terminator::Terminator;

@@ -23,6 +23,7 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = args::parse();
     run(&args.server, |listener, settings, stop| {
-        Ok(move || chat_echo::serve(listener, settings, args.max_line, stop))
+        let server = chat_echo::server(listener, settings, args.max_line, stop)?;
+        Ok(|| server.serve())
     })
 }

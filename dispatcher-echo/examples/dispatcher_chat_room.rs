@@ -34,11 +34,12 @@ fn main() -> io::Result<()> {
     let port = env::args().nth(1).unwrap_or("0".into());
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-    let mut map = SocketMap::new(4096)?;
+    let address = listener.local_addr()?;
+    let mut map = SocketMap::new(vec![0; 4096])?;
     let room = Room::default();
     map.open_listener(listener, Door { room })?;
     map.open_file(stop.as_fd().try_clone_to_owned()?, Doorman { stop })?;
+    writeln!(io::stdout(), "listening on {address}")?;
     map.run_loop(None, None)
 }
 

@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     let lines: Vec<String> = arguments.map(|line| line + "\n").collect();
 
     let failure = Failure::default();
-    let mut map = SocketMap::new(4096)?;
+    let mut map = SocketMap::new(vec![0; 4096])?;
     map.connect(server, Client::new(&lines, &failure))?;
     map.run_loop(None, None)?;
     failure.take().map_or(Ok(()), Err)

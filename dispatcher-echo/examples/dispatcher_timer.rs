@@ -37,15 +37,16 @@ fn main() -> io::Result<()> {
     let delay = arguments.next().unwrap_or("1".into());
     let delay = args::seconds(&delay).map_err(io::Error::other)?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    let address = listener.local_addr()?;
 
     let timers = Timers::default();
     let valley = Valley {
         delay,
         timers: Rc::clone(&timers),
     };
-    let mut map = SocketMap::new(4096)?;
+    let mut map = SocketMap::new(vec![0; 4096])?;
     map.open_listener(listener, valley)?;
+    writeln!(io::stdout(), "listening on {address}")?;
     while !map.is_empty() {
         let next = timers.borrow().front().map(|(due, _)| *due);
         map.poll(next.map(|due| due.saturating_duration_since(Instant::now())))?;

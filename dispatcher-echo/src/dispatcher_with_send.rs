@@ -121,7 +121,7 @@ mod tests {
         let (socket, _) = net::accept(&listener)?;
         let out = Rc::new(RefCell::new(DispatcherWithSend::default()));
         out.borrow_mut().append(&[7; 10_000]);
-        let mut map = SocketMap::new(1)?;
+        let mut map = SocketMap::new(vec![0])?;
         map.open(TcpStream::from_std(socket), Sender(Rc::clone(&out)))?;
         while out.borrow().writable() {
             map.poll(None)?;

@@ -7,21 +7,27 @@ use std::rc::Rc;
 use common::{Settings, StopSignal, sys};
 use mio::net::TcpStream;
 
-use crate::{Channel, Dispatcher, DispatcherWithSend, Guest, House};
+use crate::{Channel, Dispatcher, DispatcherWithSend, Guest, House, Server};
 
 /// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
 ///
 /// # Errors
-/// What mio's poll answers. A connection's error costs that connection only.
+/// As [`server`] and [`Server::serve`].
 pub fn serve(listener: TcpListener, settings: Settings, stop: StopSignal) -> io::Result<()> {
+    server(listener, settings, stop)?.serve()
+}
+
+/// Makes everything that the server needs, so that [`Server::serve`] can't fail for want of memory
+/// or descriptors.
+///
+/// # Errors
+/// As [`House::server`].
+pub fn server(listener: TcpListener, settings: Settings, stop: StopSignal) -> io::Result<Server> {
     let house = House::new(settings);
-    house.serve(
-        listener,
-        EchoServer {
-            house: Rc::clone(&house),
-        },
-        stop,
-    )
+    let object = EchoServer {
+        house: Rc::clone(&house),
+    };
+    house.server(listener, object, stop)
 }
 
 /// The listener's object.

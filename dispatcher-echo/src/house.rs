@@ -37,28 +37,38 @@ impl House {
         })
     }
 
-    /// Runs the loop with `server` as the listener's object, until `stop` is raised and the last
-    /// answer is delivered, or the grace is over.
+    /// Makes a server with `object` as the listener's object, and all that it needs: its loop can't
+    /// fail for want of memory or descriptors.
     ///
     /// # Errors
-    /// What mio's poll answers. A connection's error costs that connection only.
-    pub fn serve(
+    /// No descriptor for mio's poll or the stop signal, no memory for the read buffer, or what
+    /// registering the listener with the kernel returns.
+    pub fn server(
         self: &Rc<Self>,
         listener: TcpListener,
-        server: impl Dispatcher + 'static,
+        object: impl Dispatcher + 'static,
         stop: StopSignal,
-    ) -> io::Result<()> {
-        let mut map = SocketMap::new(self.settings.recv_size)?;
-        map.open_listener(listener, server)?;
+    ) -> io::Result<Server> {
+        let mut map = SocketMap::new(self.settings.read_buffer()?)?;
+        map.open_listener(listener, object)?;
         let pipe = stop.as_fd().try_clone_to_owned()?;
         let house = Rc::clone(self);
         map.open_file(pipe, StopHandler { stop, house })?;
-        // CONCEPT: who-owns-the-loop
-        while !map.is_empty() {
-            map.poll(self.timeout())?;
-            self.look_at_the_clock(&mut map);
-        }
-        Ok(())
+        let house = Rc::clone(self);
+        Ok(Server { house, map })
+    }
+
+    /// Makes the server and runs it.
+    ///
+    /// # Errors
+    /// As [`server`](Self::server) and [`Server::serve`].
+    pub fn serve(
+        self: &Rc<Self>,
+        listener: TcpListener,
+        object: impl Dispatcher + 'static,
+        stop: StopSignal,
+    ) -> io::Result<()> {
+        self.server(listener, object, stop)?.serve()
     }
 
     /// Whether the listener may accept.
@@ -111,6 +121,28 @@ impl House {
             let next = map.expire(idle_timeout).unwrap_or(now + idle_timeout);
             self.next_look.set(Some(next.max(now + idle_timeout / 10)));
         }
+    }
+}
+
+/// A server that has all it needs, and has only to be run.
+pub struct Server {
+    house: Rc<House>,
+    map: SocketMap,
+}
+
+impl Server {
+    /// Runs the loop until the stop signal is raised and the last answer is delivered, or the grace
+    /// is over.
+    ///
+    /// # Errors
+    /// What mio's poll returns. A connection's error costs that connection only.
+    pub fn serve(mut self) -> io::Result<()> {
+        // CONCEPT: who-owns-the-loop
+        while !self.map.is_empty() {
+            self.map.poll(self.house.timeout())?;
+            self.house.look_at_the_clock(&mut self.map);
+        }
+        Ok(())
     }
 }
 

@@ -32,6 +32,6 @@ mod socket_map;
 pub use channel::Channel;
 pub use dispatcher::Dispatcher;
 pub use dispatcher_with_send::DispatcherWithSend;
-pub use echo::serve;
-pub use house::{Door, Guest, House};
+pub use echo::{serve, server};
+pub use house::{Door, Guest, House, Server};
 pub use socket_map::{Key, SocketMap};

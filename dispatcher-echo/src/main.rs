@@ -20,6 +20,7 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = args::parse();
     run(&args.server, |listener, settings, stop| {
-        Ok(|| dispatcher_echo::serve(listener, settings, stop))
+        let server = dispatcher_echo::server(listener, settings, stop)?;
+        Ok(|| server.serve())
     })
 }

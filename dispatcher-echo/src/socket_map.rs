@@ -62,16 +62,16 @@ pub struct SocketMap {
 const EVENTS_PER_WAIT: usize = 1024;
 
 impl SocketMap {
-    /// An empty map, whose channels read at most `recv_size` bytes in a turn.
+    /// An empty map, whose channels all read into `buffer`, and so at most as much in a turn.
     ///
     /// # Errors
     /// No descriptor for mio's poll.
-    pub fn new(recv_size: usize) -> io::Result<Self> {
+    pub fn new(buffer: Vec<u8>) -> io::Result<Self> {
         Ok(SocketMap {
             entries: SlotMap::with_key(),
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_PER_WAIT),
-            buffer: vec![0; recv_size].into(),
+            buffer: buffer.into(),
             spare: None,
             ready: Vec::new(),
             turn: Vec::new(),
@@ -137,8 +137,7 @@ impl SocketMap {
         address: SocketAddr,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let socket = sys::connect(address, TcpStream::connect)?;
-        net::tune(&socket);
+        let socket = TcpStream::from_std(sys::connect(address, net::connect)?);
         let mut state = State::new(Socket::Stream(socket), self.now);
         state.connecting = true;
         self.insert(state, dispatcher)

@@ -159,7 +159,7 @@ pub const LIMIT: Duration = Duration::from_secs(3);
 
 /// A map with the servers' size of buffer.
 pub fn new_map() -> io::Result<SocketMap> {
-    SocketMap::new(64 * 1024)
+    SocketMap::new(vec![0; 64 * 1024])
 }
 
 /// The two ends of a connection: one for a map, one for the test.

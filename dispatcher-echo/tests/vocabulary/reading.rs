@@ -65,7 +65,7 @@ fn a_small_read_leaves_the_rest_for_the_next_turn() -> io::Result<()> {
 
 #[test]
 fn a_read_is_never_larger_than_the_map_says() -> io::Result<()> {
-    let (mut map, diary) = (SocketMap::new(2)?, Diary::default());
+    let (mut map, diary) = (SocketMap::new(vec![0; 2])?, Diary::default());
     let (mut client, bytes, _) = reader(&mut map, "a", &diary, usize::MAX)?;
     client.send(b"hello")?;
     map.poll(Some(LIMIT))?;

@@ -1,0 +1,27 @@
+//! What the program says when it can't get what it needs.
+
+use std::io;
+use std::process::{Command, Stdio};
+
+use common::program::Program;
+
+/// A server that has said `listening on` serves until it is told to stop, however few descriptors it
+/// was left.
+#[test]
+fn a_server_that_is_announced_has_all_it_needs() -> io::Result<()> {
+    let mut announced = 0;
+    for descriptors in 3..=20 {
+        let server = env!("CARGO_BIN_EXE_dispatcher-echo");
+        let script = format!("ulimit -n {descriptors} && exec {server} --port 0 -qqq");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).stderr(Stdio::null());
+        let Ok(program) = Program::start(&mut command) else {
+            continue;
+        };
+        let (status, _) = program.stop()?;
+        assert!(status.success(), "{descriptors} descriptors: {status}");
+        announced += 1;
+    }
+    assert!((1..18).contains(&announced), "announced {announced} times");
+    Ok(())
+}
