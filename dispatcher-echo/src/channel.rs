@@ -13,7 +13,7 @@ use crate::{Dispatcher, Key, SocketMap};
 
 /// The socket of the object that is being called, and what the object may ask of the loop.
 ///
-/// Reading and sending happen at once. All else is only noted, and done when the handler has
+/// Reading and sending happen at once. All else is only recorded, and done when the handler has
 /// returned: a handler is never entered while another one runs.
 pub struct Channel<'turn> {
     key: Key,
@@ -49,10 +49,18 @@ impl<'turn> Channel<'turn> {
     ///
     /// # Errors
     /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
-    // CONCEPT: level-and-edge
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
     pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
+        let data = self.read(buffer_size)?;
+        self.state.since_or_until = self.map.now();
+        Ok(data)
+    }
+
+    // CONCEPT: level-and-edge
+    #[track_caller]
+    #[inline(always)] // As in `common::sys`.
+    fn read(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
         let state = &mut *self.state;
         let Socket::Stream(socket) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
@@ -75,7 +83,6 @@ impl<'turn> Channel<'turn> {
                 // read stops.
                 let may_have_stopped_short = state.read_closed || state.marked;
                 state.may_read = count == size || may_have_stopped_short || sys::spurious();
-                state.last_active = self.map.now();
                 Ok(&room[..count])
             }
             Err(error) => {
@@ -100,7 +107,7 @@ impl<'turn> Channel<'turn> {
         match sys::send(socket, data) {
             Ok(count) => {
                 state.may_write = true;
-                state.last_active = self.map.now();
+                state.since_or_until = self.map.now();
                 Ok(count)
             }
             Err(error)
@@ -144,7 +151,7 @@ impl<'turn> Channel<'turn> {
     /// Puts a connected socket and the object that it belongs to into the map.
     ///
     /// # Errors
-    /// What registering it with the kernel answers.
+    /// What registering it with the kernel returns; the socket is closed then.
     #[doc(alias = "add_channel")]
     pub fn open(
         &mut self,
@@ -168,26 +175,44 @@ impl<'turn> Channel<'turn> {
     }
 
     /// Closes this channel in a way that cannot destroy the last answer: says that no more will be
-    /// sent, then reads and discards until the peer closes too, for at most `limit`. The object is
-    /// not called any more.
+    /// sent, then the loop reads and discards until the peer closes too, for at most `limit`. The
+    /// object is not called any more, and is dropped when the socket is closed.
     ///
     /// A close with unread input sends a reset (RFC 2525, section 2.17), which can destroy what is
     /// still on its way. The original has nothing like it; nginx calls it a lingering close.
     pub fn linger(&mut self, limit: Duration) {
-        let until = self.map.now() + limit;
+        if self.ended {
+            return;
+        }
         let state = &mut *self.state;
         let is_at_end = state.end != End::NotYet;
         match &state.socket {
             Socket::Stream(socket) if !is_at_end && socket.shutdown(Shutdown::Write).is_ok() => {}
             _ => return self.close(),
         }
-        state.lingering = true;
+        state.draining = true;
         state.may_read = true;
+        state.since_or_until = self.map.now() + limit;
         self.ended = true;
-        self.map.linger_until(self.key, until);
+        self.map.drain_until(state.since_or_until, self.key);
     }
 
-    /// Reads and discards what has come, at most one buffer of it, and answers whether there was
+    /// Reads and discards, once, as the loop does for a channel that is draining.
+    pub(crate) fn drain(&mut self) {
+        self.state.urgent = false; // That is discarded too.
+        if !self.state.takes_read() {
+            return;
+        }
+        match self.read(usize::MAX) {
+            Ok([]) => self.close(),
+            Ok(_) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => self.close(),
+        }
+    }
+
+    /// Reads and discards what has come, at most one buffer of it, and returns whether there was
     /// anything.
     pub fn discard_unread(&mut self) -> bool {
         !matches!(self.recv(usize::MAX), Err(error) if error.kind() == ErrorKind::WouldBlock)

@@ -13,7 +13,7 @@ use mio::{Interest, Registry, Token};
 
 use crate::Dispatcher;
 
-/// A channel, and the object that it belongs to, which is dropped after the socket was closed.
+/// A channel, and the object that it belongs to, which is dropped right after the socket was closed.
 pub(crate) struct Entry<D: ?Sized = dyn Dispatcher> {
     pub state: State,
     pub dispatcher: D,
@@ -22,8 +22,9 @@ pub(crate) struct Entry<D: ?Sized = dyn Dispatcher> {
 /// A channel: its socket, and what is known of it.
 pub(crate) struct State {
     pub socket: Socket,
-    /// When a byte last went in or out.
-    pub last_active: Instant,
+    /// When a byte last went in or out. Once the channel is draining, when it is closed even if the
+    /// peer hasn't closed by then.
+    pub since_or_until: Instant,
     /// Whether the object wants to read and to write, as it answered when it was last asked:
     /// whether it is in asyncore's lists `r` and `w`.
     reads: bool,
@@ -48,8 +49,8 @@ pub(crate) struct State {
     pub connecting: bool,
     /// It is a listener that could not accept for want of descriptors or memory.
     pub starved: bool,
-    /// No more is sent, and what comes is discarded.
-    pub lingering: bool,
+    /// No more is sent, what comes is discarded, and the object is not called any more.
+    pub draining: bool,
     pub closing: bool,
     /// It is in the list of those to call.
     pub queued: bool,
@@ -60,7 +61,7 @@ pub(crate) enum Socket {
     Listener(TcpListener),
     Stream(TcpStream),
     Other(OwnedFd),
-    /// It was closed, or has gone on to linger.
+    /// It was closed.
     Gone,
 }
 
@@ -82,7 +83,7 @@ impl State {
     pub fn new(socket: Socket, now: Instant) -> Self {
         State {
             socket,
-            last_active: now,
+            since_or_until: now,
             reads: false,
             writes: false,
             interest: None,
@@ -94,16 +95,10 @@ impl State {
             end: End::NotYet,
             connecting: false,
             starved: false,
-            lingering: false,
+            draining: false,
             closing: false,
             queued: false,
         }
-    }
-
-    /// Takes the socket, and what is known of it, out of an entry that is to be dropped.
-    pub fn take(&mut self) -> State {
-        let gone = State::new(Socket::Gone, self.last_active);
-        mem::replace(self, gone)
     }
 
     /// Notes what an event tells.
@@ -118,6 +113,10 @@ impl State {
     /// Asks the object what it wants to know of.
     #[inline]
     pub fn ask(&mut self, dispatcher: &dyn Dispatcher) {
+        if self.draining {
+            (self.reads, self.writes) = (true, false);
+            return;
+        }
         self.reads = self.end == End::NotYet && !self.connecting && dispatcher.readable();
         self.writes = self.connecting || dispatcher.writable();
     }

@@ -8,9 +8,13 @@ use crate::entry::Socket;
 use crate::{Channel, Dispatcher};
 
 /// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the
-/// object's part.
+/// object's part. Discards what a channel that is draining has received.
 pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
-    let _ = until_ended(dispatcher, channel);
+    if channel.state.draining {
+        channel.drain();
+    } else {
+        let _ = until_ended(dispatcher, channel);
+    }
 }
 
 fn until_ended(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> ControlFlow<()> {
@@ -58,19 +62,6 @@ pub(crate) fn guarded(
     match channel.ended {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
-    }
-}
-
-/// The object of a channel that lingers: all is discarded, until the peer closes too.
-pub(crate) struct Lingering;
-
-impl Dispatcher for Lingering {
-    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-        channel.recv(usize::MAX).map(|_| ())
-    }
-
-    fn handle_stop(&mut self, _: &mut Channel) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -50,8 +50,8 @@ pub struct SocketMap {
     touched: Vec<Key>,
     /// The listeners: they are few, and asked on every turn whether they are readable.
     listeners: Vec<Key>,
-    /// Those that linger, and until when.
-    lingering: BTreeSet<(Instant, Key)>,
+    /// Those that are draining, and until when.
+    draining: BTreeSet<(Instant, Key)>,
     /// All objects are to be told to stop.
     stop_asked: bool,
     /// When this turn began.
@@ -77,7 +77,7 @@ impl SocketMap {
             turn: Vec::new(),
             touched: Vec::new(),
             listeners: Vec::new(),
-            lingering: BTreeSet::new(),
+            draining: BTreeSet::new(),
             stop_asked: false,
             now: Instant::now(),
         })
@@ -86,7 +86,7 @@ impl SocketMap {
     /// Puts a connected socket into the map.
     ///
     /// # Errors
-    /// What registering it with the kernel answers.
+    /// What registering it with the kernel returns; the socket is closed then.
     pub fn open(
         &mut self,
         socket: TcpStream,
@@ -202,10 +202,10 @@ impl SocketMap {
             let Some(state) = entry.as_ref().map(|entry| &entry.state) else {
                 continue;
             };
-            if state.lingering || !matches!(state.socket, Socket::Stream(_)) {
+            if state.draining || !matches!(state.socket, Socket::Stream(_)) {
                 continue;
             }
-            let due = state.last_active + idle_timeout;
+            let due = state.since_or_until + idle_timeout;
             if due <= now {
                 silent.push(key);
             } else {
@@ -221,26 +221,25 @@ impl SocketMap {
         next
     }
 
-    /// Has a channel that lingers closed at this time, if its peer has not closed it before.
-    pub(crate) fn linger_until(&mut self, key: Key, until: Instant) {
-        self.lingering.insert((until, key));
-    }
-
     /// When this turn began.
     pub(crate) fn now(&self) -> Instant {
         self.now
     }
 
+    /// Has a channel that drains closed at this time, unless its peer closes earlier.
+    pub(crate) fn drain_until(&mut self, until: Instant, key: Key) {
+        self.draining.insert((until, key));
+    }
+
     fn insert(&mut self, state: State, dispatcher: impl Dispatcher + 'static) -> io::Result<Key> {
         let mut entry: Box<Entry> = Box::new(Entry { state, dispatcher });
         let key = self.entries.insert(None);
-        match self.ask(key, &mut entry) {
-            Ok(()) => self.put_back(key, entry),
-            Err(error) => {
-                self.entries.remove(key);
-                return Err(error);
-            }
+        if let Err(error) = self.ask(key, &mut entry) {
+            self.entries.remove(key);
+            entry.state.socket.close();
+            return Err(error);
         }
+        self.put_back(key, entry);
         Ok(key)
     }
 }

@@ -58,6 +58,27 @@ fn a_line_beyond_the_limit_ends_its_connection_after_the_lines_before() -> io::R
 }
 
 #[test]
+fn a_connection_counts_until_its_descriptor_is_closed() -> io::Result<()> {
+    let settings = Settings {
+        max_connections: 1,
+        grace: TIME_LIMIT,
+        ..Settings::default()
+    };
+    let server = echo(settings, 8)?;
+    let (mut drains, mut waits) = (server.connect()?, server.connect()?);
+    drains.send(b"123456789\n")?;
+    assert_eq!(drains.receive_to_end()?, b"");
+    waits.send(b"ping\n")?;
+    waits.set_time_limit(Duration::from_millis(100))?;
+    let served = waits.receive(5).map_err(|error| error.kind());
+    assert_eq!(served, Err(ErrorKind::TimedOut), "two are served at once");
+    drop(drains);
+    waits.set_time_limit(TIME_LIMIT)?;
+    assert_eq!(waits.receive(5)?, b"ping\n");
+    Ok(())
+}
+
+#[test]
 fn the_idle_are_closed_and_the_busy_are_not() -> io::Result<()> {
     let idle_timeout = Duration::from_millis(200);
     let settings = Settings {

@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::{Key, SocketMap};
 use crate::entry::{Entry, Socket};
-use crate::events::{Lingering, guarded, handle_events};
+use crate::events::{guarded, handle_events};
 use crate::{Channel, Dispatcher};
 
 impl SocketMap {
@@ -33,7 +33,7 @@ impl SocketMap {
             self.call(key, handle_events);
         }
         self.turn = turn;
-        self.close_lingering();
+        self.close_drained();
         self.settle();
         Ok(())
     }
@@ -86,7 +86,7 @@ impl SocketMap {
     fn lend(
         &mut self,
         key: Key,
-        entry: &mut Box<Entry>,
+        entry: &mut Entry,
         call: impl FnOnce(&mut dyn Dispatcher, &mut Channel),
     ) {
         let mut buffer = mem::take(&mut self.buffer);
@@ -94,19 +94,17 @@ impl SocketMap {
         let mut channel = Channel::new(key, &mut entry.state, self, room);
         call(&mut entry.dispatcher, &mut channel);
         self.buffer = buffer;
-        if entry.state.lingering {
-            *entry = Box::new(Entry {
-                state: entry.state.take(),
-                dispatcher: Lingering,
-            });
-        }
     }
 
     /// Does what was asked for in this turn: closes channels, tells the kernel what the others want
     /// to know of now, and lists those that need not wait for it.
     fn settle(&mut self) {
         if mem::take(&mut self.stop_asked) {
-            let keys: Vec<Key> = self.entries.keys().collect();
+            let entries = self.entries.iter();
+            let keys: Vec<Key> = entries
+                .filter(|(_, entry)| entry.as_ref().is_some_and(|entry| !entry.state.draining))
+                .map(|(key, _)| key)
+                .collect();
             for key in keys {
                 self.call(key, |object, channel| {
                     let _ = guarded(object, channel, |object, channel| {
@@ -123,9 +121,11 @@ impl SocketMap {
             if entry.state.closing {
                 self.remove(key, entry);
             } else if let Err(error) = self.ask(key, &mut entry) {
-                self.lend(key, &mut entry, |dispatcher, channel| {
-                    dispatcher.handle_error(channel, error)
-                });
+                if !entry.state.draining {
+                    self.lend(key, &mut entry, |dispatcher, channel| {
+                        dispatcher.handle_error(channel, error)
+                    });
+                }
                 self.remove(key, entry);
             } else {
                 self.put_back(key, entry);
@@ -161,6 +161,9 @@ impl SocketMap {
         if let Socket::Listener(_) = entry.state.socket {
             self.listeners.retain(|listening| *listening != key);
         }
+        if entry.state.draining {
+            self.draining.remove(&(entry.state.since_or_until, key));
+        }
         entry.state.socket.close(); // And then, with the entry, the object is dropped.
         drop(entry);
         self.feed_starved();
@@ -178,25 +181,24 @@ impl SocketMap {
         }
     }
 
-    fn close_lingering(&mut self) {
-        while let Some((until, key)) = self.lingering.first().copied()
+    /// Closes the channels whose time to drain is over.
+    fn close_drained(&mut self) {
+        while let Some((until, key)) = self.draining.first().copied()
             && until <= self.now
         {
-            self.lingering.pop_first();
+            self.draining.pop_first();
             self.close(key);
         }
     }
 
-    /// Nobody who is ready waits for others, and nobody who lingers for longer than was meant.
+    /// No channel that is ready waits for others, and none drains for longer than it should.
     fn time_to_wait(&self, timeout: Option<Duration>) -> Option<Duration> {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let lingers = self
-            .lingering
-            .first()
-            .map(|(until, _)| until.saturating_duration_since(Instant::now()));
-        [timeout, lingers].into_iter().flatten().min()
+        let drained = self.draining.first();
+        let drained = drained.map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        [timeout, drained].into_iter().flatten().min()
     }
 }
 

@@ -5,6 +5,9 @@ use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use common::sys;
+use socket2::SockRef;
+
 use crate::probe::{
     Call, Diary, LIMIT, Probe, assert_quiet, behave, new_map, pair, poll_to_end, poll_until,
 };
@@ -194,6 +197,91 @@ fn who_lingers_does_so_no_longer_than_the_limit() -> io::Result<()> {
     poll_to_end(&mut map)?;
     assert!(begun.elapsed() >= limit && begun.elapsed() < LIMIT);
     assert_eq!(client.receive_to_end()?, b"answer");
+    Ok(())
+}
+
+#[test]
+fn a_drained_channel_leaves_no_deadline_behind() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (other, _stays) = pair()?;
+    map.open(other, Probe::new("other", &diary))?;
+    let limit = Duration::from_millis(50);
+    let (socket, mut client) = pair()?;
+    map.open(socket, who_lingers(&diary, limit))?;
+    client.send(b"x")?;
+    map.poll(Some(LIMIT))?;
+    client.finish()?;
+    assert_eq!(client.receive_to_end()?, b"answer");
+    map.poll(Some(LIMIT))?; // Finds the end, and closes.
+    let (begun, waits) = (Instant::now(), sys::counters().waits);
+    map.poll(Some(3 * limit))?;
+    assert_eq!(sys::counters().waits - waits, 1);
+    assert!(
+        begun.elapsed() >= 3 * limit,
+        "woken for a channel that is gone"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_object_lives_as_long_as_its_descriptor() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let alive = Rc::new(());
+    let (socket, mut client) = pair()?;
+    let held = Rc::clone(&alive);
+    let probe = Probe::new("a", &diary).doing(move |call, channel| {
+        let _ = &held;
+        if call == Call::Read {
+            channel.recv(1)?;
+            channel.linger(LIMIT);
+            channel.linger(Duration::ZERO); // It is ended already.
+        }
+        Ok(())
+    });
+    map.open(socket, probe)?;
+    client.send(b"xx")?;
+    map.poll(Some(LIMIT))?;
+    assert_eq!(client.receive_to_end()?, b"");
+    map.stop_all(); // It is not told of this either.
+    for _ in 0..3 {
+        map.poll(Some(Duration::ZERO))?;
+    }
+    assert_eq!(Rc::strong_count(&alive), 2, "it is draining");
+    client.finish()?;
+    map.poll(Some(LIMIT))?;
+    assert!(map.is_empty());
+    assert_eq!(Rc::strong_count(&alive), 1);
+    assert_eq!(diary.all(), [("a", Call::Read)]);
+    Ok(())
+}
+
+#[test]
+fn urgent_data_does_not_keep_the_loop_awake_over_a_draining_channel() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    map.open(socket, who_lingers(&diary, LIMIT))?;
+    client.send(b"x")?;
+    map.poll(Some(LIMIT))?;
+    SockRef::from(client.socket()).send_out_of_band(b"!")?;
+    for _ in 0..3 {
+        map.poll(Some(Duration::ZERO))?;
+    }
+    assert_quiet(&mut map)?;
+    assert_eq!(diary.of("a"), [Call::Read]);
+    Ok(())
+}
+
+#[test]
+fn a_reset_ends_a_draining_channel() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    map.open(socket, who_lingers(&diary, LIMIT))?;
+    client.send(b"x")?;
+    map.poll(Some(LIMIT))?;
+    client.reset()?;
+    map.poll(Some(LIMIT))?;
+    assert!(map.is_empty());
+    assert_eq!(diary.of("a"), [Call::Read]);
     Ok(())
 }
 
