@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{ConnectionLimit, Permit, Settings, StopSignal};
+use common::{Clock, ConnectionLimit, Permit, Settings, StopSignal};
 use mio::net::TcpStream;
 
 use crate::{Channel, Dispatcher, SocketMap};
@@ -17,7 +17,7 @@ use crate::{Channel, Dispatcher, SocketMap};
 pub struct House {
     settings: Rc<Settings>,
     limit: ConnectionLimit,
-    /// When to look for idle connections next.
+    /// When to look for idle connections next; `None` while there are no connections.
     next_look: Cell<Option<Instant>>,
     /// Set once the server was asked to stop: the time at which it does, whatever is still owed.
     stop_at: Cell<Option<Instant>>,
@@ -26,13 +26,10 @@ pub struct House {
 impl House {
     /// A house with nobody in it.
     pub fn new(settings: Settings) -> Rc<Self> {
-        let next_look = settings
-            .idle_timeout
-            .map(|idle_timeout| Instant::now() + idle_timeout);
         Rc::new(House {
             limit: ConnectionLimit::new(settings.max_connections),
             settings: Rc::new(settings),
-            next_look: Cell::new(next_look),
+            next_look: Cell::new(None),
             stop_at: Cell::new(None),
         })
     }
@@ -91,35 +88,44 @@ impl House {
 
     /// How long the loop may wait: until the next thing is due that no socket tells of.
     // CONCEPT: timers
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&self, clock: Clock) -> Option<Duration> {
         let dues = [
             self.stop_at.get(),
             self.next_look.get(),
             self.limit.retry_at(),
         ];
         let next = dues.into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        Some(clock.until(next))
     }
 
     /// Does what is due by now. asyncore has no timers: this is the place between two turns of the
     /// loop where its users look at the clock.
     // CONCEPT: timers
     fn look_at_the_clock(&self, map: &mut SocketMap) {
-        if self.timeout() != Some(Duration::ZERO) {
-            return;
-        }
-        let now = Instant::now();
+        let now = map.clock().now();
         self.limit.retry_if_due(now);
         if self.stop_at.get().is_some_and(|stop_at| stop_at <= now) {
             map.close_all();
         }
-        if let (Some(due), Some(idle_timeout)) = (self.next_look.get(), self.settings.idle_timeout)
-            && due <= now
-        {
-            // A look costs as much as there are connections: at most ten of them in the time of one
-            // timeout.
-            let next = map.expire(idle_timeout).unwrap_or(now + idle_timeout);
-            self.next_look.set(Some(next.max(now + idle_timeout / 10)));
+        if let Some(idle_timeout) = self.settings.idle_timeout {
+            self.next_look.set(self.close_idle(map, idle_timeout));
+        }
+    }
+
+    /// Closes idle connections if it is time to look for them, and returns when it is next.
+    ///
+    /// A look costs as much as there are connections: at most ten of them in the time of one
+    /// timeout.
+    fn close_idle(&self, map: &mut SocketMap, idle_timeout: Duration) -> Option<Instant> {
+        let clock = map.clock();
+        match self.next_look.get() {
+            _ if !map.can_expire() => None,
+            None => Some(clock.now() + idle_timeout),
+            Some(due) if clock.has_passed(due) => {
+                let soonest = clock.now() + idle_timeout / 10;
+                map.expire(idle_timeout).map(|next| next.max(soonest))
+            }
+            not_yet => not_yet,
         }
     }
 }
@@ -139,7 +145,8 @@ impl Server {
     pub fn serve(mut self) -> io::Result<()> {
         // CONCEPT: who-owns-the-loop
         while !self.map.is_empty() {
-            self.map.poll(self.house.timeout())?;
+            let timeout = self.house.timeout(self.map.clock());
+            self.map.poll(timeout)?;
             self.house.look_at_the_clock(&mut self.map);
         }
         Ok(())
@@ -218,9 +225,8 @@ impl Dispatcher for StopHandler {
     // CONCEPT: graceful-stop
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         if self.stop.is_raised() {
-            self.house
-                .stop_at
-                .set(Some(Instant::now() + self.house.settings.grace));
+            let stop_at = channel.map.now() + self.house.settings.grace;
+            self.house.stop_at.set(Some(stop_at));
             channel.stop_all();
         }
         Ok(())

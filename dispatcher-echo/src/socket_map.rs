@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use common::{net, sys};
+use common::{Clock, net, sys};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Poll};
 use slotmap::{SlotMap, new_key_type};
@@ -50,15 +50,16 @@ pub struct SocketMap {
     touched: Vec<Key>,
     /// The listeners: they are few, and asked on every turn whether they are readable.
     listeners: Vec<Key>,
+    /// How many channels are streams.
+    streams: usize,
     /// Those that are draining, and until when.
     draining: BTreeSet<(Instant, Key)>,
     /// All objects are to be told to stop.
     stop_asked: bool,
-    /// When this turn began.
-    now: Instant,
+    clock: Clock,
 }
 
-/// Most events that one wait brings; the rest come with the next.
+/// Most events that one wait brings at first; the rest come with the next.
 const EVENTS_PER_WAIT: usize = 1024;
 
 impl SocketMap {
@@ -77,9 +78,10 @@ impl SocketMap {
             turn: Vec::new(),
             touched: Vec::new(),
             listeners: Vec::new(),
+            streams: 0,
             draining: BTreeSet::new(),
             stop_asked: false,
-            now: Instant::now(),
+            clock: Clock::default(),
         })
     }
 
@@ -92,7 +94,7 @@ impl SocketMap {
         socket: TcpStream,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let mut state = State::new(Socket::Stream(socket), self.now);
+        let mut state = State::new(Socket::Stream(socket), self.now());
         state.may_write = true; // Nothing fills its buffer yet.
         self.insert(state, dispatcher)
     }
@@ -107,7 +109,7 @@ impl SocketMap {
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
         let socket = Socket::Listener(TcpListener::from_std(listener));
-        let key = self.insert(State::new(socket, self.now), dispatcher)?;
+        let key = self.insert(State::new(socket, self.now()), dispatcher)?;
         self.listeners.push(key);
         Ok(key)
     }
@@ -123,7 +125,7 @@ impl SocketMap {
         file: impl Into<OwnedFd>,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let state = State::new(Socket::Other(file.into()), self.now);
+        let state = State::new(Socket::Other(file.into()), self.now());
         self.insert(state, dispatcher)
     }
 
@@ -138,7 +140,7 @@ impl SocketMap {
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
         let socket = TcpStream::from_std(sys::connect(address, net::connect)?);
-        let mut state = State::new(Socket::Stream(socket), self.now);
+        let mut state = State::new(Socket::Stream(socket), self.now());
         state.connecting = true;
         self.insert(state, dispatcher)
     }
@@ -189,13 +191,16 @@ impl SocketMap {
         self.touched.push(key);
     }
 
-    /// Fails each connection that was silent for `idle_timeout`, with `TimedOut`, and answers when
-    /// to look again.
+    /// Fails each connection that was silent for `idle_timeout`, with `TimedOut`, and returns when
+    /// to look again: `None` if nothing is left that can expire. Call it after
+    /// [`poll`](Self::poll).
+    ///
+    /// A connection has been silent only if the loop has waited since, and has seen all that had
+    /// come in time: see [`Clock`].
     ///
     /// asyncore has no timers: its users look through the map between two turns of the loop. So
     /// does this.
     pub fn expire(&mut self, idle_timeout: Duration) -> Option<Instant> {
-        let now = Instant::now();
         let mut silent = Vec::new();
         let mut next = None;
         for (key, entry) in &self.entries {
@@ -206,7 +211,7 @@ impl SocketMap {
                 continue;
             }
             let due = state.since_or_until + idle_timeout;
-            if due <= now {
+            if self.clock.has_passed(due) {
                 silent.push(key);
             } else {
                 next = Some(next.map_or(due, |next: Instant| next.min(due)));
@@ -221,9 +226,18 @@ impl SocketMap {
         next
     }
 
-    /// When this turn began.
+    /// Whether [`expire`](Self::expire) has anything to look at: connections that aren't draining.
+    pub(crate) fn can_expire(&self) -> bool {
+        self.streams > self.draining.len()
+    }
+
+    /// The clock of the loop, which [`poll`](Self::poll) reads once: right after it has waited.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
     pub(crate) fn now(&self) -> Instant {
-        self.now
+        self.clock.now()
     }
 
     /// Has a channel that drains closed at this time, unless its peer closes earlier.
@@ -239,6 +253,7 @@ impl SocketMap {
             entry.state.socket.close();
             return Err(error);
         }
+        self.streams += usize::from(matches!(entry.state.socket, Socket::Stream(_)));
         self.put_back(key, entry);
         Ok(key)
     }

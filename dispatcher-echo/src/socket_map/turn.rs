@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::sys;
-use mio::Token;
+use mio::{Events, Token};
 use slotmap::{Key as _, KeyData};
 use tracing::debug;
 
@@ -45,7 +45,9 @@ impl SocketMap {
             self.poll.poll(&mut self.events, timeout)?;
             Ok(self.events.iter().count())
         });
-        self.now = Instant::now();
+        let capacity = self.events.capacity();
+        let is_full = matches!(waited, Ok(count) if count >= capacity);
+        self.clock.waited(waited.is_ok() && !is_full);
         match waited {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
@@ -60,6 +62,10 @@ impl SocketMap {
             if !mem::replace(&mut entry.state.queued, true) {
                 self.ready.push(key);
             }
+        }
+        if is_full {
+            // A wait that is always full never sees all, and then no deadline would ever pass.
+            self.events = Events::with_capacity(2 * capacity);
         }
         Ok(())
     }
@@ -158,8 +164,10 @@ impl SocketMap {
         if let Err(error) = entry.state.unwatch(self.poll.registry()) {
             debug!(%error, "a channel could not be deregistered");
         }
-        if let Socket::Listener(_) = entry.state.socket {
-            self.listeners.retain(|listening| *listening != key);
+        match entry.state.socket {
+            Socket::Listener(_) => self.listeners.retain(|listening| *listening != key),
+            Socket::Stream(_) => self.streams -= 1,
+            _ => {}
         }
         if entry.state.draining {
             self.draining.remove(&(entry.state.since_or_until, key));
@@ -184,7 +192,7 @@ impl SocketMap {
     /// Closes the channels whose time to drain is over.
     fn close_drained(&mut self) {
         while let Some((until, key)) = self.draining.first().copied()
-            && until <= self.now
+            && self.clock.has_passed(until)
         {
             self.draining.pop_first();
             self.close(key);
@@ -197,7 +205,7 @@ impl SocketMap {
             return Some(Duration::ZERO);
         }
         let drained = self.draining.first();
-        let drained = drained.map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        let drained = drained.map(|(until, _)| self.clock.until(*until));
         [timeout, drained].into_iter().flatten().min()
     }
 }
@@ -212,4 +220,45 @@ fn token(key: Key) -> Token {
 
 fn key(token: Token) -> Key {
     KeyData::from_ffi(token.0 as u64).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::client::EchoClient;
+    use common::net;
+    use mio::net::TcpStream;
+    use std::time::Instant;
+
+    /// Reads what comes.
+    struct Reader;
+
+    impl Dispatcher for Reader {
+        fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+            channel.recv(1).map(drop)
+        }
+    }
+
+    #[test]
+    fn a_list_of_events_that_was_full_grows_until_it_shows_all() -> io::Result<()> {
+        let mut map = SocketMap::new(vec![0; 16])?;
+        map.events = Events::with_capacity(2);
+        let listener = net::listen("127.0.0.1", 0, 16)?;
+        let mut clients = Vec::new();
+        for _ in 0..8 {
+            clients.push(EchoClient::connect(listener.local_addr()?)?);
+            let (socket, _) = net::accept(&listener)?;
+            map.open(TcpStream::from_std(socket), Reader)?;
+        }
+        let deadline = Instant::now();
+        map.clock.waited(false); // It is over from now on.
+        for has_seen_all in [false, false, false, true] {
+            for client in &mut clients {
+                client.send(b"x")?;
+            }
+            map.poll(Some(Duration::ZERO))?;
+            assert_eq!(map.clock.has_passed(deadline), has_seen_all);
+        }
+        Ok(())
+    }
 }

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::sys;
+use dispatcher_echo::SocketMap;
 use socket2::SockRef;
 
 use crate::probe::{
@@ -197,6 +199,24 @@ fn who_lingers_does_so_no_longer_than_the_limit() -> io::Result<()> {
     poll_to_end(&mut map)?;
     assert!(begun.elapsed() >= limit && begun.elapsed() < LIMIT);
     assert_eq!(client.receive_to_end()?, b"answer");
+    Ok(())
+}
+
+/// The bytes come in time, but the loop wakes up late: it reads them before the deadline counts.
+#[test]
+fn a_late_loop_drains_what_came_in_time() -> io::Result<()> {
+    let (mut map, diary) = (SocketMap::new(vec![0; 100])?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let limit = Duration::from_millis(20);
+    map.open(socket, who_lingers(&diary, limit))?;
+    client.send(b"x")?;
+    map.poll(Some(LIMIT))?;
+    client.send(&[0; 150])?;
+    thread::sleep(2 * limit); // The loop is late.
+    poll_to_end(&mut map)?;
+    assert_eq!(client.receive_to_end()?, b"answer");
+    let reset = client.socket().take_error()?;
+    assert!(reset.is_none(), "{reset:?}");
     Ok(())
 }
 

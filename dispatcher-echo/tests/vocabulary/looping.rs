@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{net, sys};
@@ -86,11 +87,61 @@ fn only_the_silent_expire() -> io::Result<()> {
     }
     busy.send(b"x")?;
     map.poll(Some(LIMIT))?;
+    map.poll(Some(Duration::ZERO))?; // After this one, all that came in time was seen.
     let due = map.expire(idle_timeout);
     assert!(due.is_some_and(|due| due > Instant::now()), "{due:?}");
     assert_eq!(diary.of("silent"), [Call::Error(ErrorKind::TimedOut)]);
     assert!(diary.of("busy").iter().all(|call| *call == Call::Read));
     assert_eq!(diary.of("door"), []);
+    Ok(())
+}
+
+/// The process was stopped, or the machine busy: the deadline is over when the loop looks, but the
+/// bytes came in time.
+#[test]
+fn a_late_loop_reads_before_a_deadline_counts() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    map.open(socket, Probe::new("a", &diary))?;
+    let idle_timeout = Duration::from_millis(100);
+    client.send(b"x")?;
+    thread::sleep(2 * idle_timeout); // The loop is late.
+    map.expire(idle_timeout);
+    map.poll(Some(LIMIT))?;
+    map.expire(idle_timeout);
+    assert_eq!(diary.of("a"), [Call::Read]);
+    // From then on it is silent.
+    thread::sleep(2 * idle_timeout);
+    map.poll(Some(Duration::ZERO))?;
+    map.expire(idle_timeout);
+    assert_eq!(diary.of("a"), [Call::Read], "this wait began too early");
+    map.poll(Some(Duration::ZERO))?;
+    map.expire(idle_timeout);
+    let expected = [Call::Read, Call::Error(ErrorKind::TimedOut)];
+    assert_eq!(diary.of("a"), expected);
+    Ok(())
+}
+
+#[test]
+fn an_interrupted_wait_has_seen_nothing() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    map.open(socket, Probe::new("a", &diary))?;
+    let idle_timeout = Duration::from_millis(20);
+    client.send(b"x")?;
+    thread::sleep(2 * idle_timeout); // The loop is late,
+    sys::inject("1:eintr=99".parse().map_err(io::Error::other)?);
+    let (before, begun) = (sys::counters().wakeups, Instant::now());
+    while sys::counters().wakeups == before {
+        // and signals come and come.
+        assert!(begun.elapsed() < LIMIT, "the loop hangs");
+        map.expire(idle_timeout);
+        map.poll(Some(Duration::ZERO))?;
+    }
+    sys::inject("1:eintr=0".parse().map_err(io::Error::other)?);
+    map.poll(Some(Duration::ZERO))?;
+    assert!(diary.of("a").iter().all(|call| *call == Call::Read));
+    assert!(!diary.all().is_empty());
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! The whole server, in this process on a thread of its own, on good days and on bad ones.
 
 use std::io;
+use std::thread;
+use std::time::Duration;
 
 use common::program::{Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed};
 use common::{Settings, sys};
@@ -65,4 +67,24 @@ fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
     let settings = Settings::default();
     let grace = settings.grace;
     stop_delivers_what_is_owed(Serving::start(settings, serve)?, grace)
+}
+
+#[test]
+fn without_a_connection_no_timer_wakes_the_loop() -> io::Result<()> {
+    let settings = Settings {
+        idle_timeout: Some(Duration::from_millis(10)),
+        ..Settings::default()
+    };
+    let server = Serving::start(settings.clone(), serve)?;
+    thread::sleep(Duration::from_millis(100)); // It has nothing to do all the time.
+    assert_eq!(server.stop()?.waits, 1);
+
+    // Nor does one after the last connection has closed.
+    let server = Serving::start(settings, serve)?;
+    let mut idle = server.connect()?;
+    assert_eq!(idle.receive_to_end()?, b"", "closed by the timeout");
+    thread::sleep(Duration::from_millis(200));
+    let waits = server.stop()?.waits;
+    assert!(waits < 12, "{waits} waits");
+    Ok(())
 }
