@@ -94,7 +94,7 @@ impl Dispatcher for EchoServer {
 
     // CONCEPT: descriptors
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.house.out_of_resources(&error);
+        self.house.accept_failed(&error);
     }
 }
 

@@ -120,32 +120,45 @@ impl<'turn> Channel<'turn> {
         }
     }
 
-    /// Accepts one connection, tuned; `None` when nobody waits, or the one who did has gone.
+    /// Accepts one connection, tuned; `None` if no client waits.
     ///
     /// # Errors
-    /// What accept(2) answers when descriptors or memory are out.
+    /// What accept(2) returns; [`AcceptError`] says what follows from it. After a lasting error the
+    /// listener is tried again when a channel has closed, or when another client connects.
     #[track_caller]
     pub fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
         let state = &mut *self.state;
         let Socket::Listener(listener) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
-        let accepted = sys::accept(listener, TcpListener::accept);
-        state.may_read = match &accepted {
-            Ok(_) => true,
-            Err(error) => AcceptError::from(error) == AcceptError::Transient,
-        };
-        match accepted {
+        match sys::accept(listener, TcpListener::accept) {
             Ok((socket, peer)) => {
                 net::tune(&socket);
+                state.may_read = true;
                 Ok(Some((socket, peer)))
             }
-            Err(error) if AcceptError::from(&error) == AcceptError::Lasting => {
-                state.starved = true;
-                Err(error)
-            }
-            Err(_) => Ok(None),
+            Err(error) => match AcceptError::from(&error) {
+                AcceptError::WouldBlock => {
+                    state.may_read = false;
+                    Ok(None)
+                }
+                AcceptError::Transient => {
+                    state.may_read = true;
+                    Err(error)
+                }
+                AcceptError::Lasting => {
+                    self.starve();
+                    Err(error)
+                }
+            },
         }
+    }
+
+    /// Accepting fails, and would fail again: the listener waits until a channel has closed, or the
+    /// kernel tells of another client.
+    pub(crate) fn starve(&mut self) {
+        self.state.may_read = false;
+        self.state.starved = true;
     }
 
     /// Puts a connected socket and the object that it belongs to into the map.

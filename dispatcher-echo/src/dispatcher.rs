@@ -3,7 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use common::net;
+use common::net::{self, AcceptError};
+use common::sys;
 use mio::net::TcpStream;
 use tracing::{debug, warn};
 
@@ -68,20 +69,30 @@ pub trait Dispatcher {
 
     /// The listener has connections to accept. Accepts them and tells of each through
     /// [`handle_accepted`](Self::handle_accepted), at most [`net::ACCEPTS_PER_TURN`] before the
-    /// others have their turn.
+    /// others have their turn. An error that concerns one connection goes to
+    /// [`handle_error`](Self::handle_error), and the next one is accepted.
     ///
     /// # Errors
-    /// What accept(2) answers when descriptors or memory are out.
+    /// A lasting error of accept(2), or what `handle_accepted` returns.
     fn handle_accept(&mut self, channel: &mut Channel) -> io::Result<()> {
+        let mut failures = 0;
         // CONCEPT: accept
         for _ in 0..net::ACCEPTS_PER_TURN {
             if !self.readable() {
                 break;
             }
-            let Some((socket, peer)) = channel.accept()? else {
-                break;
-            };
-            self.handle_accepted(channel, socket, peer)?;
+            match channel.accept() {
+                Ok(Some((socket, peer))) => self.handle_accepted(channel, socket, peer)?,
+                Ok(None) => break,
+                Err(error) if AcceptError::from(&error) == AcceptError::Transient => {
+                    failures += 1;
+                    self.handle_error(channel, error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if failures == net::ACCEPTS_PER_TURN {
+            channel.starve(); // There is nothing else, and it would go on and on.
         }
         Ok(())
     }
@@ -96,8 +107,9 @@ pub trait Dispatcher {
         socket: TcpStream,
         peer: SocketAddr,
     ) -> io::Result<()> {
-        let _ = (channel, socket);
+        let _ = channel;
         warn!(%peer, "unhandled accepted event");
+        sys::close(socket);
         Ok(())
     }
 

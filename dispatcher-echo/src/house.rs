@@ -81,8 +81,9 @@ impl House {
         }
     }
 
-    /// Accepting failed: nobody is let in until a connection closes, or a while has passed.
-    pub fn out_of_resources(&self, error: &io::Error) {
+    /// Accepting failed. If that will last, nobody is let in until a connection closes, or a while
+    /// has passed.
+    pub fn accept_failed(&self, error: &io::Error) {
         self.limit.accept_failed(error);
     }
 
@@ -186,7 +187,7 @@ impl<D: Dispatcher + 'static, M: FnMut(Guest) -> D> Dispatcher for Door<M> {
     }
 
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.house.out_of_resources(&error);
+        self.house.accept_failed(&error);
     }
 }
 

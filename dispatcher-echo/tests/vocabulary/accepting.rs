@@ -184,6 +184,35 @@ fn a_listener_without_descriptors_tries_again_when_a_channel_closes() -> io::Res
     poll_until(&mut map, || diary.count("door", Call::Accepted) == 1)
 }
 
+#[test]
+fn an_error_of_one_client_costs_no_other() -> io::Result<()> {
+    let diary = Diary::default();
+    let (mut map, address) = map_with_listener(Probe::new("door", &diary).doing(|_, _| Ok(())))?;
+    let _clients = [EchoClient::connect(address)?, EchoClient::connect(address)?];
+    sys::inject("1:aborted=50".parse().map_err(io::Error::other)?);
+    map.poll(Some(LIMIT))?;
+    assert_eq!(diary.count("door", Call::Accepted), 2, "{:?}", diary.all());
+    let aborted = Call::Error(ErrorKind::ConnectionAborted);
+    assert!(diary.count("door", aborted) > 0, "the seed makes no fault");
+    Ok(())
+}
+
+#[test]
+fn a_listener_whose_accepts_all_fail_waits_for_the_next_client() -> io::Result<()> {
+    let diary = Diary::default();
+    let (mut map, address) = map_with_listener(Probe::new("door", &diary).doing(|_, _| Ok(())))?;
+    let mut clients = vec![EchoClient::connect(address)?];
+    sys::inject("3:aborted=99".parse().map_err(io::Error::other)?);
+    map.poll(Some(LIMIT))?;
+    let aborted = Call::Error(ErrorKind::ConnectionAborted);
+    assert_eq!(diary.count("door", aborted), net::ACCEPTS_PER_TURN);
+    assert_quiet(&mut map)?; // It does not try in vain.
+
+    sys::inject("1:aborted=0".parse().map_err(io::Error::other)?);
+    clients.push(EchoClient::connect(address)?);
+    poll_until(&mut map, || diary.count("door", Call::Accepted) == 2)
+}
+
 /// A map with a listener of this object, and where it listens.
 fn map_with_listener(door: impl Dispatcher + 'static) -> io::Result<(SocketMap, SocketAddr)> {
     let listener = net::listen("127.0.0.1", 0, 128)?;

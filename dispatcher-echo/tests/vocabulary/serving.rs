@@ -88,3 +88,17 @@ fn without_a_connection_no_timer_wakes_the_loop() -> io::Result<()> {
     assert!(waits < 12, "{waits} waits");
     Ok(())
 }
+
+#[test]
+fn accepts_that_all_fail_back_off() -> io::Result<()> {
+    let faults = "3:aborted=99".parse().map_err(io::Error::other)?;
+    let server = Serving::start(Settings::default(), move |listener, settings, stop| {
+        sys::inject(faults);
+        serve(listener, settings, stop)
+    })?;
+    let _waits = server.connect()?;
+    thread::sleep(Duration::from_millis(100)); // Less than the back-off.
+    let counters = server.stop()?;
+    assert!(counters.waits < 10, "{} waits", counters.waits);
+    Ok(())
+}
