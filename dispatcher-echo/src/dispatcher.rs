@@ -135,7 +135,8 @@ pub trait Dispatcher {
     }
 
     /// The loop is to end: the object should finish what it has begun, and close. By default the
-    /// channel is closed at once. The original knows only that, in `close_all`.
+    /// channel is closed at once. The original knows only that, in `close_all`. A listener has
+    /// accepted the clients that waited before.
     ///
     /// # Errors
     /// What its calls answer; see the trait.

@@ -52,6 +52,8 @@ pub(crate) struct State {
     /// No more is sent, what comes is discarded, and the object is not called any more.
     pub draining: bool,
     pub closing: bool,
+    /// The object was told to stop.
+    pub told_to_stop: bool,
     /// It is in the list of those to call.
     pub queued: bool,
 }
@@ -97,6 +99,7 @@ impl State {
             starved: false,
             draining: false,
             closing: false,
+            told_to_stop: false,
             queued: false,
         }
     }
@@ -133,7 +136,7 @@ impl State {
     }
 
     /// Whether there is something that the object can be called for, without any waiting.
-    fn can_be_called(&self) -> bool {
+    pub fn can_be_called(&self) -> bool {
         let may_call = self.may_read && self.reads || self.may_write && self.writes;
         may_call || self.urgent || self.end == End::Read
     }

@@ -181,7 +181,8 @@ impl SocketMap {
     }
 
     /// Tells all objects, at the end of the turn, that the loop is to end; it does once their
-    /// channels are closed.
+    /// channels are closed. Each is told once. The listeners accept the clients that wait before
+    /// they are told, and so are these clients' objects.
     pub fn stop_all(&mut self) {
         self.stop_asked = true;
     }

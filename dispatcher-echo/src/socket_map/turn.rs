@@ -4,13 +4,13 @@ use std::io::{self, ErrorKind};
 use std::mem;
 use std::time::Duration;
 
-use common::sys;
+use common::{net, sys};
 use mio::{Events, Token};
 use slotmap::{Key as _, KeyData};
 use tracing::debug;
 
 use super::{Key, SocketMap};
-use crate::entry::{Entry, Socket};
+use crate::entry::{Entry, Socket, State};
 use crate::events::{guarded, handle_events};
 use crate::{Channel, Dispatcher};
 
@@ -102,23 +102,58 @@ impl SocketMap {
         self.buffer = buffer;
     }
 
-    /// Does what was asked for in this turn: closes channels, tells the kernel what the others want
-    /// to know of now, and lists those that need not wait for it.
+    /// Does what was asked for in this turn.
     fn settle(&mut self) {
         if mem::take(&mut self.stop_asked) {
-            let entries = self.entries.iter();
-            let keys: Vec<Key> = entries
-                .filter(|(_, entry)| entry.as_ref().is_some_and(|entry| !entry.state.draining))
-                .map(|(key, _)| key)
-                .collect();
-            for key in keys {
-                self.call(key, |object, channel| {
-                    let _ = guarded(object, channel, |object, channel| {
-                        object.handle_stop(channel)
-                    });
+            self.stop_objects();
+        }
+        self.settle_touched();
+    }
+
+    /// Tells all objects to stop, and those of connections first: places become free then, for the
+    /// clients that still wait to be accepted. Closing the listener would reset these.
+    // CONCEPT: graceful-stop
+    fn stop_objects(&mut self) {
+        self.tell_to_stop(|state| !matches!(state.socket, Socket::Listener(_)));
+        self.settle_touched();
+        for key in self.listeners.clone() {
+            self.accept_waiting(key);
+        }
+        self.tell_to_stop(|_| true);
+    }
+
+    fn tell_to_stop(&mut self, whom: impl Fn(&State) -> bool) {
+        let is_meant = |state: &State| !state.told_to_stop && !state.draining && whom(state);
+        let entries = self.entries.iter();
+        let keys: Vec<Key> = entries
+            .filter(|(_, entry)| entry.as_ref().is_some_and(|entry| is_meant(&entry.state)))
+            .map(|(key, _)| key)
+            .collect();
+        for key in keys {
+            self.call(key, |object, channel| {
+                channel.state.told_to_stop = true;
+                let _ = guarded(object, channel, |object, channel| {
+                    object.handle_stop(channel)
                 });
+            });
+        }
+    }
+
+    /// Lets a listener accept the clients that wait, as long as it wants to, and at most
+    /// [`net::MOST_ACCEPTED_AT_STOP`] of them.
+    fn accept_waiting(&mut self, key: Key) {
+        self.call(key, |_, channel| channel.state.may_read = true);
+        for _ in 0..net::MOST_ACCEPTED_AT_STOP / net::ACCEPTS_PER_TURN {
+            match self.entries.get(key) {
+                Some(Some(entry)) if entry.state.can_be_called() => self.call(key, handle_events),
+                _ => return,
             }
         }
+    }
+
+    /// Closes channels, tells the kernel what the others want to know of now, and lists those that
+    /// need not wait for it.
+    fn settle_touched(&mut self) {
         self.touched.extend(&self.listeners);
         while let Some(key) = self.touched.pop() {
             let Some(mut entry) = self.take(key) else {
@@ -226,7 +261,6 @@ fn key(token: Token) -> Key {
 mod tests {
     use super::*;
     use common::client::EchoClient;
-    use common::net;
     use mio::net::TcpStream;
     use std::time::Instant;
 

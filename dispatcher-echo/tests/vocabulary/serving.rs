@@ -1,11 +1,12 @@
 //! The whole server, in this process on a thread of its own, on good days and on bad ones.
 
 use std::io;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use common::program::{Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed};
-use common::{Settings, sys};
+use common::{Settings, net, sys};
 use dispatcher_echo::serve;
 
 #[test]
@@ -67,6 +68,50 @@ fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
     let settings = Settings::default();
     let grace = settings.grace;
     stop_delivers_what_is_owed(Serving::start(settings, serve)?, grace)
+}
+
+#[test]
+fn clients_that_wait_when_the_server_stops_are_not_reset() -> io::Result<()> {
+    let settings = Settings {
+        max_connections: 2,
+        ..Settings::default()
+    };
+    let server = Serving::start(settings, serve)?;
+    let mut served = [server.connect()?, server.connect()?];
+    for client in &mut served {
+        assert_eq!(client.echo(b"ping")?, b"ping");
+    }
+    let mut waiting = [server.connect()?, server.connect()?];
+    waiting[0].send(b"a request")?;
+    server.ask_to_stop()?;
+    for mut client in served.into_iter().chain(waiting) {
+        assert_eq!(client.receive_to_end()?, b"");
+    }
+    assert_eq!(server.ended()?.accepts, 4);
+    Ok(())
+}
+
+#[test]
+fn all_who_wait_when_the_server_stops_are_ended_in_good_order() -> io::Result<()> {
+    let (go, wait) = mpsc::channel::<()>();
+    let server = Serving::start(Settings::default(), move |listener, settings, stop| {
+        // It begins to serve when all have connected and the stop was asked for.
+        wait.recv().map_err(io::Error::other)?;
+        serve(listener, settings, stop)
+    })?;
+    let mut clients = Vec::new();
+    for _ in 0..net::ACCEPTS_PER_TURN + 10 {
+        let mut client = server.connect()?;
+        client.send(b"is anybody there?")?;
+        clients.push(client);
+    }
+    server.ask_to_stop()?;
+    go.send(()).map_err(io::Error::other)?;
+    for client in &mut clients {
+        client.receive_to_end()?; // And no reset.
+    }
+    drop(clients);
+    server.ended().map(drop)
 }
 
 #[test]

@@ -1,6 +1,14 @@
 //! `stop_all` and `handle_stop`.
 
 use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::client::EchoClient;
+use common::net;
+use dispatcher_echo::{Channel, Dispatcher};
+use mio::net::TcpStream;
 
 use crate::probe::{Call, Diary, LIMIT, Probe, behave, new_map, pair, poll_to_end};
 
@@ -16,7 +24,7 @@ fn all_are_told_to_stop_and_may_finish_first() -> io::Result<()> {
     });
     map.open(socket, probe)?;
     map.stop_all();
-    map.poll(Some(std::time::Duration::ZERO))?;
+    map.poll(Some(Duration::ZERO))?;
     assert_eq!(at_once.receive_to_end()?, b"");
     assert_eq!(later.receive(10)?, b"one moment");
     assert!(!map.is_empty());
@@ -78,5 +86,51 @@ fn who_fails_to_stop_is_closed() -> io::Result<()> {
     let expected = [Call::Stop, Call::Error(io::ErrorKind::Other)];
     assert_eq!(diary.of("a"), expected);
     assert!(map.is_empty());
+    Ok(())
+}
+
+/// Closing the listener resets the clients that wait in its queue, so they are accepted first.
+#[test]
+fn clients_that_wait_are_accepted_before_their_listener_closes() -> io::Result<()> {
+    /// Has a place for one client at a time.
+    struct Door {
+        diary: Diary,
+        place: Rc<()>,
+    }
+    impl Dispatcher for Door {
+        fn readable(&self) -> bool {
+            Rc::strong_count(&self.place) == 1
+        }
+        fn handle_accepted(
+            &mut self,
+            channel: &mut Channel,
+            socket: TcpStream,
+            _: SocketAddr,
+        ) -> io::Result<()> {
+            let place = Rc::clone(&self.place);
+            let probe = Probe::new("guest", &self.diary).doing(move |call, channel| {
+                let _ = &place;
+                behave(call, channel)
+            });
+            channel.open(socket, probe).map(drop)
+        }
+    }
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let listener = net::listen("127.0.0.1", 0, 16)?;
+    let address = listener.local_addr()?;
+    let door = Door {
+        diary: diary.clone(),
+        place: Rc::default(),
+    };
+    map.open_listener(listener, door)?;
+    let mut guest = EchoClient::connect(address)?;
+    map.poll(Some(LIMIT))?;
+    let mut waits = EchoClient::connect(address)?;
+    map.poll(Some(Duration::ZERO))?;
+    map.stop_all();
+    poll_to_end(&mut map)?;
+    assert_eq!(diary.of("guest"), [Call::Stop; 2], "each is told once");
+    assert_eq!(guest.receive_to_end()?, b"");
+    assert_eq!(waits.receive_to_end()?, b"");
     Ok(())
 }
