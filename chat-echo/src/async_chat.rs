@@ -41,8 +41,9 @@ pub trait AsyncChat {
         Ok(())
     }
 
-    /// The peer has sent its last byte. By default what was pushed is still sent; the original
-    /// closes at once.
+    /// The peer has sent its last byte, or the connection is lost
+    /// ([`Channel::is_lost`](dispatcher_echo::Channel::is_lost)). By default what was pushed is still
+    /// sent; the original closes at once.
     ///
     /// # Errors
     /// Any ends the call and goes to [`handle_error`](Self::handle_error).

@@ -89,6 +89,9 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         // CONCEPT: readiness
         let data = channel.recv(self.settings.recv_size)?;
+        if data.is_empty() {
+            return Ok(()); // The loop calls `handle_close`.
+        }
         self.output.begin(channel);
         let Chat {
             object,
@@ -121,6 +124,9 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
 
     // CONCEPT: half-close
     fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if channel.is_lost() {
+            return self.call(channel, |object, chat| object.handle_close(chat));
+        }
         let withheld = self.splitter.take_withheld();
         if !withheld.is_empty() && !self.output.is_closing() {
             // It was no terminator after all.

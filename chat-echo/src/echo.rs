@@ -133,6 +133,15 @@ impl AsyncChat for EchoChat {
         Ok(())
     }
 
+    // CONCEPT: half-close
+    fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        if let Some(error) = chat.channel().take_error() {
+            self.guest.failed(error);
+        }
+        chat.close_when_done();
+        Ok(())
+    }
+
     // CONCEPT: isolation
     fn handle_error(&mut self, chat: &mut ChatChannel, error: io::Error) {
         self.guest.failed(error);

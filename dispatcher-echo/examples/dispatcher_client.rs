@@ -1,6 +1,7 @@
 //! A client: sends each of its arguments as a line, and prints as many lines as come back.
 //!
-//! Shows `connect`, whose outcome an object learns through `handle_connect` or `handle_error`, and
+//! Shows `connect`, whose outcome an object learns through `handle_connect` or `handle_error`,
+//! what `handle_close` can say of a lost connection, and
 //! how an object leaves a result behind: it is gone when the loop has ended, so what is to outlive
 //! it is shared with `main`.
 //!
@@ -79,11 +80,13 @@ impl Dispatcher for Client {
         Ok(())
     }
 
-    fn handle_close(&mut self, _: &mut Channel) -> io::Result<()> {
-        Err(io::Error::new(
-            ErrorKind::UnexpectedEof,
-            "the server closed before its last line",
-        ))
+    fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
+        Err(channel.take_error().unwrap_or_else(|| {
+            io::Error::new(
+                ErrorKind::UnexpectedEof,
+                "the server closed before its last line",
+            )
+        }))
     }
 
     fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::net::{self, AcceptError};
 use common::sys;
 use mio::net::{TcpListener, TcpStream};
+use nix::errno::Errno;
 
 use crate::entry::{End, Socket, State};
 use crate::{Dispatcher, Key, SocketMap};
@@ -15,6 +16,16 @@ use crate::{Dispatcher, Key, SocketMap};
 ///
 /// Reading and sending happen at once. All else is only recorded, and done when the handler has
 /// returned: a handler is never entered while another one runs.
+///
+/// | original | here | difference |
+/// |---|---|---|
+/// | `recv` | [`recv`](Self::recv) | reads once in an iteration; at the end of the stream, or if the connection is lost, the loop calls `handle_close` afterwards |
+/// | `send` | [`send`](Self::send) | as above for a lost connection; 0 also when a signal interrupted it |
+/// | `accept` | [`accept`](Self::accept) | `None` only if no client waits: the original's is also `None` for ECONNABORTED |
+/// | `connect` | [`connect`](Self::connect) | on a new channel; `handle_connect` is never called from inside |
+/// | `close`, `del_channel` | [`close`](Self::close) | done when the handler has returned |
+/// | `close_all` | [`close_all`](Self::close_all) | as above |
+/// | `addr` | – | [`Guest::peer`](crate::Guest::peer) keeps it |
 pub struct Channel<'turn> {
     key: Key,
     pub(crate) state: &'turn mut State,
@@ -41,20 +52,30 @@ impl<'turn> Channel<'turn> {
         }
     }
 
-    /// Reads at most `buffer_size` bytes, once. Empty at the end of the stream, of which the loop
-    /// tells the object through [`Dispatcher::handle_close`] when this handler has returned.
+    /// Reads at most `buffer_size` bytes, once. Returns none at the end of the stream, and none if
+    /// the connection is lost: the loop calls [`Dispatcher::handle_close`] for both when this
+    /// handler has returned.
     ///
-    /// The bytes lie in the loop's one read buffer, which is why a second read in the same turn
-    /// answers `WouldBlock`: the others have their turn first.
+    /// The bytes are in the loop's one read buffer, so a second read in the same iteration returns
+    /// `WouldBlock`: the other channels come first.
     ///
     /// # Errors
-    /// `WouldBlock` or `Interrupted`, which a handler just hands on, or the connection's end.
+    /// `WouldBlock` or `Interrupted`, which a handler just returns, or an error that doesn't say
+    /// that the connection is lost, such as `TimedOut`.
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
     pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
-        let data = self.read(buffer_size)?;
-        self.state.since_or_until = self.map.now();
-        Ok(data)
+        match self.read(buffer_size) {
+            Ok(data) => {
+                self.state.since_or_until = self.map.now();
+                Ok(data)
+            }
+            Err(error) if is_disconnected(&error) => {
+                self.lose(error);
+                Ok(&[])
+            }
+            Err(error) => Err(error),
+        }
     }
 
     // CONCEPT: level-and-edge
@@ -73,7 +94,7 @@ impl<'turn> Channel<'turn> {
         let room = &mut room[..size];
         match sys::recv(socket, room) {
             Ok(count) => {
-                if count == 0 && size > 0 {
+                if count == 0 && size > 0 && state.end == End::NotYet {
                     state.end = End::Read;
                 }
                 // mio tells of an edge, not of a state. A read that filled its room may have left
@@ -93,16 +114,18 @@ impl<'turn> Channel<'turn> {
         }
     }
 
-    /// Sends `data`, once, and answers how many bytes the kernel took: none when it would block.
+    /// Sends `data`, once, and returns how many bytes the kernel took. None if it would block, and
+    /// none if the connection is lost: then the loop calls [`Dispatcher::handle_close`] when this
+    /// handler has returned.
     ///
     /// # Errors
-    /// The connection's end.
+    /// An error that doesn't say that the connection is lost, such as `TimedOut`.
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
     pub fn send(&mut self, data: &[u8]) -> io::Result<usize> {
         let state = &mut *self.state;
         let Socket::Stream(socket) = &state.socket else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(ErrorKind::InvalidInput.into());
         };
         match sys::send(socket, data) {
             Ok(count) => {
@@ -114,6 +137,10 @@ impl<'turn> Channel<'turn> {
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
                 state.may_write = error.kind() == ErrorKind::Interrupted;
+                Ok(0)
+            }
+            Err(error) if is_disconnected(&error) => {
+                self.lose(error);
                 Ok(0)
             }
             Err(error) => Err(error),
@@ -174,11 +201,11 @@ impl<'turn> Channel<'turn> {
         self.map.open(socket, dispatcher)
     }
 
-    /// Begins to connect, with an object that is told of the outcome through `handle_connect` or
-    /// `handle_error`.
+    /// Begins to connect, with an object that is told of the outcome through `handle_connect`, or
+    /// `handle_error`, or `handle_close` if the connection was lost while it was made.
     ///
     /// # Errors
-    /// What socket(2) or connect(2) answers at once.
+    /// What socket(2) or connect(2) returns at once.
     pub fn connect(
         &mut self,
         address: SocketAddr,
@@ -265,6 +292,30 @@ impl<'turn> Channel<'turn> {
         self.map.reconsider(key);
     }
 
+    /// Whether the connection is lost: nothing can be sent or read any more, and the loop closes the
+    /// channel when [`Dispatcher::handle_close`] has returned.
+    pub fn is_lost(&self) -> bool {
+        self.state.end == End::Lost
+    }
+
+    /// Takes out the error with which the connection was lost. `None` if the peer has ended it in
+    /// an orderly way.
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        match self.is_lost() {
+            true => self.map.lost_with.take(),
+            false => None,
+        }
+    }
+
+    /// Records that the connection is lost; the first error counts.
+    #[cold]
+    pub(crate) fn lose(&mut self, error: io::Error) {
+        if !self.is_lost() {
+            self.state.end = End::Lost;
+            self.map.lost_with = Some(error);
+        }
+    }
+
     /// The key of this channel, by which others can reach it.
     pub fn key(&self) -> Key {
         self.key
@@ -273,5 +324,27 @@ impl<'turn> Channel<'turn> {
     /// Whether this is a listener.
     pub fn is_listener(&self) -> bool {
         matches!(self.state.socket, Socket::Listener(_))
+    }
+}
+
+/// Whether this error says that a connection is lost: asyncore's `_DISCONNECTED`.
+pub(crate) fn is_disconnected(error: &io::Error) -> bool {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(errno) => matches!(
+            errno,
+            Errno::ECONNRESET
+                | Errno::ENOTCONN
+                | Errno::ESHUTDOWN
+                | Errno::ECONNABORTED
+                | Errno::EPIPE
+                | Errno::EBADF
+        ),
+        None => matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset
+                | ErrorKind::NotConnected
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+        ),
     }
 }

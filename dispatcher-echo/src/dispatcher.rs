@@ -12,17 +12,25 @@ use crate::Channel;
 
 /// An object that a socket belongs to: asyncore's `dispatcher`, with its names and its defaults.
 ///
-/// A handler may return an error, `WouldBlock` and `Interrupted` among them: these two only end it,
-/// any other goes to [`handle_error`](Self::handle_error). asyncore knows no such difference;
-/// there, a socket that is not ready after all is closed.
+/// A handler may return an error, `WouldBlock` and `Interrupted` among them: these two only end it.
+/// asyncore knows no such difference; there, a socket that is not ready after all is closed. An
+/// error that says that the connection is lost (ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED,
+/// ESHUTDOWN, EBADF) goes to [`handle_close`](Self::handle_close), as in asyncore's `readwrite`, any
+/// other to [`handle_error`](Self::handle_error).
+///
+/// The handlers of one object are called in `readwrite`'s order: connect, read, write, expt, close.
 ///
 /// | original | here | difference |
 /// |---|---|---|
-/// | `readable`, `writable` | the same | asked after the object was called, not on every turn |
+/// | `readable` | the same | asked after the object was called, not on every turn |
+/// | `writable` | the same | as above; asked again between `handle_read` and `handle_write`; the default is no |
 /// | `handle_accept`, `handle_accepted` | the same | accepts as many as wait, not one |
-/// | `handle_close` | the same | called by the loop after `handle_read`, never from inside `recv` |
-/// | `handle_error` | the same | is told the error; a listener stays open |
-/// | `handle_connect`, `handle_read`, `handle_write`, `handle_expt` | the same | |
+/// | `handle_connect` | the same | only once the socket is connected; the original's is called whenever it looks writable |
+/// | `handle_read`, `handle_write` | the same | not called any more if a handler before it has closed the channel or met the end of the connection |
+/// | `handle_expt` | the same | called once for each urgent byte; the original's on every turn until it was passed |
+/// | `handle_close` | the same | called by the loop after the handler, never from inside `recv` or `send`; a lost connection is closed after it. Bytes that came before an error are read first |
+/// | `handle_error` | the same | is told the error; closes by itself, where the original calls `handle_close`; a listener stays open |
+/// | `log`, `log_info` | crate `tracing` | |
 pub trait Dispatcher {
     /// Whether the object wants to be told that its socket can be read, or has connections to
     /// accept.
@@ -57,7 +65,8 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// Urgent data has come. Where the system does not tell of it (kqueue), this is never called.
+    /// Urgent data has come, and the socket has no error (SO_ERROR): with one, the connection is
+    /// lost. Where the system does not tell of urgent data (kqueue), this is never called.
     ///
     /// # Errors
     /// What its calls answer; see the trait.
@@ -123,9 +132,12 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// The peer has sent its last byte, and all before it were read. By default the channel is
-    /// closed; what the object still has to send is lost then, so an object with an output buffer
-    /// writes its own.
+    /// The peer has sent its last byte, and all before it were read. Or the connection is lost, also
+    /// after that: [`Channel::is_lost`] says so, and [`Channel::take_error`] why. By default the
+    /// channel is closed; what the object still has to send is lost then, so an object with an
+    /// output buffer writes its own.
+    ///
+    /// A lost connection has nobody to send to. The loop closes it when this has returned.
     ///
     /// # Errors
     /// What its calls answer; see the trait.

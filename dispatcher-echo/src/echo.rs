@@ -109,6 +109,9 @@ impl Dispatcher for EchoHandler {
     // CONCEPT: half-close
     fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::enter("handle_close");
+        if let Some(error) = channel.take_error() {
+            self.guest.failed(error);
+        }
         self.then = Then::Close;
         self.close_if_done(channel);
         Ok(())

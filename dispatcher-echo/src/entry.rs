@@ -40,10 +40,12 @@ pub(crate) struct State {
     pub read_closed: bool,
     /// Urgent data has come, of which the object is still to be told.
     pub urgent: bool,
+    /// The kernel has told of an error, and no call has met it yet.
+    pub failed: bool,
     /// Urgent data stands among the bytes to be read: a read stops before it, however much comes
     /// behind.
     pub marked: bool,
-    /// The end of the stream was read, and whether the object knows.
+    /// Whether the connection has ended, and whether the object knows.
     pub end: End,
     /// It was opened by `connect`, whose outcome is not known yet.
     pub connecting: bool,
@@ -67,12 +69,16 @@ pub(crate) enum Socket {
     Gone,
 }
 
-/// How far the end of the stream has come.
+/// How far the end of a connection has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     NotYet,
+    /// The end of the stream was read: the peer has sent its last byte.
     Read,
+    /// The object was told of that. It may still be sending.
     Told,
+    /// The connection is lost, in both directions.
+    Lost,
 }
 
 /// What the kernel is asked to tell of a channel that is read: where it can, urgent data too.
@@ -93,6 +99,7 @@ impl State {
             may_write: false,
             read_closed: false,
             urgent: false,
+            failed: false,
             marked: false,
             end: End::NotYet,
             connecting: false,
@@ -111,6 +118,7 @@ impl State {
         self.read_closed |= event.is_read_closed();
         self.urgent |= event.is_priority();
         self.marked |= event.is_priority();
+        self.failed |= event.is_error();
     }
 
     /// Asks the object what it wants to know of.
@@ -137,8 +145,21 @@ impl State {
 
     /// Whether there is something that the object can be called for, without any waiting.
     pub fn can_be_called(&self) -> bool {
-        let may_call = self.may_read && self.reads || self.may_write && self.writes;
-        may_call || self.urgent || self.end == End::Read
+        self.can_read() || self.can_write() || self.urgent
+    }
+
+    fn can_read(&self) -> bool {
+        self.may_read && self.reads
+    }
+
+    /// Whether the object, when it was last asked, wanted to write what it now can.
+    pub fn can_write(&self) -> bool {
+        self.may_write && self.writes
+    }
+
+    /// Whether the kernel has told of urgent data, or of an error that no read will meet.
+    pub fn is_exceptional(&self) -> bool {
+        self.urgent || self.failed && !self.can_read()
     }
 
     /// Whether it has only to wait for what the kernel was already asked to tell of.
@@ -157,13 +178,9 @@ impl State {
         self.reads && mem::take(&mut self.may_read)
     }
 
-    /// Whether the object is to be told of the end of the stream: once.
-    pub fn takes_end(&mut self) -> bool {
-        let is_news = self.end == End::Read;
-        if is_news {
-            self.end = End::Told;
-        }
-        is_news
+    /// Whether the connection has ended and the object doesn't know yet.
+    pub fn has_news_of_its_end(&self) -> bool {
+        matches!(self.end, End::Read | End::Lost)
     }
 
     /// Asks the kernel to tell of what is wanted now.

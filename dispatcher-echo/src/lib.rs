@@ -9,9 +9,13 @@
 //! | `dispatcher_with_send` | [`DispatcherWithSend`] | a field of the user's object, not its base class |
 //! | `file_dispatcher` | [`SocketMap::open_file`] | anything that is `Into<OwnedFd>` |
 //! | `socket_map` | [`SocketMap`] | a value, no global |
-//! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is mio's choice |
-//! | `poll`, `poll2` | [`SocketMap::poll`] | asks only those objects that were called, not all |
-//! | `close_all` | [`SocketMap::close_all`], [`Channel::close_all`] | |
+//! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is mio's choice; no timeout is for ever, not 30 s |
+//! | `poll`, `poll2` | [`SocketMap::poll`] | asks only those objects that were called, not all; in `poll2`'s order: one object after the other |
+//! | `close_all` | [`SocketMap::close_all`], [`Channel::close_all`] | done at the end of the turn |
+//! | `create_socket`, `bind`, `listen`, `set_reuse_addr` | [`common::net::listen`] | |
+//! | `ExitNow` | – | `close_all` ends the loop |
+//!
+//! [`Dispatcher`] and [`Channel`] begin with the differences of their methods.
 //!
 //! [`echo`] is what a user of this style writes.
 

@@ -35,6 +35,8 @@ pub struct SocketMap {
     events: Events,
     /// The one read buffer.
     buffer: Box<[u8]>,
+    /// The error with which the connection of the object that is being called was lost.
+    pub(crate) lost_with: Option<io::Error>,
     /// Memory that an object had for its answer, and that the next one can have.
     #[expect(
         clippy::box_collection,
@@ -73,6 +75,7 @@ impl SocketMap {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_PER_WAIT),
             buffer: buffer.into(),
+            lost_with: None,
             spare: None,
             ready: Vec::new(),
             turn: Vec::new(),
@@ -129,11 +132,11 @@ impl SocketMap {
         self.insert(state, dispatcher)
     }
 
-    /// Begins to connect; the object is told of the outcome through `handle_connect` or
-    /// `handle_error`.
+    /// Begins to connect; the object is told of the outcome through `handle_connect`, or
+    /// `handle_error`, or `handle_close` if the connection was lost while it was made.
     ///
     /// # Errors
-    /// What socket(2) or connect(2) answers at once.
+    /// What socket(2) or connect(2) returns at once.
     pub fn connect(
         &mut self,
         address: SocketAddr,
@@ -142,6 +145,7 @@ impl SocketMap {
         let socket = TcpStream::from_std(sys::connect(address, net::connect)?);
         let mut state = State::new(Socket::Stream(socket), self.now());
         state.connecting = true;
+        state.may_write = sys::spurious();
         self.insert(state, dispatcher)
     }
 

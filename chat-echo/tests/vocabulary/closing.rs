@@ -105,6 +105,9 @@ impl AsyncChat for Stubborn {
     }
 
     fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        if let Some(error) = chat.channel().take_error() {
+            let _ = self.errors.send(error.kind());
+        }
         chat.push(b"close");
         chat.close_when_done();
         Ok(())
@@ -186,4 +189,55 @@ fn by_default_an_error_ends_its_connection_only() -> io::Result<()> {
     assert_eq!(client.receive_to_end()?, b"");
     assert_eq!(other.echo(b"turn\n")?, b"turn\n");
     Ok(())
+}
+
+/// Says goodbye at `bye`, and reports each call of `handle_close`: whether the connection is lost.
+struct Parting {
+    closes: Sender<bool>,
+}
+
+impl AsyncChat for Parting {
+    fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
+        if data == b"bye" {
+            chat.push_with_producer(SimpleProducer::new("good", 1));
+            chat.push(b"bye");
+            chat.close_when_done();
+        }
+        Ok(())
+    }
+
+    fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        chat.push(&pattern(MUCH));
+        Ok(())
+    }
+
+    fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        self.closes
+            .send(chat.channel().is_lost())
+            .map_err(io::Error::other)?;
+        chat.push(b"and more");
+        chat.close_when_done();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_connection_lost_after_the_peers_end_is_told_and_gone() -> io::Result<()> {
+    let (closes, told) = mpsc::channel();
+    let make = move || Parting {
+        closes: closes.clone(),
+    };
+    let settings = Settings {
+        high_water: 2 * MUCH, // So that the end is read while all of it waits.
+        ..patient()
+    };
+    let server = serve_chats(settings, NEWLINE, make)?;
+    let mut client = server.connect()?;
+    client.send(b"much\n")?;
+    client.receive(1)?;
+    client.finish()?;
+    assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(false));
+    client.reset()?;
+    assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(true));
+    server.stop().map(drop) // Nothing is left to wait for.
 }

@@ -1,11 +1,14 @@
 //! The echo server: what a line is, what its limits are, and that nothing of it is lost, on a bad
 //! day neither.
 
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::client::TIME_LIMIT;
-use common::program::Serving;
+use common::client::{EchoClient, TIME_LIMIT};
+use common::program::{Program, Serving};
 use common::{Settings, sys};
 
 fn echo(settings: Settings, max_line: usize) -> io::Result<Serving> {
@@ -75,6 +78,23 @@ fn a_connection_counts_until_its_descriptor_is_closed() -> io::Result<()> {
     drop(drains);
     waits.set_time_limit(TIME_LIMIT)?;
     assert_eq!(waits.receive(5)?, b"ping\n");
+    Ok(())
+}
+
+#[test]
+fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("why-lost.log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-echo"));
+    command.args(["--port", "0"]).stderr(File::create(&log)?);
+    let server = Program::start(&mut command)?;
+    let mut client = EchoClient::connect(server.address())?;
+    assert_eq!(client.echo(b"ping\n")?, b"ping\n");
+    client.reset()?;
+    // It is served after that: the server has met the reset by then.
+    assert_eq!(EchoClient::connect(server.address())?.echo(b"\n")?, b"\n");
+    assert!(server.stop()?.0.success());
+    let log = fs::read_to_string(&log)?;
+    assert!(log.contains("why=Connection reset by peer"), "{log}");
     Ok(())
 }
 

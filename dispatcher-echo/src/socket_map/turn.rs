@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::{Key, SocketMap};
 use crate::entry::{Entry, Socket, State};
-use crate::events::{guarded, handle_events};
+use crate::events::{guarded, handle_events, tell_end};
 use crate::{Channel, Dispatcher};
 
 impl SocketMap {
@@ -88,7 +88,8 @@ impl SocketMap {
         self.put_back(key, entry);
     }
 
-    /// Lends the channel to its object for one call.
+    /// Lends the channel to its object for one call, and for the one that follows if the connection
+    /// has ended in it.
     fn lend(
         &mut self,
         key: Key,
@@ -99,6 +100,7 @@ impl SocketMap {
         let room = sys::room(&mut buffer);
         let mut channel = Channel::new(key, &mut entry.state, self, room);
         call(&mut entry.dispatcher, &mut channel);
+        tell_end(&mut entry.dispatcher, &mut channel);
         self.buffer = buffer;
     }
 

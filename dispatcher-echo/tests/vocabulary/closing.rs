@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::sys;
 use dispatcher_echo::SocketMap;
+use nix::errno::Errno;
 use socket2::SockRef;
 
 use crate::probe::{
@@ -37,6 +38,24 @@ fn the_end_is_told_once_after_all_bytes_and_not_from_inside_recv() -> io::Result
     assert_quiet(&mut map)?;
     assert_eq!(diary.of("a").last(), Some(&Call::Close));
     assert_eq!(diary.count("a", Call::Close), 1);
+    Ok(())
+}
+
+#[test]
+fn the_end_is_told_once_though_it_is_read_again() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary);
+    let wishes = probe.wishes();
+    let probe = probe.doing(move |call, channel| {
+        wishes.writable.set(call == Call::Close);
+        channel.recv(100).map(drop)
+    });
+    map.open(socket, probe)?;
+    client.finish()?;
+    poll_until(&mut map, || diary.of("a").len() == 3)?;
+    assert_quiet(&mut map)?;
+    assert_eq!(diary.of("a"), [Call::Read, Call::Close, Call::Write]);
     Ok(())
 }
 
@@ -352,5 +371,99 @@ fn discard_unread_says_whether_there_was_anything() -> io::Result<()> {
         map.poll(Some(LIMIT))?;
     }
     assert_eq!(found.borrow()[..], [false, true, false]);
+    Ok(())
+}
+
+#[test]
+fn each_error_of_a_lost_connection_reaches_handle_close() -> io::Result<()> {
+    use Errno::{EBADF, ECONNABORTED, ECONNRESET, ENOTCONN, EPIPE, ESHUTDOWN};
+    for errno in [ECONNRESET, ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF] {
+        let (mut map, diary) = (new_map()?, Diary::default());
+        let (socket, mut client) = pair()?;
+        let probe = Probe::new("a", &diary).doing(move |call, channel| match call {
+            Call::Read => Err(errno.into()),
+            _ => {
+                assert!(channel.is_lost());
+                let error = channel.take_error().expect("why it is lost");
+                assert_eq!(error.raw_os_error(), Some(errno as i32));
+                channel.linger(LIMIT); // There is nobody left to wait for.
+                Ok(())
+            }
+        });
+        map.open(socket, probe)?;
+        client.send(b"x")?;
+        map.poll(Some(LIMIT))?;
+        assert_eq!(diary.of("a"), [Call::Read, Call::Close], "{errno}");
+        assert!(map.is_empty(), "{errno}");
+    }
+    Ok(())
+}
+
+/// An object that waits until all is sent would wait forever.
+#[test]
+fn a_lost_connection_is_closed_whatever_handle_close_does() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary);
+    let wishes = probe.wishes();
+    let probe = probe.doing(move |call, channel| match call {
+        Call::Read => channel.recv(100).map(drop),
+        Call::Close => {
+            // Half-closed, it goes on to send; lost, it tries to.
+            wishes.writable.set(true);
+            let sent = channel.send(b"more")?;
+            assert_eq!(sent, if channel.is_lost() { 0 } else { 4 });
+            Ok(())
+        }
+        _ => channel.send(b"more").map(drop),
+    });
+    map.open(socket, probe)?;
+    client.finish()?;
+    poll_until(&mut map, || diary.count("a", Call::Close) == 1)?;
+    client.reset()?;
+    poll_to_end(&mut map)?;
+    assert_eq!(diary.count("a", Call::Close), 2, "{:?}", diary.all());
+    assert_eq!(diary.of("a").last(), Some(&Call::Close));
+    Ok(())
+}
+
+#[test]
+fn an_error_that_handle_close_returns_is_an_error() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, client) = pair()?;
+    let probe = Probe::new("a", &diary).doing(|call, channel| match call {
+        Call::Close => channel.take_error().map_or(Ok(()), Err),
+        call => behave(call, channel),
+    });
+    map.open(socket, probe)?;
+    client.reset()?;
+    poll_to_end(&mut map)?;
+    let expected = [
+        Call::Read,
+        Call::Close,
+        Call::Error(ErrorKind::ConnectionReset),
+    ];
+    assert_eq!(diary.of("a"), expected);
+    Ok(())
+}
+
+#[test]
+fn an_end_in_good_order_has_no_error() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (lost, lost_client) = pair()?;
+    map.open(lost, Probe::new("lost", &diary))?;
+    lost_client.reset()?;
+    poll_to_end(&mut map)?; // And nobody takes its error.
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &diary).doing(|call, channel| {
+        if call == Call::Close {
+            assert!(!channel.is_lost() && channel.take_error().is_none());
+        }
+        behave(call, channel)
+    });
+    map.open(socket, probe)?;
+    client.finish()?;
+    poll_to_end(&mut map)?;
+    assert_eq!(diary.of("a"), [Call::Read, Call::Close]);
     Ok(())
 }

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::time::Duration;
 
 use common::client::EchoClient;
+use common::{net, sys};
 
 use crate::probe::{Call, Diary, LIMIT, Probe, assert_quiet, behave, new_map, pair, poll_until};
 
@@ -106,4 +108,23 @@ fn who_is_closed_by_another_is_not_told_that_it_is_connected() -> io::Result<()>
     map.poll(Some(LIMIT))?;
     assert_eq!(diary.all().len(), 1, "{:?}", diary.all());
     Ok(())
+}
+
+/// Readiness can be false: a socket that looks writable and has no error may still be connecting.
+#[cfg(target_os = "linux")] // Elsewhere a full backlog refuses, or takes more than it says.
+#[test]
+fn a_false_readiness_does_not_connect() -> io::Result<()> {
+    let listener = net::listen("127.0.0.1", 0, 0)?;
+    let address = listener.local_addr()?;
+    let _fills_the_backlog = EchoClient::connect(address)?;
+    sys::inject("1:spurious=99".parse().map_err(io::Error::other)?);
+    let diary = Diary::default();
+    let mut map = new_map()?;
+    map.connect(address, Probe::new("client", &diary))?;
+    map.poll(Some(Duration::ZERO))?;
+    assert_quiet(&mut map)?;
+    assert_eq!(diary.all(), [], "it is still connecting");
+    // Its SYN is sent again after a second, and finds a place.
+    net::accept(&listener)?;
+    poll_until(&mut map, || diary.of("client") == [Call::Connect])
 }

@@ -148,13 +148,21 @@ fn would_block_and_interrupted_only_end_a_handler() -> io::Result<()> {
 }
 
 #[test]
-fn a_reset_is_an_error() -> io::Result<()> {
+fn a_reset_reaches_handle_close() -> io::Result<()> {
     let (mut map, diary) = (new_map()?, Diary::default());
-    let (client, _, _) = reader(&mut map, "a", &diary, 100)?;
+    let (mut client, bytes, _) = reader(&mut map, "a", &diary, 3)?;
+    client.send(b"hello")?;
     client.reset()?;
     poll_to_end(&mut map)?;
-    let expected = [Call::Read, Call::Error(ErrorKind::ConnectionReset)];
-    assert_eq!(diary.of("a"), expected);
+    assert_eq!(
+        *bytes.borrow(),
+        b"hello",
+        "what came before it is read first"
+    );
+    assert_eq!(
+        diary.of("a"),
+        [Call::Read, Call::Read, Call::Read, Call::Close]
+    );
     Ok(())
 }
 
@@ -247,7 +255,7 @@ fn a_listener_cannot_be_read_and_a_stream_accepts_nobody() -> io::Result<()> {
             let read = channel.recv(1).expect_err("it is no stream");
             assert_eq!(read.kind(), ErrorKind::InvalidInput);
             let sent = channel.send(b"x").expect_err("it is no stream");
-            assert_eq!(sent.kind(), ErrorKind::NotConnected);
+            assert_eq!(sent.kind(), ErrorKind::InvalidInput);
             Ok(())
         }
         _ => Ok(()),
@@ -260,5 +268,20 @@ fn a_listener_cannot_be_read_and_a_stream_accepts_nobody() -> io::Result<()> {
     })?;
     let expected = [Call::Read, Call::Error(ErrorKind::InvalidInput)];
     assert_eq!(diary.of("a"), expected);
+    Ok(())
+}
+
+#[test]
+fn an_error_reaches_an_object_that_does_not_read() -> io::Result<()> {
+    let (mut map, diary) = (new_map()?, Diary::default());
+    let (socket, client) = pair()?;
+    let probe = Probe::new("a", &diary).doing(|call, channel| match call {
+        Call::Read => Ok(()),
+        call => behave(call, channel),
+    });
+    map.open(socket, probe)?;
+    client.reset()?;
+    poll_to_end(&mut map)?;
+    assert_eq!(diary.of("a"), [Call::Read, Call::Close]);
     Ok(())
 }

@@ -1,11 +1,17 @@
 //! The whole server, in this process on a thread of its own, on good days and on bad ones.
 
+use std::fs::{self, File};
 use std::io;
+use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::program::{Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed};
+use common::client::EchoClient;
+use common::program::{
+    Program, Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed,
+};
 use common::{Settings, net, sys};
 use dispatcher_echo::serve;
 
@@ -145,5 +151,22 @@ fn accepts_that_all_fail_back_off() -> io::Result<()> {
     thread::sleep(Duration::from_millis(100)); // Less than the back-off.
     let counters = server.stop()?;
     assert!(counters.waits < 10, "{} waits", counters.waits);
+    Ok(())
+}
+
+#[test]
+fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("why-lost.log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dispatcher-echo"));
+    command.args(["--port", "0"]).stderr(File::create(&log)?);
+    let server = Program::start(&mut command)?;
+    let mut client = EchoClient::connect(server.address())?;
+    assert_eq!(client.echo(b"ping")?, b"ping");
+    client.reset()?;
+    // It is served after that: the server has met the reset by then.
+    assert_eq!(EchoClient::connect(server.address())?.echo(b"x")?, b"x");
+    assert!(server.stop()?.0.success());
+    let log = fs::read_to_string(&log)?;
+    assert!(log.contains("why=Connection reset by peer"), "{log}");
     Ok(())
 }
