@@ -41,9 +41,12 @@ pub trait AsyncChat {
         Ok(())
     }
 
-    /// The peer has sent its last byte, or the connection is lost
-    /// ([`Channel::is_lost`](dispatcher_echo::Channel::is_lost)). By default what was pushed is still
-    /// sent; the original closes at once.
+    /// The end of the chat. By default what was pushed is still sent; the original closes at once.
+    ///
+    /// It is called once, for what comes first: the peer has sent its last byte; or the connection
+    /// is lost ([`Channel::is_lost`](dispatcher_echo::Channel::is_lost)); or all is sent that was
+    /// pushed before a [`close_when_done`](ChatChannel::close_when_done), and the loop closes the
+    /// channel after this. It is called again if the connection is lost after the peer's last byte.
     ///
     /// # Errors
     /// Any ends the call and goes to [`handle_error`](Self::handle_error).

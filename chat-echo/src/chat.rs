@@ -1,6 +1,7 @@
 //! Between the dispatcher, who knows bytes, and the chat object, who knows messages.
 
 use std::io;
+use std::mem;
 use std::rc::Rc;
 
 use common::Settings;
@@ -17,6 +18,8 @@ pub struct Chat<C> {
     output: Output,
     /// Reading is paused since more than the high-water mark was pending.
     paused: bool,
+    /// The object was told that the chat ends.
+    told_close: bool,
     settings: Rc<Settings>,
 }
 
@@ -28,6 +31,7 @@ impl<C: AsyncChat> Chat<C> {
             splitter: Splitter::new(terminator),
             output: Output::default(),
             paused: false,
+            told_close: false,
             settings,
         }
     }
@@ -44,15 +48,17 @@ impl<C: AsyncChat> Chat<C> {
             output,
             ..
         } = self;
-        let terminator = &mut splitter.terminator;
-        call(
-            object,
-            &mut ChatChannel {
-                channel,
-                terminator,
-                output,
-            },
-        )
+        let mut chat = ChatChannel {
+            channel,
+            terminator: &mut splitter.terminator,
+            output,
+            discards_input: false,
+        };
+        let result = call(object, &mut chat);
+        if chat.discards_input {
+            splitter.discard();
+        }
+        result
     }
 
     /// Sends what was pushed, and draws the consequences.
@@ -68,9 +74,20 @@ impl<C: AsyncChat> Chat<C> {
         };
         self.paused = self.output.pending() > mark;
         if self.output.is_done() {
+            self.tell_close(channel)?;
+        }
+        if self.output.is_done() {
             channel.linger(self.settings.grace);
         }
         Ok(())
+    }
+
+    /// Tells the object that the chat ends, once.
+    fn tell_close(&mut self, channel: &mut Channel) -> io::Result<()> {
+        match mem::replace(&mut self.told_close, true) {
+            true => Ok(()),
+            false => self.call(channel, |object, chat| object.handle_close(chat)),
+        }
     }
 }
 
@@ -101,16 +118,17 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         } = self;
         // CONCEPT: framing
         splitter.feed(data, |terminator, piece| {
-            let chat = &mut ChatChannel {
+            let mut chat = ChatChannel {
                 channel,
                 terminator,
                 output,
+                discards_input: false,
             };
             match piece {
-                Piece::Part(data) => object.collect_incoming_data(chat, data)?,
-                Piece::End => object.found_terminator(chat)?,
+                Piece::Part(data) => object.collect_incoming_data(&mut chat, data)?,
+                Piece::End => object.found_terminator(&mut chat)?,
             }
-            Ok::<bool, io::Error>(!output.is_closing())
+            Ok::<bool, io::Error>(!chat.discards_input && !chat.output.is_closing())
         })?;
         self.send(channel)
     }
@@ -125,6 +143,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
     // CONCEPT: half-close
     fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
         if channel.is_lost() {
+            self.told_close = true;
             return self.call(channel, |object, chat| object.handle_close(chat));
         }
         let withheld = self.splitter.take_withheld();
@@ -134,7 +153,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
                 object.collect_incoming_data(chat, &withheld)
             })?;
         }
-        self.call(channel, |object, chat| object.handle_close(chat))?;
+        self.tell_close(channel)?;
         self.send(channel)
     }
 
@@ -143,6 +162,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         let is_idle = self.output.is_empty() && !channel.discard_unread();
         self.call(channel, |object, chat| object.handle_stop(chat))?;
         if is_idle && self.output.is_done() {
+            self.tell_close(channel)?;
             channel.close();
             return Ok(());
         }

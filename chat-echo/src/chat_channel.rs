@@ -13,6 +13,8 @@ pub struct ChatChannel<'call, 'turn> {
     pub(crate) channel: &'call mut Channel<'turn>,
     pub(crate) terminator: &'call mut Terminator,
     pub(crate) output: &'call mut Output,
+    /// The input that was not split yet is to be dropped.
+    pub(crate) discards_input: bool,
 }
 
 impl<'turn> ChatChannel<'_, 'turn> {
@@ -38,15 +40,19 @@ impl<'turn> ChatChannel<'_, 'turn> {
         self.output.push_with_producer(Box::new(producer));
     }
 
-    /// Closes the channel when all that was pushed is sent, in a way that cannot destroy it
-    /// ([`Channel::linger`]). No more input is split.
+    /// Closes the channel when all that was pushed is sent: then
+    /// [`handle_close`](crate::AsyncChat::handle_close) is called, unless it was before, and the
+    /// channel is closed in a way that cannot destroy what is on its way ([`Channel::linger`]). Until
+    /// then no more input is split, and nothing more can be pushed.
     pub fn close_when_done(&mut self) {
         self.output.close_when_done();
     }
 
-    /// Drops what was pushed and is not yet sent, a `close_when_done` included.
+    /// Drops what was pushed and is not yet sent, a `close_when_done` included; and the input that
+    /// was read and is not yet split. What the object has collected is its own to drop.
     pub fn discard_buffers(&mut self) {
         self.output.discard();
+        self.discards_input = true;
     }
 
     /// How many bytes wait to be sent.

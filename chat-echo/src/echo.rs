@@ -64,6 +64,19 @@ struct Lines {
     spare: Cell<Vec<u8>>,
 }
 
+/// Most memory that is kept for the lines to come, in bytes.
+const MOST_SPARE: usize = 1 << 16;
+
+impl Lines {
+    /// Keeps the memory of a line for the next one, unless it is much.
+    fn reuse(&self, mut line: Vec<u8>) {
+        if line.capacity() <= MOST_SPARE {
+            line.clear();
+            self.spare.set(line);
+        }
+    }
+}
+
 impl Dispatcher for EchoServer {
     // CONCEPT: descriptors
     fn readable(&self) -> bool {
@@ -128,8 +141,7 @@ impl AsyncChat for EchoChat {
         let mut line = mem::take(&mut self.line);
         line.push(b'\n');
         chat.push(&line);
-        line.clear();
-        self.lines.spare.set(line); // An idle connection keeps no memory.
+        self.lines.reuse(line); // An idle connection keeps no memory.
         Ok(())
     }
 
@@ -146,5 +158,22 @@ impl AsyncChat for EchoChat {
     fn handle_error(&mut self, chat: &mut ChatChannel, error: io::Error) {
         self.guest.failed(error);
         chat.channel().close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_leaves_no_memory_behind() {
+        let lines = Lines {
+            max_line: usize::MAX,
+            spare: Cell::default(),
+        };
+        lines.reuse(Vec::with_capacity(MOST_SPARE));
+        assert_eq!(lines.spare.take().capacity(), MOST_SPARE);
+        lines.reuse(Vec::with_capacity(2 * MOST_SPARE));
+        assert_eq!(lines.spare.take().capacity(), 0);
     }
 }

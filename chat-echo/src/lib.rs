@@ -7,7 +7,15 @@
 //! |---|---|---|
 //! | `async_chat` | [`AsyncChat`], the user's object, in a [`Chat`] | the part that splits and sends is not the user's base class |
 //! | `set_terminator(b"…" or 42 or None)` | [`Terminator::Bytes`], [`Count`](Terminator::Count), [`Never`](Terminator::Never) | |
-//! | `push`, `push_with_producer`, `close_when_done`, … | [`ChatChannel`] | sent when the handler has returned, not one by one |
+//! | `collect_incoming_data`, `found_terminator` | [`AsyncChat`] | may fail; then the rest of what was read is dropped |
+//! | `push`, `push_with_producer` | [`ChatChannel`] | sent when the handler has returned, not one by one; nothing can be pushed after `close_when_done` |
+//! | `close_when_done` | [`ChatChannel::close_when_done`] | no more input is split; ends with `handle_close`, and then in a way that cannot destroy what is on its way |
+//! | `discard_buffers` | [`ChatChannel::discard_buffers`] | what the object has collected is its own |
+//! | `handle_close` | [`AsyncChat::handle_close`] | told once, and again if the connection is lost after that; by default what was pushed is still sent |
+//! | `handle_error` | [`AsyncChat::handle_error`] | as in the dispatchers |
+//! | `readable` | – | reading pauses while much is pending; the original always reads |
+//! | `ac_in_buffer_size`, `ac_out_buffer_size` | [`Settings`](common::Settings): `recv_size` and `high_water` | |
+//! | `use_encoding`, `_collect_incoming_data`, `_get_data` | – | |
 //! | `simple_producer` | [`SimpleProducer`] | |
 //! | the loop in `handle_read`, `find_prefix_at_end` | [`Splitter`] | on its own, so that it can be tested without a socket |
 //!

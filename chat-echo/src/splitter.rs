@@ -52,7 +52,7 @@ impl Splitter {
     }
 
     /// Tells `each` of the pieces of `input`, until it answers that it wants no more; the rest is
-    /// dropped then. It may change the terminator for what comes next.
+    /// dropped then, and so is what was held back. It may change the terminator for what comes next.
     ///
     /// # Errors
     /// The first that `each` answers.
@@ -85,6 +85,7 @@ impl Splitter {
                 *left = left.saturating_sub(part.len());
             }
             if !part.is_empty() && !each(&mut self.terminator, Piece::Part(part))? {
+                self.discard();
                 break;
             }
             let Some(rest) = rest else { break };
@@ -94,6 +95,11 @@ impl Splitter {
             input = rest;
         }
         Ok(())
+    }
+
+    /// Drops what was held back.
+    pub fn discard(&mut self) {
+        self.withheld = Box::default();
     }
 
     /// Takes out what was held back as the possible beginning of a terminator: at the end of the
@@ -236,5 +242,18 @@ mod tests {
         });
         assert_eq!((fed, ends), (Ok(()), 1));
         assert_eq!(splitter.feed(b"three\n", |_, _| Err("stop")), Err("stop"));
+    }
+
+    #[test]
+    fn what_was_held_back_is_dropped_with_the_rest() {
+        let mut splitter = Splitter::new(Terminator::Bytes(b"\r\n".into()));
+        assert_eq!(splitter.feed(b"one\r", |_, _| Ok::<_, ()>(false)), Ok(()));
+        let mut pieces = Vec::new();
+        let fed = splitter.feed(b"\ntwo", |_, piece| {
+            pieces.push(format!("{piece:?}"));
+            Ok::<_, ()>(true)
+        });
+        assert_eq!(fed, Ok(()));
+        assert_eq!(pieces, [format!("{:?}", Piece::Part(b"\ntwo"))]);
     }
 }

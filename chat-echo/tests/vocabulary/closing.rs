@@ -222,6 +222,43 @@ impl AsyncChat for Parting {
 }
 
 #[test]
+fn close_when_done_ends_with_handle_close() -> io::Result<()> {
+    let (closes, told) = mpsc::channel();
+    let make = move || Parting {
+        closes: closes.clone(),
+    };
+    let server = serve_chats(patient(), NEWLINE, make)?;
+    let mut client = server.connect()?;
+    client.send(b"bye")?;
+    assert_eq!(client.receive_to_end()?, b"goodbye");
+    assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(false));
+    client.finish()?; // It is draining, and told no more.
+    drop(client);
+    server.ask_to_stop()?;
+    server.ended()?;
+    assert!(told.try_recv().is_err());
+    Ok(())
+}
+
+#[test]
+fn a_stop_ends_with_handle_close_too() -> io::Result<()> {
+    let (closes, told) = mpsc::channel();
+    let make = move || Parting {
+        closes: closes.clone(),
+    };
+    let server = serve_chats(patient(), NEWLINE, make)?;
+    let mut idle = server.connect()?;
+    idle.send(b"x")?; // Perhaps unread when the stop comes: then it drains.
+    server.ask_to_stop()?;
+    assert_eq!(idle.receive_to_end()?, b"");
+    assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(false));
+    drop(idle);
+    server.ended()?;
+    assert!(told.try_recv().is_err());
+    Ok(())
+}
+
+#[test]
 fn a_connection_lost_after_the_peers_end_is_told_and_gone() -> io::Result<()> {
     let (closes, told) = mpsc::channel();
     let make = move || Parting {

@@ -210,6 +210,24 @@ fn what_was_discarded_does_not_come() -> io::Result<()> {
     Ok(())
 }
 
+#[test]
+fn input_that_was_read_is_discarded_too() -> io::Result<()> {
+    let make = || {
+        on_message(|chat, message| {
+            if message == b"discard" {
+                chat.discard_buffers();
+            }
+            chat.push(message);
+        })
+    };
+    let server = serve_chats(Settings::default(), NEWLINE, make)?;
+    let mut client = server.connect()?;
+    client.send(b"discard\nlost\nlost too")?;
+    assert_eq!(client.receive(7)?, b"discard");
+    assert_eq!(client.echo(b"turn\n")?, b"turn\n");
+    Ok(())
+}
+
 /// Says what it was told only once its socket is writable.
 #[derive(Default)]
 struct Hesitant {
