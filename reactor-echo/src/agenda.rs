@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::net;
+use common::{Clock, net};
 
 use crate::connector::Attempt;
 use crate::key::Keyed;
@@ -39,8 +39,8 @@ pub struct Agenda {
     pub(crate) timers: Timers<Call>,
     /// For the next connection that writes: an echo allocates nothing.
     pub(crate) spare: Option<Box<Queue>>,
-    /// When this turn of the loop began.
-    pub(crate) turn: Instant,
+    /// The time of this iteration of the loop.
+    pub(crate) clock: Clock,
     /// How far a test has put the clock forward.
     pub(crate) ahead: Duration,
     pub(crate) stopping: bool,
@@ -66,7 +66,13 @@ impl Agenda {
         delay: Duration,
         call: impl FnOnce(&mut Agenda) + 'static,
     ) -> DelayedCall {
-        self.timers.add(self.now(), delay, Box::new(call))
+        // No delay is the next iteration, however short the time until then.
+        let from = if delay.is_zero() {
+            self.iteration()
+        } else {
+            self.now()
+        };
+        self.timers.add(from, delay, Box::new(call))
     }
 
     /// Calls `call` in the first turn of the loop, or in the next one if it runs already.

@@ -28,6 +28,9 @@ mod mio;
 mod select;
 mod tokio;
 
+/// How many changes an engine takes from the kernel with one call, if it is told of changes.
+const MOST_CHANGES: usize = 1024;
+
 /// Waits for descriptors that it does not own the reading of.
 pub trait Engine: Debug {
     /// From now on watches the descriptor for what is `wanted` of it, and for nothing else. Before
@@ -46,10 +49,12 @@ pub trait Engine: Debug {
 
     /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever). The
     /// list is the one of the last wait: what is over goes out of it, and what else is ready comes
-    /// in, so that it holds all that is ready.
+    /// in, so that it holds all that was ready when this was called. The reactor relies on that when
+    /// it closes those from whom nothing has come.
     ///
     /// # Errors
-    /// `Interrupted` by a signal, which is no failure, or what the kernel answers.
+    /// `Interrupted` by a signal, which is no failure, or what the kernel answers. The list may lack
+    /// something then.
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()>;
 
     /// How many descriptors more can be watched.
@@ -153,8 +158,8 @@ impl EngineKind {
     /// The kernel gives no epoll(7) or the like.
     pub fn start(self) -> io::Result<Box<dyn Engine>> {
         Ok(match self {
-            EngineKind::Tokio => Box::new(tokio::Tokio::new()?),
-            EngineKind::Mio => Box::new(mio::Mio::new()?),
+            EngineKind::Tokio => Box::new(tokio::Tokio::new(MOST_CHANGES)?),
+            EngineKind::Mio => Box::new(mio::Mio::new(MOST_CHANGES)?),
             EngineKind::Select => Box::new(select::Select::new()),
         })
     }

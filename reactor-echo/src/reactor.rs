@@ -3,7 +3,7 @@
 //! | Twisted | here | difference |
 //! |---|---|---|
 //! | `reactor.run()` | [`Reactor::run`] | takes the reactor: it can neither be run twice nor from inside a callback |
-//! | `ReactorBase.mainLoop`: `runUntilCurrent`, `doIteration` | `iterate` | |
+//! | `ReactorBase.mainLoop`: `runUntilCurrent`, `doIteration` | `iterate` | the other way round: the calls that are due come after the events |
 //! | `tcp.Connection.doRead`, `doWrite`, `tcp.Port.doRead` | one place for all engines, in the modules below | |
 //! | a callback's `write` and `loseConnection` record, and add a writer | `act` looks after each callback at those of whom something was asked | |
 
@@ -70,7 +70,7 @@ pub struct Reactor {
     accepting: bool,
     /// The one read buffer.
     buffer: Vec<u8>,
-    /// What the engine has found ready in this turn.
+    /// What the engine has found ready in this iteration.
     ready: Vec<Event>,
     /// Set once the reactor was asked to stop: the time at which it does, whatever is still owed.
     stop_at: Option<Instant>,
@@ -181,14 +181,16 @@ impl Reactor {
         turned
     }
 
-    /// One turn: waits, then calls who is to be called.
+    /// One iteration: waits, handles what is ready, and then makes the calls that are due.
     #[doc(alias = "doIteration")]
     #[doc(alias = "runUntilCurrent")]
     fn iterate(&mut self) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
-        match self.engine.wait(self.timeout(), &mut ready) {
+        let waited = self.engine.wait(self.timeout(), &mut ready);
+        self.agenda.clock.waited(waited.is_ok());
+        match waited {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => self.agenda.turn = Instant::now(),
+            _ => {}
         }
         for &event in &ready {
             self.dispatch(event);
@@ -215,7 +217,7 @@ impl Reactor {
             self.stop_at,
         ];
         let next = times.into_iter().flatten().min();
-        next.map(|next| next.saturating_duration_since(Instant::now()))
+        next.map(|next| self.agenda.clock.until(next))
     }
 
     fn dispatch(&mut self, Event { key, ready }: Event) {

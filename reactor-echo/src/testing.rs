@@ -47,7 +47,7 @@ impl StringTransport {
     #[doc(alias = "makeConnection")]
     pub fn new(protocol: Box<dyn Protocol>) -> Self {
         let mut agenda = Agenda::new();
-        let key = agenda.insert(Entry::Link(Link::new(PEER, agenda.turn)));
+        let key = agenda.insert(Entry::Link(Link::new(PEER, agenda.iteration())));
         let mut connection = StringTransport {
             agenda,
             key,
@@ -60,8 +60,8 @@ impl StringTransport {
     /// Data comes from the peer.
     #[doc(alias = "dataReceived")]
     pub fn receive(&mut self, data: &[u8]) {
-        self.agenda.turn = self.agenda.now();
-        let now = self.agenda.turn;
+        self.agenda.clock.waited(true);
+        let now = self.agenda.iteration();
         self.agenda.ask(self.key, |link| link.last_active = now);
         self.call(|protocol, transport| protocol.data_received(transport, data));
     }
@@ -98,6 +98,8 @@ impl StringTransport {
     /// Lets time pass: the calls that are due are made.
     pub fn advance(&mut self, time: Duration) {
         self.agenda.ahead += time;
+        self.agenda.clock.waited(true);
+        self.agenda.clock.waited(true); // The first began before that time.
         self.agenda.run_until_current();
     }
 

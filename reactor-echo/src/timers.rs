@@ -6,6 +6,7 @@
 //! | `call.cancel()`, `reset`, `delay`, `active` | [`Agenda::cancel`], [`reset`](Agenda::reset), [`delay`](Agenda::delay), [`is_active`](Agenda::is_active) | asked of the agenda; `false` for a call that was made or cancelled, where Twisted raises |
 //! | `call.getTime()` | [`DelayedCall::time`] | |
 //! | a heap, cancelled calls stay in it for a while | a `BTreeMap`, they leave it at once | |
+//! | `runUntilCurrent` comes before `doIteration` | the calls come after the events | after a late wake-up, a timeout finds what came in time |
 //!
 //! [`Agenda`]: crate::Agenda
 //! [`Agenda::call_later`]: crate::Agenda::call_later
@@ -25,8 +26,8 @@ use std::time::{Duration, Instant};
 #[must_use = "it is the only handle to cancel the call by; `let _ =` says that it is not needed"]
 pub struct DelayedCall {
     time: Instant,
-    /// Tells calls apart that are due at the same time, and those that a turn found from those that
-    /// it added.
+    /// Tells calls apart that are due at the same time, and those that an iteration found from those
+    /// that it added.
     number: u64,
 }
 
@@ -76,18 +77,22 @@ impl<C> Timers<C> {
         Some(first.time)
     }
 
-    /// The mark that tells the calls of this turn, which are before it, from those that are added
-    /// from now on.
-    pub(crate) fn mark(&self, now: Instant) -> DelayedCall {
-        let number = self.next_number;
-        DelayedCall { time: now, number }
+    /// The mark that tells the calls of this iteration, which were added before it, from those that
+    /// are added from now on.
+    pub(crate) fn mark(&self) -> u64 {
+        self.next_number
     }
 
-    /// Takes out the first call that is before `mark`. Only one at a time: a call may cancel the
-    /// next.
-    pub(crate) fn take_before(&mut self, mark: &DelayedCall) -> Option<C> {
+    /// Takes out the first call if it is due and was added before the mark. Only one at a time: a
+    /// call may cancel the next.
+    pub(crate) fn take_due(
+        &mut self,
+        mark: u64,
+        is_due: impl FnOnce(Instant) -> bool,
+    ) -> Option<C> {
         let first = self.calls.first_entry()?;
-        (first.key() < mark).then(|| first.remove())
+        let &DelayedCall { time, number } = first.key();
+        (number < mark && is_due(time)).then(|| first.remove())
     }
 }
 
@@ -102,23 +107,23 @@ mod tests {
             let _ = timers.add(now, Duration::from_millis(milliseconds), name);
         }
         assert_eq!(timers.next_time(), Some(now + Duration::from_millis(10)));
-        let mark = timers.mark(now + Duration::from_millis(20));
+        let (mark, end) = (timers.mark(), now + Duration::from_millis(20));
         let mut made = Vec::new();
-        while let Some(call) = timers.take_before(&mark) {
+        while let Some(call) = timers.take_due(mark, |time| time <= end) {
             made.push(call);
         }
         assert_eq!(made, ["a", "b", "c"]);
     }
 
     #[test]
-    fn a_call_that_is_added_in_a_turn_waits_for_the_next() {
+    fn a_call_that_is_added_in_an_iteration_waits_for_the_next() {
         let (mut timers, now) = (Timers::new(), Instant::now());
-        let mark = timers.mark(now);
-        let call = timers.add(now, Duration::ZERO, "at once");
-        assert_eq!(timers.take_before(&mark), None);
+        let mark = timers.mark();
+        let call = timers.add(now, Duration::ZERO, "no delay");
+        assert_eq!(timers.take_due(mark, |_| true), None);
         assert!(timers.contains(&call));
-        let mark = timers.mark(now);
-        assert_eq!(timers.take_before(&mark), Some("at once"));
+        let mark = timers.mark();
+        assert_eq!(timers.take_due(mark, |time| time <= now), Some("no delay"));
         assert!(!timers.contains(&call));
         assert_eq!(timers.remove(&call), None);
     }

@@ -82,15 +82,16 @@ impl<'a> Transport<'a> {
         self.ask(|link| link.paused = false);
     }
 
-    /// Closes the connection when no byte has gone in or out for so long; `None` lets it be silent
-    /// for ever.
+    /// Closes the connection when from now on no byte has gone in or out for so long; `None` lets it
+    /// be silent for ever.
     ///
     /// One [`call_later`](Agenda::call_later) looks when the last byte moved, and asks to be called
     /// again for the time that is left. A busy connection costs no timer.
     #[doc(alias = "setTimeout")]
     #[doc(alias = "TimeoutMixin")]
     pub fn set_timeout(&mut self, limit: Option<Duration>) {
-        let call = limit.map(|limit| self.agenda.close_when_silent(self.key, limit));
+        let (key, now) = (self.key, self.agenda.iteration());
+        let call = limit.map(|limit| self.agenda.close_when_silent(key, now, limit));
         self.agenda.set_deadline(self.key, call);
     }
 

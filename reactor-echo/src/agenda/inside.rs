@@ -3,6 +3,8 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
+use common::Clock;
+
 use super::{Agenda, Entry};
 use crate::key::Keyed;
 use crate::link::Link;
@@ -16,12 +18,13 @@ impl Agenda {
             touched: Vec::new(),
             timers: Timers::new(),
             spare: None,
-            turn: Instant::now(),
+            clock: Clock::default(),
             ahead: Duration::ZERO,
             stopping: false,
         }
     }
 
+    /// The time now, which is later than that of the iteration.
     pub(crate) fn now(&self) -> Instant {
         Instant::now() + self.ahead
     }
@@ -86,10 +89,24 @@ impl Agenda {
         }
     }
 
+    /// The time of this iteration.
+    pub(crate) fn iteration(&self) -> Instant {
+        self.clock.now() + self.ahead
+    }
+
+    /// Tells whether a time has passed, and what was ready by then has been handled.
+    fn has_passed(&self) -> impl Fn(Instant) -> bool + Copy + use<> {
+        let (clock, ahead) = (self.clock, self.ahead);
+        move |time| {
+            let time = time.checked_sub(ahead);
+            time.is_none_or(|time| clock.has_passed(time))
+        }
+    }
+
     /// Makes the calls that are due, but none that these add.
     pub(crate) fn run_until_current(&mut self) {
-        let mark = self.timers.mark(self.now());
-        while let Some(call) = self.timers.take_before(&mark) {
+        let (mark, is_due) = (self.timers.mark(), self.has_passed());
+        while let Some(call) = self.timers.take_due(mark, is_due) {
             call(self);
         }
     }
@@ -111,18 +128,24 @@ impl Agenda {
         self.set_deadline(key, Some(call));
     }
 
+    /// Closes a connection once no byte has moved for `limit`, counted from `since`.
     // CONCEPT: timers
-    pub(crate) fn close_when_silent(&mut self, key: Key, limit: Duration) -> DelayedCall {
-        let last_active = self.link(key).map_or(self.turn, |link| link.last_active);
-        let silence = self.now().saturating_duration_since(last_active);
-        self.call_later(limit.saturating_sub(silence), move |agenda| {
+    pub(crate) fn close_when_silent(
+        &mut self,
+        key: Key,
+        since: Instant,
+        limit: Duration,
+    ) -> DelayedCall {
+        let look = move |agenda: &mut Agenda| {
             let Some(link) = agenda.link(key) else { return };
-            if agenda.now().saturating_duration_since(link.last_active) >= limit {
+            let last_active = link.last_active.max(since);
+            if agenda.has_passed()(last_active + limit) {
                 agenda.ask(key, |link| link.end(Reason::TimedOut));
             } else {
-                let call = agenda.close_when_silent(key, limit);
+                let call = agenda.close_when_silent(key, last_active, limit);
                 agenda.set_deadline(key, Some(call));
             }
-        })
+        };
+        self.timers.add(since, limit, Box::new(look))
     }
 }

@@ -14,12 +14,11 @@ use super::{Descriptor, Engine, Event, Interest};
 use crate::Key;
 use crate::key::ByKey;
 
-/// As many changes are taken from the kernel at once; what is left comes with the next wait.
-const EVENTS: usize = 1024;
-
 pub(super) struct Mio {
     poll: Poll,
+    /// Its capacity is `most_changes`.
     events: Events,
+    most_changes: usize,
     watched: ByKey<Watched>,
 }
 
@@ -35,10 +34,12 @@ struct Watched {
 }
 
 impl Mio {
-    pub(super) fn new() -> io::Result<Self> {
+    /// Takes so many changes from the kernel with one call.
+    pub(super) fn new(most_changes: usize) -> io::Result<Self> {
         Ok(Mio {
             poll: Poll::new()?,
-            events: Events::with_capacity(EVENTS),
+            events: Events::with_capacity(most_changes),
+            most_changes,
             watched: ByKey::new(),
         })
     }
@@ -90,7 +91,9 @@ impl Engine for Mio {
         };
         sys::wait(timeout, |timeout| {
             self.poll.poll(&mut self.events, timeout)?;
-            self.learn(ready);
+            while self.learn(ready) == self.most_changes {
+                self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            }
             Ok(ready.len())
         })?;
         Ok(())
@@ -98,9 +101,12 @@ impl Engine for Mio {
 }
 
 impl Mio {
+    /// Notes what the kernel has told, and returns how much that was.
     // CONCEPT: scaling
-    fn learn(&mut self, ready: &mut Vec<Event>) {
+    fn learn(&mut self, ready: &mut Vec<Event>) -> usize {
+        let mut changes = 0;
         for event in &self.events {
+            changes += 1;
             // Of whom the slot is now: mio tells nothing of a descriptor that is no longer
             // registered.
             if let Some((key, watched)) = self.watched.in_slot(event.token().0) {
@@ -114,6 +120,7 @@ impl Mio {
                 watched.tell(key, ready);
             }
         }
+        changes
     }
 }
 

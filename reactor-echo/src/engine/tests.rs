@@ -80,6 +80,29 @@ fn what_stays_ready_does_not_hide_the_others() -> io::Result<()> {
 }
 
 #[test]
+fn all_that_is_ready_is_told_at_once() -> io::Result<()> {
+    const CROWD: usize = 9;
+    let engines: [Box<dyn Engine>; 3] = [
+        Box::new(tokio::Tokio::new(2)?),
+        Box::new(mio::Mio::new(2)?),
+        Box::new(select::Select::new()),
+    ];
+    for mut engine in engines {
+        let (mut keys, mut others, mut ready) = (Keyed::new(), Vec::new(), Vec::new());
+        for _ in 0..CROWD {
+            let (mut here, there) = UnixStream::pair()?;
+            let there: Descriptor = Rc::new(there);
+            engine.watch(keys.insert(()), &there, Interest::READ)?;
+            here.write_all(b"x")?;
+            others.push((here, there));
+        }
+        engine.wait(LONG, &mut ready)?;
+        assert_eq!(ready.len(), CROWD, "{engine:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn what_was_told_and_is_wanted_anew_is_told_once() -> io::Result<()> {
     each(|turns, mut here, there, key| {
         let (both, there) = (Interest::READ | Interest::WRITE, there as Descriptor);

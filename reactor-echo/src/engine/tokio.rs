@@ -38,6 +38,8 @@ struct Watchlist {
     listed: Vec<Key>,
     /// How often they were looked at.
     looks: u64,
+    /// So many changes the runtime takes from the kernel at once.
+    most_changes: usize,
     woken: Woken,
 }
 
@@ -59,15 +61,17 @@ impl AsRawFd for Fd {
 }
 
 impl Tokio {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new(most_changes: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_io()
+            .max_io_events_per_tick(most_changes)
             .enable_time()
             .build()?;
         let watched = Watchlist {
             watched: ByKey::new(),
             listed: Vec::new(),
             looks: 0,
+            most_changes,
             woken: Woken::new(),
         };
         Ok(Tokio { watched, runtime })
@@ -140,21 +144,31 @@ impl Watchlist {
         Ok(())
     }
 
-    /// One turn of the runtime, which looks at its descriptors once at least.
+    /// One turn of the runtime, which looks at its descriptors once at least; and more turns while
+    /// it may have more to tell than it takes from the kernel in one.
     async fn turn(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) {
         self.look(ready).await;
         if !ready.is_empty() || timeout == Some(Duration::ZERO) {
-            yield_now().await;
-            self.look(ready).await;
-            return;
-        }
-        let something_is_ready = poll_fn(|cx| self.poll_look(cx, ready));
-        match timeout {
-            None => something_is_ready.await,
-            Some(timeout) => {
-                let _ = time::timeout(timeout, something_is_ready).await;
+            self.turn_at_once(ready).await;
+        } else {
+            let something_is_ready = poll_fn(|cx| self.poll_look(cx, ready));
+            match timeout {
+                None => something_is_ready.await,
+                Some(timeout) => {
+                    let _ = time::timeout(timeout, something_is_ready).await;
+                }
             }
         }
+        let mut told = self.most_changes;
+        while told <= ready.len() {
+            self.turn_at_once(ready).await;
+            told += self.most_changes;
+        }
+    }
+
+    async fn turn_at_once(&mut self, ready: &mut Vec<Event>) {
+        yield_now().await;
+        self.look(ready).await;
     }
 
     async fn look(&mut self, list: &mut Vec<Event>) {

@@ -31,7 +31,7 @@ impl Reactor {
     /// The socket can be read, written or both.
     // CONCEPT: fairness
     pub(super) fn handle_ready(&mut self, key: Key, ready: Interest) {
-        let Agenda { entries, turn, .. } = &mut self.agenda;
+        let Agenda { entries, clock, .. } = &mut self.agenda;
         let Some(Entry::Link(link)) = entries.get_mut(key) else {
             return;
         };
@@ -47,7 +47,7 @@ impl Reactor {
             match sys::recv(&**socket, room) {
                 Ok(0) => self.end_of_stream(key),
                 Ok(count) => {
-                    link.last_active = *turn;
+                    link.last_active = clock.now();
                     if count < offered {
                         self.engine.short_read(key);
                     }
@@ -102,7 +102,7 @@ impl Reactor {
         let Agenda {
             entries,
             spare,
-            turn,
+            clock,
             ..
         } = &mut self.agenda;
         let Some(Entry::Link(link)) = entries.get_mut(key) else {
@@ -111,7 +111,8 @@ impl Reactor {
         link.touched = false;
         // What waits for the engine to find the socket writable waits in order.
         let sends = is_writable || (self.write == Write::AtOnce && !link.watched.writes());
-        if sends && !link.pending.is_empty() && link.over.is_none() && link.send(*turn, spare) {
+        if sends && !link.pending.is_empty() && link.over.is_none() && link.send(clock.now(), spare)
+        {
             self.engine.not_ready(key, Interest::WRITE);
         }
         let begins_to_drain = link.after_sending(&self.settings);

@@ -83,7 +83,7 @@ impl Reactor {
 
     /// The connection takes the attempt's place, and its key.
     fn connected(&mut self, key: Key, socket: Rc<TcpStream>) {
-        let now = self.agenda.turn;
+        let now = self.agenda.clock.now();
         let Some(attempt) = self.attempt(key) else {
             return;
         };

@@ -1,7 +1,6 @@
 //! How the loop ends.
 
 use std::io::{self, ErrorKind};
-use std::time::Instant;
 
 use common::sys;
 
@@ -14,7 +13,7 @@ impl Reactor {
     pub(super) fn is_over(&self) -> bool {
         self.stop_at.is_some_and(|stop_at| {
             let is_link = |(_, entry)| matches!(entry, &Entry::Link(_));
-            !self.agenda.entries.iter().any(is_link) || stop_at <= Instant::now()
+            !self.agenda.entries.iter().any(is_link) || stop_at <= self.agenda.clock.now()
         })
     }
 
@@ -25,7 +24,7 @@ impl Reactor {
     /// Ports close, connections finish what they have, attempts fail.
     // CONCEPT: graceful-stop
     pub(super) fn begin_to_stop(&mut self) {
-        self.stop_at = Some(Instant::now() + self.settings.grace);
+        self.stop_at = Some(self.agenda.clock.now() + self.settings.grace);
         for key in self.keys() {
             match self.agenda.entries.get_mut(key) {
                 Some(Entry::Link(_)) => self.stop_connection(key),
@@ -63,7 +62,7 @@ impl Reactor {
     /// The grace is over: what is still there goes now.
     pub(super) fn drop_all(&mut self) {
         self.agenda.stopping = true;
-        self.stop_at.get_or_insert(self.agenda.turn);
+        self.stop_at.get_or_insert(self.agenda.clock.now());
         for key in self.keys() {
             let late = io::Error::new(ErrorKind::TimedOut, "not finished within the grace");
             self.agenda

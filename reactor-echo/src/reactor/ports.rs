@@ -49,7 +49,7 @@ impl Reactor {
             debug!(%peer, "refused by the factory");
             return sys::close(socket);
         };
-        let mut link = Link::new(peer, self.agenda.turn);
+        let mut link = Link::new(peer, self.agenda.clock.now());
         link.socket = Some(Rc::new(socket));
         let key = self.agenda.entries.insert(Entry::Link(link));
         if let Some(error) = self.cannot_watch(key) {
@@ -85,7 +85,7 @@ impl Reactor {
     /// Watches the ports while connections are admitted, and really not while they are not.
     // CONCEPT: descriptors
     pub(super) fn open_or_shut_ports(&mut self) {
-        self.limit.retry_if_due(self.agenda.turn);
+        self.limit.retry_if_due(self.agenda.clock.now());
         let is_open = self.is_open();
         if is_open != self.accepting {
             self.accepting = is_open;

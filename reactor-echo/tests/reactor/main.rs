@@ -37,6 +37,7 @@ for_every_engine![
     timers::calls_come_in_the_order_of_their_times,
     timers::a_call_from_a_callback_waits_a_turn,
     timers::calls_are_cancelled_and_moved,
+    timers::bytes_that_came_in_time_keep_a_connection,
     connections::a_paused_connection_gets_nothing,
     connections::a_pause_holds_within_the_turn,
     connections::who_does_not_read_is_not_read,

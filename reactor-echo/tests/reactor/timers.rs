@@ -1,13 +1,15 @@
 //! Calls that are made later.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Read, Write};
 use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use reactor_echo::{Agenda, EngineKind};
+use reactor_echo::{Agenda, EngineKind, Transport};
 
-use crate::hooks::{Log, Trial};
+use crate::hooks::{Hooks, Log, TIME_LIMIT, Trial, connect, result_of};
 
 const fn milliseconds(count: u64) -> Duration {
     Duration::from_millis(count)
@@ -83,4 +85,46 @@ pub fn calls_are_cancelled_and_moved(engine: EngineKind) -> io::Result<()> {
     trial.run()?;
     assert_eq!(log.lines(), ["sooner", "moved"]);
     Ok(())
+}
+
+/// The loop wakes up late, as after a SIGSTOP: a callback takes longer than the timeout of another
+/// connection, whose bytes come in time.
+pub fn bytes_that_came_in_time_keep_a_connection(engine: EngineKind) -> io::Result<()> {
+    const TIMEOUT: Duration = milliseconds(400);
+    let mut trial = Trial::new(engine)?;
+    let (blocks, blocked) = mpsc::channel();
+    let (_, address) = trial.listen(move |_| {
+        let made = |transport: &mut Transport<'_>| {
+            transport.set_timeout(Some(TIMEOUT));
+            transport.write(b".");
+        };
+        let blocks = blocks.clone();
+        Hooks::default().made(made).data(move |transport, data| {
+            match data {
+                b"block" => {
+                    blocks.send(()).expect("the client waits for it");
+                    thread::sleep(2 * TIMEOUT);
+                }
+                b"stop" => transport.reactor().stop(),
+                _ => {}
+            }
+            transport.write(data);
+        })
+    })?;
+    let clients = thread::spawn(move || {
+        let (mut busy, mut patient) = (connect(address)?, connect(address)?);
+        busy.read_exact(&mut [0])?;
+        patient.read_exact(&mut [0])?;
+        busy.write_all(b"block")?;
+        blocked.recv_timeout(TIME_LIMIT).map_err(io::Error::other)?;
+        for message in [b"in time".as_slice(), b"go on"] {
+            let mut answer = vec![0; message.len()];
+            patient.write_all(message)?;
+            patient.read_exact(&mut answer)?;
+            assert_eq!(answer, message);
+        }
+        patient.write_all(b"stop")
+    });
+    trial.run()?;
+    result_of(clients)
 }
