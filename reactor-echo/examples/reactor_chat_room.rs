@@ -79,15 +79,13 @@ fn main() -> io::Result<()> {
     let stop = Rc::new(StopSignal::on_signals()?);
     let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
     let port = reactor.listen_tcp(address, ChatFactory::default(), 50)?;
+    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+        if stop.is_raised() {
+            agenda.stop();
+        }
+    })?;
     if let Some(address) = reactor.agenda().host_of(port) {
         writeln!(io::stdout(), "listening on {address}")?;
     }
-    reactor
-        .agenda()
-        .add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
-            if stop.is_raised() {
-                agenda.stop();
-            }
-        });
     reactor.run()
 }

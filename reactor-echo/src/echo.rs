@@ -44,8 +44,7 @@ impl Factory for EchoFactory {
 /// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
 ///
 /// # Errors
-/// No descriptor for the engine, a listener that it cannot watch, or what its wait answers. A
-/// connection's error costs that connection only.
+/// As [`server`] and [`Reactor::run`]. A connection's error costs that connection only.
 pub fn serve(
     listener: TcpListener,
     settings: Settings,
@@ -53,19 +52,33 @@ pub fn serve(
     write: Write,
     stop: StopSignal,
 ) -> io::Result<()> {
+    server(listener, settings, engine, write, stop)?.run()
+}
+
+/// Makes a reactor with everything that the server needs, so that its [`run`](Reactor::run) can't
+/// fail for want of memory or descriptors.
+///
+/// # Errors
+/// No descriptor for the engine, no memory for the read buffer, or a listener or a stop signal that
+/// the engine can't watch.
+pub fn server(
+    listener: TcpListener,
+    settings: Settings,
+    engine: EngineKind,
+    write: Write,
+    stop: StopSignal,
+) -> io::Result<Reactor> {
     let idle_timeout = settings.idle_timeout;
     let mut reactor = Reactor::new(engine, settings)?.sending(write);
     reactor.adopt_stream_port(listener, EchoFactory { idle_timeout })?;
 
     let stop = Rc::new(stop);
-    reactor
-        .agenda()
-        .add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
-            if stop.is_raised() {
-                agenda.stop();
-            }
-        });
-    reactor.run()
+    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+        if stop.is_raised() {
+            agenda.stop();
+        }
+    })?;
+    Ok(reactor)
 }
 
 #[cfg(test)]

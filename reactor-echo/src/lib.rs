@@ -42,7 +42,7 @@ mod transport;
 
 pub use agenda::Agenda;
 pub use connector::Connector;
-pub use echo::serve;
+pub use echo::{serve, server};
 pub use engine::EngineKind;
 pub use key::Key;
 pub use protocol::{ClientFactory, Factory, Protocol, Reason};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use common::args::{self, ServerArgs};
 use common::run::run;
-use reactor_echo::{EngineKind, Write, serve};
+use reactor_echo::{EngineKind, Write, server};
 
 /// Echo server, style 4: a reactor, protocols and factories
 #[derive(Parser)]
@@ -33,6 +33,7 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = args::parse();
     run(&args.server, |listener, settings, stop| {
-        Ok(move || serve(listener, settings, args.reactor, args.write, stop))
+        let server = server(listener, settings, args.reactor, args.write, stop)?;
+        Ok(|| server.run())
     })
 }

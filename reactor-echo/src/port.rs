@@ -36,6 +36,8 @@ pub(crate) struct Reader {
     pub(crate) descriptor: Rc<dyn AsFd>,
     /// Absent while it runs.
     pub(crate) callback: Option<Callback>,
+    /// The engine watches it.
+    pub(crate) watched: bool,
     /// Asked for: watch it no more.
     pub(crate) closing: bool,
 }
@@ -47,6 +49,7 @@ impl Reader {
         Reader {
             descriptor,
             callback: Some(callback),
+            watched: false,
             closing: false,
         }
     }

@@ -10,6 +10,8 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use common::{ConnectionLimit, Settings};
@@ -80,7 +82,7 @@ impl Reactor {
     /// A reactor that runs on this engine.
     ///
     /// # Errors
-    /// The kernel gives no descriptor for the engine.
+    /// The kernel gives no descriptor for the engine, or no memory for the read buffer.
     pub fn new(engine: EngineKind, settings: Settings) -> io::Result<Self> {
         let engine = engine.start()?;
         Ok(Reactor {
@@ -92,7 +94,7 @@ impl Reactor {
             engine,
             ports: Vec::new(),
             accepting: true,
-            buffer: vec![0; settings.recv_size],
+            buffer: settings.read_buffer()?,
             ready: Vec::new(),
             stop_at: None,
             settings,
@@ -150,6 +152,21 @@ impl Reactor {
         timeout: Duration,
     ) -> Key {
         self.agenda.connect_tcp(address, factory, timeout)
+    }
+
+    /// Watches a descriptor of the user's own; see [`Agenda::add_reader`].
+    ///
+    /// # Errors
+    /// A descriptor that the engine cannot watch.
+    #[doc(alias = "addReader")]
+    pub fn add_reader(
+        &mut self,
+        descriptor: Rc<dyn AsFd>,
+        callback: impl FnMut(&mut Agenda) + 'static,
+    ) -> io::Result<Key> {
+        let reader = self.agenda.add_reader(descriptor, callback);
+        self.watch_reader(reader)?;
+        Ok(reader)
     }
 
     /// Calls `call` once the reactor runs and `delay` has passed; see [`Agenda::call_later`].

@@ -179,13 +179,26 @@ impl Reactor {
         let Some(reader) = self.reader(key) else {
             return;
         };
-        let descriptor = Rc::clone(&reader.descriptor);
         if reader.closing || is_stopping {
+            let descriptor = Rc::clone(&reader.descriptor);
             self.agenda.entries.remove(key);
             self.unwatch(key, descriptor);
-        } else if let Err(error) = self.engine.watch(key, &descriptor, Interest::READ) {
+        } else if let Err(error) = self.watch_reader(key) {
             warn!(%error, "cannot watch the descriptor");
+        }
+    }
+
+    /// Watches a user's descriptor, if that was not done yet.
+    pub(super) fn watch_reader(&mut self, key: Key) -> io::Result<()> {
+        let Some(reader) = self.reader(key).filter(|reader| !reader.watched) else {
+            return Ok(());
+        };
+        reader.watched = true;
+        let descriptor = Rc::clone(&reader.descriptor);
+        let watched = self.engine.watch(key, &descriptor, Interest::READ);
+        if watched.is_err() {
             self.agenda.entries.remove(key);
         }
+        watched
     }
 }

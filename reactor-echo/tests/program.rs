@@ -1,0 +1,31 @@
+//! The program from outside.
+
+use std::io;
+use std::process::{Command, Stdio};
+
+use common::program::Program;
+
+const ENGINES: [&str; 3] = ["tokio", "mio", "select"];
+
+/// A server that has no descriptors left for its engine says so, and not first that it listens.
+#[test]
+fn a_server_that_says_that_it_listens_stays() -> io::Result<()> {
+    for engine in ENGINES {
+        let mut announced = 0;
+        for descriptors in 4..20 {
+            let limited = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", &limited, env!("CARGO_BIN_EXE_reactor-echo")])
+                .args(["--port", "0", "--quiet", "--reactor", engine])
+                .stderr(Stdio::null());
+            if let Ok(server) = Program::start(&mut shell) {
+                announced += 1;
+                let (status, _) = server.stop()?;
+                assert!(status.success(), "{engine}, {descriptors}: {status}");
+            }
+        }
+        assert!(announced > 0, "{engine} never served");
+    }
+    Ok(())
+}
