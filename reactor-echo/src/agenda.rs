@@ -200,7 +200,7 @@ impl Agenda {
 
     /// The connection of that name, to write to it or to close it; nothing if it is gone.
     pub fn transport(&mut self, key: Key) -> Option<Transport<'_>> {
-        let peer = self.link(key)?.peer;
+        let peer = self.link(key)?.peer();
         Some(Transport::new(self, key, peer))
     }
 

@@ -56,14 +56,6 @@ pub trait Engine: Debug {
     /// `Interrupted` by a signal, which is no failure, or what the kernel answers. The list may lack
     /// something then.
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()>;
-
-    /// How many descriptors more can be watched.
-    ///
-    /// # Errors
-    /// No descriptor is free to find out with.
-    fn room(&self) -> io::Result<usize> {
-        Ok(usize::MAX)
-    }
 }
 
 /// A descriptor that the reactor and its engine share.

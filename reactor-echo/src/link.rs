@@ -15,8 +15,8 @@ pub(crate) struct Link {
     /// Callbacks have no way to it; a [`StringTransport`](crate::testing::StringTransport) has
     /// none.
     pub(crate) socket: Option<Rc<TcpStream>>,
-    /// Asked for once, when it was opened: a socket that was reset no longer knows it.
-    pub(crate) peer: SocketAddr,
+    /// Dropped after the socket.
+    pub(crate) opened: Opened,
     /// Written by the protocol, and not yet taken by the kernel.
     pub(crate) pending: Output,
     /// When a byte last went in or out.
@@ -37,8 +37,15 @@ pub(crate) struct Link {
     pub(crate) watched: Interest,
     /// It will be looked after, and need not be noted again.
     pub(crate) touched: bool,
-    /// Of a connection that a client has opened. Dropped after the socket.
-    pub(crate) permit: Option<Permit>,
+}
+
+/// Who has opened a connection. It keeps the peer's address: a socket that was reset no longer knows
+/// it.
+pub(crate) enum Opened {
+    /// The peer, which counts within the limit.
+    ByPeer(Permit),
+    /// This side.
+    ByUs(SocketAddr),
 }
 
 /// What is done with what the peer sends.
@@ -65,10 +72,10 @@ pub(crate) enum Writing {
 }
 
 impl Link {
-    pub(crate) fn new(peer: SocketAddr, now: Instant) -> Self {
+    pub(crate) fn new(opened: Opened, socket: Option<Rc<TcpStream>>, now: Instant) -> Self {
         Link {
-            socket: None,
-            peer,
+            socket,
+            opened,
             pending: Output::default(),
             last_active: now,
             deadline: None,
@@ -80,7 +87,15 @@ impl Link {
             writing: Writing::Open,
             watched: Interest::NOTHING,
             touched: false,
-            permit: None,
+        }
+    }
+
+    /// The address of the other side.
+    #[inline]
+    pub(crate) fn peer(&self) -> SocketAddr {
+        match &self.opened {
+            Opened::ByPeer(permit) => permit.peer(),
+            Opened::ByUs(peer) => *peer,
         }
     }
 
@@ -200,7 +215,7 @@ mod tests {
             high_water: 100,
             ..Settings::default()
         };
-        let mut link = Link::new(PEER, Instant::now());
+        let mut link = Link::new(Opened::ByUs(PEER), None, Instant::now());
         let mut reads = Vec::new();
         for pending in [100, 101, 26, 25, 100, 101, 0] {
             link.pending = Output::default();

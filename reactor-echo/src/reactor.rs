@@ -25,6 +25,8 @@ mod connections;
 mod connects;
 mod ending;
 mod ports;
+#[cfg(test)]
+mod tests;
 
 pub use connections::Write;
 
@@ -65,10 +67,8 @@ pub struct Reactor {
     settings: Settings,
     write: Write,
     limit: ConnectionLimit,
-    /// How many connections the engine has room for, as far as is known.
-    room: usize,
     ports: Vec<Key>,
-    /// Whether the ports are watched: in each turn what the admission says.
+    /// Whether the ports are watched: in each iteration what the limit says.
     accepting: bool,
     /// The one read buffer.
     buffer: Vec<u8>,
@@ -84,13 +84,15 @@ impl Reactor {
     /// # Errors
     /// The kernel gives no descriptor for the engine, or no memory for the read buffer.
     pub fn new(engine: EngineKind, settings: Settings) -> io::Result<Self> {
-        let engine = engine.start()?;
+        Self::on(engine.start()?, settings)
+    }
+
+    fn on(engine: Box<dyn Engine>, settings: Settings) -> io::Result<Self> {
         Ok(Reactor {
             agenda: Agenda::new(),
             protocols: ByKey::new(),
             write: Write::default(),
             limit: ConnectionLimit::new(settings.max_connections),
-            room: engine.room()?,
             engine,
             ports: Vec::new(),
             accepting: true,

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::agenda::Entry;
-use crate::link::{Link, Reading, Writing};
+use crate::link::{Link, Opened, Reading, Writing};
 use crate::output::Output;
 use crate::{Agenda, Key, Protocol, Reason, Transport};
 
@@ -47,7 +47,11 @@ impl StringTransport {
     #[doc(alias = "makeConnection")]
     pub fn new(protocol: Box<dyn Protocol>) -> Self {
         let mut agenda = Agenda::new();
-        let key = agenda.insert(Entry::Link(Link::new(PEER, agenda.iteration())));
+        let key = agenda.insert(Entry::Link(Link::new(
+            Opened::ByUs(PEER),
+            None,
+            agenda.iteration(),
+        )));
         let mut connection = StringTransport {
             agenda,
             key,

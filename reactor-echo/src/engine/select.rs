@@ -4,11 +4,10 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::os::unix::net::UnixDatagram;
 use std::rc::Rc;
 use std::time::Duration;
 
-use select_echo::{FD_SETSIZE, FdMap, NOTHING, check_fits, select};
+use select_echo::{FdMap, NOTHING, check_fits, select};
 
 use super::{Descriptor, Engine, Event, Interest};
 use crate::Key;
@@ -87,11 +86,6 @@ impl Engine for Select {
             self.tell(output, Interest::WRITE, ready);
         }
         Ok(())
-    }
-
-    fn room(&self) -> io::Result<usize> {
-        let first_free = UnixDatagram::unbound()?;
-        Ok(FD_SETSIZE.saturating_sub(first_free.as_raw_fd() as usize))
     }
 }
 

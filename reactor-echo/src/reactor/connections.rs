@@ -13,7 +13,7 @@ use socket2::SockRef;
 use super::Reactor;
 use crate::agenda::Entry;
 use crate::engine::{Descriptor, Engine, Interest};
-use crate::link::{Link, Reading};
+use crate::link::{Link, Opened, Reading};
 use crate::{Agenda, Key, Protocol, Reason, Transport};
 
 /// When an answer is sent.
@@ -54,7 +54,7 @@ impl Reactor {
                     if link.reading == Reading::Open
                         && let Some(protocol) = self.protocols.get_mut(key)
                     {
-                        let peer = link.peer;
+                        let peer = link.peer();
                         let mut transport = Transport::new(&mut self.agenda, key, peer);
                         protocol.data_received(&mut transport, &self.buffer[..count]);
                     }
@@ -116,8 +116,11 @@ impl Reactor {
             self.engine.not_ready(key, Interest::WRITE);
         }
         let begins_to_drain = link.after_sending(&self.settings);
-        if link.wanted() != link.watched && link.over.is_none() {
-            watch(&mut *self.engine, key, link);
+        if link.wanted() != link.watched
+            && link.over.is_none()
+            && let Err(error) = watch(&mut *self.engine, key, link)
+        {
+            link.end(Reason::ConnectionLost(error));
         }
         if link.over.is_some() {
             self.close(key);
@@ -126,7 +129,7 @@ impl Reactor {
         }
     }
 
-    fn close(&mut self, key: Key) {
+    pub(super) fn close(&mut self, key: Key) {
         let Some(Entry::Link(link)) = self.agenda.entries.remove(key) else {
             return;
         };
@@ -142,7 +145,7 @@ impl Reactor {
             }
             sys::close(socket);
         }
-        if let Some(mut permit) = link.permit
+        if let Opened::ByPeer(mut permit) = link.opened
             && !matches!(reason, Reason::ConnectionDone)
         {
             permit.failed(io::Error::other(reason.to_string()));
@@ -160,11 +163,11 @@ impl Reactor {
 }
 
 /// Tells the engine what is wanted of a connection.
-pub(super) fn watch(engine: &mut dyn Engine, key: Key, link: &mut Link) {
-    let Some(socket) = &link.socket else { return };
-    let (descriptor, wanted): (Descriptor, _) = (Rc::<TcpStream>::clone(socket), link.wanted());
-    match engine.watch(key, &descriptor, wanted) {
-        Ok(()) => link.watched = wanted,
-        Err(error) => link.end(Reason::ConnectionLost(error)),
+pub(super) fn watch(engine: &mut dyn Engine, key: Key, link: &mut Link) -> io::Result<()> {
+    if let Some(socket) = &link.socket {
+        let (descriptor, wanted): (Descriptor, _) = (Rc::<TcpStream>::clone(socket), link.wanted());
+        engine.watch(key, &descriptor, wanted)?;
+        link.watched = wanted;
     }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use super::Reactor;
 use crate::agenda::Entry;
 use crate::connector::Attempt;
 use crate::engine::{Descriptor, Interest};
-use crate::link::Link;
+use crate::link::{Link, Opened};
 use crate::{Key, Reason};
 
 impl Reactor {
@@ -98,8 +98,7 @@ impl Reactor {
         let Some(protocol) = client.build_protocol() else {
             return self.end_attempt(key);
         };
-        let mut link = Link::new(peer, now);
-        link.socket = Some(socket);
+        let mut link = Link::new(Opened::ByUs(peer), Some(socket), now);
         link.watched = Interest::WRITE;
         if let Some(entry) = self.agenda.entries.get_mut(key) {
             *entry = Entry::Link(link);

@@ -6,13 +6,13 @@ use std::rc::Rc;
 
 use common::net::{self, AcceptError};
 use common::sys;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::Reactor;
 use super::connections::watch;
 use crate::agenda::Entry;
 use crate::engine::{Descriptor, Interest};
-use crate::link::Link;
+use crate::link::{Link, Opened};
 use crate::port::{Port, Reader};
 use crate::{Agenda, Factory, Key, Reason};
 
@@ -26,7 +26,7 @@ impl Reactor {
                 return;
             };
             let listener = Rc::clone(&port.listener);
-            if !self.is_open() {
+            if !self.limit.is_open() {
                 return;
             }
             // CONCEPT: accept
@@ -44,35 +44,29 @@ impl Reactor {
     }
 
     fn accepted(&mut self, port: Key, socket: TcpStream, peer: SocketAddr) {
+        let mut permit = self.limit.accepted(peer);
         let factory = self.port(port).and_then(|port| port.factory.as_mut());
         let Some(protocol) = factory.and_then(|factory| factory.build_protocol(peer)) else {
-            debug!(%peer, "refused by the factory");
-            return sys::close(socket);
+            permit.failed(io::Error::other("refused by the factory"));
+            return sys::close(socket); // First the socket, then its permit.
         };
-        let mut link = Link::new(peer, self.agenda.clock.now());
-        link.socket = Some(Rc::new(socket));
+        let (opened, socket) = (Opened::ByPeer(permit), Some(Rc::new(socket)));
+        let link = Link::new(opened, socket, self.agenda.clock.now());
         let key = self.agenda.entries.insert(Entry::Link(link));
-        if let Some(error) = self.cannot_watch(key) {
-            // It costs this one client. The next ones wait until a connection closes.
-            warn!(%peer, %error, "refused");
-            self.room = self.limit.connections();
-            self.agenda.entries.remove(key);
-            return;
-        }
-        if let Some(link) = self.agenda.link_mut(key) {
-            link.permit = Some(self.limit.accepted(peer));
+        if let Some(link) = self.agenda.link_mut(key)
+            && let Err(error) = watch(&mut *self.engine, key, link)
+        {
+            // It costs this one client.
+            let reason = io::Error::new(error.kind(), error.to_string());
+            link.end(Reason::ConnectionLost(reason));
+            self.close(key);
+            return self.limit.cannot_watch(peer, &error);
         }
         self.protocols.insert(key, protocol);
         self.call(key, |protocol, transport| {
             protocol.connection_made(transport);
         });
         self.act();
-    }
-
-    fn cannot_watch(&mut self, key: Key) -> Option<Box<Reason>> {
-        let link = self.agenda.link_mut(key)?;
-        watch(&mut *self.engine, key, link);
-        link.over.take()
     }
 
     fn port(&mut self, key: Key) -> Option<&mut Port> {
@@ -82,20 +76,20 @@ impl Reactor {
         }
     }
 
-    /// Watches the ports while connections are admitted, and really not while they are not.
+    /// Watches the ports while the limit is open, and really not while it isn't.
     // CONCEPT: descriptors
     pub(super) fn open_or_shut_ports(&mut self) {
         self.limit.retry_if_due(self.agenda.clock.now());
-        let is_open = self.is_open();
+        let is_open = self.limit.is_open();
         if is_open != self.accepting {
-            self.accepting = is_open;
-            self.agenda.touched.extend(&self.ports);
+            self.set_accepting(is_open);
             self.act();
         }
     }
 
-    fn is_open(&self) -> bool {
-        self.limit.is_open() && self.limit.connections() < self.room
+    fn set_accepting(&mut self, accepting: bool) {
+        self.accepting = accepting;
+        self.agenda.touched.extend(&self.ports);
     }
 
     /// Does what was asked of a port: begins, watches, closes.
@@ -111,8 +105,8 @@ impl Reactor {
         }
     }
 
-    /// Starts the port's factory if that was not done yet, and watches the port while connections
-    /// are admitted.
+    /// Starts the port's factory if that was not done yet, and watches the port while the limit is
+    /// open. A port that can't be watched again is tried later, like one whose accept fails.
     pub(super) fn watch_port(&mut self, key: Key) -> io::Result<()> {
         let wanted = Interest::READ.when(self.accepting);
         let Some(port) = self
@@ -129,10 +123,21 @@ impl Reactor {
             self.call_factory(key, |factory, agenda| factory.start_factory(agenda));
         }
         let watched = self.engine.watch(key, &descriptor, wanted);
-        if watched.is_err() {
-            self.close_port(key);
+        match watched {
+            Err(error) if !is_new => {
+                if let Some(port) = self.port(key) {
+                    port.watched = Interest::NOTHING;
+                }
+                self.limit.accept_failed(&error);
+                self.set_accepting(false);
+                Ok(())
+            }
+            Err(error) => {
+                self.close_port(key);
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
-        watched
     }
 
     fn close_port(&mut self, key: Key) {

@@ -1,0 +1,105 @@
+//! What the loop does when its engine can't watch a descriptor.
+
+use std::io::{self, ErrorKind, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+
+use super::*;
+use crate::Transport;
+use crate::engine::{Descriptor, Interest};
+
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// An engine that at one call can't watch what it is told to.
+#[derive(Debug)]
+struct Failing {
+    engine: Box<dyn Engine>,
+    calls_left: usize,
+}
+
+impl Engine for Failing {
+    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
+        if wanted != Interest::NOTHING {
+            self.calls_left = self.calls_left.wrapping_sub(1);
+            if self.calls_left == 0 {
+                return Err(ErrorKind::OutOfMemory.into());
+            }
+        }
+        self.engine.watch(key, descriptor, wanted)
+    }
+
+    fn not_ready(&mut self, key: Key, what: Interest) {
+        self.engine.not_ready(key, what);
+    }
+
+    fn short_read(&mut self, key: Key) {
+        self.engine.short_read(key);
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
+        self.engine.wait(timeout, ready)
+    }
+}
+
+/// Answers once, and stops the reactor when it is told to.
+struct Once;
+
+impl Protocol for Once {
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        transport.write(data);
+        transport.lose_connection();
+        if data == b"stop" {
+            transport.reactor().stop();
+        }
+    }
+}
+
+/// Serves clients one after the other, with an engine that fails at the `nth` call; returns what
+/// they have received.
+fn serve(nth: usize, requests: &'static [&[u8]]) -> io::Result<Vec<Vec<u8>>> {
+    let engine = Failing {
+        engine: EngineKind::Mio.start()?,
+        calls_left: nth,
+    };
+    let settings = Settings {
+        max_connections: 1,
+        ..Settings::default()
+    };
+    let mut reactor = Reactor::on(Box::new(engine), settings)?;
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let port = reactor.listen_tcp(anywhere, |_| Once, 50)?;
+    let address = reactor.agenda().host_of(port).ok_or(ErrorKind::NotFound)?;
+    let _ = reactor.call_later(TIME_LIMIT, Agenda::stop);
+    let clients = thread::spawn(move || {
+        let request = |request: &&[u8]| {
+            let mut client = TcpStream::connect_timeout(&address, TIME_LIMIT)?;
+            client.set_read_timeout(Some(TIME_LIMIT))?;
+            client.write_all(request)?;
+            let mut answer = Vec::new();
+            match client.read_to_end(&mut answer) {
+                Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error),
+                _ => Ok(answer),
+            }
+        };
+        requests.iter().map(request).collect()
+    });
+    reactor.run()?;
+    clients.join().expect("the clients did not panic")
+}
+
+#[test]
+fn a_connection_that_cannot_be_watched_costs_that_connection_only() -> io::Result<()> {
+    // The first call is the port's.
+    assert_eq!(serve(2, &[b"first", b"stop"])?, [b"".as_slice(), b"stop"]);
+    Ok(())
+}
+
+#[test]
+fn a_port_that_cannot_be_watched_again_is_tried_later() -> io::Result<()> {
+    // The second call is the first connection's, during which the port isn't watched.
+    assert_eq!(
+        serve(3, &[b"first", b"stop"])?,
+        [b"first".as_slice(), b"stop"]
+    );
+    Ok(())
+}
