@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{ConnectionLimit, Settings};
+use common::{ConnectionLimit, Settings, net};
 
 use crate::agenda::Entry;
 use crate::engine::{Engine, EngineKind, Event};
@@ -245,7 +245,7 @@ impl Reactor {
             return self.handle_ready(key, ready);
         }
         match self.agenda.entries.get(key) {
-            Some(Entry::Port(_)) => self.accept(key),
+            Some(Entry::Port(_)) => self.accept(key, net::ACCEPTS_PER_TURN),
             Some(Entry::Attempt(_)) => self.handle_connect(key),
             Some(Entry::Reader(_)) => self.handle_reader(key),
             Some(Entry::Link(_)) | None => {}

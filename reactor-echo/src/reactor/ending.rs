@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use common::sys;
+use common::{net, sys};
 
 use super::Reactor;
 use crate::agenda::Entry;
@@ -21,19 +21,30 @@ impl Reactor {
         self.agenda.entries.iter().map(|(key, _)| key).collect()
     }
 
-    /// Ports close, connections finish what they have, attempts fail.
+    /// Connections finish what they have, ports close, attempts fail. Clients that wait in the queue
+    /// of a port would be reset with it, so they are accepted first and ended like the others.
     // CONCEPT: graceful-stop
     pub(super) fn begin_to_stop(&mut self) {
         self.stop_at = Some(self.agenda.clock.now() + self.settings.grace);
+        self.stop_connections();
+        for port in self.ports.clone() {
+            self.accept(port, net::MOST_ACCEPTED_AT_STOP);
+        }
         for key in self.keys() {
             match self.agenda.entries.get_mut(key) {
-                Some(Entry::Link(_)) => self.stop_connection(key),
                 Some(Entry::Port(port)) => port.closing = true,
                 Some(Entry::Attempt(_)) => self.agenda.fail(key, Reason::ConnectionAborted),
                 Some(Entry::Reader(reader)) => reader.closing = true,
-                None => {}
+                Some(Entry::Link(_)) | None => continue,
             }
             self.agenda.touch(key);
+        }
+        self.stop_connections();
+    }
+
+    fn stop_connections(&mut self) {
+        for key in self.keys() {
+            self.stop_connection(key);
         }
         self.act();
     }
@@ -57,6 +68,7 @@ impl Reactor {
             }
         }
         link.lose();
+        self.agenda.touch(key);
     }
 
     /// The grace is over: what is still there goes now.

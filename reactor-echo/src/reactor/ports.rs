@@ -17,10 +17,10 @@ use crate::port::{Port, Reader};
 use crate::{Agenda, Factory, Key, Reason};
 
 impl Reactor {
-    /// Somebody waits to be accepted.
+    /// Accepts the clients that wait, but not more than `most`.
     // CONCEPT: descriptors
-    pub(super) fn accept(&mut self, key: Key) {
-        for _ in 0..net::ACCEPTS_PER_TURN {
+    pub(super) fn accept(&mut self, key: Key, most: usize) {
+        for _ in 0..most {
             // Looked up each time: what comes of one connection may be that the port is closed.
             let Some(port) = self.port(key).filter(|port| !port.closing) else {
                 return;

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::rc::Rc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -243,5 +245,45 @@ pub fn a_stop_is_heard_by_all(engine: EngineKind) -> io::Result<()> {
     trial.run()?;
     assert_eq!(result_of(client)?, b"stop");
     assert_eq!(log.lines(), ["ConnectionDone", "ConnectionDone"]);
+    Ok(())
+}
+
+pub fn clients_in_the_backlog_are_not_reset_by_a_stop(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (busy, is_busy) = mpsc::channel();
+    let (connected, are_connected) = mpsc::channel::<()>();
+    let (server_log, are_connected) = (log.clone(), Rc::new(are_connected));
+    let (_, address) = trial.listen(move |_| {
+        let (log, busy, are_connected) = (server_log.clone(), busy.clone(), are_connected.clone());
+        let stop = move |transport: &mut Transport<'_>, _: &[u8]| {
+            busy.send(()).expect("the client waits for it");
+            let late = are_connected.recv_timeout(TIME_LIMIT);
+            late.expect("the clients connect in time");
+            transport.reactor().stop();
+        };
+        let lost = move |_: &mut Agenda, reason: &Reason| log.note(format_args!("{reason:?}"));
+        Hooks::default().data(stop).lost(lost)
+    })?;
+    let clients = thread::spawn(move || {
+        let mut first = connect(address)?;
+        first.write_all(b"stop")?;
+        is_busy.recv_timeout(TIME_LIMIT).map_err(io::Error::other)?;
+        let mut waiting = [connect(address)?, connect(address)?, connect(address)?];
+        for client in &mut waiting {
+            client.write_all(b"request")?;
+        }
+        connected.send(()).map_err(io::Error::other)?;
+        for client in &mut waiting {
+            assert_eq!(
+                client.read_to_end(&mut Vec::new())?,
+                0,
+                "a FIN and no reset"
+            );
+        }
+        Ok(())
+    });
+    trial.run()?;
+    result_of(clients)?;
+    assert_eq!(log.lines(), ["ConnectionDone"; 4]);
     Ok(())
 }

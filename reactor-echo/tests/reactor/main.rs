@@ -55,6 +55,7 @@ for_every_engine![
     ending::half_a_close_leaves_the_other_half,
     ending::a_reset_is_the_reason,
     ending::a_stop_is_heard_by_all,
+    ending::clients_in_the_backlog_are_not_reset_by_a_stop,
     clients::a_client_talks_to_a_server_in_the_same_loop,
     clients::a_refused_connect_is_tried_again,
     clients::an_attempt_can_be_given_up,
