@@ -4,13 +4,15 @@
 //! |---|---|---|
 //! | `from twisted.internet import reactor` | [`Agenda`], which every callback can reach | a value, no global |
 //! | `IReactorTCP.listenTCP`, `IListeningPort.stopListening`, `getHost` | [`listen_tcp`](Agenda::listen_tcp), [`stop_listening`](Agenda::stop_listening), [`host_of`](Agenda::host_of) | the port is named by a key |
-//! | `IReactorSocket.adoptStreamPort` | [`adopt_stream_port`](Agenda::adopt_stream_port) | |
-//! | `IReactorTCP.connectTCP` | [`connect_tcp`](Agenda::connect_tcp) | |
+//! | `IReactorSocket.adoptStreamPort` | [`adopt_stream_port`](Agenda::adopt_stream_port) | takes the listener itself, no copy of its descriptor |
+//! | `IReactorTCP.connectTCP` | [`connect_tcp`](Agenda::connect_tcp) | to an address; Twisted also resolves names |
 //! | `IReactorTime.callLater` | [`call_later`](Agenda::call_later) | see [`DelayedCall`] |
-//! | `IReactorCore.stop`, `callWhenRunning` | [`stop`](Agenda::stop), [`call_when_running`](Agenda::call_when_running) | |
+//! | `IReactorCore.callWhenRunning` | [`call_when_running`](Agenda::call_when_running) | a call that is asked for while the reactor runs is made right after the current callback; Twisted makes it inside |
+//! | `IReactorCore.stop` | [`stop`](Agenda::stop) | accepts who waits and sends what was written; Twisted drops both. Raises nothing if it is asked twice |
 //! | `IReactorFDSet.addReader`, `removeReader` | [`add_reader`](Agenda::add_reader), [`remove_reader`](Agenda::remove_reader) | a closure, no object with `fileno` and `doRead` |
 //! | a protocol that holds another's `transport` | [`transport`](Agenda::transport) finds it by its key, or nothing if it is gone | |
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -35,7 +37,7 @@ mod inside;
 pub struct Agenda {
     pub(crate) entries: Keyed<Entry>,
     /// Those of whom something was asked, to be looked at when the callback has returned.
-    pub(crate) touched: Vec<Key>,
+    pub(crate) touched: VecDeque<Key>,
     pub(crate) timers: Timers<Call>,
     /// For the next connection that writes: an echo allocates nothing.
     pub(crate) spare: Option<Box<Queue>>,
@@ -53,6 +55,8 @@ pub(crate) enum Entry {
     /// Boxed, so that the many links need not be as large as it.
     Attempt(Box<Attempt>),
     Reader(Reader),
+    /// A call to be made as soon as the reactor runs and no other callback does.
+    Call(Call),
 }
 
 pub(crate) type Call = Box<dyn FnOnce(&mut Agenda)>;
@@ -75,10 +79,12 @@ impl Agenda {
         self.timers.add(from, delay, Box::new(call))
     }
 
-    /// Calls `call` in the first turn of the loop, or in the next one if it runs already.
+    /// Calls `call` when the reactor begins to run; if it does already, as soon as the callback that
+    /// asks has returned. A call that always asks for itself never lets the loop wait: what is to be
+    /// done again belongs to [`call_later`](Self::call_later).
     #[doc(alias = "callWhenRunning")]
     pub fn call_when_running(&mut self, call: impl FnOnce(&mut Agenda) + 'static) {
-        let _ = self.call_later(Duration::ZERO, call);
+        self.insert(Entry::Call(Box::new(call)));
     }
 
     /// Cancels a call. `false` if it was made or cancelled before.

@@ -3,7 +3,7 @@
 //! | Twisted (`IConnector`) | here | difference |
 //! |---|---|---|
 //! | `connector.connect()` | [`Connector::connect`] | noted; the new attempt begins when the callback has returned |
-//! | `stopConnecting()` | [`Connector::stop_connecting`] | |
+//! | `stopConnecting()` | [`Connector::stop_connecting`] | raises nothing if the attempt has ended; the reason is `ConnectionAborted`, in Twisted `UserError` |
 //! | `getDestination()` | [`Connector::destination`] | |
 //! | `disconnect()` | [`stop_connecting`](crate::Agenda::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
 

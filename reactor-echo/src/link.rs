@@ -118,9 +118,9 @@ impl Link {
         self.finish_writing();
     }
 
-    /// Whether what the protocol writes now will be sent.
+    /// Whether what the protocol writes now will be sent: until the end was sent, as in Twisted.
     pub(crate) fn takes_data(&self) -> bool {
-        self.writing == Writing::Open && self.over.is_none()
+        self.writing != Writing::Finished && self.over.is_none()
     }
 
     /// What the engine is to watch it for. To be watched for writing with nothing to send would

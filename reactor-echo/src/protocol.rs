@@ -8,7 +8,7 @@
 //! | `IHalfCloseableProtocol.readConnectionLost` | [`read_connection_lost`](Protocol::read_connection_lost) | every protocol has it; Twisted drops what is pending for one that has not |
 //! | `Factory.buildProtocol`, `startFactory`, `stopFactory` | the same on [`Factory`] | |
 //! | `protocol.factory` | an `Rc` of the user's choice that the factory hands to its protocols | |
-//! | `ClientFactory` | [`ClientFactory`] | it is handed back and forth, so it serves one connection at a time |
+//! | `ClientFactory` | [`ClientFactory`] | it is handed back and forth, so it serves one connection at a time; it has no `startFactory` and `stopFactory` |
 //! | `reason.type`, `reason.value` | [`Reason`] | |
 
 use std::error::Error;

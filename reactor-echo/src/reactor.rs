@@ -202,7 +202,6 @@ impl Reactor {
 
     /// One iteration: waits, handles what is ready, and then makes the calls that are due.
     #[doc(alias = "doIteration")]
-    #[doc(alias = "runUntilCurrent")]
     fn iterate(&mut self) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
         let waited = self.engine.wait(self.timeout(), &mut ready);
@@ -218,10 +217,18 @@ impl Reactor {
             }
         }
         self.ready = ready;
-        self.agenda.run_until_current();
-        self.act();
+        self.run_until_current();
         self.open_or_shut_ports();
         Ok(())
+    }
+
+    /// Makes the calls that are due, but none that these add.
+    #[doc(alias = "runUntilCurrent")]
+    fn run_until_current(&mut self) {
+        let mark = self.agenda.timers.mark();
+        while self.agenda.call_next(mark) {
+            self.act();
+        }
     }
 
     /// How long the engine may wait: until the next thing is due that no descriptor tells of.
@@ -248,19 +255,20 @@ impl Reactor {
             Some(Entry::Port(_)) => self.accept(key, net::ACCEPTS_PER_TURN),
             Some(Entry::Attempt(_)) => self.handle_connect(key),
             Some(Entry::Reader(_)) => self.handle_reader(key),
-            Some(Entry::Link(_)) | None => {}
+            Some(Entry::Link(_) | Entry::Call(_)) | None => {}
         }
     }
 
-    /// Does what was asked for, and what was asked for meanwhile.
+    /// Does what was asked for, and what was asked for meanwhile, in that order.
     // CONCEPT: stale-events
     fn act(&mut self) {
-        while let Some(key) = self.agenda.touched.pop() {
+        while let Some(key) = self.agenda.touched.pop_front() {
             match self.agenda.entries.get(key) {
                 Some(Entry::Link(_)) => self.settle(key, false),
                 Some(Entry::Port(_)) => self.settle_port(key),
                 Some(Entry::Attempt(_)) => self.settle_attempt(key),
                 Some(Entry::Reader(_)) => self.settle_reader(key),
+                Some(Entry::Call(_)) => self.agenda.call_now(key),
                 None => {}
             }
         }

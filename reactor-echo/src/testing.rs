@@ -85,6 +85,7 @@ impl StringTransport {
         if let Some(mut protocol) = self.protocol.take() {
             protocol.connection_lost(&mut self.agenda, reason);
         }
+        self.act();
     }
 
     /// What the protocol has written.
@@ -95,8 +96,12 @@ impl StringTransport {
 
     /// Forgets what the protocol has written, as if it had been sent.
     pub fn clear(&mut self) {
-        self.agenda
-            .ask(self.key, |link| link.pending = Output::default());
+        self.agenda.ask(self.key, |link| {
+            link.pending = Output::default();
+            if link.writing == Writing::Finishing {
+                link.writing = Writing::Finished;
+            }
+        });
     }
 
     /// Lets time pass: the calls that are due are made.
@@ -104,7 +109,10 @@ impl StringTransport {
         self.agenda.ahead += time;
         self.agenda.clock.waited(true);
         self.agenda.clock.waited(true); // The first began before that time.
-        self.agenda.run_until_current();
+        let mark = self.agenda.timers.mark();
+        while self.agenda.call_next(mark) {
+            self.act();
+        }
     }
 
     /// Whether the protocol has asked to close the connection once everything is sent.
@@ -139,6 +147,14 @@ impl StringTransport {
         let (protocol, transport) = (&mut self.protocol, self.agenda.transport(self.key));
         if let (Some(protocol), Some(mut transport)) = (protocol, transport) {
             callback(&mut **protocol, &mut transport);
+        }
+        self.act();
+    }
+
+    /// Makes the calls that were asked for when running; nothing else here is to be done.
+    fn act(&mut self) {
+        while let Some(key) = self.agenda.touched.pop_front() {
+            self.agenda.call_now(key);
         }
     }
 
@@ -193,8 +209,11 @@ mod tests {
         transport.receive(b"resume");
         assert!(!transport.is_paused() && !transport.is_finished());
         transport.receive(b"finish");
+        transport.receive(b"and this");
+        assert!(transport.is_finished() && transport.value() == b"<and this>");
+        transport.clear();
         transport.receive(b"too late");
-        assert!(transport.is_finished() && transport.value().is_empty());
+        assert_eq!(transport.value(), b"");
         assert!(!transport.disconnected());
         transport.receive(b"abort");
         assert!(transport.disconnected());

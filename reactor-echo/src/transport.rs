@@ -2,13 +2,13 @@
 //!
 //! | Twisted (`ITCPTransport`, `IProducer`, `TimeoutMixin`) | here | difference |
 //! |---|---|---|
-//! | `write`, `writeSequence` | [`write`](Transport::write), [`write_sequence`](Transport::write_sequence) | sent when the callback has returned; Twisted waits for the next writable event |
+//! | `write`, `writeSequence` | [`write`](Transport::write), [`write_sequence`](Transport::write_sequence) | sent when the callback has returned, all with one call; Twisted waits for the next writable event, and sends at most 128 KiB with one |
 //! | `loseConnection` | [`lose_connection`](Transport::lose_connection) | also waits, for a bounded time, that the peer closes, so that no reset destroys the last answer |
-//! | `loseWriteConnection` | [`lose_write_connection`](Transport::lose_write_connection) | |
+//! | `loseWriteConnection` | [`lose_write_connection`](Transport::lose_write_connection) | no callback says that the end was sent (`writeConnectionLost`) |
 //! | `abortConnection` | [`abort_connection`](Transport::abort_connection) | |
 //! | `getPeer`, `getHost` | [`peer`](Transport::peer), [`host`](Transport::host) | |
 //! | `pauseProducing`, `resumeProducing` | [`pause_producing`](Transport::pause_producing), [`resume_producing`](Transport::resume_producing) | the loop also pauses by itself while much is [`pending`](Transport::pending) |
-//! | `setTimeout`, `resetTimeout`, `timeoutConnection` | [`set_timeout`](Transport::set_timeout) | the loop notes when a byte moves: nothing is to be reset |
+//! | `setTimeout`, `resetTimeout`, `timeoutConnection` | [`set_timeout`](Transport::set_timeout) | the loop notes when a byte moves, in either direction: nothing is to be reset, and nothing to be overridden |
 //! | the global `reactor` | [`reactor`](Transport::reactor) | |
 
 use std::fmt;
@@ -32,8 +32,9 @@ impl<'a> Transport<'a> {
         Transport { agenda, key, peer }
     }
 
-    /// Sends these bytes after those that were written before. Ignored once the connection is being
-    /// closed.
+    /// Sends these bytes after those that were written before. Ignored once everything is sent and
+    /// nothing more was to follow; until then, more may follow even a
+    /// [`lose_connection`](Self::lose_connection).
     ///
     /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not
     /// reading from a connection that has more than the high-water mark [`pending`](Self::pending);
@@ -50,8 +51,7 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Closes the connection once everything written is sent. Nothing more is read or taken to be
-    /// written.
+    /// Closes the connection once everything written is sent. Nothing more is read.
     #[doc(alias = "loseConnection")]
     pub fn lose_connection(&mut self) {
         self.ask(Link::lose);

@@ -1,5 +1,6 @@
 //! The agenda's other side: for the loop, and for what stands in for it in tests.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ impl Agenda {
     pub(crate) fn new() -> Self {
         Agenda {
             entries: Keyed::new(),
-            touched: Vec::new(),
+            touched: VecDeque::new(),
             timers: Timers::new(),
             spare: None,
             clock: Clock::default(),
@@ -42,7 +43,7 @@ impl Agenda {
         {
             return;
         }
-        self.touched.push(key);
+        self.touched.push_back(key);
     }
 
     #[inline]
@@ -76,7 +77,7 @@ impl Agenda {
         if link.takes_data() {
             link.pending.push(data, &mut self.spare);
             if !mem::replace(&mut link.touched, true) {
-                self.touched.push(key);
+                self.touched.push_back(key);
             }
         }
     }
@@ -103,10 +104,18 @@ impl Agenda {
         }
     }
 
-    /// Makes the calls that are due, but none that these add.
-    pub(crate) fn run_until_current(&mut self) {
-        let (mark, is_due) = (self.timers.mark(), self.has_passed());
-        while let Some(call) = self.timers.take_due(mark, is_due) {
+    /// Makes the next call that is due and was asked for before the mark. Returns whether there was
+    /// one.
+    pub(crate) fn call_next(&mut self, mark: u64) -> bool {
+        let call = self.timers.take_due(mark, self.has_passed());
+        call.map(|call| call(self)).is_some()
+    }
+
+    /// Makes a call that was asked for [when running](Agenda::call_when_running).
+    pub(crate) fn call_now(&mut self, key: Key) {
+        if let Some(Entry::Call(_)) = self.entries.get(key)
+            && let Some(Entry::Call(call)) = self.entries.remove(key)
+        {
             call(self);
         }
     }

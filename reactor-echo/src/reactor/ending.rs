@@ -35,7 +35,7 @@ impl Reactor {
                 Some(Entry::Port(port)) => port.closing = true,
                 Some(Entry::Attempt(_)) => self.agenda.fail(key, Reason::ConnectionAborted),
                 Some(Entry::Reader(reader)) => reader.closing = true,
-                Some(Entry::Link(_)) | None => continue,
+                Some(Entry::Link(_) | Entry::Call(_)) | None => continue,
             }
             self.agenda.touch(key);
         }

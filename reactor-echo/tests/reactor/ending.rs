@@ -33,7 +33,7 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
             transport.write(&vec![b'x'; MUCH]);
             assert_eq!(transport.pending(), MUCH);
             transport.lose_connection();
-            transport.write(b"too late");
+            transport.write(b"and this");
         };
         Hooks::default().made(made).lost(note_and_stop(&server_log))
     })?;
@@ -43,7 +43,7 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
         Ok(received.len())
     });
     trial.run()?;
-    assert_eq!(result_of(client)?, MUCH);
+    assert_eq!(result_of(client)?, MUCH + "and this".len());
     assert_eq!(log.lines(), ["ConnectionDone"]);
     Ok(())
 }
@@ -173,11 +173,13 @@ pub fn half_a_close_leaves_the_other_half(engine: EngineKind) -> io::Result<()> 
         let made = |transport: &mut Transport<'_>| {
             transport.write(b"all I have to say");
             transport.lose_write_connection();
-            transport.write(b"too late");
+            transport.write(b", and this");
         };
         let heard = server_log.clone();
-        let data =
-            move |_: &mut Transport<'_>, data: &[u8]| heard.note(String::from_utf8_lossy(data));
+        let data = move |transport: &mut Transport<'_>, data: &[u8]| {
+            heard.note(String::from_utf8_lossy(data));
+            transport.write(b"too late");
+        };
         Hooks::default()
             .made(made)
             .data(data)
@@ -190,7 +192,7 @@ pub fn half_a_close_leaves_the_other_half(engine: EngineKind) -> io::Result<()> 
         Ok(received)
     });
     trial.run()?;
-    assert_eq!(result_of(client)?, "all I have to say");
+    assert_eq!(result_of(client)?, "all I have to say, and this");
     assert_eq!(log.lines(), ["understood", "ConnectionDone"]);
     Ok(())
 }

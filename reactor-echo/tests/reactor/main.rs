@@ -35,7 +35,7 @@ for_every_engine![
     serving::a_stop_delivers_what_is_owed,
     serving::a_silent_connection_is_closed,
     timers::calls_come_in_the_order_of_their_times,
-    timers::a_call_from_a_callback_waits_a_turn,
+    timers::a_call_from_a_callback_waits_for_the_callback_or_an_iteration,
     timers::calls_are_cancelled_and_moved,
     timers::bytes_that_came_in_time_keep_a_connection,
     connections::a_paused_connection_gets_nothing,

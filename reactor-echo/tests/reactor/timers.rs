@@ -34,21 +34,35 @@ pub fn calls_come_in_the_order_of_their_times(engine: EngineKind) -> io::Result<
     Ok(())
 }
 
-pub fn a_call_from_a_callback_waits_a_turn(engine: EngineKind) -> io::Result<()> {
+pub fn a_call_from_a_callback_waits_for_the_callback_or_an_iteration(
+    engine: EngineKind,
+) -> io::Result<()> {
     let (mut trial, log) = (Trial::new(engine)?, Log::default());
-    let (first, second) = (log.clone(), log.clone());
-    trial.reactor.agenda().call_when_running(move |agenda| {
-        let later = first.clone();
-        agenda.call_when_running(move |agenda| {
-            later.note("added by the first");
-            agenda.stop();
-        });
-        first.note("first");
+    let note = |name: &'static str| {
+        let log = log.clone();
+        move |_: &mut Agenda| log.note(name)
+    };
+    let (now, then, first) = (note("when running"), note("no delay"), note("first"));
+    let agenda = trial.reactor.agenda();
+    let _ = agenda.call_later(Duration::ZERO, move |agenda| {
+        agenda.call_when_running(now);
+        let _ = agenda.call_later(Duration::ZERO, then);
+        let _ = agenda.call_later(Duration::ZERO, Agenda::stop);
+        first(agenda);
     });
-    let call = move |_: &mut Agenda| second.note("second");
-    trial.reactor.agenda().call_when_running(call);
+    let _ = agenda.call_later(Duration::ZERO, note("second"));
+    agenda.call_when_running(note("at the start"));
+    agenda.call_when_running(note("behind it"));
     trial.run()?;
-    assert_eq!(log.lines(), ["first", "second", "added by the first"]);
+    let expected = [
+        "at the start",
+        "behind it",
+        "first",
+        "when running",
+        "second",
+        "no delay",
+    ];
+    assert_eq!(log.lines(), expected);
     Ok(())
 }
 
