@@ -108,11 +108,14 @@ impl Client {
         });
     }
 
-    /// Has the factory make a protocol, which from now on keeps the factory with it.
-    pub(crate) fn build_protocol(mut self) -> Option<Box<dyn Protocol>> {
-        let protocol = self.factory.build_protocol(self.destination)?;
-        let client = Some(self);
-        Some(Box::new(ClientProtocol { protocol, client }))
+    /// Has the factory make a protocol, which from now on keeps the factory with it. For one that
+    /// makes none, a protocol closes the connection, so that the factory hears of that.
+    pub(crate) fn build_protocol(mut self) -> Box<dyn Protocol> {
+        let protocol = self.factory.build_protocol(self.destination);
+        Box::new(ClientProtocol {
+            protocol: protocol.unwrap_or(Box::new(Refusal)),
+            client: Some(self),
+        })
     }
 
     fn ended(
@@ -131,6 +134,17 @@ impl Client {
             agenda.attempt(self.destination, self.factory, self.timeout);
         }
     }
+}
+
+/// The protocol of a connection that its factory doesn't want.
+struct Refusal;
+
+impl Protocol for Refusal {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.lose_connection();
+    }
+
+    fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 }
 
 /// A protocol whose factory hears of its connection's end.

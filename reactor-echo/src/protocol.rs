@@ -81,7 +81,8 @@ pub trait ClientFactory {
         let _ = connector;
     }
 
-    /// A protocol for the connection, which is there; `None` closes it.
+    /// A protocol for the connection, which is there; `None` closes it, and
+    /// [`client_connection_lost`](Self::client_connection_lost) hears of that.
     #[doc(alias = "buildProtocol")]
     fn build_protocol(&mut self, peer: SocketAddr) -> Option<Box<dyn Protocol>>;
 
@@ -91,7 +92,7 @@ pub trait ClientFactory {
         let _ = (connector, reason);
     }
 
-    /// The connection is gone, and its protocol has heard of it.
+    /// The connection is gone, and its protocol, if there was one, has heard of it.
     #[doc(alias = "clientConnectionLost")]
     fn client_connection_lost(&mut self, connector: &mut Connector<'_>, reason: &Reason) {
         let _ = (connector, reason);

@@ -1,8 +1,9 @@
 //! What the loop does with attempts to connect.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::rc::Rc;
+use std::time::Duration;
 
 use common::{net, sys};
 
@@ -11,7 +12,7 @@ use crate::agenda::Entry;
 use crate::connector::Attempt;
 use crate::engine::{Descriptor, Interest};
 use crate::link::{Link, Opened};
-use crate::{Key, Reason};
+use crate::{Agenda, Key, Reason};
 
 impl Reactor {
     /// Begins an attempt, or ends one that has failed.
@@ -41,25 +42,27 @@ impl Reactor {
         if let Some(attempt) = self.attempt(key) {
             attempt.client = Some(client);
         }
-        match sys::connect(destination, net::connect) {
-            Ok(socket) => {
-                let fail = move |agenda: &mut crate::Agenda| agenda.fail(key, Reason::TimedOut);
-                let deadline = self.agenda.call_later(timeout, fail);
-                self.await_connect(key, Rc::new(socket), deadline);
-            }
-            Err(error) => self.agenda.fail(key, Reason::ConnectFailed(error)),
+        let socket = sys::connect(destination, net::connect);
+        let (delay, reason) = match socket.and_then(|socket| self.await_connect(key, socket)) {
+            Ok(()) => (timeout, Reason::TimedOut),
+            // The factory hears of it in the next iteration: one that always tries again would
+            // otherwise keep the loop from everything else.
+            Err(error) => (Duration::ZERO, Reason::ConnectFailed(error)),
+        };
+        let fail = move |agenda: &mut Agenda| agenda.fail(key, reason);
+        let deadline = self.agenda.call_later(delay, fail);
+        if let Some(attempt) = self.attempt(key) {
+            attempt.deadline = Some(deadline);
         }
     }
 
-    fn await_connect(&mut self, key: Key, socket: Rc<TcpStream>, deadline: crate::DelayedCall) {
+    fn await_connect(&mut self, key: Key, socket: TcpStream) -> io::Result<()> {
+        let socket = Rc::new(socket);
         let descriptor: Descriptor = Rc::<TcpStream>::clone(&socket);
         if let Some(attempt) = self.attempt(key) {
             attempt.socket = Some(socket);
-            attempt.deadline = Some(deadline);
         }
-        if let Err(error) = self.engine.watch(key, &descriptor, Interest::WRITE) {
-            self.agenda.fail(key, Reason::ConnectFailed(error));
-        }
+        self.engine.watch(key, &descriptor, Interest::WRITE)
     }
 
     /// The socket can be written: it is connected or has failed, or neither, for readiness may be
@@ -95,9 +98,7 @@ impl Reactor {
         if let Some(deadline) = deadline {
             self.agenda.cancel(&deadline);
         }
-        let Some(protocol) = client.build_protocol() else {
-            return self.end_attempt(key);
-        };
+        let protocol = client.build_protocol();
         let mut link = Link::new(Opened::ByUs(peer), Some(socket), now);
         link.watched = Interest::WRITE;
         if let Some(entry) = self.agenda.entries.get_mut(key) {

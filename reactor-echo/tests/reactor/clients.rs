@@ -16,6 +16,7 @@ struct Noting {
     log: Log,
     attempts: usize,
     gives_up: bool,
+    refuses: bool,
     protocol: fn(Log) -> Hooks,
 }
 
@@ -26,6 +27,7 @@ impl Noting {
             log,
             attempts: 1,
             gives_up: false,
+            refuses: false,
             protocol: |_| Hooks::default(),
         }
     }
@@ -50,7 +52,8 @@ impl ClientFactory for Noting {
 
     fn build_protocol(&mut self, _: SocketAddr) -> Option<Box<dyn Protocol>> {
         self.log.note("connected");
-        Some(Box::new((self.protocol)(self.log.clone())))
+        let protocol = (self.protocol)(self.log.clone());
+        (!self.refuses).then(|| Box::new(protocol) as _)
     }
 
     fn client_connection_failed(&mut self, connector: &mut Connector<'_>, reason: &Reason) {
@@ -108,6 +111,35 @@ pub fn an_attempt_can_be_given_up(engine: EngineKind) -> io::Result<()> {
         .connect_tcp(listener.local_addr()?, factory, TIME_LIMIT);
     trial.run()?;
     assert_eq!(log.lines(), ["started", "ConnectionAborted"]);
+    Ok(())
+}
+
+/// A connect that fails at once, and is always tried again, leaves the loop to others.
+pub fn a_connect_that_fails_at_once_lets_the_loop_go_on(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let everyone = SocketAddr::from(([127, 255, 255, 255], 1)); // Not for TCP.
+    let mut factory = Noting::new(&log);
+    factory.attempts = 5_000;
+    trial.reactor.connect_tcp(everyone, factory, TIME_LIMIT);
+    let timer = log.clone();
+    let _ = trial
+        .reactor
+        .call_later(Duration::from_millis(1), move |_| timer.note("timer"));
+    trial.run()?;
+    assert!(log.lines().iter().any(|line| line == "timer"));
+    Ok(())
+}
+
+pub fn a_factory_that_makes_no_protocol_hears_of_the_end(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (_, address) = trial.listen(|_| Hooks::default())?;
+    let mut factory = Noting::new(&log);
+    factory.refuses = true;
+    factory.attempts = 2;
+    trial.reactor.connect_tcp(address, factory, TIME_LIMIT);
+    trial.run()?;
+    let once = ["started", "connected", "factory: ConnectionDone"];
+    assert_eq!(log.lines(), [once, once].concat());
     Ok(())
 }
 

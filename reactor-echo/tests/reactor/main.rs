@@ -58,6 +58,8 @@ for_every_engine![
     ending::clients_in_the_backlog_are_not_reset_by_a_stop,
     clients::a_client_talks_to_a_server_in_the_same_loop,
     clients::a_refused_connect_is_tried_again,
+    clients::a_connect_that_fails_at_once_lets_the_loop_go_on,
+    clients::a_factory_that_makes_no_protocol_hears_of_the_end,
     clients::an_attempt_can_be_given_up,
     clients::an_attempt_takes_only_so_long,
     clients::a_lost_connection_is_heard_by_its_factory,
