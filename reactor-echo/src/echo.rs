@@ -110,6 +110,6 @@ mod tests {
         transport.advance(Duration::from_secs(7));
         assert!(!transport.disconnected());
         transport.advance(Duration::from_secs(7));
-        assert!(transport.disconnected());
+        assert!(transport.disconnecting(), "the answer is still to be sent");
     }
 }

@@ -118,6 +118,17 @@ impl Link {
         self.finish_writing();
     }
 
+    /// No byte has moved for too long. What is pending may still be sent, and unread input does no
+    /// harm; but if no byte moves again, that was all.
+    pub(crate) fn time_out(&mut self) {
+        let is_read = self.reading == Reading::Finished || self.wanted().reads();
+        if self.losing || self.pending.is_empty() && is_read {
+            self.end(Reason::TimedOut);
+        } else {
+            self.lose();
+        }
+    }
+
     /// Whether what the protocol writes now will be sent: until the end was sent, as in Twisted.
     pub(crate) fn takes_data(&self) -> bool {
         self.writing != Writing::Finished && self.over.is_none()

@@ -7,6 +7,10 @@ pub(crate) struct Output {
     queue: Option<Box<Queue>>,
 }
 
+/// A queue with more memory than this is not kept for the next output: twice of what is read at once
+/// by default, as a queue that grows doubles.
+const MOST_SPARE: usize = 128 * 1024;
+
 /// Never empty while an output has it.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -44,7 +48,7 @@ impl Output {
 
     /// Forgets what is sent. The rest moves up only when it is the smaller part: so a long output
     /// that goes out in small pieces is not copied over and over. A queue that is empty becomes the
-    /// spare one.
+    /// spare one, unless it has grown large.
     #[inline]
     pub(crate) fn sent(&mut self, count: usize, spare: &mut Option<Box<Queue>>) {
         let Some(queue) = &mut self.queue else { return };
@@ -52,7 +56,8 @@ impl Output {
         if queue.sent == queue.bytes.len() {
             queue.bytes.clear();
             queue.sent = 0;
-            *spare = self.queue.take();
+            let queue = self.queue.take();
+            *spare = queue.filter(|queue| queue.bytes.capacity() <= MOST_SPARE);
         } else if queue.sent > queue.bytes.len() / 2 {
             queue.bytes.drain(..queue.sent);
             queue.sent = 0;
@@ -76,6 +81,17 @@ mod tests {
         assert_eq!((output.unsent(), output.len()), (&b"ghij"[..], 4));
         output.sent(4, &mut spare);
         assert!(output.is_empty());
+    }
+
+    #[test]
+    fn memory_that_has_grown_large_is_given_back() {
+        let (mut output, mut spare) = (Output::default(), None);
+        output.push(&vec![0; MOST_SPARE], &mut spare);
+        output.sent(MOST_SPARE, &mut spare);
+        assert!(output.is_empty() && spare.is_some());
+        output.push(&vec![0; MOST_SPARE + 1], &mut spare);
+        output.sent(MOST_SPARE + 1, &mut spare);
+        assert!(output.is_empty() && spare.is_none());
     }
 
     #[test]

@@ -143,6 +143,12 @@ impl StringTransport {
         &mut self.agenda
     }
 
+    /// The transport itself, as one with its [key](Transport::key) finds it. `None` once the connection
+    /// is lost.
+    pub fn transport(&mut self) -> Option<Transport<'_>> {
+        self.agenda.transport(self.key)
+    }
+
     fn call(&mut self, callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>)) {
         let (protocol, transport) = (&mut self.protocol, self.agenda.transport(self.key));
         if let (Some(protocol), Some(mut transport)) = (protocol, transport) {
@@ -229,5 +235,22 @@ mod tests {
         assert!(transport.disconnected());
         transport.receive(b"nobody hears this");
         assert_eq!(transport.value(), b"");
+    }
+
+    #[test]
+    fn a_timeout_sends_what_is_pending_first() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let mut transport = StringTransport::new(Box::new(Obedient));
+        transport.advance(2 * LIMIT);
+        let connection = transport.transport();
+        connection.expect("it is there").set_timeout(Some(LIMIT));
+        transport.advance(LIMIT - Duration::from_secs(1));
+        assert!(!transport.disconnected(), "it counts from when it was set");
+        transport.receive(b"a");
+        transport.advance(LIMIT);
+        assert!(transport.disconnecting() && !transport.disconnected());
+        assert_eq!(transport.value(), b"<a>");
+        transport.advance(LIMIT);
+        assert!(transport.disconnected(), "nothing has been sent since");
     }
 }

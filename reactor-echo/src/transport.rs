@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::link::Link;
+use crate::link::{Link, Reading};
 use crate::{Agenda, Key, Reason};
 
 /// One connection, lent to a callback. Whatever is asked of it is noted, and done once the callback
@@ -83,7 +83,8 @@ impl<'a> Transport<'a> {
     }
 
     /// Closes the connection when from now on no byte has gone in or out for so long; `None` lets it
-    /// be silent for ever.
+    /// be silent for ever. What is pending then is still sent, unless no byte moves for as long again.
+    /// The reason is [`TimedOut`](Reason::TimedOut) where nothing was sent, and else `ConnectionDone`.
     ///
     /// One [`call_later`](Agenda::call_later) looks when the last byte moved, and asks to be called
     /// again for the time that is left. A busy connection costs no timer.
@@ -91,6 +92,10 @@ impl<'a> Transport<'a> {
     #[doc(alias = "TimeoutMixin")]
     pub fn set_timeout(&mut self, limit: Option<Duration>) {
         let (key, now) = (self.key, self.agenda.iteration());
+        let link = self.agenda.link(key);
+        if link.is_none_or(|link| link.reading == Reading::Draining) {
+            return; // It is being closed, and that has a deadline of its own.
+        }
         let call = limit.map(|limit| self.agenda.close_when_silent(key, now, limit));
         self.agenda.set_deadline(self.key, call);
     }

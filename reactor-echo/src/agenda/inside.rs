@@ -137,7 +137,8 @@ impl Agenda {
         self.set_deadline(key, Some(call));
     }
 
-    /// Closes a connection once no byte has moved for `limit`, counted from `since`.
+    /// Closes a connection once no byte has moved for `limit`, counted from `since`; if something is
+    /// pending then, once nothing is or no byte has moved for as long again.
     // CONCEPT: timers
     pub(crate) fn close_when_silent(
         &mut self,
@@ -147,13 +148,13 @@ impl Agenda {
     ) -> DelayedCall {
         let look = move |agenda: &mut Agenda| {
             let Some(link) = agenda.link(key) else { return };
-            let last_active = link.last_active.max(since);
-            if agenda.has_passed()(last_active + limit) {
-                agenda.ask(key, |link| link.end(Reason::TimedOut));
-            } else {
-                let call = agenda.close_when_silent(key, last_active, limit);
-                agenda.set_deadline(key, Some(call));
+            let mut since = link.last_active.max(since);
+            if agenda.has_passed()(since + limit) {
+                agenda.ask(key, Link::time_out);
+                since = agenda.iteration();
             }
+            let call = agenda.close_when_silent(key, since, limit);
+            agenda.set_deadline(key, Some(call));
         };
         self.timers.add(since, limit, Box::new(look))
     }

@@ -38,6 +38,8 @@ for_every_engine![
     timers::a_call_from_a_callback_waits_for_the_callback_or_an_iteration,
     timers::calls_are_cancelled_and_moved,
     timers::bytes_that_came_in_time_keep_a_connection,
+    timers::a_timeout_lets_what_is_pending_be_sent,
+    timers::a_timeout_does_not_delay_a_close,
     connections::a_paused_connection_gets_nothing,
     connections::a_pause_holds_within_the_turn,
     connections::who_does_not_read_is_not_read,

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::Settings;
 use reactor_echo::{Agenda, EngineKind, Transport};
 
 use crate::hooks::{Hooks, Log, TIME_LIMIT, Trial, connect, result_of};
@@ -141,4 +142,62 @@ pub fn bytes_that_came_in_time_keep_a_connection(engine: EngineKind) -> io::Resu
     });
     trial.run()?;
     result_of(clients)
+}
+
+/// The client reads nothing until the server has lost its patience, and then all.
+pub fn a_timeout_lets_what_is_pending_be_sent(engine: EngineKind) -> io::Result<()> {
+    const TIMEOUT: Duration = milliseconds(1000);
+    const MUCH: usize = 8_000_000;
+    let mut trial = Trial::new(engine)?;
+    let (timed_out, has_timed_out) = mpsc::channel();
+    let (_, address) = trial.listen(move |_| {
+        let timed_out = timed_out.clone();
+        let made = move |transport: &mut Transport<'_>| {
+            transport.set_timeout(Some(TIMEOUT));
+            transport.write(&vec![b'x'; MUCH]);
+            let timed_out = timed_out.clone();
+            let _ = transport
+                .reactor()
+                .call_later(TIMEOUT + TIMEOUT / 4, move |_| {
+                    timed_out.send(()).expect("the client waits for it");
+                });
+        };
+        Hooks::default().made(made).lost(|agenda, _| agenda.stop())
+    })?;
+    let client = thread::spawn(move || {
+        let (mut client, mut received) = (connect(address)?, Vec::new());
+        let wait = has_timed_out.recv_timeout(TIME_LIMIT);
+        wait.map_err(io::Error::other)?;
+        client.read_to_end(&mut received)?;
+        Ok(received.len())
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, MUCH);
+    Ok(())
+}
+
+/// A connection that waits for its peer to close waits for the grace, whatever timeout it is given.
+pub fn a_timeout_does_not_delay_a_close(engine: EngineKind) -> io::Result<()> {
+    let settings = Settings {
+        grace: milliseconds(100),
+        ..Settings::default()
+    };
+    let mut trial = Trial::with(engine, settings)?;
+    let (_, address) = trial.listen(|_| {
+        let made = |transport: &mut Transport<'_>| {
+            let key = transport.key();
+            transport.lose_connection();
+            let _ = transport
+                .reactor()
+                .call_later(milliseconds(20), move |agenda| {
+                    let mut transport = agenda.transport(key).expect("it is there");
+                    transport.set_timeout(None);
+                });
+        };
+        Hooks::default().made(made).lost(|agenda, _| agenda.stop())
+    })?;
+    let client = connect(address)?;
+    trial.run()?;
+    drop(client);
+    Ok(())
 }
