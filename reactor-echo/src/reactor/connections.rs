@@ -109,10 +109,12 @@ impl Reactor {
             return;
         };
         link.touched = false;
+        if link.over.is_some() {
+            return self.close(key);
+        }
         // What waits for the engine to find the socket writable waits in order.
         let sends = is_writable || (self.write == Write::AtOnce && !link.watched.writes());
-        if sends && !link.pending.is_empty() && link.over.is_none() && link.send(clock.now(), spare)
-        {
+        if sends && !link.pending.is_empty() && link.send(clock.now(), spare) {
             self.engine.not_ready(key, Interest::WRITE);
         }
         let begins_to_drain = link.after_sending(&self.settings);

@@ -113,6 +113,30 @@ pub fn an_abort_is_a_reset(engine: EngineKind) -> io::Result<()> {
     Ok(())
 }
 
+pub fn an_abort_overrides_a_close_in_good_order(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let abort = |transport: &mut Transport<'_>, _: &[u8]| {
+            transport.lose_connection();
+            transport.abort_connection();
+        };
+        Hooks::default()
+            .data(abort)
+            .lost(note_and_stop(&server_log))
+    })?;
+    let client = thread::spawn(move || {
+        let mut client = connect(address)?;
+        client.write_all(b"x")?;
+        client.read(&mut [0; 99])
+    });
+    trial.run()?;
+    let error = result_of(client).expect_err("a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(log.lines(), ["ConnectionAborted"]);
+    Ok(())
+}
+
 pub fn the_peers_end_is_answered_to_the_last_byte(engine: EngineKind) -> io::Result<()> {
     let (mut trial, log) = (Trial::new(engine)?, Log::default());
     let server_log = log.clone();

@@ -52,6 +52,7 @@ for_every_engine![
     ending::unread_input_does_not_destroy_the_last_answer,
     ending::an_idle_connection_does_not_delay_a_stop,
     ending::an_abort_is_a_reset,
+    ending::an_abort_overrides_a_close_in_good_order,
     ending::the_peers_end_is_answered_to_the_last_byte,
     ending::a_protocol_may_go_on_after_the_peers_end,
     ending::half_a_close_leaves_the_other_half,
