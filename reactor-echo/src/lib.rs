@@ -10,6 +10,7 @@
 //! | `protocol` | `twisted.internet.protocol` | [`Protocol`], [`Factory`], [`ClientFactory`], [`Reason`] |
 //! | `transport` | `self.transport` | [`Transport`]: one connection, lent to a callback |
 //! | `agenda` | `twisted.internet.reactor`, as callbacks use it | [`Agenda`]: all that can be asked of the reactor |
+//! | `producer` | `IPushProducer`, `IPullProducer` | [`Producer`]: paused and resumed by what is pending |
 //! | `timers` | `IDelayedCall` | [`DelayedCall`] |
 //! | `connector` | `IConnector` | [`Connector`] |
 //! | `reactor` | `ReactorBase`, `twisted.internet.tcp` | [`Reactor`]: the loop |
@@ -34,6 +35,7 @@ mod key;
 mod link;
 mod output;
 mod port;
+mod producer;
 mod protocol;
 mod reactor;
 pub mod testing;
@@ -45,6 +47,7 @@ pub use connector::Connector;
 pub use echo::{serve, server};
 pub use engine::EngineKind;
 pub use key::Key;
+pub use producer::Producer;
 pub use protocol::{ClientFactory, Factory, Protocol, Reason};
 pub use reactor::{Reactor, Write};
 pub use timers::DelayedCall;

@@ -9,6 +9,7 @@ use common::{Permit, Settings, sys};
 
 use crate::engine::Interest;
 use crate::output::{Output, Queue};
+use crate::producer::Registered;
 use crate::{DelayedCall, Reason};
 
 pub(crate) struct Link {
@@ -27,8 +28,11 @@ pub(crate) struct Link {
     pub(crate) over: Option<Box<Reason>>,
     /// Asked for: no more data for now.
     pub(crate) paused: bool,
-    /// More than the high-water mark was pending, and it is not yet down to the low-water mark.
-    full: bool,
+    /// More than the high-water mark was pending, and it is not yet down to the low-water mark. What
+    /// is paused then is the producer, and without one the reading.
+    pub(crate) full: bool,
+    /// Boxed, since most have none.
+    pub(crate) producer: Option<Box<Registered>>,
     /// Asked for: close when everything is sent.
     pub(crate) losing: bool,
     pub(crate) reading: Reading,
@@ -82,6 +86,7 @@ impl Link {
             over: None,
             paused: false,
             full: false,
+            producer: None,
             losing: false,
             reading: Reading::Open,
             writing: Writing::Open,
@@ -139,11 +144,13 @@ impl Link {
     #[inline]
     pub(crate) fn wanted(&self) -> Interest {
         let reads = match self.reading {
-            Reading::Open => !(self.paused || self.full || self.losing),
+            Reading::Open => !(self.paused || self.losing || self.full && self.producer.is_none()),
             Reading::Finished => false,
             Reading::Draining => true,
         };
-        Interest::READ.when(reads) | Interest::WRITE.when(!self.pending.is_empty())
+        let producer = self.producer.as_ref();
+        let writes = !self.pending.is_empty() || producer.is_some_and(|it| it.is_pulled());
+        Interest::READ.when(reads) | Interest::WRITE.when(writes)
     }
 
     /// Sends once, from where the last send stopped. Answers whether the kernel takes no more for
@@ -157,6 +164,11 @@ impl Link {
             Ok(sent) => {
                 self.last_active = now;
                 self.pending.sent(sent, spare);
+                if let Some(producer) = &mut self.producer
+                    && self.pending.is_empty()
+                {
+                    producer.all_sent();
+                }
             }
             Err(error) => return self.failed(error),
         }
@@ -180,7 +192,7 @@ impl Link {
     pub(crate) fn after_sending(&mut self, settings: &Settings) -> bool {
         if self.pending.is_empty() {
             self.full = false;
-            return self.writing != Writing::Open && self.finish();
+            return self.writing != Writing::Open && !self.is_pulling() && self.finish();
         }
         // CONCEPT: back-pressure
         let mark = if self.full {
@@ -190,6 +202,11 @@ impl Link {
         };
         self.full = self.pending.len() > mark;
         false
+    }
+
+    /// Whether a pull producer has more to send.
+    pub(crate) fn is_pulling(&self) -> bool {
+        self.producer.as_ref().is_some_and(|it| !it.streaming)
     }
 
     /// Everything written is sent, and nothing more will be.

@@ -9,12 +9,12 @@
 //! | `Clock().advance(seconds)` | [`advance`](StringTransport::advance) | |
 
 use std::fmt;
+use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::agenda::Entry;
 use crate::link::{Link, Opened, Reading, Writing};
-use crate::output::Output;
 use crate::{Agenda, Key, Protocol, Reason, Transport};
 
 /// A connection without a socket: what the protocol writes is kept, and what it receives is said by
@@ -81,7 +81,9 @@ impl StringTransport {
     /// The connection ends.
     #[doc(alias = "connectionLost")]
     pub fn lose(&mut self, reason: &Reason) {
-        self.agenda.entries.remove(self.key);
+        if let Some(Entry::Link(link)) = self.agenda.entries.remove(self.key) {
+            self.agenda.stop_producer(link.producer);
+        }
         if let Some(mut protocol) = self.protocol.take() {
             protocol.connection_lost(&mut self.agenda, reason);
         }
@@ -94,14 +96,20 @@ impl StringTransport {
         link.map_or(Vec::new(), |link| link.pending.unsent().to_vec())
     }
 
-    /// Forgets what the protocol has written, as if it had been sent.
+    /// Forgets what the protocol has written, as if it had been sent: a pull producer is asked for
+    /// more.
     pub fn clear(&mut self) {
         self.agenda.ask(self.key, |link| {
-            link.pending = Output::default();
-            if link.writing == Writing::Finishing {
+            let had_pending = !mem::take(&mut link.pending).is_empty();
+            if had_pending && let Some(producer) = &mut link.producer {
+                producer.all_sent();
+            }
+            if link.writing == Writing::Finishing && !link.is_pulling() {
                 link.writing = Writing::Finished;
             }
         });
+        self.agenda.settle_producer(self.key, true);
+        self.act();
     }
 
     /// Lets time pass: the calls that are due are made.
@@ -180,6 +188,7 @@ impl fmt::Debug for StringTransport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Producer;
 
     /// Does as it is told.
     struct Obedient;
@@ -252,5 +261,53 @@ mod tests {
         assert_eq!(transport.value(), b"<a>");
         transport.advance(LIMIT);
         assert!(transport.disconnected(), "nothing has been sent since");
+    }
+
+    /// Counts down, one number each time that it is asked.
+    struct Countdown(u8);
+
+    impl Producer for Countdown {
+        fn resume_producing(&mut self, consumer: &mut Transport<'_>) {
+            self.0 -= 1;
+            consumer.write(&[b'0' + self.0]);
+            if self.0 == 0 {
+                consumer.unregister_producer();
+            }
+        }
+
+        fn stop_producing(&mut self, agenda: &mut Agenda) {
+            agenda.stop();
+        }
+    }
+
+    #[test]
+    fn a_pull_producer_is_asked_when_everything_is_sent() {
+        let mut transport = StringTransport::new(Box::new(Obedient));
+        let mut connection = transport.transport().expect("it is there");
+        connection.register_producer(Countdown(3), false);
+        connection.lose_connection();
+        for value in [b"2".as_slice(), b"1", b"0", b""] {
+            assert!(!transport.agenda().stopping);
+            transport.clear();
+            assert_eq!(transport.value(), value);
+        }
+        transport.receive(b"too late");
+        assert_eq!(transport.value(), b"");
+        transport.lose(&Reason::ConnectionDone);
+    }
+
+    #[test]
+    fn a_producer_hears_that_its_consumer_is_gone() {
+        struct Silent;
+
+        impl Protocol for Silent {
+            fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+        }
+
+        let mut transport = StringTransport::new(Box::new(Silent));
+        let mut connection = transport.transport().expect("it is there");
+        connection.register_producer(Countdown(3), true);
+        transport.lose(&Reason::ConnectionDone);
+        assert!(transport.agenda().stopping);
     }
 }

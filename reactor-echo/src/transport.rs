@@ -7,6 +7,7 @@
 //! | `loseWriteConnection` | [`lose_write_connection`](Transport::lose_write_connection) | no callback says that the end was sent (`writeConnectionLost`) |
 //! | `abortConnection` | [`abort_connection`](Transport::abort_connection) | |
 //! | `getPeer`, `getHost` | [`peer`](Transport::peer), [`host`](Transport::host) | |
+//! | `registerProducer`, `unregisterProducer` | [`register_producer`](Transport::register_producer), [`unregister_producer`](Transport::unregister_producer) | see [`Producer`] |
 //! | `pauseProducing`, `resumeProducing` | [`pause_producing`](Transport::pause_producing), [`resume_producing`](Transport::resume_producing) | the loop also pauses by itself while much is [`pending`](Transport::pending) |
 //! | `setTimeout`, `resetTimeout`, `timeoutConnection` | [`set_timeout`](Transport::set_timeout) | the loop notes when a byte moves, in either direction: nothing is to be reset, and nothing to be overridden |
 //! | the global `reactor` | [`reactor`](Transport::reactor) | |
@@ -17,7 +18,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::link::{Link, Reading};
-use crate::{Agenda, Key, Reason};
+use crate::producer::Registered;
+use crate::{Agenda, Key, Producer, Reason};
 
 /// One connection, lent to a callback. Whatever is asked of it is noted, and done once the callback
 /// has returned.
@@ -38,7 +40,8 @@ impl<'a> Transport<'a> {
     ///
     /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not
     /// reading from a connection that has more than the high-water mark [`pending`](Self::pending);
-    /// who writes to the connections of others looks there.
+    /// who writes to the connections of others looks there, or registers as their
+    /// [producer](Self::register_producer).
     pub fn write(&mut self, data: &[u8]) {
         self.agenda.write(self.key, data);
     }
@@ -51,7 +54,8 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Closes the connection once everything written is sent. Nothing more is read.
+    /// Closes the connection once everything written is sent, and a pull producer has
+    /// [unregistered](Self::unregister_producer). Nothing more is read.
     #[doc(alias = "loseConnection")]
     pub fn lose_connection(&mut self) {
         self.ask(Link::lose);
@@ -80,6 +84,45 @@ impl<'a> Transport<'a> {
     #[doc(alias = "resumeProducing")]
     pub fn resume_producing(&mut self) {
         self.ask(|link| link.paused = false);
+    }
+
+    /// From now on `producer` produces what is written to this connection, and is paused and resumed
+    /// by what is [`pending`](Self::pending): a push producer (`streaming`), or a pull producer. It is
+    /// dropped with the connection; a second one takes the place of the first.
+    ///
+    /// A connection with a producer is itself read whatever is pending, since it isn't its own data
+    /// that it doesn't take.
+    ///
+    /// ```
+    /// # use reactor_echo::{Key, Protocol, Transport};
+    /// /// Passes on to another connection what it receives, and no faster than that takes it.
+    /// struct Relay { other: Key }
+    ///
+    /// impl Protocol for Relay {
+    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    ///         let this = transport.key();
+    ///         if let Some(mut other) = transport.reactor().transport(self.other) {
+    ///             other.register_producer(this, true);
+    ///         }
+    ///     }
+    ///
+    ///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+    ///         if let Some(mut other) = transport.reactor().transport(self.other) {
+    ///             other.write(data);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "registerProducer")]
+    pub fn register_producer(&mut self, producer: impl Producer + 'static, streaming: bool) {
+        let registered = Registered::new(Box::new(producer), streaming);
+        self.ask(|link| link.producer = Some(Box::new(registered)));
+    }
+
+    /// The producer, if there is one, has nothing more to send, and is dropped. It isn't told.
+    #[doc(alias = "unregisterProducer")]
+    pub fn unregister_producer(&mut self) {
+        self.ask(|link| link.producer = None);
     }
 
     /// Closes the connection when from now on no byte has gone in or out for so long; `None` lets it

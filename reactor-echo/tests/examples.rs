@@ -1,11 +1,13 @@
 //! Each example is run, and does what it says.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
 
 use common::Settings;
-use common::client::TIME_LIMIT;
-use common::program::{Program, Serving, example};
+use common::client::{EchoClient, TIME_LIMIT};
+use common::program::{Program, Serving, example, fill};
 use reactor_echo::{EngineKind, Write as Sending, serve};
 
 #[test]
@@ -80,4 +82,146 @@ impl Guest {
         self.reading.read_line(&mut line)?;
         Ok(line)
     }
+}
+
+/// A proxy, a server behind it that the test plays, and one connection through both.
+struct Proxied {
+    proxy: Program,
+    listener: TcpListener,
+    client: EchoClient,
+    server: EchoClient,
+}
+
+impl Proxied {
+    fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let proxy = Program::start_example("reactor_proxy", &[&address.to_string()])?;
+        let (client, server) = connect_through(&proxy, &listener)?;
+        Ok(Proxied {
+            proxy,
+            listener,
+            client,
+            server,
+        })
+    }
+
+    /// Others are served, whatever becomes of the first connection.
+    fn serves_others(&self) -> io::Result<()> {
+        let (mut client, mut server) = connect_through(&self.proxy, &self.listener)?;
+        client.send(b"ping")?;
+        assert_eq!(server.receive(4)?, b"ping");
+        server.send(b"pong")?;
+        assert_eq!(client.receive(4)?, b"pong");
+        Ok(())
+    }
+
+    /// The most memory that the proxy has ever had, in bytes.
+    #[cfg(target_os = "linux")]
+    fn most_memory(&self) -> io::Result<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.proxy.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        let peak: usize = peak
+            .ok_or(ErrorKind::NotFound)?
+            .parse()
+            .map_err(io::Error::other)?;
+        Ok(peak * 1024)
+    }
+}
+
+fn connect_through(
+    proxy: &Program,
+    listener: &TcpListener,
+) -> io::Result<(EchoClient, EchoClient)> {
+    let client = EchoClient::connect(proxy.address())?;
+    let (accepting, (sender, accepted)) = (listener.try_clone()?, mpsc::channel());
+    thread::spawn(move || sender.send(accepting.accept()));
+    let (server, _) = accepted
+        .recv_timeout(TIME_LIMIT)
+        .map_err(io::Error::other)??;
+    Ok((client, EchoClient::over(server)?))
+}
+
+#[test]
+fn the_proxy_passes_on_all_bytes_and_both_ends() -> io::Result<()> {
+    let Proxied {
+        proxy: _proxy,
+        listener: _listener,
+        mut client,
+        mut server,
+    } = Proxied::start()?;
+    let much = b"from end to end\n".repeat(250_000);
+    let expected = much.clone();
+    let answering = thread::spawn(move || {
+        let request = server.receive_to_end()?;
+        server.send(&request)?;
+        server.finish()
+    });
+    client.send(&much)?;
+    client.finish()?;
+    assert!(client.receive_to_end()? == expected, "the bytes differ");
+    answering.join().expect("the server doesn't panic")
+}
+
+#[test]
+fn the_proxy_holds_little_for_who_does_not_read() -> io::Result<()> {
+    let mut proxied = Proxied::start()?;
+    #[cfg(target_os = "linux")]
+    let before = proxied.most_memory()?;
+    let sent = fill(&proxied.client)?;
+    #[cfg(target_os = "linux")]
+    {
+        // The kernel holds the rest. The high-water mark and one read are 128 KiB; a buffer that
+        // grows doubles.
+        let held = proxied.most_memory()? - before;
+        assert!(held < 1 << 20, "{held} of {} bytes", sent.len());
+    }
+    proxied.serves_others()?;
+    // The other direction doesn't wait for this one.
+    proxied.server.send(b"not yet")?;
+    assert_eq!(proxied.client.receive(7)?, b"not yet");
+    // And when it reads at last, every byte comes.
+    let read = proxied.server.receive(sent.len())?;
+    assert!(read == sent, "the bytes differ");
+    proxied.client.send(b"on it goes")?;
+    assert_eq!(proxied.server.receive(10)?, b"on it goes");
+    Ok(())
+}
+
+#[test]
+fn the_proxy_reads_from_who_does_not_read() -> io::Result<()> {
+    let mut proxied = Proxied::start()?;
+    let sent = fill(&proxied.server)?;
+    proxied.client.send(b"stop that")?;
+    assert_eq!(proxied.server.receive(9)?, b"stop that");
+    let read = proxied.client.receive(sent.len())?;
+    assert!(read == sent, "the bytes differ");
+    Ok(())
+}
+
+#[test]
+fn the_proxy_passes_on_a_failure() -> io::Result<()> {
+    let mut proxied = Proxied::start()?;
+    proxied.server.send(b"half an ans")?;
+    assert_eq!(proxied.client.receive(11)?, b"half an ans");
+    let Proxied { server, .. } = proxied;
+    server.reset()?;
+    let error = proxied.client.receive(4).expect_err("there is no more");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    Ok(())
+}
+
+#[test]
+fn the_proxy_lives_on_when_the_server_refuses() -> io::Result<()> {
+    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let proxy = Program::start_example("reactor_proxy", &[&nobody.to_string()])?;
+    for _ in 0..2 {
+        let mut client = EchoClient::connect(proxy.address())?;
+        client.send(b"is anybody there?")?;
+        assert_eq!(client.receive_to_end()?, b"");
+    }
+    let (status, _) = proxy.stop()?;
+    assert!(status.success(), "{status}");
+    Ok(())
 }

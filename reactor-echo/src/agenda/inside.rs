@@ -9,6 +9,7 @@ use common::Clock;
 use super::{Agenda, Entry};
 use crate::key::Keyed;
 use crate::link::Link;
+use crate::producer::Registered;
 use crate::timers::Timers;
 use crate::{DelayedCall, Key, Reason};
 
@@ -79,6 +80,47 @@ impl Agenda {
             if !mem::replace(&mut link.touched, true) {
                 self.touched.push_back(key);
             }
+        }
+    }
+
+    /// Pauses or resumes a connection's producer by what is pending.
+    // CONCEPT: back-pressure
+    pub(crate) fn settle_producer(&mut self, key: Key, is_writable: bool) {
+        let Some(link) = self.link_mut(key) else {
+            return;
+        };
+        let (full, sent_all) = (link.full, link.pending.is_empty());
+        let Some(registered) = &mut link.producer else {
+            return;
+        };
+        let paused = if registered.streaming {
+            full
+        } else {
+            registered.paused && !(is_writable && sent_all)
+        };
+        if mem::replace(&mut registered.paused, paused) == paused {
+            return;
+        }
+        let producer = registered.producer.take();
+        if let (Some(mut producer), Some(mut consumer)) = (producer, self.transport(key)) {
+            if paused {
+                producer.pause_producing(&mut consumer);
+            } else {
+                producer.resume_producing(&mut consumer);
+            }
+            self.ask(key, |link| {
+                // Unless it has unregistered, or has registered another.
+                if let Some(registered) = &mut link.producer {
+                    registered.producer.get_or_insert(producer);
+                }
+            });
+        }
+    }
+
+    /// Tells a connection's producer that nothing more will be sent.
+    pub(crate) fn stop_producer(&mut self, producer: Option<Box<Registered>>) {
+        if let Some(mut producer) = producer.and_then(|registered| registered.producer) {
+            producer.stop_producing(self);
         }
     }
 

@@ -96,7 +96,8 @@ impl Reactor {
         }
     }
 
-    /// Does what was asked of a connection: sends, pauses, resumes, closes.
+    /// Does what was asked of a connection: sends, pauses, resumes, closes. Its producer is called
+    /// last.
     #[inline(always)] // See `sys::recv`.
     pub(super) fn settle(&mut self, key: Key, is_writable: bool) {
         let Agenda {
@@ -124,10 +125,15 @@ impl Reactor {
         {
             link.end(Reason::ConnectionLost(error));
         }
+        let has_producer = link.producer.is_some();
         if link.over.is_some() {
-            self.close(key);
-        } else if begins_to_drain {
+            return self.close(key);
+        }
+        if begins_to_drain {
             self.agenda.drain_for(key, self.settings.grace);
+        }
+        if has_producer {
+            self.agenda.settle_producer(key, is_writable);
         }
     }
 
@@ -152,6 +158,7 @@ impl Reactor {
         {
             permit.failed(io::Error::other(reason.to_string()));
         }
+        self.agenda.stop_producer(link.producer);
         if let Some(mut protocol) = self.protocols.remove(key) {
             protocol.connection_lost(&mut self.agenda, &reason);
         }

@@ -68,7 +68,9 @@ impl Reactor {
             }
         }
         link.lose();
+        let producer = link.producer.take();
         self.agenda.touch(key);
+        self.agenda.stop_producer(producer);
     }
 
     /// The grace is over: what is still there goes now.

@@ -4,6 +4,7 @@ mod clients;
 mod connections;
 mod ending;
 mod hooks;
+mod producers;
 mod serving;
 mod timers;
 
@@ -59,6 +60,11 @@ for_every_engine![
     ending::a_reset_is_the_reason,
     ending::a_stop_is_heard_by_all,
     ending::clients_in_the_backlog_are_not_reset_by_a_stop,
+    producers::a_pull_producer_is_asked_once_for_each_piece,
+    producers::a_pull_producer_that_writes_nothing_is_left_alone,
+    producers::a_push_producer_is_paused_by_what_is_pending,
+    producers::a_producer_is_stopped_with_its_consumer,
+    producers::a_producer_is_stopped_with_the_reactor,
     clients::a_client_talks_to_a_server_in_the_same_loop,
     clients::a_refused_connect_is_tried_again,
     clients::a_connect_that_fails_at_once_lets_the_loop_go_on,

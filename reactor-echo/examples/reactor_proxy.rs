@@ -1,0 +1,134 @@
+//! A proxy: each client gets a connection to one and the same server, and neither side notices that
+//! we are between them. Shows producers.
+//!
+//! What one connection receives is written to the other, so each is the other's push producer: the
+//! loop stops reading from the one while the other has too much pending. So a slow receiver slows
+//! down its sender, and we hold at most the high-water mark and one read for each direction. The end
+//! of the stream is carried over too (a half-close), and so is a failure.
+//!
+//! ```sh
+//! cargo run -p reactor-echo -- --port 7000                           # some server
+//! cargo run -p reactor-echo --example reactor_proxy -- 127.0.0.1:7000 7001
+//! nc 127.0.0.1 7001
+//! ```
+
+use std::env;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::{Settings, StopSignal, output};
+use reactor_echo::{
+    Agenda, ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, Reason, Transport,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One of the two connections: passes on to the other what it receives.
+struct Side {
+    server: SocketAddr,
+    /// A client has none before it is made.
+    other: Option<Key>,
+}
+
+impl Side {
+    fn other<'a>(&self, agenda: &'a mut Agenda) -> Option<Transport<'a>> {
+        agenda.transport(self.other?)
+    }
+}
+
+impl Protocol for Side {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        let this = transport.key();
+        let Some(client) = self.other else {
+            // A client: nothing is read from it until the server is there.
+            transport.pause_producing();
+            let server = Server {
+                address: self.server,
+                client: this,
+            };
+            let agenda = transport.reactor();
+            self.other = Some(agenda.connect_tcp(self.server, server, CONNECT_TIMEOUT));
+            return;
+        };
+        transport.register_producer(client, true);
+        match transport.reactor().transport(client) {
+            Some(mut client) => {
+                client.register_producer(this, true);
+                client.resume_producing();
+            }
+            None => transport.abort_connection(),
+        }
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        if let Some(mut other) = self.other(transport.reactor()) {
+            other.write(data);
+        }
+    }
+
+    fn read_connection_lost(&mut self, transport: &mut Transport<'_>) {
+        if let Some(mut other) = self.other(transport.reactor()) {
+            other.lose_write_connection();
+        }
+    }
+
+    fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
+        match (self.other(agenda), reason) {
+            (Some(mut other), Reason::ConnectionDone) => other.lose_connection(),
+            (Some(mut other), _) => other.abort_connection(),
+            // Perhaps it isn't connected yet.
+            (None, _) => self
+                .other
+                .into_iter()
+                .for_each(|other| agenda.stop_connecting(other)),
+        }
+    }
+}
+
+/// Connects to the server for one client.
+struct Server {
+    address: SocketAddr,
+    client: Key,
+}
+
+impl ClientFactory for Server {
+    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Box<dyn Protocol>> {
+        let (server, other) = (self.address, Some(self.client));
+        Some(Box::new(Side { server, other }))
+    }
+
+    fn client_connection_failed(&mut self, connector: &mut Connector<'_>, reason: &Reason) {
+        output::complain(format_args!("{}: {reason}", self.address));
+        if let Some(mut client) = connector.reactor().transport(self.client) {
+            client.lose_connection();
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let server = arguments.next().unwrap_or("127.0.0.1:8881".into());
+    let server: SocketAddr = server.parse().map_err(io::Error::other)?;
+    let port = arguments.next().unwrap_or("0".into());
+    let port = port.parse().map_err(io::Error::other)?;
+
+    let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let client = move |_| Side {
+        server,
+        other: None,
+    };
+    let port = reactor.listen_tcp(address, client, 128)?;
+    let stop = Rc::new(StopSignal::on_signals()?);
+    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+        if stop.is_raised() {
+            agenda.stop();
+        }
+    })?;
+    if let Some(address) = reactor.agenda().host_of(port) {
+        output::print(format_args!("listening on {address}\n"))?;
+    }
+    reactor.run()
+}

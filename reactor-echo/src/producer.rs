@@ -1,0 +1,87 @@
+//! Where the data comes from that a protocol writes: a producer, which the loop pauses and resumes
+//! by what is pending.
+//!
+//! | Twisted (`IConsumer`, `IPushProducer`, `IPullProducer`) | here | difference |
+//! |---|---|---|
+//! | `transport.registerProducer(producer, streaming)` | [`Transport::register_producer`] | a second one takes the place of the first, where Twisted raises. A pull producer is asked for the first time when the connection can be written, and not from inside this call |
+//! | `transport.unregisterProducer()` | [`Transport::unregister_producer`] | |
+//! | `producer.pauseProducing()` | [`Producer::pause_producing`] | above the high-water mark, which is 64 KiB in Twisted |
+//! | `producer.resumeProducing()` | [`Producer::resume_producing`] | a push producer: at the low-water mark; in Twisted when all is sent |
+//! | `producer.stopProducing()` | [`Producer::stop_producing`] | |
+//! | a transport is a push producer itself | a [`Key`] is one: the connection that it names | |
+//! | `loseConnection` waits for a pull producer and for a paused push producer | only for a pull producer | a push producer that ends must say so with `lose_connection` either way |
+
+use crate::{Agenda, Key, Transport};
+
+/// Produces what is written to a connection, which is its consumer.
+///
+/// A *push* producer writes as things happen, unless it is paused: a connection, a timer. A *pull*
+/// producer writes once each time it is asked to resume: a file, a table.
+pub trait Producer {
+    /// The consumer takes data. A push producer that was paused goes on; a pull producer writes its
+    /// next piece before it returns, or [unregisters](Transport::unregister_producer) itself at its
+    /// end.
+    #[doc(alias = "resumeProducing")]
+    fn resume_producing(&mut self, consumer: &mut Transport<'_>);
+
+    /// More than the high-water mark is pending: a push producer writes no more until it is resumed.
+    #[doc(alias = "pauseProducing")]
+    fn pause_producing(&mut self, consumer: &mut Transport<'_>) {
+        let _ = consumer;
+    }
+
+    /// The consumer is gone, or the reactor stops: nothing more will be sent.
+    #[doc(alias = "stopProducing")]
+    fn stop_producing(&mut self, agenda: &mut Agenda);
+}
+
+/// A connection whose protocol writes what it receives to another: the other one's push producer.
+impl Producer for Key {
+    fn resume_producing(&mut self, consumer: &mut Transport<'_>) {
+        if let Some(mut connection) = consumer.reactor().transport(*self) {
+            connection.resume_producing();
+        }
+    }
+
+    fn pause_producing(&mut self, consumer: &mut Transport<'_>) {
+        if let Some(mut connection) = consumer.reactor().transport(*self) {
+            connection.pause_producing();
+        }
+    }
+
+    fn stop_producing(&mut self, agenda: &mut Agenda) {
+        if let Some(mut connection) = agenda.transport(*self) {
+            connection.lose_connection();
+        }
+    }
+}
+
+/// A producer, and what it was last told.
+pub(crate) struct Registered {
+    /// Absent while one of its callbacks runs.
+    pub(crate) producer: Option<Box<dyn Producer>>,
+    pub(crate) streaming: bool,
+    /// It is to be resumed: a push producer that was paused, a pull producer whose last piece is
+    /// sent.
+    pub(crate) paused: bool,
+}
+
+impl Registered {
+    pub(crate) fn new(producer: Box<dyn Producer>, streaming: bool) -> Self {
+        Registered {
+            producer: Some(producer),
+            streaming,
+            paused: !streaming,
+        }
+    }
+
+    /// Whether it is a pull producer that is to be asked as soon as the connection can be written.
+    pub(crate) fn is_pulled(&self) -> bool {
+        self.paused && !self.streaming
+    }
+
+    /// Everything written is sent.
+    pub(crate) fn all_sent(&mut self) {
+        self.paused |= !self.streaming;
+    }
+}

@@ -1,0 +1,223 @@
+//! Producers, which the loop pauses and resumes by what is pending.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use common::{Settings, sys};
+use reactor_echo::{Agenda, EngineKind, Key, Producer, Transport};
+use socket2::SockRef;
+
+use crate::hooks::{Hooks, Log, TIME_LIMIT, Trial, connect, result_of};
+
+/// Writes so many pieces, one each time that it is asked.
+struct Pieces {
+    left: usize,
+    log: Log,
+}
+
+const PIECE: usize = 300_000;
+
+impl Producer for Pieces {
+    fn resume_producing(&mut self, consumer: &mut Transport<'_>) {
+        assert_eq!(consumer.pending(), 0);
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                consumer.write(&[b'x'; PIECE]);
+            }
+            None => self.log.note("nothing left"),
+        }
+        if self.left == 0 {
+            consumer.unregister_producer();
+        }
+    }
+
+    fn pause_producing(&mut self, _: &mut Transport<'_>) {
+        self.log.note("paused"); // Nobody does that to a pull producer.
+    }
+
+    fn stop_producing(&mut self, _: &mut Agenda) {
+        self.log.note("stopped");
+    }
+}
+
+pub fn a_pull_producer_is_asked_once_for_each_piece(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let log = server_log.clone();
+        let made = move |transport: &mut Transport<'_>| {
+            let log = log.clone();
+            transport.register_producer(Pieces { left: 20, log }, false);
+            transport.lose_connection(); // Once all pieces are sent.
+        };
+        Hooks::default().made(made).lost(|agenda, _| agenda.stop())
+    })?;
+    let client = thread::spawn(move || {
+        let mut received = Vec::new();
+        connect(address)?.read_to_end(&mut received)?;
+        Ok(received.len())
+    });
+    trial.run()?;
+    assert_eq!(result_of(client)?, 20 * PIECE);
+    assert!(log.lines().is_empty(), "{:?}", log.lines());
+    Ok(())
+}
+
+pub fn a_pull_producer_that_writes_nothing_is_left_alone(engine: EngineKind) -> io::Result<()> {
+    struct Empty(Log);
+
+    impl Producer for Empty {
+        fn resume_producing(&mut self, _: &mut Transport<'_>) {
+            self.0.note("asked");
+        }
+
+        fn stop_producing(&mut self, _: &mut Agenda) {}
+    }
+
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let log = server_log.clone();
+        Hooks::default().made(move |transport| {
+            transport.register_producer(Empty(log.clone()), false);
+            let agenda = transport.reactor();
+            let _ = agenda.call_later(Duration::from_millis(50), Agenda::stop);
+        })
+    })?;
+    let client = connect(address)?;
+    trial.run()?;
+    drop(client);
+    assert_eq!(log.lines(), ["asked"]);
+    let waits = sys::counters().waits;
+    assert!(waits < 20, "it turned in circles: {waits} waits");
+    Ok(())
+}
+
+/// What a server of two connections shares: the first receives what the second sends.
+#[derive(Clone, Default)]
+struct Relay {
+    sink: Rc<Cell<Option<Key>>>,
+    most_pending: Rc<Cell<usize>>,
+    log: Log,
+}
+
+impl Relay {
+    fn protocol(&self) -> Hooks {
+        let (joining, relay, ended) = (self.clone(), self.clone(), self.clone());
+        let made = move |transport: &mut Transport<'_>| {
+            let key = transport.key();
+            match joining.sink.get() {
+                None => joining.sink.set(Some(key)),
+                Some(sink) => {
+                    let sink = transport.reactor().transport(sink);
+                    sink.expect("it is there").register_producer(key, true);
+                }
+            }
+            transport.write(b".");
+        };
+        let data = move |transport: &mut Transport<'_>, data: &[u8]| {
+            let sink = relay.sink.get().expect("it has come first");
+            if let Some(mut sink) = transport.reactor().transport(sink) {
+                sink.write(data);
+                let pending = sink.pending().max(relay.most_pending.get());
+                relay.most_pending.set(pending);
+            }
+        };
+        let lost = move |agenda: &mut Agenda, _: &reactor_echo::Reason| {
+            ended.log.note("lost");
+            if ended.log.lines().len() == 2 {
+                agenda.stop();
+            }
+        };
+        Hooks::default().made(made).data(data).lost(lost)
+    }
+}
+
+/// The bytes that are held for one who doesn't read are bounded, and when it reads, all come.
+pub fn a_push_producer_is_paused_by_what_is_pending(engine: EngineKind) -> io::Result<()> {
+    const MUCH: usize = 20_000_000;
+    let settings = Settings {
+        recv_size: 10_000,
+        high_water: 50_000,
+        ..Settings::default()
+    };
+    let mut trial = Trial::with(engine, settings)?;
+    let relay = Relay::default();
+    let most_pending = Rc::clone(&relay.most_pending);
+    let (_, address) = trial.listen(move |_| relay.protocol())?;
+    let clients = thread::spawn(move || {
+        let mut sink = connect(address)?;
+        sink.read_exact(&mut [0])?;
+        let mut source = connect(address)?;
+        source.read_exact(&mut [0])?;
+        let (stuck, is_stuck) = mpsc::channel();
+        let sender = thread::spawn(move || {
+            source.set_write_timeout(Some(Duration::from_millis(100)))?;
+            let chunk = vec![b'x'; 100_000];
+            let mut sent = 0;
+            while let Ok(count) = source.write(&chunk) {
+                sent += count;
+                assert!(sent < MUCH, "it is read without end");
+            }
+            stuck.send(()).map_err(io::Error::other)?;
+            source.set_write_timeout(Some(TIME_LIMIT))?;
+            source.write_all(&vec![b'x'; MUCH - sent])
+        });
+        is_stuck
+            .recv_timeout(TIME_LIMIT)
+            .map_err(io::Error::other)?;
+        sink.read_exact(&mut vec![0; MUCH])?;
+        result_of(sender)
+    });
+    trial.run()?;
+    result_of(clients)?;
+    let most = most_pending.get();
+    assert!((50_001..=60_000).contains(&most), "{most} pending");
+    Ok(())
+}
+
+pub fn a_producer_is_stopped_with_its_consumer(engine: EngineKind) -> io::Result<()> {
+    let mut trial = Trial::new(engine)?;
+    let relay = Relay::default();
+    let (_, address) = trial.listen(move |_| relay.protocol())?;
+    let clients = thread::spawn(move || {
+        let mut sink = connect(address)?;
+        sink.read_exact(&mut [0])?;
+        let mut source = connect(address)?;
+        source.read_exact(&mut [0])?;
+        SockRef::from(&sink).set_linger(Some(Duration::ZERO))?;
+        drop(sink);
+        let mut rest = Vec::new();
+        source.read_to_end(&mut rest)?;
+        Ok(rest)
+    });
+    trial.run()?;
+    assert_eq!(result_of(clients)?, b"");
+    Ok(())
+}
+
+pub fn a_producer_is_stopped_with_the_reactor(engine: EngineKind) -> io::Result<()> {
+    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let server_log = log.clone();
+    let (_, address) = trial.listen(move |_| {
+        let log = server_log.clone();
+        let lost = log.clone();
+        Hooks::default()
+            .made(move |transport| {
+                let log = log.clone();
+                transport.register_producer(Pieces { left: 9, log }, false);
+                transport.reactor().stop();
+            })
+            .lost(move |_, reason| lost.note(format_args!("{reason:?}")))
+    })?;
+    let client = connect(address)?;
+    trial.run()?;
+    drop(client);
+    assert_eq!(log.lines(), ["stopped", "ConnectionDone"]);
+    Ok(())
+}
