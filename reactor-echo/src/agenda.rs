@@ -121,8 +121,9 @@ impl Agenda {
         self.timers.contains(call)
     }
 
-    /// Asks the reactor to stop: ports are closed, nothing more is read, what was written is sent
-    /// for at most the grace, every protocol hears that its connection is lost, and `run` returns.
+    /// Asks the reactor to stop: clients that wait are accepted, as far as the limit allows, and
+    /// ports are closed; nothing more is read, what was written is sent for at most the grace, every
+    /// protocol hears that its connection is lost, and `run` returns.
     pub fn stop(&mut self) {
         self.stopping = true;
     }
