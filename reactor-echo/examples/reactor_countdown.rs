@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use common::Settings;
 use common::args::seconds;
-use reactor_echo::{Agenda, EngineKind, Reactor};
+use reactor_echo::{Agenda, DelayedCall, EngineKind, Reactor};
 
-fn count_down(agenda: &mut Agenda, left: u32, pace: Duration) {
+fn count_down(agenda: &mut Agenda, left: u32, pace: Duration, mut the_end: DelayedCall) {
     if left == 0 {
-        return say("lift-off");
+        say("lift-off");
+        agenda.reset(&mut the_end, Duration::ZERO);
+        return;
     }
     say(left);
-    let next = move |agenda: &mut Agenda| count_down(agenda, left - 1, pace);
+    let next = move |agenda: &mut Agenda| count_down(agenda, left - 1, pace, the_end);
     let _ = agenda.call_later(pace, next);
 }
 
@@ -30,13 +32,11 @@ fn main() -> io::Result<()> {
 
     let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
     let agenda = reactor.agenda();
-    agenda.call_when_running(move |agenda| count_down(agenda, 3, pace));
-
     let abort = agenda.call_later(pace * 2, |_| say("aborted"));
-    let mut the_end = agenda.call_later(pace * 3, Agenda::stop);
+    let the_end = agenda.call_later(pace * 60, Agenda::stop); // At the latest.
     agenda.call_when_running(move |agenda| {
         agenda.cancel(&abort);
-        agenda.delay(&mut the_end, pace);
+        count_down(agenda, 3, pace, the_end);
     });
     reactor.run()
 }
