@@ -1,7 +1,7 @@
 //! The book, and what builds, checks and serves it.
 //!
 //! Pages are Markdown under `book/md`. Fenced blocks in them, the [directives], stand for code, recorded
-//! runs and figures; none of these is typed by hand. [`build`](build::build) makes a site of them
+//! runs and figures; none of these is typed by hand. [`build`] makes a site of them
 //! and [`check`] says what is wrong with it.
 
 #![cfg_attr(
