@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | `StringTransport` and `protocol.makeConnection(transport)` | [`StringTransport::new`] | |
 //! | `protocol.dataReceived(data)` | [`receive`](StringTransport::receive) | |
+//! | `protocol.transport` | [`transport`](StringTransport::transport) | |
 //! | `value()`, `clear()` | [`value`](StringTransport::value), [`clear`](StringTransport::clear) | |
+//! | `registerProducer`, and the test calls `resumeProducing` | [`clear`](StringTransport::clear) asks a pull producer | what is pending pauses no push producer: there is no high-water mark |
 //! | `disconnecting`, `disconnected`, `producerState` | [`disconnecting`](StringTransport::disconnecting), [`disconnected`](StringTransport::disconnected), [`is_paused`](StringTransport::is_paused) | |
 //! | `Clock().advance(seconds)` | [`advance`](StringTransport::advance) | |
 

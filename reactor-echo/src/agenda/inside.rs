@@ -137,8 +137,8 @@ impl Agenda {
         self.clock.now() + self.ahead
     }
 
-    /// Tells whether a time has passed, and what was ready by then has been handled.
-    fn has_passed(&self) -> impl Fn(Instant) -> bool + Copy + use<> {
+    /// Tells of a time whether it has passed, and what was ready by then has been handled.
+    fn passed(&self) -> impl Fn(Instant) -> bool + Copy + use<> {
         let (clock, ahead) = (self.clock, self.ahead);
         move |time| {
             let time = time.checked_sub(ahead);
@@ -149,7 +149,7 @@ impl Agenda {
     /// Makes the next call that is due and was asked for before the mark. Returns whether there was
     /// one.
     pub(crate) fn call_next(&mut self, mark: u64) -> bool {
-        let call = self.timers.take_due(mark, self.has_passed());
+        let call = self.timers.take_due(mark, self.passed());
         call.map(|call| call(self)).is_some()
     }
 
@@ -191,7 +191,8 @@ impl Agenda {
         let look = move |agenda: &mut Agenda| {
             let Some(link) = agenda.link(key) else { return };
             let mut since = link.last_active.max(since);
-            if agenda.has_passed()(since + limit) {
+            let has_passed = agenda.passed();
+            if has_passed(since + limit) {
                 agenda.ask(key, Link::time_out);
                 since = agenda.iteration();
             }
