@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::contender::{Contender, Family, Made};
@@ -124,12 +124,15 @@ fn build(contenders: &[&Contender]) -> io::Result<HashMap<String, PathBuf>> {
     let mut programs = HashMap::new();
     for family in [Family::Ours, Family::Rust] {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo.current_dir(root()).args([
+        // In the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
+        cargo.args([
             "build",
             "--release",
             "--locked",
             "--message-format=json-render-diagnostics",
+            "--manifest-path",
         ]);
+        cargo.arg(root().join("Cargo.toml"));
         let mut any = false;
         for contender in contenders
             .iter()
@@ -170,7 +173,7 @@ fn target_folder(programs: &HashMap<String, PathBuf>) -> io::Result<PathBuf> {
     let asked_for = env::var_os("CARGO_TARGET_DIR");
     let folder = match programs.values().next() {
         Some(program) => program.ancestors().nth(2),
-        None => return Ok(asked_for.map_or_else(|| root().join("target"), PathBuf::from)),
+        None => return path::absolute(asked_for.map_or(root().join("target"), PathBuf::from)),
     };
     folder
         .map(Path::to_owned)
