@@ -21,6 +21,17 @@ pub(super) struct Usage {
     pub(super) wake_ups: u64,
     /// CPU time of all its threads.
     pub(super) cpu: Duration,
+    /// Time for which its threads could have run, but other processes had the processors.
+    pub(super) held_up: Duration,
+}
+
+impl Usage {
+    /// CPU time as a share of the time in which the process could have had it: a loop that spins
+    /// uses all of that, however busy the machine is.
+    pub(super) fn share_of(&self, time: Duration) -> f64 {
+        let had = time.saturating_sub(self.held_up).max(self.cpu);
+        self.cpu.as_secs_f64() / had.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
 }
 
 /// What lies on the way of one connection.
@@ -50,6 +61,7 @@ pub(super) fn usage_during(pid: i32, time: Duration) -> Result<(Usage, Duration)
     let used = Usage {
         wake_ups: after.wake_ups.saturating_sub(before.wake_ups),
         cpu: after.cpu.saturating_sub(before.cpu),
+        held_up: after.held_up.saturating_sub(before.held_up),
     };
     Ok((used, started.elapsed()))
 }

@@ -98,6 +98,11 @@ impl Trial {
         self.selection.relaxed(Duration::from_millis(milliseconds))
     }
 
+    /// A share of the processor time that the contract allows, times the slack.
+    pub(super) fn share(&self, share: f64) -> f64 {
+        share * self.selection.slack
+    }
+
     /// The server of a wire case.
     pub(super) fn address(&self) -> Result<SocketAddr, Problem> {
         match (&self.target, &self.server) {

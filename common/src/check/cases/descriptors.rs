@@ -69,12 +69,13 @@ fn out_of_descriptors_quiet(trial: &Trial) -> Verdict {
     let lines = server.log_lines();
     let (used, time) = proc::usage_during(server.pid(), Duration::from_secs(2))?;
     let logged = server.log_lines() - lines;
-    let percent = used.cpu.as_secs_f64() / time.as_secs_f64() * 100.0;
+    let share = used.share_of(time);
     let seen = format!(
-        "{percent:.2} % CPU and {logged} log lines in 2 s with {} served",
+        "{:.2} % CPU and {logged} log lines in 2 s with {} served",
+        share * 100.0,
         served.len()
     );
-    ensure!(used.cpu <= trial.limit(20) && logged <= 2, "{seen}");
+    ensure!(share <= trial.share(0.01) && logged <= 2, "{seen}");
     ensure!(server.ended().is_none(), "the server ended");
     Ok(seen)
 }

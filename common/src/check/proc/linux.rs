@@ -37,12 +37,14 @@ pub(in crate::check) fn usage(pid: i32) -> Result<Usage, Problem> {
     let mut usage = Usage {
         wake_ups: 0,
         cpu: Duration::ZERO,
+        held_up: Duration::ZERO,
     };
     for task in Process::new(pid)?.tasks()?.flatten() {
         // A thread may end between the listing and the reading.
         if let (Ok(status), Ok(schedule)) = (task.status(), task.schedstat()) {
             usage.wake_ups += status.voluntary_ctxt_switches.unwrap_or(0);
             usage.cpu += Duration::from_nanos(schedule.sum_exec_runtime);
+            usage.held_up += Duration::from_nanos(schedule.run_delay);
         }
     }
     Ok(usage)
