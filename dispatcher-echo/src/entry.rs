@@ -73,10 +73,10 @@ pub(crate) enum Socket {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     NotYet,
-    /// The end of the stream was read: the peer has sent its last byte.
-    Read,
-    /// The object was told of that. It may still be sending.
+    /// The peer has sent its last byte, and the object knows. It may still be sending.
     Told,
+    /// The end of the stream was read: the peer has sent its last byte. The object doesn't know yet.
+    Read,
     /// The connection is lost, in both directions.
     Lost,
 }
@@ -113,12 +113,15 @@ impl State {
 
     /// Notes what an event tells.
     pub fn note(&mut self, event: &Event) {
-        self.may_read |= event.is_readable() || event.is_error();
-        self.may_write |= event.is_writable() || event.is_error();
+        self.may_read |= event.is_readable();
+        self.may_write |= event.is_writable();
         self.read_closed |= event.is_read_closed();
-        self.urgent |= event.is_priority();
-        self.marked |= event.is_priority();
-        self.failed |= event.is_error();
+        if event.is_priority() {
+            (self.urgent, self.marked) = (true, true);
+        }
+        if event.is_error() {
+            (self.failed, self.may_read, self.may_write) = (true, true, true);
+        }
     }
 
     /// Asks the object what it wants to know of.

@@ -8,18 +8,13 @@ use crate::channel::is_disconnected;
 use crate::entry::{End, Socket};
 use crate::{Channel, Dispatcher};
 
-/// Calls the handlers that are due, as asyncore's `readwrite` does, until one of them has ended the
-/// object's part, or has met the end of the connection. Discards what a channel that is draining
-/// has received.
-pub(crate) fn handle_events(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
-    if channel.state.draining {
-        channel.drain();
-    } else {
-        let _ = until_ended(dispatcher, channel);
-    }
-}
-
-fn until_ended(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) -> ControlFlow<()> {
+/// Calls the handlers that are due, as asyncore's `readwrite` does. Breaks off once one of them has
+/// ended the object's part, or has met the end of the connection.
+#[inline(always)] // As in `common::sys`.
+pub(crate) fn handle_events(
+    dispatcher: &mut dyn Dispatcher,
+    channel: &mut Channel,
+) -> ControlFlow<()> {
     if channel.state.connecting {
         guarded(dispatcher, channel, handle_connect_event)?;
         channel.state.ask(dispatcher);
@@ -68,7 +63,7 @@ pub(crate) fn guarded(
 /// Calls `handle_close` if the connection has ended in the call before: once for the end of the
 /// stream, and once if the connection is lost. A lost connection is closed after that, whatever the
 /// object did: it can neither be read nor written, and nothing else will come of it.
-#[inline]
+#[cold] // Once or twice in the life of a connection.
 pub(crate) fn tell_end(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
     while channel.state.has_news_of_its_end() && !channel.ended {
         let is_lost = channel.is_lost();

@@ -30,7 +30,13 @@ impl SocketMap {
         mem::swap(&mut self.turn, &mut self.ready);
         let mut turn = mem::take(&mut self.turn);
         for key in turn.drain(..) {
-            self.call(key, handle_events);
+            self.call(key, |object, channel| {
+                if channel.state.draining {
+                    channel.drain(); // The object is not called any more.
+                } else {
+                    let _ = handle_events(object, channel);
+                }
+            });
         }
         self.turn = turn;
         self.close_drained();
@@ -73,6 +79,7 @@ impl SocketMap {
     /// Calls an object and asks what it wants to know of now, unless it was closed earlier in this
     /// turn.
     // CONCEPT: stale-events
+    #[inline(always)] // As in `common::sys`.
     pub(super) fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
         let Some(mut entry) = self.take(key) else {
             return;
@@ -90,6 +97,7 @@ impl SocketMap {
 
     /// Lends the channel to its object for one call, and for the one that follows if the connection
     /// has ended in it.
+    #[inline(always)] // As in `common::sys`.
     fn lend(
         &mut self,
         key: Key,
@@ -100,7 +108,9 @@ impl SocketMap {
         let room = sys::room(&mut buffer);
         let mut channel = Channel::new(key, &mut entry.state, self, room);
         call(&mut entry.dispatcher, &mut channel);
-        tell_end(&mut entry.dispatcher, &mut channel);
+        if channel.state.has_news_of_its_end() {
+            tell_end(&mut entry.dispatcher, &mut channel);
+        }
         self.buffer = buffer;
     }
 
@@ -147,9 +157,15 @@ impl SocketMap {
         self.call(key, |_, channel| channel.state.may_read = true);
         for _ in 0..net::MOST_ACCEPTED_AT_STOP / net::ACCEPTS_PER_TURN {
             match self.entries.get(key) {
-                Some(Some(entry)) if entry.state.can_be_called() => self.call(key, handle_events),
+                Some(Some(entry)) if entry.state.can_be_called() => {}
                 _ => return,
             }
+            self.call(key, |object, channel| {
+                channel.state.takes_read();
+                let _ = guarded(object, channel, |object, channel| {
+                    object.handle_accept(channel)
+                });
+            });
         }
     }
 
