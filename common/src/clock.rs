@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sys;
+
 /// The time, read once in each iteration of a loop: right after it has waited.
 ///
 /// A loop can wake up late: it was stopped (SIGSTOP), the laptop slept, the machine was busy. Then
@@ -18,7 +20,7 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        let now = Instant::now();
+        let now = sys::now();
         Clock {
             now,
             seen_until: now,
@@ -34,7 +36,7 @@ impl Clock {
         if saw_all {
             self.seen_until = self.now;
         }
-        self.now = Instant::now();
+        self.now = sys::now();
     }
 
     /// When the last wait ended.
@@ -49,7 +51,7 @@ impl Clock {
 
     /// How long to wait for `deadline`: zero if it is over.
     pub fn until(&self, deadline: Instant) -> Duration {
-        deadline.saturating_duration_since(Instant::now())
+        deadline.saturating_duration_since(sys::now())
     }
 }
 
@@ -60,7 +62,7 @@ mod tests {
     #[test]
     fn a_deadline_has_passed_when_a_later_wait_has_seen_all() {
         let mut clock = Clock::default();
-        let deadline = Instant::now();
+        let deadline = sys::now();
         assert!(!clock.has_passed(deadline));
         clock.waited(true); // It began before the deadline.
         assert!(!clock.has_passed(deadline));

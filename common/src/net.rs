@@ -36,7 +36,7 @@ pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     Err(failed(last_error))
 }
 
-fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+pub(crate) fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,

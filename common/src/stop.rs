@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM as a descriptor: the self-pipe, which any of the four loops can wait on.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -10,13 +10,15 @@ use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
+use crate::sys::{AsDescriptor, Descriptor, File, kernel};
+
 /// The reading end of the self-pipe: readable once the server has been asked to stop.
 ///
 /// A signal handler may do next to nothing, but it may write a byte. The loop waits for that byte
 /// beside its sockets, and so learns of the signal at a moment of its own choosing.
 #[derive(Debug)]
 pub struct StopSignal {
-    pipe: UnixStream,
+    pipe: kernel::StopPipe,
 }
 
 impl StopSignal {
@@ -49,12 +51,28 @@ impl StopSignal {
     pub fn pair() -> io::Result<(Stopper, Self)> {
         let (writing, reading) = UnixStream::pair()?;
         reading.set_nonblocking(true)?;
-        Ok((Stopper { pipe: writing }, StopSignal { pipe: reading }))
+        let pipe = kernel::StopPipe::from_os(reading);
+        Ok((Stopper { pipe: writing }, StopSignal { pipe }))
     }
 
     /// Whether a stop has been asked for. Says so once for each time; the loop remembers it.
     pub fn is_raised(&self) -> bool {
-        matches!((&self.pipe).read(&mut [0]), Ok(1))
+        self.pipe.take_byte()
+    }
+
+    /// A second descriptor of the same pipe, for a loop that owns what it watches: dup(2).
+    ///
+    /// # Errors
+    /// No descriptor.
+    pub fn try_clone_file(&self) -> io::Result<File> {
+        self.pipe.try_clone().map(File::from)
+    }
+}
+
+impl AsDescriptor for StopSignal {
+    #[inline]
+    fn descriptor(&self) -> Descriptor<'_> {
+        Descriptor(self.pipe.descriptor())
     }
 }
 

@@ -1,7 +1,19 @@
-//! The few system calls that every loop makes: counted, traced and, when asked, faulted.
+//! Every call that a loop makes to the kernel: counted, traced and, on request, faulted.
 //!
-//! Each function makes the call that it is named for, once, and hands on the answer. Nothing is
+//! Each function makes the call that it is named for, once, and returns the result. Nothing is
 //! retried here: what `WouldBlock` or `Interrupted` mean to a loop is the lesson of that loop.
+//!
+//! | to | use |
+//! |---|---|
+//! | listen, accept, connect, read, write | [`Listener`], [`Stream`] |
+//! | wait for readiness, level by level | [`select()`] and [`FdSet`] |
+//! | wait for readiness, edge by edge | `Poll`, `Events`, `Event` (feature `poll`) |
+//! | watch something else, such as a pipe | [`File`], or anything that is [`AsDescriptor`] |
+//! | know the time | [`now`] |
+//! | learn that the server is to stop | [`StopSignal`](crate::StopSignal) |
+//!
+//! The functions [`accept`], [`connect`], [`recv`], [`send`], and [`close`] do the same with sockets
+//! that the loop made itself.
 //!
 //! | what | how | turned on by |
 //! |---|---|---|
@@ -9,40 +21,45 @@
 //! | traced | an event of target [`TRACE_TARGET`], level TRACE, that carries the caller's file and line | `--trace FILE` |
 //! | faulted | [`Faults`]: the answers of a bad day, drawn from a seed | `--faults SPEC` |
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd};
-use std::panic::Location;
-use std::time::Duration;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
 
-use tracing::field::{debug, display};
-use tracing::level_filters::LevelFilter;
-
+mod call;
 mod counters;
+mod descriptor;
 mod faults;
+#[cfg(feature = "poll")]
+mod poll;
+#[cfg(unix)]
+mod raw;
+mod select;
+mod socket;
+
+#[cfg(unix)]
+pub(crate) mod os;
+#[cfg(unix)]
+pub(crate) use os as kernel;
 
 pub use counters::{Counters, counters};
+pub use descriptor::{AsDescriptor, Descriptor};
 pub use faults::{Faults, inject};
+#[cfg(feature = "poll")]
+pub use poll::{Event, Events, Interest, Poll, Token};
+#[cfg(unix)]
+pub use raw::{accept, close, connect, recv, send};
+pub use select::{FD_SETSIZE, FdSet, check_fits, select};
+pub use socket::{File, Listener, Stream};
 
+use call::{Call, record};
 use counters::count;
 
 /// The target of the trace events.
 pub const TRACE_TARGET: &str = "echo";
 
-/// Emits the trace event of one call, with the place in the source that made it. While nobody
-/// traces, this is one comparison.
-macro_rules! trace_call {
-    ($call:expr, $error:expr $(, $field:ident = $value:expr)*) => {
-        if LevelFilter::current() == LevelFilter::TRACE {
-            let caller = Location::caller();
-            let error: Option<ErrorKind> = $error;
-            let error = error.map(debug);
-            $(let $field = $value;)*
-            out_of_line(move || tracing::trace!(
-                target: TRACE_TARGET, call = $call, $($field,)* error,
-                file = caller.file(), line = caller.line()));
-        }
-    };
+/// The time: clock_gettime(2). Neither counted nor traced.
+#[inline]
+pub fn now() -> Instant {
+    kernel::now()
 }
 
 /// Waits for readiness: `call` is select(2), mio's poll or a runtime's turn, told the longest time
@@ -56,60 +73,20 @@ pub fn wait(
     call: impl FnOnce(Option<Duration>) -> io::Result<usize>,
 ) -> io::Result<usize> {
     count(|counters| &counters.waits);
-    trace_call!(
-        "wait",
-        None,
-        milliseconds = timeout.map(|timeout| timeout.as_millis() as u64)
-    );
+    record(|| Call {
+        name: "wait",
+        milliseconds: timeout.map(|timeout| timeout.as_millis() as u64),
+        ..Call::default()
+    });
     let result = faults::interrupted().and_then(|()| call(timeout));
     if matches!(result, Ok(1..)) {
         count(|counters| &counters.wakeups);
     }
-    trace_call!(
-        "wake",
-        failure(&result),
-        ready = result.as_ref().copied().unwrap_or(0)
-    );
-    result
-}
-
-/// Accepts a connection with `call`, such as [`net::accept`](crate::net::accept).
-///
-/// # Errors
-/// What accept(2) answers; see [`AcceptError`](crate::net::AcceptError).
-#[track_caller]
-pub fn accept<L: AsFd, S: AsFd>(
-    listener: &L,
-    call: impl FnOnce(&L) -> io::Result<(S, SocketAddr)>,
-) -> io::Result<(S, SocketAddr)> {
-    let result = faults::not_accepted().and_then(|()| call(listener));
-    match &result {
-        Ok((socket, peer)) => {
-            count(|counters| &counters.accepts);
-            trace_call!("accept", None, fd = fd(socket), peer = display(*peer));
-        }
-        Err(error) => {
-            count_blocked(error);
-            trace_call!("accept", Some(error.kind()), fd = fd(listener));
-        }
-    }
-    result
-}
-
-/// Begins to connect to `address` with `call`, such as [`net::connect`](crate::net::connect).
-///
-/// # Errors
-/// What socket(2) or connect(2) answers at once.
-#[track_caller]
-pub fn connect<S: AsFd>(
-    address: SocketAddr,
-    call: impl FnOnce(SocketAddr) -> io::Result<S>,
-) -> io::Result<S> {
-    let result = call(address);
-    match &result {
-        Ok(socket) => trace_call!("connect", None, fd = fd(socket), peer = display(address)),
-        Err(error) => trace_call!("connect", Some(error.kind()), peer = display(address)),
-    }
+    record(|| Call {
+        name: "wake",
+        ready: Some(result.as_ref().copied().unwrap_or(0)),
+        ..Call::default().returned(&result)
+    });
     result
 }
 
@@ -124,78 +101,15 @@ pub fn room(buffer: &mut [u8]) -> &mut [u8] {
     &mut buffer[..length]
 }
 
-/// Reads from a socket into `room`, once: recv(2). `Ok(0)` is the end of the stream.
-///
-/// # Errors
-/// `WouldBlock` when there is nothing to read, `Interrupted`, or the connection's end
-/// (`ConnectionReset` and others).
-#[track_caller]
-#[inline(always)] // In a loop, the frame of a function would be half of the work.
-pub fn recv<S>(socket: &S, room: &mut [u8]) -> io::Result<usize>
-where
-    S: AsFd,
-    for<'s> &'s S: Read,
-{
-    let mut reading: &S = socket;
-    let result = faults::interrupted().and_then(|()| reading.read(room));
-    match &result {
-        Ok(bytes) => {
-            count(|counters| &counters.reads);
-            counters::add(|counters| &counters.bytes_read, *bytes);
-        }
-        Err(error) => count_blocked(error),
-    }
-    trace_call!(
-        "recv",
-        failure(&result),
-        fd = fd(socket),
-        bytes = result.as_ref().copied().unwrap_or(0)
-    );
-    result
-}
-
-/// Writes `bytes` to a socket, once: send(2). Answers how many the kernel took, which may be fewer.
-///
-/// # Errors
-/// `WouldBlock` when the kernel takes nothing now, `Interrupted`, or the connection's end
-/// (`BrokenPipe` and others).
-#[track_caller]
-#[inline(always)] // See `recv`.
-pub fn send<S>(socket: &S, bytes: &[u8]) -> io::Result<usize>
-where
-    S: AsFd,
-    for<'s> &'s S: Write,
-{
-    let mut writing: &S = socket;
-    let result = faults::offered(bytes.len()).and_then(|length| writing.write(&bytes[..length]));
-    match &result {
-        Ok(bytes) => {
-            count(|counters| &counters.writes);
-            counters::add(|counters| &counters.bytes_written, *bytes);
-        }
-        Err(error) => count_blocked(error),
-    }
-    trace_call!(
-        "send",
-        failure(&result),
-        fd = fd(socket),
-        bytes = result.as_ref().copied().unwrap_or(0)
-    );
-    result
-}
-
-/// Closes a socket: close(2), which dropping it does.
-#[track_caller]
-pub fn close<S: AsFd>(socket: S) {
-    count(|counters| &counters.closes);
-    trace_call!("close", None, fd = fd(&socket));
-}
-
 /// Traces that a handler was entered: the moment at which the loop calls the code of its user.
 #[track_caller]
 #[inline]
 pub fn enter(name: &'static str) {
-    trace_call!("enter", None, handler = name);
+    record(|| Call {
+        name: "enter",
+        handler: Some(name),
+        ..Call::default()
+    });
 }
 
 /// Whether to take a descriptor for ready although it is not: never, but under `--faults`. A loop
@@ -211,20 +125,4 @@ fn count_blocked(error: &io::Error) {
     if error.kind() == ErrorKind::WouldBlock {
         count(|counters| &counters.would_blocks);
     }
-}
-
-#[inline]
-fn fd(socket: &impl AsFd) -> i32 {
-    socket.as_fd().as_raw_fd()
-}
-
-fn failure<T>(result: &io::Result<T>) -> Option<ErrorKind> {
-    result.as_ref().err().map(io::Error::kind)
-}
-
-/// Keeps what is rarely done out of the code of what is often done.
-#[cold]
-#[inline(never)]
-fn out_of_line(rare: impl FnOnce()) {
-    rare();
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::io;
 
 /// What one thread's loop has done so far. [`Display`](fmt::Display) is one line of JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,8 +27,9 @@ pub struct Counters {
     pub bytes_written: u64,
 }
 
-impl fmt::Display for Counters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Counters {
+    /// The name and the value of each counter.
+    pub fn fields(&self) -> [(&'static str, u64); 9] {
         let Counters {
             waits,
             wakeups,
@@ -38,13 +40,28 @@ impl fmt::Display for Counters {
             closes,
             bytes_read,
             bytes_written,
-        } = self;
-        write!(
-            f,
-            "{{\"waits\":{waits},\"wakeups\":{wakeups},\"reads\":{reads},\"writes\":{writes},\
-             \"would_blocks\":{would_blocks},\"accepts\":{accepts},\"closes\":{closes},\
-             \"bytes_read\":{bytes_read},\"bytes_written\":{bytes_written}}}"
-        )
+        } = *self;
+        [
+            ("waits", waits),
+            ("wakeups", wakeups),
+            ("reads", reads),
+            ("writes", writes),
+            ("would_blocks", would_blocks),
+            ("accepts", accepts),
+            ("closes", closes),
+            ("bytes_read", bytes_read),
+            ("bytes_written", bytes_written),
+        ]
+    }
+}
+
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.fields().into_iter().enumerate() {
+            let before = if index == 0 { "{" } else { "," };
+            write!(f, "{before}\"{name}\":{value}")?;
+        }
+        f.write_str("}")
     }
 }
 
@@ -106,4 +123,28 @@ pub(super) fn add(counter: impl Fn(&Tally) -> &Counter, by: usize) {
         let counter = counter(tally);
         counter.set(counter.get() + by as u64);
     });
+}
+
+/// Counts a read, its bytes, or that there was nothing to read.
+#[inline(always)]
+pub(super) fn count_read(result: &io::Result<usize>) {
+    match result {
+        Ok(bytes) => {
+            count(|counters| &counters.reads);
+            add(|counters| &counters.bytes_read, *bytes);
+        }
+        Err(error) => super::count_blocked(error),
+    }
+}
+
+/// Counts a write, its bytes, or that the kernel took none.
+#[inline(always)]
+pub(super) fn count_write(result: &io::Result<usize>) {
+    match result {
+        Ok(bytes) => {
+            count(|counters| &counters.writes);
+            add(|counters| &counters.bytes_written, *bytes);
+        }
+        Err(error) => super::count_blocked(error),
+    }
 }

@@ -1,0 +1,88 @@
+//! A borrowed descriptor: what the calls that wait watch.
+
+#[cfg(unix)]
+use std::{
+    io,
+    net::{TcpListener, TcpStream},
+    os::fd::{BorrowedFd, OwnedFd},
+    os::unix::net::{UnixDatagram, UnixListener, UnixStream},
+};
+
+use super::kernel;
+
+/// A borrowed descriptor of either kernel. It can't outlive its owner.
+///
+/// It is what `BorrowedFd` is for the operating system's descriptors alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptor<'fd>(pub(crate) kernel::Descriptor<'fd>);
+
+impl<'fd> Descriptor<'fd> {
+    /// Its number: the lowest that was free when it was made.
+    #[inline]
+    #[doc(alias = "fileno")]
+    pub fn number(self) -> i32 {
+        self.0.number()
+    }
+
+    /// The operating system's descriptor, for code that calls the operating system itself.
+    ///
+    /// # Errors
+    /// `Unsupported` for a simulated descriptor.
+    #[cfg(unix)]
+    #[inline]
+    pub fn to_os(self) -> io::Result<BorrowedFd<'fd>> {
+        self.0.to_os()
+    }
+}
+
+/// Anything with a descriptor, as [`AsFd`](std::os::fd::AsFd) is for the operating system's.
+#[doc(alias = "fileno")]
+pub trait AsDescriptor {
+    /// Borrows the descriptor.
+    fn descriptor(&self) -> Descriptor<'_>;
+}
+
+impl AsDescriptor for Descriptor<'_> {
+    #[inline]
+    fn descriptor(&self) -> Descriptor<'_> {
+        *self
+    }
+}
+
+impl<T: AsDescriptor + ?Sized> AsDescriptor for &T {
+    #[inline]
+    fn descriptor(&self) -> Descriptor<'_> {
+        (**self).descriptor()
+    }
+}
+
+impl<T: AsDescriptor + ?Sized> AsDescriptor for std::rc::Rc<T> {
+    #[inline]
+    fn descriptor(&self) -> Descriptor<'_> {
+        (**self).descriptor()
+    }
+}
+
+/// The standard library's types with a descriptor, so that a loop can watch them as they are.
+#[cfg(unix)]
+macro_rules! of_the_operating_system {
+    ($($type:ty),*) => {$(
+        impl AsDescriptor for $type {
+            #[inline]
+            fn descriptor(&self) -> Descriptor<'_> {
+                Descriptor(kernel::Descriptor::from_os(self))
+            }
+        }
+    )*};
+}
+
+#[cfg(unix)]
+of_the_operating_system!(
+    BorrowedFd<'_>,
+    OwnedFd,
+    TcpListener,
+    TcpStream,
+    UnixDatagram,
+    UnixListener,
+    UnixStream
+);
