@@ -11,8 +11,10 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::sys::Faults;
 
+#[cfg(unix)]
 mod generate;
 
+#[cfg(unix)]
 pub use generate::parse;
 
 /// Most connections that a server can be told to serve at once: more descriptors than Linux gives a

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use crate::net::{ACCEPTS_PER_TURN, AcceptError};
+use crate::sys;
 
 /// How long a loop waits after a lasting error of accept(2) before it tries again, unless a
 /// connection closes earlier.
@@ -117,7 +118,7 @@ impl ConnectionLimit {
     /// Stops accepting for [`RETRY_AFTER`] or until a connection closes. Warns at most once a
     /// second.
     fn back_off(&self, error: &io::Error) {
-        let now = Instant::now();
+        let now = sys::now();
         let mut backoff = self.0.backoff();
         (backoff.retry_at, backoff.failures) = (Some(now + RETRY_AFTER), 0);
         if backoff.warned_at.is_none_or(|at| now - at >= WARN_AFTER) {

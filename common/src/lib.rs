@@ -11,10 +11,14 @@
 //! | [`output`] | what programs print |
 //! | [`logging`], [`background_writer`] | what servers write while they run: the log, the trace |
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
+//! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
 //! | `client`, `program` | the test client, and a server that a test starts (feature `client`, as is the next line) |
 //! | `server_process`, `interrupt` | starting a server, and never leaving one behind |
 //! | `terminal` | whether there is a terminal that shows colours and progress |
 //! | `talk`, `load`, `check` | what the program `echo-client` does |
+//!
+//! On a system that isn't Unix, such as WebAssembly, there is only what a server needs over the
+//! simulated kernel (feature `sim`).
 //!
 //! The servers are built without the feature `client`; the program `echo-client` and every test
 //! take it.
@@ -25,12 +29,16 @@
 )]
 
 pub mod args;
+#[cfg(unix)]
 pub mod background_writer;
 pub mod clock;
 pub mod connection_limit;
+#[cfg(unix)]
 pub mod logging;
 pub mod net;
+#[cfg(unix)]
 pub mod output;
+#[cfg(unix)]
 pub mod run;
 pub mod stop;
 pub mod sys;
@@ -38,6 +46,7 @@ pub mod sys;
 pub use args::Settings;
 pub use clock::Clock;
 pub use connection_limit::{ConnectionLimit, Permit};
+#[cfg(unix)]
 pub use run::Serve;
 pub use stop::StopSignal;
 

@@ -1,10 +1,15 @@
 //! Listening, connecting and tuning sockets: the same for all four styles, in one place.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::AsFd;
+#[cfg(unix)]
+use std::{
+    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
+    os::fd::AsFd,
+};
 
+#[cfg(unix)]
 use nix::errno::Errno;
+#[cfg(unix)]
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Most connections that a loop accepts in one turn, so that a rush of clients does not starve
@@ -21,6 +26,7 @@ pub const MOST_ACCEPTED_AT_STOP: usize = 4096;
 ///
 /// # Errors
 /// A name that does not resolve, or what bind(2) answered last; the message names the address.
+#[cfg(unix)]
 pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     let failed = |error: io::Error| {
         let message = format!("cannot listen on {host} port {port}: {error}");
@@ -36,6 +42,7 @@ pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     Err(failed(last_error))
 }
 
+#[cfg(unix)]
 pub(crate) fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -54,6 +61,7 @@ pub(crate) fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpList
 ///
 /// # Errors
 /// What accept(2) returns; [`AcceptError`] says what follows from it.
+#[cfg(unix)]
 pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, peer) = listener.accept()?;
     socket.set_nonblocking(true)?;
@@ -66,6 +74,7 @@ pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
 ///
 /// # Errors
 /// What socket(2) or connect(2) answers at once.
+#[cfg(unix)]
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -84,6 +93,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(socket.into())
 }
 
+#[cfg(unix)]
 const IN_PROGRESS: i32 = Errno::EINPROGRESS as i32;
 
 /// The congestion control of every socket here, clients' and servers', where the system lets a
@@ -95,6 +105,7 @@ pub const CONGESTION_CONTROL: &str = "reno";
 
 /// Sets [`CONGESTION_CONTROL`] before the socket listens or connects: pacing that has begun stays.
 /// Does nothing where the system has no such option or doesn't know the name.
+#[cfg(unix)]
 pub fn set_congestion_control(socket: &impl AsFd) {
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     let _ = SockRef::from(socket).set_tcp_congestion(CONGESTION_CONTROL.as_bytes());
@@ -104,6 +115,7 @@ pub fn set_congestion_control(socket: &impl AsFd) {
 
 /// The congestion control that a TCP socket uses, such as `reno`; `None` where the system doesn't
 /// tell.
+#[cfg(unix)]
 pub fn congestion_control(socket: &impl AsFd) -> Option<String> {
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     {
@@ -120,6 +132,7 @@ pub fn congestion_control(socket: &impl AsFd) -> Option<String> {
 
 /// Sets TCP_NODELAY: an answer leaves at once, and is not kept back until the peer acknowledged the
 /// one before.
+#[cfg(unix)]
 pub fn tune(socket: &impl AsFd) {
     // Some systems refuse this on a connection that the peer has already reset. The next recv will
     // find that out.
@@ -144,7 +157,8 @@ impl From<&io::Error> for AcceptError {
         if error.kind() == ErrorKind::WouldBlock {
             return AcceptError::WouldBlock;
         }
-        match error.raw_os_error().map(Errno::from_raw) {
+        #[cfg(unix)]
+        return match error.raw_os_error().map(Errno::from_raw) {
             // POSIX.
             Some(Errno::ECONNABORTED | Errno::EINTR | Errno::EPROTO | Errno::EOPNOTSUPP) => {
                 AcceptError::Transient
@@ -163,13 +177,20 @@ impl From<&io::Error> for AcceptError {
             ) => AcceptError::Transient,
             #[cfg(target_os = "linux")]
             Some(Errno::ENONET) => AcceptError::Transient,
-            None if error.kind() == ErrorKind::Interrupted
-                || error.kind() == ErrorKind::ConnectionAborted =>
-            {
-                AcceptError::Transient // As faults are made.
-            }
+            // As faults are made.
+            None => of_kind(error.kind()),
             _ => AcceptError::Lasting,
-        }
+        };
+        #[cfg(not(unix))]
+        of_kind(error.kind())
+    }
+}
+
+/// For errors without a number.
+fn of_kind(kind: ErrorKind) -> AcceptError {
+    match kind {
+        ErrorKind::Interrupted | ErrorKind::ConnectionAborted => AcceptError::Transient,
+        _ => AcceptError::Lasting,
     }
 }
 

@@ -1,14 +1,22 @@
 //! SIGINT and SIGTERM as a descriptor: the self-pipe, which any of the four loops can wait on.
 
-use std::io::{self, Write};
+use std::io;
+#[cfg(all(unix, not(feature = "sim")))]
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+#[cfg(unix)]
+use std::{
+    io::Write,
+    os::unix::net::UnixStream,
+    sync::{Arc, atomic::AtomicBool},
+};
 
+#[cfg(unix)]
 use nix::sys::signal::{SigSet, Signal};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::{flag, low_level};
+#[cfg(unix)]
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag, low_level,
+};
 
 use crate::sys::{AsDescriptor, Descriptor, File, kernel};
 
@@ -30,6 +38,7 @@ impl StopSignal {
     ///
     /// # Errors
     /// No descriptor for the pipe, or a signal that cannot be handled.
+    #[cfg(unix)]
     pub fn on_signals() -> io::Result<Self> {
         let (stopper, stop) = Self::pair()?;
         let asked = Arc::new(AtomicBool::new(false));
@@ -48,6 +57,7 @@ impl StopSignal {
     ///
     /// # Errors
     /// No descriptor for the pipe.
+    #[cfg(unix)]
     pub fn pair() -> io::Result<(Stopper, Self)> {
         let (writing, reading) = UnixStream::pair()?;
         reading.set_nonblocking(true)?;
@@ -76,6 +86,15 @@ impl AsDescriptor for StopSignal {
     }
 }
 
+#[cfg(feature = "sim")]
+impl From<kernel::StopPipe> for StopSignal {
+    fn from(pipe: kernel::StopPipe) -> Self {
+        StopSignal { pipe }
+    }
+}
+
+/// A simulated stop signal has no descriptor of the operating system.
+#[cfg(all(unix, not(feature = "sim")))]
 impl AsFd for StopSignal {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
@@ -83,11 +102,13 @@ impl AsFd for StopSignal {
 }
 
 /// The writing end of the self-pipe.
+#[cfg(unix)]
 #[derive(Debug)]
 pub struct Stopper {
     pipe: UnixStream,
 }
 
+#[cfg(unix)]
 impl Stopper {
     /// Asks the loop that holds the other end to stop.
     ///

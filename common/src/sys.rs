@@ -12,14 +12,14 @@
 //! | know the time | [`now`] |
 //! | learn that the server is to stop | [`StopSignal`](crate::StopSignal) |
 //!
-//! The functions [`accept`], [`connect`], [`recv`], [`send`], and [`close`] do the same with sockets
-//! that the loop made itself.
+//! The functions [`accept`], [`connect`], [`recv`], [`send`], and [`close`] do the same with
+//! sockets that the loop made itself.
 //!
 //! | what | how | turned on by |
 //! |---|---|---|
 //! | counted | [`Counters`], one set for each thread | always on, printed by `--counters` |
 //! | traced | an event of target [`TRACE_TARGET`], level TRACE, that carries the caller's file and line | `--trace FILE` |
-//! | faulted | [`Faults`]: the answers of a bad day, drawn from a seed | `--faults SPEC` |
+//! | faulted | [`Faults`]: errors and short results that a correct kernel can return, drawn from a seed | `--faults SPEC` |
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 mod call;
 mod counters;
 mod descriptor;
+mod errno;
 mod faults;
 #[cfg(feature = "poll")]
 mod poll;
@@ -35,10 +36,20 @@ mod raw;
 mod select;
 mod socket;
 
+// The kernel that answers the calls: the operating system's, the simulated one, or either.
+#[cfg(all(unix, feature = "sim"))]
+pub(crate) mod either;
 #[cfg(unix)]
 pub(crate) mod os;
-#[cfg(unix)]
+#[cfg(feature = "sim")]
+pub mod sim;
+
+#[cfg(all(unix, feature = "sim"))]
+pub(crate) use either as kernel;
+#[cfg(all(unix, not(feature = "sim")))]
 pub(crate) use os as kernel;
+#[cfg(not(unix))]
+pub(crate) use sim::handles as kernel;
 
 pub use counters::{Counters, counters};
 pub use descriptor::{AsDescriptor, Descriptor};

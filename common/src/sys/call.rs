@@ -75,23 +75,32 @@ impl Call {
 }
 
 /// Records a call together with the place in the source that made it: for `--trace`, and for the
-/// trace of a simulation. While nobody traces, this is one comparison.
+/// trace of a simulation. Without a trace, this is one comparison.
 #[track_caller]
 #[inline(always)]
-pub(super) fn record(call: impl FnOnce() -> Call) {
+pub(super) fn record(call: impl Fn() -> Call) {
     if LevelFilter::current() == LevelFilter::TRACE {
         trace(call(), Location::caller());
     }
+    #[cfg(feature = "sim")]
+    if super::sim::is_running() {
+        super::sim::note(call(), Location::caller());
+    }
 }
 
-/// Records a call that moves bytes. What this does is what [`record`] does, with values that fit into
-/// registers: the loop makes these calls most often.
+/// Records a call that moves bytes. What this does is what [`record`] does, with values that fit
+/// into registers: the loop makes these calls most often.
 #[track_caller]
 #[inline(always)]
 pub(super) fn record_moved(name: &'static str, fd: impl Fn() -> i32, result: &io::Result<usize>) {
     if LevelFilter::current() == LevelFilter::TRACE {
         let moved = result.as_ref().copied().map_err(io::Error::kind);
         trace_moved(name, fd(), moved, Location::caller());
+    }
+    #[cfg(feature = "sim")]
+    if super::sim::is_running() {
+        let moved = result.as_ref().copied().map_err(io::Error::kind);
+        super::sim::note(Call::moved(name, fd(), moved), Location::caller());
     }
 }
 
@@ -106,8 +115,8 @@ fn trace_moved(
     Call::moved(name, fd, moved).trace(caller);
 }
 
-/// Keeps what is rarely done out of the code of what is often done. The call comes by value, so that
-/// nothing that it is made of needs a place in memory.
+/// Keeps what is rarely done out of the code of what is often done. The call comes by value, so
+/// that nothing that it is made of needs a place in memory.
 #[cold]
 #[inline(never)]
 fn trace(call: Call, caller: &Location<'_>) {

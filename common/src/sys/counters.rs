@@ -112,6 +112,24 @@ pub fn counters() -> Counters {
     })
 }
 
+/// Continues to count from `values`, and returns those so far.
+#[cfg(feature = "sim")]
+pub(super) fn replace(values: &Counters) -> Counters {
+    let old = counters();
+    TALLY.with(|tally| {
+        tally.waits.set(values.waits);
+        tally.wakeups.set(values.wakeups);
+        tally.reads.set(values.reads);
+        tally.writes.set(values.writes);
+        tally.would_blocks.set(values.would_blocks);
+        tally.accepts.set(values.accepts);
+        tally.closes.set(values.closes);
+        tally.bytes_read.set(values.bytes_read);
+        tally.bytes_written.set(values.bytes_written);
+    });
+    old
+}
+
 #[inline]
 pub(super) fn count(counter: impl Fn(&Tally) -> &Counter) {
     add(counter, 1);

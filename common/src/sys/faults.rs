@@ -6,11 +6,13 @@
 //! [`spurious`](super::spurious), not a made-up `WouldBlock` that would lose an edge.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::str::FromStr;
 
 use fastrand::Rng;
-use nix::errno::Errno;
+
+use super::errno;
 
 /// How often each kind of fault comes, in percent of the calls that it may meet, and the seed that
 /// they are drawn from.
@@ -61,6 +63,26 @@ impl FromStr for Faults {
     }
 }
 
+/// The text that is parsed into the same faults.
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Faults {
+            seed,
+            short,
+            eintr,
+            spurious,
+            aborted,
+            emfile,
+            eacces,
+        } = self;
+        write!(
+            f,
+            "{seed}:short={short},eintr={eintr},spurious={spurious},aborted={aborted},\
+             emfile={emfile},eacces={eacces}"
+        )
+    }
+}
+
 thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
     static BAD_DAY: RefCell<(Faults, Rng)> = RefCell::new((Faults::default(), Rng::with_seed(0)));
@@ -71,6 +93,27 @@ pub fn inject(faults: Faults) {
     let rng = Rng::with_seed(faults.seed);
     BAD_DAY.with(|day| day.replace((faults, rng)));
     ARMED.set(true);
+}
+
+/// The faults that a thread meets, and how far their seed has been drawn.
+#[cfg(feature = "sim")]
+#[derive(Debug)]
+pub(super) struct State(bool, (Faults, Rng));
+
+#[cfg(feature = "sim")]
+impl State {
+    /// These faults, drawn from this seed; or none.
+    pub fn new(faults: Option<&Faults>, seed: u64) -> Self {
+        let faults_or_none = faults.cloned().unwrap_or_default();
+        State(faults.is_some(), (faults_or_none, Rng::with_seed(seed)))
+    }
+}
+
+/// Makes the calling thread meet other faults, and returns the state so far.
+#[cfg(feature = "sim")]
+pub(super) fn replace(state: State) -> State {
+    let State(is_armed, day) = state;
+    State(ARMED.replace(is_armed), BAD_DAY.replace(day))
 }
 
 /// Draws a fault: whether it comes, and if so, what `then` makes of the dice.
@@ -98,8 +141,8 @@ pub(super) fn not_accepted() -> io::Result<()> {
     }
     interrupted()?;
     failing(|faults| faults.aborted, ErrorKind::ConnectionAborted.into())?;
-    failing(|faults| faults.emfile, Errno::EMFILE.into())?;
-    failing(|faults| faults.eacces, Errno::EACCES.into())
+    failing(|faults| faults.emfile, errno::no_descriptor())?;
+    failing(|faults| faults.eacces, errno::no_permission())
 }
 
 fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> {
@@ -158,6 +201,11 @@ mod tests {
             "7".parse::<Faults>()
                 .is_ok_and(|faults| faults.emfile > 0 && faults.short > 0)
         );
+        for spec in ["7", "7:short=90,eintr=5"] {
+            let faults = spec.parse::<Faults>();
+            let text = faults.as_ref().map_or_else(Clone::clone, Faults::to_string);
+            assert_eq!(text.parse(), faults);
+        }
         for bad in [
             "",
             "x",

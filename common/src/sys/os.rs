@@ -144,6 +144,7 @@ impl StopPipe {
         self.0.try_clone().map(|pipe| File(pipe.into()))
     }
 
+    #[cfg(not(feature = "sim"))]
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -12,7 +12,7 @@ use super::{kernel, wait};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
-/// What a loop wants to be told of.
+/// What a loop watches a descriptor for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interest(u8);
 
@@ -80,7 +80,7 @@ impl Poll {
         result
     }
 
-    /// Changes what is watched of a descriptor. Whatever it is ready for now, the next wait tells
+    /// Changes what is watched of a descriptor. What it is ready for now, the next wait tells
     /// again: epoll_ctl(2) with EPOLL_CTL_MOD.
     ///
     /// # Errors
@@ -97,8 +97,8 @@ impl Poll {
         result
     }
 
-    /// Stops watching a descriptor: epoll_ctl(2) with EPOLL_CTL_DEL. Closing the descriptor does the
-    /// same, if it has no duplicate.
+    /// Stops watching a descriptor: epoll_ctl(2) with EPOLL_CTL_DEL. Closing the descriptor does
+    /// the same, if it has no duplicate.
     ///
     /// # Errors
     /// `NotFound` for a descriptor that isn't watched.
@@ -146,7 +146,7 @@ impl Event<'_> {
         self.0.is_readable()
     }
 
-    /// The kernel may take a write.
+    /// The kernel takes a write.
     #[inline]
     pub fn is_writable(self) -> bool {
         self.0.is_writable()

@@ -54,7 +54,8 @@ impl<'fd> FdSet<'fd> {
     }
 }
 
-/// Checks that select(2) can watch a descriptor. Call this where the descriptor enters your program.
+/// Checks that select(2) can watch a descriptor. Call this where the descriptor enters your
+/// program.
 ///
 /// # Errors
 /// `InvalidInput` for a descriptor at or beyond [`FD_SETSIZE`].

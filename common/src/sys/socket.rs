@@ -46,8 +46,8 @@ impl Listener {
         result
     }
 
-    /// Accepts a connection, which is non-blocking and sends without delay (TCP_NODELAY): accept(2).
-    /// Returns the peer's address with it.
+    /// Accepts a connection, which is non-blocking and sends without delay (TCP_NODELAY):
+    /// accept(2). Returns the peer's address with it.
     ///
     /// # Errors
     /// What accept(2) returns; [`AcceptError`](crate::net::AcceptError) says what follows from it.
@@ -82,7 +82,8 @@ impl Listener {
 
 impl Stream {
     /// Begins to connect to `address`, without waiting: socket(2) and connect(2). The stream is
-    /// writable once it is connected or has failed, and [`take_error`](Self::take_error) tells which.
+    /// writable once it is connected or has failed, and [`take_error`](Self::take_error) tells
+    /// which.
     ///
     /// # Errors
     /// What these calls return at once.
@@ -113,7 +114,7 @@ impl Stream {
         result
     }
 
-    /// Writes `bytes`, once: send(2). Returns how many bytes the kernel took, which may be fewer.
+    /// Writes `bytes`, once: send(2). Returns how many bytes the kernel took, which can be fewer.
     ///
     /// # Errors
     /// `WouldBlock` when the kernel takes nothing now, `Interrupted`, or the connection's end
@@ -128,8 +129,8 @@ impl Stream {
         result
     }
 
-    /// Ends the stream of what is sent, and keeps reading: shutdown(2) with SHUT_WR. The peer gets a
-    /// FIN after everything that was sent.
+    /// Ends the stream of what is sent, and keeps reading: shutdown(2) with SHUT_WR. The peer gets
+    /// a FIN after everything that was sent.
     ///
     /// # Errors
     /// `NotConnected` when the connection has ended already.
@@ -191,8 +192,8 @@ fn number(owner: &impl AsDescriptor) -> i32 {
     owner.descriptor().number()
 }
 
-/// What the three types share: a descriptor, and its close, which is counted and traced once however
-/// it comes.
+/// What the three types share: a descriptor, and its close, which is counted and traced once
+/// however it comes.
 macro_rules! owner {
     ($type:ident, $os:ty) => {
         impl $type {

@@ -1,0 +1,207 @@
+//! From the text of a script to its tokens.
+
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Where a text is no script, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is there.
+    pub found: String,
+    /// What should be there.
+    pub expected: String,
+}
+
+impl Display for ParseError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let ParseError {
+            line,
+            column,
+            found,
+            expected,
+        } = self;
+        write!(
+            f,
+            "line {line}, column {column}: found {found}, expected {expected}"
+        )
+    }
+}
+
+impl Error for ParseError {}
+
+/// The longest `wait`, in microseconds: about 11 days.
+pub(super) const LONGEST: u64 = 1_000_000_000_000;
+
+pub(super) const A_STEP: &str = "a step, such as `connect 1`";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    Word(String),
+    /// A number, and the letters that follow it at once: `2s`.
+    Number(u64, String),
+    Text(Vec<u8>),
+    /// A semicolon or the end of a line.
+    Separator,
+    Open,
+    Close,
+    End,
+}
+
+impl Display for Token {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Token::Word(word) => write!(f, "`{word}`"),
+            Token::Number(number, unit) => write!(f, "`{number}{unit}`"),
+            Token::Text(_) => f.write_str("a text"),
+            Token::Separator => f.write_str("the end of the step"),
+            Token::Open => f.write_str("`{`"),
+            Token::Close => f.write_str("`}`"),
+            Token::End => f.write_str("the end of the script"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// Where a text begins.
+    pub const BEGIN: Place = Place { line: 1, column: 1 };
+
+    pub fn error(self, found: impl Display, expected: impl Into<String>) -> ParseError {
+        ParseError {
+            line: self.line,
+            column: self.column,
+            found: found.to_string(),
+            expected: expected.into(),
+        }
+    }
+}
+
+/// Splits a text into tokens, of which the last is [`Token::End`].
+pub(super) fn tokens(text: &str) -> Result<Vec<(Place, Token)>, ParseError> {
+    let mut lexer = Lexer {
+        chars: text.chars().peekable(),
+        place: Place::BEGIN,
+    };
+    let mut tokens = Vec::new();
+    loop {
+        let next = lexer.token()?;
+        let is_last = next.1 == Token::End;
+        tokens.push(next);
+        if is_last {
+            return Ok(tokens);
+        }
+    }
+}
+
+struct Lexer<'a> {
+    chars: Peekable<Chars<'a>>,
+    place: Place,
+}
+
+impl Lexer<'_> {
+    fn next_char(&mut self) -> Option<char> {
+        let next = self.chars.next()?;
+        match next {
+            '\n' => {
+                self.place.line += 1;
+                self.place.column = 1;
+            }
+            _ => self.place.column += 1,
+        }
+        Some(next)
+    }
+
+    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> String {
+        let mut taken = String::new();
+        while let Some(next) = self.chars.peek().copied().filter(|next| belongs(*next)) {
+            taken.push(next);
+            self.next_char();
+        }
+        taken
+    }
+
+    fn token(&mut self) -> Result<(Place, Token), ParseError> {
+        self.take_while(|next| next.is_whitespace() && next != '\n');
+        if self.chars.peek() == Some(&'#') {
+            self.take_while(|next| next != '\n');
+        }
+        let place = self.place;
+        let is_word = |next: char| next.is_ascii_alphabetic() || next == '-';
+        let token = match self.chars.peek().copied() {
+            None => Token::End,
+            Some(next) if is_word(next) => Token::Word(self.take_while(is_word)),
+            Some('0'..='9') => {
+                let digits = self.take_while(|next| next.is_ascii_digit());
+                let number = digits.parse().ok().filter(|number| *number <= LONGEST);
+                let most = || place.error(&digits, format!("a number up to {LONGEST}"));
+                let number = number.ok_or_else(most)?;
+                Token::Number(number, self.take_while(|next| next.is_ascii_alphabetic()))
+            }
+            Some('"') => {
+                self.next_char();
+                Token::Text(self.text(place)?)
+            }
+            Some(next) => {
+                self.next_char();
+                match next {
+                    ';' | '\n' => Token::Separator,
+                    '{' => Token::Open,
+                    '}' => Token::Close,
+                    other => return Err(place.error(format_args!("{other:?}"), A_STEP)),
+                }
+            }
+        };
+        Ok((place, token))
+    }
+
+    /// The rest of a text, up to its closing quote.
+    fn text(&mut self, begin: Place) -> Result<Vec<u8>, ParseError> {
+        let mut text = Vec::new();
+        loop {
+            let place = self.place;
+            match self.next_char() {
+                Some('"') => return Ok(text),
+                Some('\\') => text.push(self.escape(place)?),
+                Some('\n') | None => {
+                    return Err(begin.error("a text without an end", "a closing `\"`"));
+                }
+                Some(other) => {
+                    text.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self, place: Place) -> Result<u8, ParseError> {
+        let escaped = self.next_char();
+        let byte = match escaped {
+            Some('n') => Some(b'\n'),
+            Some('r') => Some(b'\r'),
+            Some('t') => Some(b'\t'),
+            Some('"') => Some(b'"'),
+            Some('\\') => Some(b'\\'),
+            Some('x') => {
+                let digits = [self.next_char(), self.next_char()];
+                let digits = digits.map(|digit| digit.and_then(|digit| digit.to_digit(16)));
+                match digits {
+                    [Some(high), Some(low)] => u8::try_from(high * 16 + low).ok(),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        let expected = r#"`\n`, `\r`, `\t`, `\"`, `\\`, or `\x` with two hexadecimal digits"#;
+        byte.ok_or_else(|| place.error("an unknown escape", expected))
+    }
+}

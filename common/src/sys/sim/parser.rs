@@ -1,0 +1,285 @@
+//! From the tokens of a script to its steps.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::lexer::{A_STEP, LONGEST, ParseError, Place, Token, tokens};
+use super::script::{Payload, Step};
+
+/// Most bytes of one `send` or `read`, and the highest number of a client.
+const MOST: u64 = 1 << 26;
+
+/// Reads steps from tokens.
+pub(super) struct Parser {
+    tokens: std::vec::IntoIter<(Place, Token)>,
+    /// The next token.
+    place: Place,
+    token: Token,
+    /// The clients that there are.
+    clients: BTreeSet<u32>,
+}
+
+impl Parser {
+    pub fn new(text: &str) -> Result<Self, ParseError> {
+        let mut parser = Parser {
+            tokens: tokens(text)?.into_iter(),
+            place: Place::BEGIN,
+            token: Token::End,
+            clients: BTreeSet::new(),
+        };
+        parser.advance();
+        Ok(parser)
+    }
+
+    /// The whole text.
+    pub fn script(&mut self) -> Result<Vec<Step>, ParseError> {
+        let steps = self.steps(false)?;
+        match self.token {
+            Token::End => Ok(steps),
+            _ => Err(self.unexpected(A_STEP)),
+        }
+    }
+
+    fn advance(&mut self) -> (Place, Token) {
+        let next = self.tokens.next().unwrap_or((self.place, Token::End));
+        let old = (self.place, std::mem::replace(&mut self.token, next.1));
+        self.place = next.0;
+        old
+    }
+
+    fn unexpected(&self, expected: impl Into<String>) -> ParseError {
+        self.place.error(&self.token, expected)
+    }
+
+    fn steps(&mut self, are_together: bool) -> Result<Vec<Step>, ParseError> {
+        let mut steps = Vec::new();
+        loop {
+            match self.token {
+                Token::Separator => {
+                    self.advance();
+                }
+                Token::End | Token::Close => return Ok(steps),
+                _ => {
+                    steps.push(self.step(are_together)?);
+                    if !matches!(self.token, Token::Separator | Token::End | Token::Close) {
+                        return Err(self.unexpected("the end of the step: `;` or a new line"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, is_together: bool) -> Result<Step, ParseError> {
+        let Token::Word(verb) = &self.token else {
+            return Err(self.unexpected(A_STEP));
+        };
+        let verb = verb.clone();
+        if is_together && (verb == "together" || verb == "wait") {
+            return Err(self.unexpected("a step that takes no time"));
+        }
+        let (place, found) = self.advance();
+        Ok(match verb.as_str() {
+            "connect" => Step::Connect(self.new_client()?, self.optional_port()?),
+            "listen" => Step::Listen(self.new_client()?, self.port()?),
+            "ignore-port" => Step::IgnorePort(self.port()?),
+            "send" => Step::Send(self.client()?, self.payload()?),
+            "urgent" => Step::Urgent(self.client()?, self.text()?),
+            "read" => Step::Read(self.client()?, self.count("a number of bytes")?),
+            "stop-reading" => Step::StopReading(self.client()?),
+            "resume-reading" => Step::ResumeReading(self.client()?),
+            "half-close" => Step::HalfClose(self.client()?),
+            "close" => Step::Close(self.client()?),
+            "reset" => Step::Reset(self.client()?),
+            "wait" => Step::Wait(self.duration()?),
+            "stop" => Step::Stop,
+            "signal" => Step::Signal,
+            "descriptors" => Step::Descriptors(self.count("a number of descriptors")?),
+            "together" => self.together()?,
+            _ => return Err(place.error(found, A_STEP)),
+        })
+    }
+
+    fn together(&mut self) -> Result<Step, ParseError> {
+        self.exactly(Token::Open)?;
+        let steps = self.steps(true)?;
+        self.exactly(Token::Close)?;
+        Ok(Step::Together(steps))
+    }
+
+    fn exactly(&mut self, token: Token) -> Result<(), ParseError> {
+        if self.token != token {
+            return Err(self.unexpected(token.to_string()));
+        }
+        self.advance();
+        Ok(())
+    }
+
+    fn count(&mut self, expected: &str) -> Result<usize, ParseError> {
+        match &self.token {
+            Token::Number(number, unit) if unit.is_empty() && *number <= MOST => {
+                let number = *number as usize;
+                self.advance();
+                Ok(number)
+            }
+            _ => Err(self.unexpected(format!("{expected}, at most {MOST}"))),
+        }
+    }
+
+    fn port(&mut self) -> Result<u16, ParseError> {
+        let (place, found) = (self.place, self.token.clone());
+        let expected = "the number of a port";
+        let number = self.count(expected)?;
+        u16::try_from(number).map_err(|_| place.error(found, expected))
+    }
+
+    fn optional_port(&mut self) -> Result<Option<u16>, ParseError> {
+        match self.token {
+            Token::Number(..) => self.port().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn new_client(&mut self) -> Result<u32, ParseError> {
+        let place = self.place;
+        let client = self.count("the number of a client")? as u32;
+        match self.clients.insert(client) {
+            true => Ok(client),
+            false => Err(place.error(format_args!("`{client}`"), "the number of a new client")),
+        }
+    }
+
+    fn client(&mut self) -> Result<u32, ParseError> {
+        let (place, expected) = (self.place, "the number of a client that has connected");
+        let client = self.count(expected)? as u32;
+        match self.clients.contains(&client) {
+            true => Ok(client),
+            false => Err(place.error(format_args!("`{client}`"), expected)),
+        }
+    }
+
+    fn payload(&mut self) -> Result<Payload, ParseError> {
+        match self.token {
+            Token::Text(_) => self.text().map(Payload::Text),
+            _ => self
+                .count("a text or a number of bytes")
+                .map(Payload::Count),
+        }
+    }
+
+    fn text(&mut self) -> Result<Vec<u8>, ParseError> {
+        match &mut self.token {
+            Token::Text(text) => {
+                let text = std::mem::take(text);
+                self.advance();
+                Ok(text)
+            }
+            _ => Err(self.unexpected("a text, such as `\"hello\\n\"`")),
+        }
+    }
+
+    fn duration(&mut self) -> Result<Duration, ParseError> {
+        if let Token::Number(number, unit) = &self.token {
+            let microseconds = match unit.as_str() {
+                "us" => Some(*number),
+                "ms" => number.checked_mul(1_000),
+                "s" => number.checked_mul(1_000_000),
+                _ => None,
+            };
+            if let Some(microseconds) = microseconds.filter(|time| *time <= LONGEST) {
+                self.advance();
+                return Ok(Duration::from_micros(microseconds));
+            }
+        }
+        Err(self.unexpected("a duration up to 1000000s, such as `200us`, `5ms`, or `2s`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::Script;
+    use super::*;
+
+    #[test]
+    fn a_script_may_have_lines_and_comments() -> Result<(), ParseError> {
+        let text =
+            "connect 1 # the first\n\n  send 1 \"a#\\x00ü\\\"\";; together { reset 1\nstop }\n";
+        let script: Script = text.parse()?;
+        let sent = Payload::Text(b"a#\x00\xc3\xbc\"".to_vec());
+        let together = Step::Together(vec![Step::Reset(1), Step::Stop]);
+        assert_eq!(
+            script.steps,
+            [Step::Connect(1, None), Step::Send(1, sent), together]
+        );
+        let printed = "connect 1; send 1 \"a#\\x00\\xc3\\xbc\\\"\"; together { reset 1; stop }";
+        assert_eq!(script.to_string(), printed);
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_names_the_place_and_what_was_expected() {
+        let cases = [
+            (
+                "conect 1",
+                "line 1, column 1: found `conect`, expected a step, such as `connect 1`",
+            ),
+            (
+                "connect 1;\n send 2 \"x\"",
+                "line 2, column 7: found `2`, expected the number of a client that has connected",
+            ),
+            (
+                "connect 1; connect 1",
+                "line 1, column 20: found `1`, expected the number of a new client",
+            ),
+            (
+                "connect 1; send 1",
+                "line 1, column 18: found the end of the script, expected a text or a number of \
+                 bytes, at most 67108864",
+            ),
+            (
+                "connect 1; send 1 \"x",
+                "line 1, column 19: found a text without an end, expected a closing `\"`",
+            ),
+            (
+                "connect 1; send 1 \"\\q\"",
+                r#"line 1, column 20: found an unknown escape, expected `\n`, `\r`, `\t`, `\"`, `\\`, or `\x` with two hexadecimal digits"#,
+            ),
+            (
+                "wait 2",
+                "line 1, column 6: found `2`, expected a duration up to 1000000s, such as `200us`, \
+                 `5ms`, or `2s`",
+            ),
+            (
+                "stop stop",
+                "line 1, column 6: found `stop`, expected the end of the step: `;` or a new line",
+            ),
+            (
+                "together { wait 1s }",
+                "line 1, column 12: found `wait`, expected a step that takes no time",
+            ),
+            (
+                "together { stop",
+                "line 1, column 16: found the end of the script, expected `}`",
+            ),
+            (
+                "stop }",
+                "line 1, column 6: found `}`, expected a step, such as `connect 1`",
+            ),
+            (
+                "connect 1 70000",
+                "line 1, column 11: found `70000`, expected the number of a port",
+            ),
+            (
+                "ü",
+                "line 1, column 1: found 'ü', expected a step, such as `connect 1`",
+            ),
+            (
+                "connect 99999999999999999999",
+                "line 1, column 9: found 99999999999999999999, expected a number up to 1000000000000",
+            ),
+        ];
+        for (text, message) in cases {
+            let error = text.parse::<Script>().expect_err(text);
+            assert_eq!(error.to_string(), message, "{text}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The bytes in a buffer of a socket.
+
+use std::collections::VecDeque;
+
+/// Bytes, and the position of an urgent one among them.
+#[derive(Debug, Default)]
+pub(in crate::sys::sim) struct Buffer {
+    bytes: VecDeque<u8>,
+    /// The position of the last urgent byte.
+    urgent: Option<usize>,
+}
+
+impl Buffer {
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub fn has_urgent(&self) -> bool {
+        self.urgent.is_some()
+    }
+
+    /// The last byte is urgent.
+    pub fn mark_last(&mut self) {
+        self.urgent = self.len().checked_sub(1);
+    }
+
+    pub fn clear(&mut self) {
+        *self = Buffer::default();
+    }
+
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// Moves the first `count` bytes to the end of `target`. There is one urgent byte at most: an
+    /// older one becomes an ordinary byte or, if it comes next, is lost (`tcp_check_urg`).
+    pub fn move_to(&mut self, target: &mut Buffer, count: usize) {
+        if let Some(urgent) = self.urgent {
+            if urgent < count {
+                if target.urgent == Some(0) {
+                    target.bytes.pop_front();
+                }
+                target.urgent = Some(target.len() + urgent);
+            }
+            self.urgent = urgent.checked_sub(count);
+        }
+        let (front, back) = self.bytes.as_slices();
+        let in_front = count.min(front.len());
+        target.bytes.extend(&front[..in_front]);
+        target.bytes.extend(&back[..count - in_front]);
+        self.bytes.drain(..count);
+    }
+
+    /// Copies the first bytes into `buffer` and removes them. Stops before the urgent byte, skips
+    /// it when it comes first, and returns how many were copied: `tcp_recvmsg_locked` without
+    /// SO_OOBINLINE.
+    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
+        if self.urgent == Some(0) && !buffer.is_empty() {
+            self.bytes.pop_front();
+            self.urgent = None;
+        }
+        let before_mark = self.urgent.unwrap_or(usize::MAX);
+        let count = buffer.len().min(self.len()).min(before_mark);
+        for (place, byte) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
+            *place = byte;
+        }
+        self.urgent = self.urgent.map(|urgent| urgent - count);
+        count
+    }
+
+    /// Whether a read finds anything besides the urgent byte: `tcp_stream_is_readable`.
+    pub fn is_readable(&self) -> bool {
+        self.len() > usize::from(self.urgent == Some(0))
+    }
+}

@@ -1,0 +1,231 @@
+//! The trace of a run: every call and every step, the state after each, and how it ended.
+
+use std::io::ErrorKind;
+use std::panic::Location;
+
+use serde::{Serialize, Serializer};
+
+use crate::sys::Counters;
+use crate::sys::call::Call;
+
+/// A whole run, as [`run`](super::run) returns it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    /// The calls of the server and the steps of the script, in order.
+    pub records: Vec<Record>,
+    /// How the server's part of the run ended.
+    pub ending: Ending,
+    /// How the run ended for each client, in the order of their numbers.
+    pub clients: Vec<ClientTrace>,
+    /// How often the server did what.
+    #[serde(serialize_with = "as_json")]
+    pub counters: Counters,
+    /// Waits that the server shouldn't have begun.
+    pub lost_edges: Vec<LostEdge>,
+    /// Steps of the script that didn't happen.
+    pub steps_left: usize,
+    /// Descriptors that the server has opened and not closed when it returned, beside the standard
+    /// ones.
+    pub open_descriptors: Vec<i32>,
+    /// Virtual time from the start to the end, in microseconds.
+    pub microseconds: u64,
+}
+
+/// How a server's part of a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It returned without an error.
+    Returned,
+    /// It returned this error.
+    Failed(String),
+    /// The script was over, and it waited without a timeout, or again and again with one.
+    Waiting,
+    /// It called the kernel very often without a wait or any progress.
+    Spinning,
+}
+
+/// One call or step, and the state after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Record {
+    /// Virtual time since the start, in microseconds.
+    pub microseconds: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// Each connection of the server, also those that wait to be accepted.
+    pub connections: Vec<Connection>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A step of the script, in its text form.
+    Step(String),
+    /// A call of the server.
+    #[serde(untagged)]
+    Call(CallRecord),
+}
+
+/// A call of the server. A field that doesn't belong to the call is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallRecord {
+    /// `wait`, `wake`, `accept`, `recv`, `send`, …; `enter` at the beginning of a handler, and
+    /// `dropped` for a close that no line asked for.
+    pub call: &'static str,
+    /// For `enter`, the handler.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handler: Option<&'static str>,
+    /// For `wait`, the longest time; `None` is without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<u64>,
+    /// For `wake`, how many descriptors are ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<usize>,
+    /// The descriptor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+    /// The bytes that were read or written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<usize>,
+    /// The kind of error that the call returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The source file that made the call.
+    pub file: &'static str,
+    /// The line in it.
+    pub line: u32,
+}
+
+impl CallRecord {
+    pub(super) fn new(call: Call, caller: &'static Location<'static>) -> Self {
+        CallRecord {
+            call: call.name,
+            handler: call.handler,
+            milliseconds: call.milliseconds,
+            ready: call.ready,
+            fd: call.fd,
+            bytes: call.bytes,
+            error: call.error.map(|error| format!("{error:?}")),
+            file: caller.file(),
+            line: caller.line(),
+        }
+    }
+}
+
+/// The state of a connection: where its bytes are. They travel from `client_to_send` down to
+/// `server_holds`, and from there on to `client_received`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Connection {
+    /// The peer: `client 1`, or its address.
+    pub name: String,
+    /// The server's descriptor. `None` before it is accepted and after it is closed.
+    pub fd: Option<i32>,
+    /// How far the connection has come.
+    pub state: ConnectionState,
+    /// The loop waits until it is readable.
+    pub watched_for_reading: bool,
+    /// The loop waits until it is writable.
+    pub watched_for_writing: bool,
+    /// The connection is open, and the loop doesn't wait for more to read.
+    pub is_reading_paused: bool,
+    /// Bytes that the client's program has not handed to its kernel.
+    pub client_to_send: usize,
+    /// Bytes in the send buffer of the client's kernel.
+    pub client_send_buffer: usize,
+    /// Bytes in the receive buffer of the server's kernel.
+    pub server_receive_buffer: usize,
+    /// Bytes that the server has read, less those that it has written.
+    pub server_holds: i64,
+    /// Bytes in the send buffer of the server's kernel.
+    pub server_send_buffer: usize,
+    /// Bytes in the receive buffer of the client's kernel.
+    pub client_receive_buffer: usize,
+    /// Bytes that the client's program has read.
+    pub client_received: usize,
+}
+
+/// How far a connection has come, seen from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionState {
+    /// The server connects, and has no answer yet.
+    Connecting,
+    /// The connection waits to be accepted.
+    Waiting,
+    /// Both sides can send.
+    Open,
+    /// The peer has ended its stream.
+    PeerFinished,
+    /// The server has ended its stream.
+    ServerFinished,
+    /// Both have.
+    Finished,
+    /// It ended with a reset, or never came about.
+    Reset,
+    /// The server has closed it. The kernel still sends what is in the send buffer.
+    Closed,
+}
+
+/// How the run ended for a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClientTrace {
+    /// Its number.
+    pub client: u32,
+    /// Bytes that its kernel took from it.
+    pub sent: u64,
+    /// What it read. In JSON a text, with escapes for bytes that aren't printable ASCII.
+    #[serde(serialize_with = "escaped")]
+    pub received: Vec<u8>,
+    /// How the server's stream ended for it; `None` if it hasn't, as far as the client has read.
+    pub ended: Option<ClientEnd>,
+}
+
+/// How a stream ended for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientEnd {
+    /// With a FIN, after everything that the server had sent.
+    EndOfStream,
+    /// With a reset.
+    Reset,
+    /// The connection never came about.
+    NotConnected,
+}
+
+impl From<ErrorKind> for ClientEnd {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::ConnectionRefused | ErrorKind::TimedOut => ClientEnd::NotConnected,
+            _ => ClientEnd::Reset,
+        }
+    }
+}
+
+/// A wait that began although a connection was ready: the server forgot what an edge had told it,
+/// and possibly no further edge comes.
+///
+/// Each connection is reported once for reading and once for writing. Two cases are reported:
+///
+/// - The server watches the connection for reading, there is something to read, and the server has
+///   written as many bytes as it has read. So it holds nothing that would be a reason to pause.
+/// - The kernel refused bytes of the server's last send, and takes more now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LostEdge {
+    /// Which record of the trace is the wait.
+    pub record: usize,
+    /// The connection.
+    pub name: String,
+    /// Whether the server would find something to read; otherwise it could write.
+    pub is_read: bool,
+}
+
+fn escaped<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&bytes.escape_ascii())
+}
+
+fn as_json<S: Serializer>(counters: &Counters, serializer: S) -> Result<S::Ok, S::Error> {
+    let fields = counters.fields();
+    serializer.collect_map(fields)
+}

@@ -1,0 +1,381 @@
+//! The world around the server: the clock, the network, the clients, and the script that moves
+//! them.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use super::client::Client;
+use super::kernel::{Kernel, Object};
+use super::script::{Script, Step};
+use super::tcp::bits;
+use super::trace::{CallRecord, ClientTrace, Ending, Event, LostEdge, Record, Trace};
+use super::{Options, Schedule};
+use crate::sys::Counters;
+use crate::sys::call::Call;
+
+mod network;
+mod state;
+
+/// The time that a call takes. Without it a flood would stop the clock, and a timer would fire in
+/// the very moment in which it is set.
+const CALL_TAKES: Duration = Duration::from_micros(1);
+
+/// The time between two steps of the script.
+const STEP_TAKES: Duration = Duration::from_millis(1);
+
+/// Calls between two waits that last, and waits without any call that succeeds between them, after
+/// which the server counts as spinning.
+const MOST_CALLS: usize = 1_000_000;
+const MOST_FRUITLESS_WAITS: usize = 1_000;
+
+/// Waits of a server that can time out after the script: its timers have to run out.
+const MOST_TIMEOUTS: usize = 10_000;
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub kernel: Kernel,
+    pub address: SocketAddr,
+    script: Vec<Step>,
+    next_step: usize,
+    /// The earliest time of the next step.
+    step_at: Duration,
+    clients: BTreeMap<u32, Client>,
+    /// The connections on which something can still happen, by their first ends. The one whose
+    /// client acted last is the last.
+    active: Vec<usize>,
+    now: Duration,
+    base: Instant,
+    /// Decides what a script leaves open. Without it, nothing happens that the script doesn't say.
+    rng: Option<Rng>,
+    records: Vec<Record>,
+    is_recording: bool,
+    lost_edges: Vec<LostEdge>,
+    /// The server can't go on: each of its calls fails.
+    ended: Option<Ending>,
+    calls_since_rest: usize,
+    has_progressed: bool,
+    fruitless_waits: usize,
+    timeouts: usize,
+}
+
+/// What a wait asks the kernel, and how it takes the answer.
+pub(super) trait Readiness {
+    /// How many descriptors are ready now.
+    fn look(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize;
+}
+
+impl World {
+    pub fn new(script: &Script, options: &Options, seed: u64) -> Self {
+        let rng = (options.schedule == Schedule::Random).then(|| Rng::with_seed(seed));
+        World {
+            kernel: Kernel::new(options),
+            address: options.address,
+            script: script.steps.clone(),
+            next_step: 0,
+            step_at: STEP_TAKES,
+            clients: BTreeMap::new(),
+            active: Vec::new(),
+            now: Duration::ZERO,
+            base: Instant::now(),
+            rng,
+            records: Vec::new(),
+            is_recording: options.record,
+            lost_edges: Vec::new(),
+            ended: None,
+            calls_since_rest: 0,
+            has_progressed: false,
+            fruitless_waits: 0,
+            timeouts: 0,
+        }
+    }
+
+    pub fn time(&self) -> Instant {
+        self.base + self.now
+    }
+
+    /// Makes a call of the server: some time passes, and a part of the world may move.
+    pub fn call<T>(
+        &mut self,
+        call: impl FnOnce(&mut Kernel, Duration) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.begin_call()?;
+        let before = self.kernel.sockets.len();
+        let result = call(&mut self.kernel, self.now);
+        self.has_progressed |= result.is_ok();
+        self.active
+            .extend((before..self.kernel.sockets.len()).step_by(2));
+        result
+    }
+
+    fn begin_call(&mut self) -> io::Result<()> {
+        self.now += CALL_TAKES;
+        self.calls_since_rest += 1;
+        if self.calls_since_rest > MOST_CALLS {
+            self.end(Ending::Spinning);
+        }
+        if let Some(ending) = &self.ended {
+            return Err(error_of(ending));
+        }
+        self.move_at_random();
+        Ok(())
+    }
+
+    fn end(&mut self, ending: Ending) -> io::Error {
+        error_of(self.ended.get_or_insert(ending))
+    }
+
+    /// With a random schedule, the network and the clients don't wait for the server.
+    fn move_at_random(&mut self) {
+        let Some(rng) = &mut self.rng else {
+            return;
+        };
+        let (moves, takes_step) = (rng.usize(..3), rng.u8(..16) == 0);
+        for _ in 0..moves {
+            self.move_something();
+        }
+        if takes_step && self.step_at <= self.now + STEP_TAKES {
+            let at = self.step_at.max(self.now);
+            self.perform_next(at);
+        }
+    }
+
+    /// Waits: the world moves until something is ready, a signal comes, or the time is over.
+    pub fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        interest: &mut impl Readiness,
+    ) -> io::Result<usize> {
+        self.begin_call()?;
+        let deadline = timeout.map(|timeout| self.now.saturating_add(timeout));
+        let has_no_time = timeout == Some(Duration::ZERO);
+        if std::mem::take(&mut self.has_progressed) {
+            self.fruitless_waits = 0;
+        }
+        self.fruitless_waits += 1;
+        if self.fruitless_waits > MOST_FRUITLESS_WAITS {
+            return Err(self.end(Ending::Spinning));
+        }
+        loop {
+            if self.rng.is_none() {
+                self.move_everything();
+            }
+            let ready = interest.look(&mut self.kernel, self.rng.as_mut());
+            if ready > 0 || has_no_time {
+                return Ok(ready);
+            }
+            if self.move_something() {
+                continue;
+            }
+            self.look_for_lost_edges();
+            match self.pass_time(deadline)? {
+                Passed::Time => {}
+                Passed::Deadline => return Ok(0),
+                Passed::Signal => return Err(ErrorKind::Interrupted.into()),
+            }
+        }
+    }
+
+    /// Nothing is ready and nothing can move: time passes until something happens.
+    fn pass_time(&mut self, deadline: Option<Duration>) -> io::Result<Passed> {
+        // The server really waits.
+        (self.fruitless_waits, self.calls_since_rest) = (0, 0);
+        let step = (self.next_step < self.script.len()).then_some(self.step_at);
+        let retry = self.kernel.next_retry();
+        let events = [step, retry].into_iter().flatten();
+        let Some(next) = events.chain(deadline).min() else {
+            return Err(self.end(Ending::Waiting));
+        };
+        if step.is_none() && retry.is_none() {
+            self.timeouts += 1;
+            if self.timeouts > MOST_TIMEOUTS {
+                return Err(self.end(Ending::Waiting));
+            }
+        }
+        self.now = self.now.max(next);
+        if deadline == Some(next) {
+            return Ok(Passed::Deadline);
+        }
+        if step == Some(next) && self.perform_next(self.now) {
+            return Ok(Passed::Signal);
+        }
+        Ok(Passed::Time)
+    }
+
+    /// Performs the next step of the script. Returns whether it is a signal.
+    pub fn perform_next(&mut self, at: Duration) -> bool {
+        let Some(step) = self.script.get(self.next_step).cloned() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.next_step += 1;
+        self.step_at = self.now + STEP_TAKES;
+        let is_signal = self.perform(&step);
+        self.record(|| Event::Step(step.to_string()));
+        is_signal
+    }
+
+    fn perform(&mut self, step: &Step) -> bool {
+        match step {
+            Step::Connect(client, port) => {
+                let port = port.unwrap_or(self.address.port());
+                let address = SocketAddr::new(self.address.ip(), port);
+                let end = self.kernel.connect_client(*client, address, self.now);
+                self.active.push(end);
+                self.client(*client).end = Some(end);
+            }
+            Step::Listen(client, port) => {
+                let address = SocketAddr::new(self.address.ip(), *port);
+                self.kernel.awaiting.push((address, *client));
+                self.client(*client);
+            }
+            Step::IgnorePort(port) => {
+                self.kernel.silent_ports.insert(*port);
+            }
+            Step::Send(client, payload) => self.client(*client).send(payload),
+            Step::Urgent(client, text) => self.client(*client).send_urgent(text),
+            Step::Read(client, count) => self.client(*client).read(*count),
+            Step::StopReading(client) => self.client(*client).stop_reading(),
+            Step::ResumeReading(client) => self.client(*client).resume_reading(),
+            Step::HalfClose(client) => self.client(*client).half_close(),
+            Step::Close(client) => self.client(*client).close(),
+            Step::Reset(client) => {
+                let client = self.client(*client);
+                let end = client.end;
+                client.forget_connection();
+                if let Some(end) = end {
+                    self.kernel.sockets[end].reset_on_close();
+                    self.kernel.sockets[end].close();
+                }
+            }
+            Step::Wait(duration) => self.step_at += *duration,
+            Step::Stop => {
+                self.kernel.write_stop_byte();
+                return true;
+            }
+            Step::Signal => return true,
+            Step::Descriptors(limit) => self.kernel.descriptor_limit = *limit,
+            Step::Together(steps) => {
+                // Every step is performed, also after a signal.
+                return steps
+                    .iter()
+                    .fold(false, |any, step| self.perform(step) | any);
+            }
+        }
+        false
+    }
+
+    /// A client that is about to act.
+    fn client(&mut self, number: u32) -> &mut Client {
+        let client = self.clients.entry(number).or_default();
+        if let Some(end) = client.end {
+            let first = end & !1;
+            self.active.retain(|active| *active != first);
+            self.active.push(first);
+        }
+        client
+    }
+
+    fn look_for_lost_edges(&mut self) {
+        let quiet: Vec<(i32, u32)> = self
+            .kernel
+            .polls
+            .iter()
+            .flat_map(|poll| poll.quiet())
+            .collect();
+        for (fd, watched) in quiet {
+            let Ok(object @ Object::Stream(end)) = self.kernel.object(fd) else {
+                continue;
+            };
+            let ready = self.kernel.readiness(object) & watched;
+            let socket = &self.kernel.sockets[end];
+            let is_read = ready & bits::IN != 0 && socket.bytes_read == socket.bytes_written;
+            let is_write = ready & bits::OUT != 0 && socket.was_refused;
+            let name = self.name(end);
+            let known = |lost: &LostEdge| lost.name == name && lost.is_read == is_read;
+            if (is_read || is_write) && !self.lost_edges.iter().any(known) {
+                self.lost_edges.push(LostEdge {
+                    record: self.records.len().saturating_sub(1),
+                    name,
+                    is_read,
+                });
+            }
+        }
+    }
+
+    /// close(2), which succeeds even when the run is at its end.
+    pub fn close(&mut self, fd: i32) {
+        let _ = self.begin_call();
+        self.has_progressed = true;
+        self.kernel.close(fd);
+    }
+
+    pub fn note(&mut self, call: Call, caller: &'static Location<'static>) {
+        self.record(|| Event::Call(CallRecord::new(call, caller)));
+    }
+
+    fn record(&mut self, event: impl FnOnce() -> Event) {
+        if self.is_recording {
+            let record = Record {
+                microseconds: self.now.as_micros() as u64,
+                event: event(),
+                connections: self.connections(),
+            };
+            self.records.push(record);
+        }
+    }
+
+    /// What comes out of the run. What the server has sent still arrives.
+    pub fn into_trace(mut self, served: io::Result<()>, counters: Counters) -> Trace {
+        self.move_everything();
+        let ending = match (self.ended.take(), served) {
+            (Some(ending), _) => ending,
+            (None, Ok(())) => Ending::Returned,
+            (None, Err(error)) => Ending::Failed(error.to_string()),
+        };
+        let open = self.kernel.descriptors();
+        let open = open.filter(|(_, object)| *object != Object::Standard);
+        let open_descriptors = open.map(|(fd, _)| fd).collect();
+        let trace_of = |(client, state): (u32, Client)| ClientTrace {
+            client,
+            sent: state.sent,
+            received: state.received,
+            ended: state.ended,
+        };
+        Trace {
+            records: self.records,
+            ending,
+            clients: self.clients.into_iter().map(trace_of).collect(),
+            counters,
+            lost_edges: self.lost_edges,
+            steps_left: self.script.len() - self.next_step,
+            open_descriptors,
+            microseconds: self.now.as_micros() as u64,
+        }
+    }
+
+    /// Performs the next step now, and moves everything.
+    pub fn step_now(&mut self) {
+        self.move_everything();
+        self.perform_next(self.now);
+        self.move_everything();
+    }
+}
+
+/// Why a wait goes on, or doesn't.
+enum Passed {
+    Time,
+    Deadline,
+    Signal,
+}
+
+fn error_of(ending: &Ending) -> io::Error {
+    io::Error::other(match ending {
+        Ending::Waiting => "the script is over, and the server waits",
+        _ => "the server spins",
+    })
+}
