@@ -125,6 +125,7 @@ impl AsyncChat for EchoChat {
         let max_line = self.lines.max_line;
         if self.line.len() + data.len() > max_line {
             warn!(peer = %self.guest.peer(), max_line, "the line is too long");
+            self.guest.failed(io::Error::other("the line is too long"));
             self.line = Vec::new(); // The channel may drain for a while.
             chat.close_when_done();
             return Ok(());

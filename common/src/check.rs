@@ -106,6 +106,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Whether this is the case's name or number.
+    fn has_name(&self, name: &str) -> bool {
+        name == self.name || name == self.number.to_string()
+    }
+
     /// Whether the case is for servers of this kind.
     pub fn is_for(&self, kind: Kind) -> bool {
         self.only.is_none_or(|only| only == kind)
@@ -172,11 +177,6 @@ impl Selection {
 
     /// The cases selected, in order.
     pub fn cases(&self) -> impl Iterator<Item = &'static Case> {
-        let named = |names: &[String], case: &Case| {
-            names
-                .iter()
-                .any(|name| *name == case.name || *name == case.number.to_string())
-        };
         cases().iter().filter(move |case| {
             case.is_for(self.kind)
                 && (self.only.is_empty() || named(&self.only, case))
@@ -185,21 +185,67 @@ impl Selection {
         })
     }
 
-    /// The first name that is no case's, so that a slip of the pen does not pass for a success.
-    pub fn unknown(&self) -> Option<&str> {
-        let known = |name: &&String| {
-            cases()
-                .iter()
-                .any(|case| **name == case.name || **name == case.number.to_string())
-        };
-        self.only
-            .iter()
-            .chain(&self.skipped)
-            .find(|name| !known(name))
-            .map(String::as_str)
+    /// Why this selection doesn't run what was asked for: a name that no case has, or a case that is
+    /// named and left out all the same. A slip must not pass for a success.
+    pub fn mistake(&self) -> Option<String> {
+        let names = self.only.iter().chain(&self.skipped);
+        let mut unknown = names.filter(|name| !cases().iter().any(|case| case.has_name(name)));
+        if let Some(name) = unknown.next() {
+            return Some(format!("there is no case '{name}'; --list shows them"));
+        }
+        let selected: Vec<_> = self.cases().map(|case| case.number).collect();
+        let is_missed = |case: &&Case| named(&self.only, case) && !selected.contains(&case.number);
+        match cases().iter().find(is_missed) {
+            Some(case) => Some(format!(
+                "case '{}' {}",
+                case.name,
+                self.reason_against(case)
+            )),
+            None if selected.is_empty() => Some("no case is left to run".into()),
+            None => None,
+        }
+    }
+
+    fn reason_against(&self, case: &Case) -> &'static str {
+        match case.only {
+            Some(Kind::Stream) if self.kind != Kind::Stream => "is for --kind stream",
+            Some(Kind::Line) if self.kind != Kind::Line => "is for --kind line",
+            _ if named(&self.skipped, case) => "is both named and skipped",
+            _ => "needs the server's process, and --wire-only leaves it out",
+        }
     }
 
     fn relaxed(&self, limit: Duration) -> Duration {
         limit.mul_f64(self.slack)
+    }
+}
+
+fn named(names: &[String], case: &Case) -> bool {
+    names.iter().any(|name| case.has_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_that_is_named_and_left_out_is_a_mistake() {
+        let stream = || Selection::of(Kind::Stream);
+        assert_eq!(stream().mistake(), None);
+        assert_eq!(stream().only(["one-line", "13"]).mistake(), None);
+        for (selection, expected) in [
+            (stream().only(["one-lime"]), "there is no case 'one-lime'"),
+            (stream().skip(["99"]), "there is no case '99'"),
+            (stream().only(["one-line", "max-line"]), "--kind line"),
+            (
+                Selection::of(Kind::Line).only(["half-a-line"]),
+                "--kind stream",
+            ),
+            (stream().wire_only().only(["sigterm-idle"]), "--wire-only"),
+            (stream().only(["1"]).skip(["1"]), "both named and skipped"),
+        ] {
+            let mistake = selection.mistake().unwrap_or_default();
+            assert!(mistake.contains(expected), "{mistake:?}, not {expected:?}");
+        }
     }
 }

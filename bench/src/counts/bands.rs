@@ -122,8 +122,9 @@ mod tests {
     #[test]
     fn every_figure_that_is_out_is_named() {
         assert!(breaches(&[counts("select", 2.02, 100.0)]).is_empty());
-        let mut bad = counts("select", 3.02, 211.0);
-        bad.bytes_per_idle_connection = Some(129.0);
+        let band = of("select").expect("it has a band");
+        let mut bad = counts("select", 3.02, band.instructions + 1.0);
+        bad.bytes_per_idle_connection = Some(band.bytes_per_idle_connection + 1.0);
         bad.idle_wake_ups = Some(1);
         let said = breaches(&[bad]);
         assert_eq!(said.len(), 4, "{said:?}");

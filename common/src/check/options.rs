@@ -50,10 +50,8 @@ pub struct Options {
 /// The address cannot be resolved or reached, or standard output cannot be written.
 pub fn command(options: Options) -> io::Result<ExitCode> {
     let selection = options.selection();
-    if let Some(name) = selection.unknown() {
-        output::complain(format_args!(
-            "error: there is no case '{name}'; --list shows them"
-        ));
+    if let Some(mistake) = selection.mistake() {
+        output::complain(format_args!("error: {mistake}"));
         return Ok(ExitCode::from(2));
     }
     if options.list {
