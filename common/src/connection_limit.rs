@@ -1,6 +1,6 @@
 //! How many connections a server holds at once, and when it may accept the next one.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -104,12 +104,18 @@ impl ConnectionLimit {
         AcceptError::Lasting
     }
 
-    /// The loop can't watch the descriptor of an accepted connection, which it closes: from now on
-    /// the limit is as many connections as there are.
+    /// Ends the back-off early: the loop is about to stop, and tries once more.
+    pub fn retry_now(&self) {
+        self.0.backoff().retry_at = None;
+    }
+
+    /// The loop can't watch the descriptor of an accepted connection, which it closes. If the
+    /// descriptor doesn't fit into a set of select(2) (`InvalidInput`), from now on the limit is as
+    /// many connections as there are; any other reason, such as no memory, can pass.
     pub fn cannot_watch(&self, peer: SocketAddr, error: &io::Error) {
         let connections = self.connections();
-        if connections == 0 {
-            return self.back_off(error); // Something else takes up what there is to watch.
+        if connections == 0 || error.kind() != ErrorKind::InvalidInput {
+            return self.back_off(error);
         }
         self.0.most.fetch_min(connections, Ordering::Relaxed);
         warn!(%peer, %error, connections, "refused, and no more connections than these from now on");
@@ -190,14 +196,26 @@ mod tests {
     #[test]
     fn what_cannot_be_watched_lowers_the_limit_but_not_to_zero() {
         let limit = ConnectionLimit::new(usize::MAX);
-        let error = io::Error::other("too many to watch");
+        let error = io::Error::new(ErrorKind::InvalidInput, "beyond FD_SETSIZE");
         limit.cannot_watch(peer(), &error);
         assert!(limit.retry_at().is_some());
+        limit.retry_now();
+        assert!(limit.is_open());
         let permit = limit.accepted(peer());
         limit.cannot_watch(peer(), &error);
         assert!(!limit.is_open());
         drop(permit);
         assert!(limit.is_open());
+    }
+
+    #[test]
+    fn a_want_of_memory_lowers_no_limit() {
+        let limit = ConnectionLimit::new(9);
+        let _permits = [limit.accepted(peer()), limit.accepted(peer())];
+        limit.cannot_watch(peer(), &io::Error::from(Errno::ENOMEM));
+        assert!(!limit.is_open());
+        limit.retry_now();
+        assert!(limit.is_open(), "two of nine");
     }
 
     #[test]

@@ -103,10 +103,14 @@ impl House {
     /// loop where its users look at the clock.
     // CONCEPT: timers
     fn look_at_the_clock(&self, map: &mut SocketMap) {
-        let now = map.clock().now();
-        self.limit.retry_if_due(now);
-        if self.stop_at.get().is_some_and(|stop_at| stop_at <= now) {
-            map.close_all();
+        let clock = map.clock();
+        self.limit.retry_if_due(clock.now());
+        if self
+            .stop_at
+            .get()
+            .is_some_and(|stop_at| clock.has_passed(stop_at))
+        {
+            map.fail_all("not finished within the grace");
         }
         if let Some(idle_timeout) = self.settings.idle_timeout {
             self.next_look.set(self.close_idle(map, idle_timeout));
@@ -228,6 +232,7 @@ impl Dispatcher for StopHandler {
         if self.stop.is_raised() {
             let stop_at = channel.map.now() + self.house.settings.grace;
             self.house.stop_at.set(Some(stop_at));
+            self.house.limit.retry_now();
             channel.stop_all();
         }
         Ok(())

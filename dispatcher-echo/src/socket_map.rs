@@ -222,13 +222,29 @@ impl SocketMap {
                 next = Some(next.map_or(due, |next: Instant| next.min(due)));
             }
         }
-        for key in silent {
-            let error = io::Error::new(ErrorKind::TimedOut, "idle for too long");
+        self.time_out(silent, "idle for too long");
+        next
+    }
+
+    /// Fails each connection that is not closed yet with `TimedOut`, and closes all channels.
+    pub(crate) fn fail_all(&mut self, message: &'static str) {
+        let is_served =
+            |state: &State| !state.draining && matches!(state.socket, Socket::Stream(_));
+        let entries = self.entries.iter();
+        let served = entries
+            .filter(|(_, entry)| entry.as_ref().is_some_and(|entry| is_served(&entry.state)));
+        let served = served.map(|(key, _)| key).collect();
+        self.time_out(served, message);
+        self.close_all();
+    }
+
+    fn time_out(&mut self, keys: Vec<Key>, message: &'static str) {
+        for key in keys {
+            let error = io::Error::new(ErrorKind::TimedOut, message);
             self.call(key, |dispatcher, channel| {
                 dispatcher.handle_error(channel, error)
             });
         }
-        next
     }
 
     /// Whether [`expire`](Self::expire) has anything to look at: connections that aren't draining.

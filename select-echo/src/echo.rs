@@ -92,13 +92,16 @@ impl Server {
             self.clock.waited(true);
             self.turn(ready);
         }
+        for fd in self.connections.fds_where(|_| true) {
+            self.close(fd, Err(io::Error::other("not finished within the grace")));
+        }
         Ok(())
     }
 
     fn is_serving(&self) -> bool {
         match self.stop_at {
             None => true,
-            Some(stop_at) => self.limit.connections() > 0 && self.clock.now() < stop_at,
+            Some(stop_at) => self.limit.connections() > 0 && !self.clock.has_passed(stop_at),
         }
     }
 
@@ -240,6 +243,7 @@ impl Server {
     fn begin_to_stop(&mut self) {
         self.stop_at = Some(self.clock.now() + self.settings.grace);
         self.stop_connections();
+        self.limit.retry_now();
         self.accept(net::MOST_ACCEPTED_AT_STOP);
         self.listener = None;
         self.stop_connections();

@@ -13,7 +13,7 @@ impl Reactor {
     pub(super) fn is_over(&self) -> bool {
         self.stop_at.is_some_and(|stop_at| {
             let is_link = |(_, entry)| matches!(entry, &Entry::Link(_));
-            !self.agenda.entries.iter().any(is_link) || stop_at <= self.agenda.clock.now()
+            !self.agenda.entries.iter().any(is_link) || self.agenda.clock.has_passed(stop_at)
         })
     }
 
@@ -27,6 +27,7 @@ impl Reactor {
     pub(super) fn begin_to_stop(&mut self) {
         self.stop_at = Some(self.agenda.clock.now() + self.settings.grace);
         self.stop_connections();
+        self.limit.retry_now();
         for port in self.ports.clone() {
             self.accept(port, net::MOST_ACCEPTED_AT_STOP);
         }
