@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::rc::Rc;
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use common::client::EchoClient;
+#[cfg(target_os = "linux")]
 use common::{net, sys};
 
 use crate::probe::{Call, Diary, LIMIT, Probe, assert_quiet, behave, new_map, pair, poll_until};
