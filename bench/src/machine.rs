@@ -1,6 +1,7 @@
 //! What all this was measured on.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -58,7 +59,7 @@ impl Machine {
 
 /// What a listener uses, and what it accepts.
 fn congestion_control() -> Option<String> {
-    let listener = net::listen("127.0.0.1", 0, 1).ok()?;
+    let listener = net::bind((Ipv4Addr::LOCALHOST, 0).into(), 1).ok()?;
     net::congestion_control(&listener)
 }
 

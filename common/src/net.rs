@@ -12,6 +12,9 @@ use nix::errno::Errno;
 #[cfg(unix)]
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+#[cfg(unix)]
+use crate::sys::Listener;
+
 /// Most connections that a loop accepts in one turn, so that a rush of clients does not starve
 /// those it has.
 pub const ACCEPTS_PER_TURN: usize = 64;
@@ -27,14 +30,15 @@ pub const MOST_ACCEPTED_AT_STOP: usize = 4096;
 /// # Errors
 /// A name that does not resolve, or what bind(2) answered last; the message names the address.
 #[cfg(unix)]
-pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
+#[track_caller]
+pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<Listener> {
     let failed = |error: io::Error| {
         let message = format!("cannot listen on {host} port {port}: {error}");
         io::Error::new(error.kind(), message)
     };
     let mut last_error = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for address in (host, port).to_socket_addrs().map_err(failed)? {
-        match listen_on(address, backlog) {
+        match Listener::bind(address, backlog) {
             Ok(listener) => return Ok(listener),
             Err(error) => last_error = error,
         }
@@ -42,8 +46,13 @@ pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     Err(failed(last_error))
 }
 
+/// Listens on `address` as [`listen`] does, with a socket of the standard library: for a program that
+/// brings its own loop.
+///
+/// # Errors
+/// What socket(2), bind(2), or listen(2) returns.
 #[cfg(unix)]
-pub(crate) fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -62,7 +71,7 @@ pub(crate) fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpList
 /// # Errors
 /// What accept(2) returns; [`AcceptError`] says what follows from it.
 #[cfg(unix)]
-pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, peer) = listener.accept()?;
     socket.set_nonblocking(true)?;
     tune(&socket);
@@ -75,7 +84,7 @@ pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
 /// # Errors
 /// What socket(2) or connect(2) answers at once.
 #[cfg(unix)]
-pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -198,6 +207,7 @@ fn of_kind(kind: ErrorKind) -> AcceptError {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
+    use std::net::Ipv4Addr;
     use std::time::Duration;
 
     #[test]
@@ -212,7 +222,7 @@ mod tests {
 
     #[test]
     fn accepted_sockets_neither_block_nor_delay() -> io::Result<()> {
-        let listener = listen("localhost", 0, 16)?;
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
         let mut client = TcpStream::connect(listener.local_addr()?)?;
         let (mut accepted, peer) = accept(&listener)?;
         assert_eq!(peer, client.local_addr()?);
@@ -227,8 +237,8 @@ mod tests {
 
     #[test]
     fn an_error_of_accept_is_the_connections_or_lasts() -> io::Result<()> {
-        let listener = listen("127.0.0.1", 0, 16)?;
-        let error = accept(&listener).expect_err("no client has connected");
+        let listener = listen("localhost", 0, 16)?;
+        let error = listener.accept().expect_err("no client has connected");
         assert_eq!(AcceptError::from(&error), AcceptError::WouldBlock);
         let transient = [
             Errno::ECONNABORTED,
@@ -263,7 +273,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn an_accepted_socket_has_the_listeners_congestion_control() -> io::Result<()> {
-        let listener = listen("127.0.0.1", 0, 16)?;
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
         let _client = TcpStream::connect(listener.local_addr()?)?;
         let (accepted, _) = loop {
             match accept(&listener) {

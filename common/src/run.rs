@@ -2,17 +2,17 @@
 //! does.
 
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use crate::args::{ServerArgs, Settings};
 use crate::logging::Outputs;
 use crate::stop::StopSignal;
-use crate::{net, output, sys};
+use crate::sys::{self, Listener};
+use crate::{net, output};
 
 /// A server: serves `listener` until the stop signal is raised and the last answer is delivered.
-pub type Serve = fn(TcpListener, Settings, StopSignal) -> io::Result<()>;
+pub type Serve = fn(Listener, Settings, StopSignal) -> io::Result<()>;
 
 /// Logs, listens, has `start` make the server, says on standard output where it listens, serves,
 /// and prints the counters if asked.
@@ -24,7 +24,7 @@ pub type Serve = fn(TcpListener, Settings, StopSignal) -> io::Result<()>;
 /// start or go on, or when what the user asked to be written couldn't be.
 pub fn run<S>(
     args: &ServerArgs,
-    start: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<S>,
+    start: impl FnOnce(Listener, Settings, StopSignal) -> io::Result<S>,
 ) -> ExitCode
 where
     S: FnOnce() -> io::Result<()>,
@@ -45,7 +45,7 @@ where
 fn serve<S>(
     args: &ServerArgs,
     outputs: &Outputs,
-    start: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<S>,
+    start: impl FnOnce(Listener, Settings, StopSignal) -> io::Result<S>,
 ) -> io::Result<()>
 where
     S: FnOnce() -> io::Result<()>,

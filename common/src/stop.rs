@@ -1,8 +1,6 @@
 //! SIGINT and SIGTERM as a descriptor: the self-pipe, which any of the four loops can wait on.
 
 use std::io;
-#[cfg(all(unix, not(feature = "sim")))]
-use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(unix)]
 use std::{
     io::Write,
@@ -90,14 +88,6 @@ impl AsDescriptor for StopSignal {
 impl From<kernel::StopPipe> for StopSignal {
     fn from(pipe: kernel::StopPipe) -> Self {
         StopSignal { pipe }
-    }
-}
-
-/// A simulated stop signal has no descriptor of the operating system.
-#[cfg(all(unix, not(feature = "sim")))]
-impl AsFd for StopSignal {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pipe.as_fd()
     }
 }
 

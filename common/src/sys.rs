@@ -12,9 +12,6 @@
 //! | know the time | [`now`] |
 //! | learn that the server is to stop | [`StopSignal`](crate::StopSignal) |
 //!
-//! The functions [`accept`], [`connect`], [`recv`], [`send`], and [`close`] do the same with
-//! sockets that the loop made itself.
-//!
 //! | what | how | turned on by |
 //! |---|---|---|
 //! | counted | [`Counters`], one set for each thread | always on, printed by `--counters` |
@@ -31,8 +28,6 @@ mod errno;
 mod faults;
 #[cfg(feature = "poll")]
 mod poll;
-#[cfg(unix)]
-mod raw;
 mod select;
 mod socket;
 
@@ -56,8 +51,6 @@ pub use descriptor::{AsDescriptor, Descriptor};
 pub use faults::{Faults, inject};
 #[cfg(feature = "poll")]
 pub use poll::{Event, Events, Interest, Poll, Token};
-#[cfg(unix)]
-pub use raw::{accept, close, connect, recv, send};
 pub use select::{FD_SETSIZE, FdSet, check_fits, select};
 pub use socket::{File, Listener, Stream};
 
@@ -101,7 +94,7 @@ pub fn wait(
     result
 }
 
-/// The part of a read buffer that the next [`recv`] may fill: all of it, but under `--faults`
+/// The part of a read buffer that the next [`recv`](Stream::recv) may fill: all of it, but under `--faults`
 /// sometimes less.
 ///
 /// A loop whose readiness comes in edges takes a read that left room for the sign that the socket

@@ -1,8 +1,8 @@
 //! What the peers in Rust do before they serve, so that their own files hold nothing but the way
 //! in which they serve.
 
-use std::io::{self, Write};
-use std::net::TcpListener;
+use std::io::{self, ErrorKind, Write};
+use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -31,7 +31,9 @@ pub fn listen() -> io::Result<TcpListener> {
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, 0, Arc::new(AtomicBool::new(true)))?;
     }
-    let listener = common::net::listen(&listen.host, listen.port, listen.backlog)?;
+    let mut addresses = (listen.host.as_str(), listen.port).to_socket_addrs()?;
+    let address = addresses.next().ok_or(ErrorKind::AddrNotAvailable)?;
+    let listener = common::net::bind(address, listen.backlog)?;
     let mut stdout = io::stdout();
     writeln!(stdout, "listening on {}", listener.local_addr()?)?;
     stdout.flush()?;

@@ -1,7 +1,7 @@
 //! A server in the test's own process, on a thread: what its loop has done can be asked afterwards.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::check::traffic::{self, TOO_MUCH, lines};
 use crate::client::{EchoClient, TIME_LIMIT};
 use crate::stop::Stopper;
-use crate::sys::{self, Counters};
+use crate::sys::{self, Counters, Listener};
 use crate::{Settings, StopSignal, net};
 
 /// A server on a thread of its own. It is asked to stop when this is dropped.
@@ -28,7 +28,7 @@ impl Serving {
     /// The listener or the stop signal cannot be made.
     pub fn start(
         settings: Settings,
-        serve: impl FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()> + Send + 'static,
+        serve: impl FnOnce(Listener, Settings, StopSignal) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let listener = net::listen("127.0.0.1", 0, 128)?;
         let address = listener.local_addr()?;

@@ -85,7 +85,7 @@ closes!(Listener, Stream, File);
 
 impl Listener {
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
-        net::listen_on(address, backlog).map(Listener)
+        net::bind(address, backlog).map(Listener)
     }
 
     #[inline]
@@ -142,11 +142,6 @@ impl StopPipe {
 
     pub fn try_clone(&self) -> io::Result<File> {
         self.0.try_clone().map(|pipe| File(pipe.into()))
-    }
-
-    #[cfg(not(feature = "sim"))]
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }
 
