@@ -47,7 +47,7 @@ pub(crate) use os as kernel;
 pub(crate) use sim::handles as kernel;
 
 pub use counters::{Counters, counters};
-pub use descriptor::{AsDescriptor, Descriptor};
+pub use descriptor::{AsDescriptor, Descriptor, Fd};
 pub use faults::{Faults, inject};
 #[cfg(feature = "poll")]
 pub use poll::{Event, Events, Interest, Poll, Token};

@@ -11,13 +11,12 @@
 
 use std::collections::VecDeque;
 use std::env;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::io::{self, ErrorKind, Write};
 
 use common::output::complain;
+use common::sys::{AsDescriptor, Descriptor, FD_SETSIZE, Fd, Listener, Stream, check_fits};
 use common::{StopSignal, net};
-use select_echo::{FD_SETSIZE, FdMap, NOTHING, check_fits, select};
+use select_echo::{FdMap, NOTHING, select};
 
 /// More wait outside until somebody leaves: a listener that is watched while nobody can be let in
 /// would never let select wait.
@@ -27,7 +26,7 @@ const SEATS: usize = FD_SETSIZE / 2;
 const PATIENCE: usize = 1024 * 1024;
 
 struct Member {
-    socket: TcpStream,
+    socket: Stream,
     outbox: VecDeque<u8>,
 }
 
@@ -40,24 +39,24 @@ fn main() -> io::Result<()> {
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     let mut room = Room::new();
     loop {
-        let mut inputs: Vec<BorrowedFd> = vec![stop.as_fd()];
+        let mut inputs: Vec<Descriptor> = vec![stop.descriptor()];
         let has_seat = room.values().count() < SEATS;
-        inputs.extend(has_seat.then(|| listener.as_fd()));
-        inputs.extend(room.values().map(|member| member.socket.as_fd()));
+        inputs.extend(has_seat.then(|| listener.descriptor()));
+        inputs.extend(room.values().map(|member| member.socket.descriptor()));
         let has_mail = |member: &&Member| !member.outbox.is_empty();
-        let outputs: Vec<BorrowedFd> = room
+        let outputs: Vec<Descriptor> = room
             .values()
             .filter(has_mail)
-            .map(|member| member.socket.as_fd())
+            .map(|member| member.socket.descriptor())
             .collect();
         let ready = select(&inputs, &outputs, NOTHING, None)?;
         for fd in ready.outputs {
             leave_if_failed(&mut room, fd, deliver);
         }
         for fd in ready.inputs {
-            if fd == stop.as_fd().as_raw_fd() {
+            if fd == stop.descriptor().number() {
                 return Ok(());
-            } else if fd != listener.as_raw_fd() {
+            } else if fd != listener.descriptor().number() {
                 leave_if_failed(&mut room, fd, hear);
             } else if let Err(error) = welcome(&mut room, &listener) {
                 complain(format_args!("nobody came in: {error}"));
@@ -66,25 +65,25 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn welcome(room: &mut Room, listener: &TcpListener) -> io::Result<()> {
-    let (socket, _) = net::accept(listener)?;
-    check_fits(&socket)?;
+fn welcome(room: &mut Room, listener: &Listener) -> io::Result<()> {
+    let (socket, _) = listener.accept()?;
+    check_fits(socket.descriptor())?;
     let outbox = VecDeque::from(*b"welcome\n");
-    room.insert(socket.as_raw_fd(), Member { socket, outbox });
+    room.insert(socket.descriptor().number(), Member { socket, outbox });
     Ok(())
 }
 
 /// Reads what a member says into the outboxes of all others.
-fn hear(room: &mut Room, speaker: RawFd) -> io::Result<()> {
+fn hear(room: &mut Room, speaker: Fd) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let Some(member) = room.get_mut(speaker) else {
         return Ok(());
     };
-    let count = member.socket.read(&mut buffer)?;
+    let count = member.socket.recv(&mut buffer)?;
     if count == 0 {
         return Err(ErrorKind::UnexpectedEof.into());
     }
-    for fd in room.fds_where(|listener| listener.socket.as_raw_fd() != speaker) {
+    for fd in room.fds_where(|listener| listener.socket.descriptor().number() != speaker) {
         if let Some(listener) = room.get_mut(fd) {
             listener.outbox.extend(&buffer[..count]);
         }
@@ -96,15 +95,15 @@ fn hear(room: &mut Room, speaker: RawFd) -> io::Result<()> {
 }
 
 /// Sends as much of a member's outbox as the kernel takes. The rest stays for the next turn.
-fn deliver(room: &mut Room, fd: RawFd) -> io::Result<()> {
+fn deliver(room: &mut Room, fd: Fd) -> io::Result<()> {
     if let Some(Member { socket, outbox }) = room.get_mut(fd) {
-        let sent = socket.write(outbox.as_slices().0)?;
+        let sent = socket.send(outbox.as_slices().0)?;
         outbox.drain(..sent);
     }
     Ok(())
 }
 
-fn leave_if_failed(room: &mut Room, fd: RawFd, act: fn(&mut Room, RawFd) -> io::Result<()>) {
+fn leave_if_failed(room: &mut Room, fd: Fd, act: fn(&mut Room, Fd) -> io::Result<()>) {
     match act(room, fd) {
         // Select may be wrong, and a signal may come: try again when it next says so.
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}

@@ -15,14 +15,14 @@
 
 use std::collections::VecDeque;
 use std::env;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use common::output::complain;
+use common::sys::{AsDescriptor, Descriptor, FD_SETSIZE, Listener, Stream, check_fits};
 use common::{StopSignal, net};
-use select_echo::{FD_SETSIZE, NOTHING, Ready, check_fits, select};
+use select_echo::{NOTHING, Ready, select};
 
 /// More clients wait until one has gone: each takes two descriptors.
 const MOST_PAIRS: usize = FD_SETSIZE / 4;
@@ -37,12 +37,12 @@ fn main() -> io::Result<()> {
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     let mut pairs: Vec<[Flow; 2]> = Vec::new();
     loop {
-        let mut inputs: Vec<BorrowedFd> = vec![stop.as_fd()];
-        inputs.extend((pairs.len() < MOST_PAIRS).then(|| listener.as_fd()));
-        let mut outputs: Vec<BorrowedFd> = Vec::new();
+        let mut inputs: Vec<Descriptor> = vec![stop.descriptor()];
+        inputs.extend((pairs.len() < MOST_PAIRS).then(|| listener.descriptor()));
+        let mut outputs: Vec<Descriptor> = Vec::new();
         for flow in pairs.iter().flatten() {
-            inputs.extend(flow.wants_to_read().then(|| flow.from.as_fd()));
-            outputs.extend(flow.wants_to_write().then(|| flow.to.as_fd()));
+            inputs.extend(flow.wants_to_read().then(|| flow.from.descriptor()));
+            outputs.extend(flow.wants_to_write().then(|| flow.to.descriptor()));
         }
         let ready = select(&inputs, &outputs, NOTHING, None)?;
         // A pair that is over is dropped, and its sockets with it.
@@ -50,10 +50,10 @@ fn main() -> io::Result<()> {
             let carried = there.carry(&ready).and_then(|()| back.carry(&ready));
             carried.is_ok() && !(there.finished && back.finished)
         });
-        if ready.inputs.contains(&stop.as_fd().as_raw_fd()) {
+        if ready.inputs.contains(&stop.descriptor().number()) {
             return Ok(());
         }
-        if ready.inputs.contains(&listener.as_raw_fd()) {
+        if ready.inputs.contains(&listener.descriptor().number()) {
             match open(&listener, target) {
                 Ok(pair) => pairs.push(pair),
                 Err(error) => complain(format_args!("a client is sent away: {error}")),
@@ -62,18 +62,18 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn open(listener: &TcpListener, target: SocketAddr) -> io::Result<[Flow; 2]> {
-    let client = Rc::new(net::accept(listener)?.0);
-    let server = Rc::new(net::connect(target)?);
-    check_fits(&client)?;
-    check_fits(&server)?;
+fn open(listener: &Listener, target: SocketAddr) -> io::Result<[Flow; 2]> {
+    let client = Rc::new(listener.accept()?.0);
+    let server = Rc::new(Stream::connect(target)?);
+    check_fits(client.descriptor())?;
+    check_fits(server.descriptor())?;
     Ok([Flow::new(&client, &server), Flow::new(&server, &client)])
 }
 
 /// One direction: bytes that are read from one socket and written to the other.
 struct Flow {
-    from: Rc<TcpStream>,
-    to: Rc<TcpStream>,
+    from: Rc<Stream>,
+    to: Rc<Stream>,
     pending: VecDeque<u8>,
     /// The sender has sent its last byte,
     at_end: bool,
@@ -82,7 +82,7 @@ struct Flow {
 }
 
 impl Flow {
-    fn new(from: &Rc<TcpStream>, to: &Rc<TcpStream>) -> Self {
+    fn new(from: &Rc<Stream>, to: &Rc<Stream>) -> Self {
         Flow {
             from: Rc::clone(from),
             to: Rc::clone(to),
@@ -102,9 +102,9 @@ impl Flow {
 
     /// Does what this direction waits for, if select found it to be possible.
     fn carry(&mut self, ready: &Ready) -> io::Result<()> {
-        if self.wants_to_write() && ready.outputs.contains(&self.to.as_raw_fd()) {
+        if self.wants_to_write() && ready.outputs.contains(&self.to.descriptor().number()) {
             self.write()
-        } else if self.wants_to_read() && ready.inputs.contains(&self.from.as_raw_fd()) {
+        } else if self.wants_to_read() && ready.inputs.contains(&self.from.descriptor().number()) {
             self.read()
         } else {
             Ok(())
@@ -117,7 +117,7 @@ impl Flow {
 
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 65536];
-        let count = (&*self.from).read(&mut buffer)?;
+        let count = self.from.recv(&mut buffer)?;
         self.pending.extend(&buffer[..count]);
         self.at_end = count == 0;
         Ok(())
@@ -126,9 +126,9 @@ impl Flow {
     fn write(&mut self) -> io::Result<()> {
         if self.pending.is_empty() {
             self.finished = true;
-            return self.to.shutdown(Shutdown::Write);
+            return self.to.finish();
         }
-        let sent = (&*self.to).write(self.pending.as_slices().0)?;
+        let sent = self.to.send(self.pending.as_slices().0)?;
         self.pending.drain(..sent);
         Ok(())
     }

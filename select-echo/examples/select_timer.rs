@@ -11,13 +11,11 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd};
-use std::time::Instant;
 
 use common::output::complain;
+use common::sys::{self, AsDescriptor, FD_SETSIZE, Stream, check_fits};
 use common::{StopSignal, args, net};
-use select_echo::{FD_SETSIZE, NOTHING, check_fits, select};
+use select_echo::{NOTHING, select};
 
 /// More clients wait until one has gone.
 const MOST_CLIENTS: usize = FD_SETSIZE / 2;
@@ -31,27 +29,27 @@ fn main() -> io::Result<()> {
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
 
-    let mut clients: Vec<TcpStream> = Vec::new();
+    let mut clients: Vec<Stream> = Vec::new();
     let mut ticks: u64 = 0;
-    let mut due = Instant::now() + period;
+    let mut due = sys::now() + period;
     loop {
-        let left = due.saturating_duration_since(Instant::now());
-        let mut inputs = vec![stop.as_fd()];
-        inputs.extend((clients.len() < MOST_CLIENTS).then(|| listener.as_fd()));
+        let left = due.saturating_duration_since(sys::now());
+        let mut inputs = vec![stop.descriptor()];
+        inputs.extend((clients.len() < MOST_CLIENTS).then(|| listener.descriptor()));
         let ready = select(&inputs, NOTHING, NOTHING, Some(left))?;
-        if ready.inputs.contains(&stop.as_fd().as_raw_fd()) {
+        if ready.inputs.contains(&stop.descriptor().number()) {
             return Ok(());
         }
-        if ready.inputs.contains(&listener.as_raw_fd()) {
-            match net::accept(&listener) {
-                Ok((client, _)) if check_fits(&client).is_ok() => clients.push(client),
+        if ready.inputs.contains(&listener.descriptor().number()) {
+            match listener.accept() {
+                Ok((client, _)) if check_fits(client.descriptor()).is_ok() => clients.push(client),
                 Ok(_) => complain(format_args!(
                     "a client is sent away: select cannot watch more"
                 )),
                 Err(error) => complain(format_args!("nobody came: {error}")),
             }
         }
-        if Instant::now() >= due {
+        if sys::now() >= due {
             ticks += 1;
             // From when it was due, not from now: a late tick does not delay all that follow.
             due += period;
@@ -61,6 +59,6 @@ fn main() -> io::Result<()> {
 }
 
 /// Sends `line` to all. Who does not take the whole of it has gone, or has long stopped to listen.
-fn tell(clients: &mut Vec<TcpStream>, line: &[u8]) {
-    clients.retain_mut(|client| client.write(line).is_ok_and(|sent| sent == line.len()));
+fn tell(clients: &mut Vec<Stream>, line: &[u8]) {
+    clients.retain_mut(|client| client.send(line).is_ok_and(|sent| sent == line.len()));
 }

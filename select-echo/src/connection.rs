@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use common::{Permit, Settings, sys};
+use common::sys::{self, AsDescriptor, Descriptor, Stream};
+use common::{Permit, Settings};
 
 use crate::echo::Write;
 
@@ -29,7 +28,7 @@ enum Stage {
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    socket: TcpStream,
+    socket: Stream,
     /// Dropped after the socket.
     pub(crate) permit: Permit,
     pending: VecDeque<u8>,
@@ -40,14 +39,14 @@ pub(crate) struct Connection {
     pub(crate) last_active: Instant,
 }
 
-impl AsFd for Connection {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+impl AsDescriptor for Connection {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.socket.descriptor()
     }
 }
 
 impl Connection {
-    pub(crate) fn new(socket: TcpStream, permit: Permit, now: Instant) -> Self {
+    pub(crate) fn new(socket: Stream, permit: Permit, now: Instant) -> Self {
         let (pending, stage) = (VecDeque::new(), Stage::Echoing);
         Connection {
             socket,
@@ -57,6 +56,13 @@ impl Connection {
             paused: false,
             last_active: now,
         }
+    }
+
+    /// First the socket, then its permit.
+    #[track_caller]
+    pub(crate) fn close(self) {
+        self.socket.close();
+        drop(self.permit);
     }
 
     /// Whether it belongs into the list of inputs.
@@ -87,7 +93,7 @@ impl Connection {
         now: Instant,
         settings: &Settings,
     ) -> io::Result<()> {
-        let Some(count) = now_or_later(sys::recv(&self.socket, sys::room(buffer)))? else {
+        let Some(count) = now_or_later(self.socket.recv(sys::room(buffer)))? else {
             return Ok(());
         };
         self.last_active = now;
@@ -107,7 +113,7 @@ impl Connection {
     fn answer(&mut self, data: &[u8], write: Write) -> io::Result<()> {
         let mut sent = 0;
         if write == Write::AtOnce && self.pending.is_empty() {
-            sent = now_or_later(sys::send(&self.socket, data))?.unwrap_or(0);
+            sent = now_or_later(self.socket.send(data))?.unwrap_or(0);
         }
         let rest = &data[sent..];
         if !rest.is_empty() {
@@ -123,7 +129,7 @@ impl Connection {
     // CONCEPT: partial-write
     pub(crate) fn handle_write(&mut self, now: Instant, settings: &Settings) -> io::Result<()> {
         let (front, _) = self.pending.as_slices();
-        let Some(sent) = now_or_later(sys::send(&self.socket, front))? else {
+        let Some(sent) = now_or_later(self.socket.send(front))? else {
             return Ok(());
         };
         self.last_active = now;
@@ -141,7 +147,7 @@ impl Connection {
     // CONCEPT: graceful-stop
     pub(crate) fn stop(&mut self, buffer: &mut [u8]) {
         if self.stage == Stage::Echoing {
-            let unread = sys::recv(&self.socket, buffer);
+            let unread = self.socket.recv(buffer);
             let nothing_unread = unread.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
             let is_idle = nothing_unread && self.pending.is_empty();
             self.finish(if is_idle {
@@ -157,12 +163,10 @@ impl Connection {
     fn finish(&mut self, stage: Stage) {
         self.stage = match stage {
             Stage::PeerFinished if self.pending.is_empty() => Stage::Over,
-            Stage::Stopping if self.pending.is_empty() => {
-                match self.socket.shutdown(Shutdown::Write) {
-                    Ok(()) => Stage::Draining,
-                    Err(_) => Stage::Over,
-                }
-            }
+            Stage::Stopping if self.pending.is_empty() => match self.socket.finish() {
+                Ok(()) => Stage::Draining,
+                Err(_) => Stage::Over,
+            },
             stage => stage,
         };
     }

@@ -1,16 +1,15 @@
 //! The echo server: what a user of this style writes, which is everything.
 
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use common::net::{self, AcceptError};
-use common::{Clock, ConnectionLimit, Settings, StopSignal, sys};
+use common::sys::{AsDescriptor, Descriptor, Fd, Listener, check_fits};
+use common::{Clock, ConnectionLimit, Settings, StopSignal};
 
 use crate::connection::Connection;
-use crate::{FdMap, NOTHING, Ready, check_fits, select};
+use crate::{FdMap, NOTHING, Ready, select};
 
 /// When an answer is sent.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub enum Write {
 /// What select(2) answers, or a listener that does not fit into its sets. A connection's error
 /// costs that connection only.
 pub fn serve(
-    listener: TcpListener,
+    listener: Listener,
     settings: Settings,
     write: Write,
     stop: StopSignal,
@@ -40,7 +39,7 @@ pub fn serve(
 #[derive(Debug)]
 pub struct Server {
     /// Closed when the server stops.
-    listener: Option<TcpListener>,
+    listener: Option<Listener>,
     stop: StopSignal,
     settings: Settings,
     write: Write,
@@ -61,13 +60,13 @@ impl Server {
     /// `InvalidInput` for a listener or a stop signal that select(2) can't watch, or no memory for
     /// the read buffer.
     pub fn new(
-        listener: TcpListener,
+        listener: Listener,
         settings: Settings,
         write: Write,
         stop: StopSignal,
     ) -> io::Result<Self> {
-        check_fits(&listener)?;
-        check_fits(&stop)?;
+        check_fits(listener.descriptor())?;
+        check_fits(stop.descriptor())?;
         Ok(Server {
             listener: Some(listener),
             stop,
@@ -109,20 +108,20 @@ impl Server {
     /// waits.
     // CONCEPT: scaling
     fn wait(&self) -> io::Result<Ready> {
-        let mut inputs: Vec<BorrowedFd> = Vec::with_capacity(2 + self.limit.connections());
-        let mut outputs: Vec<BorrowedFd> = Vec::new();
+        let mut inputs: Vec<Descriptor> = Vec::with_capacity(2 + self.limit.connections());
+        let mut outputs: Vec<Descriptor> = Vec::new();
         if let Some(listener) = &self.listener {
-            inputs.push(self.stop.as_fd());
+            inputs.push(self.stop.descriptor());
             if self.limit.is_open() {
-                inputs.push(listener.as_fd());
+                inputs.push(listener.descriptor());
             }
         }
         for connection in self.connections.values() {
             if connection.wants_to_read() {
-                inputs.push(connection.as_fd());
+                inputs.push(connection.descriptor());
             }
             if connection.wants_to_write() {
-                outputs.push(connection.as_fd());
+                outputs.push(connection.descriptor());
             }
         }
         select(&inputs, &outputs, NOTHING, self.timeout())
@@ -166,11 +165,11 @@ impl Server {
                     self.close(fd, handled);
                 }
             } else {
-                stop |= fd == self.stop.as_fd().as_raw_fd();
+                stop |= fd == self.stop.descriptor().number();
                 accept |= self
                     .listener
                     .as_ref()
-                    .is_some_and(|listener| fd == listener.as_raw_fd());
+                    .is_some_and(|listener| fd == listener.descriptor().number());
             }
         }
         self.close_idle();
@@ -194,15 +193,18 @@ impl Server {
                 return;
             }
             // CONCEPT: accept
-            match sys::accept(listener, net::accept) {
-                Ok((socket, peer)) => match check_fits(&socket) {
+            match listener.accept() {
+                Ok((socket, peer)) => match check_fits(socket.descriptor()) {
                     Ok(()) => {
                         let permit = self.limit.accepted(peer);
                         let connection = Connection::new(socket, permit, self.clock.now());
-                        let fd = connection.as_fd().as_raw_fd();
+                        let fd = connection.descriptor().number();
                         self.connections.insert(fd, connection);
                     }
-                    Err(error) => self.limit.cannot_watch(peer, &error),
+                    Err(error) => {
+                        socket.close();
+                        self.limit.cannot_watch(peer, &error);
+                    }
                 },
                 Err(error) => match self.limit.accept_failed(&error) {
                     AcceptError::WouldBlock | AcceptError::Lasting => return,
@@ -214,14 +216,14 @@ impl Server {
 
     /// Closes a connection that has ended in an orderly way, or with an error.
     // CONCEPT: isolation
-    fn close(&mut self, fd: RawFd, end: io::Result<()>) {
+    fn close(&mut self, fd: Fd, end: io::Result<()>) {
         let Some(mut connection) = self.connections.remove(fd) else {
             return;
         };
         if let Err(error) = end {
             connection.permit.failed(error);
         }
-        sys::close(connection); // First the socket, then its permit.
+        connection.close();
     }
 
     // CONCEPT: timers
@@ -245,7 +247,9 @@ impl Server {
         self.stop_connections();
         self.limit.retry_now();
         self.accept(net::MOST_ACCEPTED_AT_STOP);
-        self.listener = None;
+        if let Some(listener) = self.listener.take() {
+            listener.close();
+        }
         self.stop_connections();
     }
 

@@ -1,6 +1,6 @@
 //! A map from descriptors.
 
-use std::os::fd::RawFd;
+use common::sys::Fd;
 
 /// A map from descriptors to `T`: an array with a place for each, since descriptors are small
 /// numbers and the kernel always hands out the lowest that is free.
@@ -22,7 +22,7 @@ impl<T> FdMap<T> {
     }
 
     /// Puts `value` at `fd`.
-    pub fn insert(&mut self, fd: RawFd, value: T) {
+    pub fn insert(&mut self, fd: Fd, value: T) {
         let index = fd as usize;
         if index >= self.places.len() {
             self.places.resize_with(index + 1, || None);
@@ -31,12 +31,12 @@ impl<T> FdMap<T> {
     }
 
     /// What is at `fd`, if anything.
-    pub fn get_mut(&mut self, fd: RawFd) -> Option<&mut T> {
+    pub fn get_mut(&mut self, fd: Fd) -> Option<&mut T> {
         self.places.get_mut(fd as usize)?.as_mut()
     }
 
     /// Takes out what is at `fd`.
-    pub fn remove(&mut self, fd: RawFd) -> Option<T> {
+    pub fn remove(&mut self, fd: Fd) -> Option<T> {
         self.places.get_mut(fd as usize)?.take()
     }
 
@@ -47,14 +47,14 @@ impl<T> FdMap<T> {
 
     /// The descriptors of those values that meet `condition`: a list of its own, so that the map
     /// may change meanwhile.
-    pub fn fds_where(&self, condition: impl Fn(&T) -> bool) -> Vec<RawFd> {
+    pub fn fds_where(&self, condition: impl Fn(&T) -> bool) -> Vec<Fd> {
         let is_meant = |place: &Option<T>| place.as_ref().is_some_and(&condition);
         let fds = self
             .places
             .iter()
             .enumerate()
             .filter(|(_, place)| is_meant(place));
-        fds.map(|(index, _)| index as RawFd).collect()
+        fds.map(|(index, _)| index as Fd).collect()
     }
 }
 

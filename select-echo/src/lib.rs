@@ -6,7 +6,7 @@
 //! | original (Python's `select` module) | here | difference |
 //! |---|---|---|
 //! | `select.select(rlist, wlist, xlist, timeout)` | [`select()`] | a descriptor at or beyond FD_SETSIZE is an error before the call |
-//! | an object with `fileno()` | anything that is `AsFd` | |
+//! | an object with `fileno()` | anything that is [`AsDescriptor`](common::sys::AsDescriptor) | |
 //! | the three lists that are returned | [`Ready`] | descriptors, not objects: look them up in the [`FdMap`] |
 //!
 //! [`echo`] is what a user of this style writes: all of it.
@@ -23,4 +23,4 @@ mod select;
 
 pub use echo::{Server, Write, serve};
 pub use fd_map::FdMap;
-pub use select::{FD_SETSIZE, NOTHING, Ready, check_fits, select};
+pub use select::{NOTHING, Ready, select};

@@ -3,13 +3,14 @@
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 
-use select_echo::{NOTHING, check_fits, select};
+use common::sys::{AsDescriptor, check_fits};
+use select_echo::{NOTHING, select};
 
 #[test]
 fn a_descriptor_beyond_the_set_is_an_error_and_no_panic() -> io::Result<()> {
     let (here, _there) = UnixStream::pair()?;
     let mut taken = vec![here.try_clone()?];
-    while check_fits(&taken[taken.len() - 1]).is_ok() {
+    while check_fits(taken[taken.len() - 1].descriptor()).is_ok() {
         taken.push(here.try_clone()?);
     }
     let beyond = &taken[taken.len() - 1];

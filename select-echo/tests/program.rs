@@ -32,7 +32,7 @@ fn counters_count_what_was_done() -> io::Result<()> {
         ("accepts", 1),
         ("reads", 2), // the line, and the end of the stream
         ("writes", 1),
-        ("closes", 1),
+        ("closes", 2), // the connection, and the listener
         ("bytes_read", 6),
         ("bytes_written", 6),
     ] {
@@ -48,7 +48,8 @@ fn the_trace_names_the_line_that_made_the_call() -> io::Result<()> {
     for event in &trace {
         let made_there = match event.call.as_str() {
             "wait" | "wake" => "select(",
-            call => &format!("sys::{call}("),
+            "listen" => "net::listen(",
+            call => &format!(".{call}("),
         };
         assert!(event.text.contains(made_there), "{event:?}");
     }

@@ -10,6 +10,9 @@ use std::{
 
 use super::kernel;
 
+/// The number of a descriptor: the lowest that was free when it was made.
+pub type Fd = i32;
+
 /// A borrowed descriptor of either kernel. It can't outlive its owner.
 ///
 /// It is what `BorrowedFd` is for the operating system's descriptors alone.
@@ -17,10 +20,10 @@ use super::kernel;
 pub struct Descriptor<'fd>(pub(crate) kernel::Descriptor<'fd>);
 
 impl<'fd> Descriptor<'fd> {
-    /// Its number: the lowest that was free when it was made.
+    /// Its number.
     #[inline]
     #[doc(alias = "fileno")]
-    pub fn number(self) -> i32 {
+    pub fn number(self) -> Fd {
         self.0.number()
     }
 
