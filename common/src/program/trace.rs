@@ -21,12 +21,15 @@ pub struct Traced {
 }
 
 impl Traced {
-    /// How a line begins that makes this call of [`sys`](crate::sys): `sys::recv(`. For a handler
-    /// that is `sys::enter("handle_read")`; a `wake` is the end of a wait.
+    /// What a line contains that makes this call of [`sys`](crate::sys): `recv(`. For a handler that
+    /// is `sys::enter("handle_read")`; a `wake` is the end of a wait.
     pub fn through_sys(&self) -> String {
         match self.call.as_str() {
-            "wake" => "sys::wait(".into(),
-            call @ ("wait" | "accept" | "recv" | "send" | "close") => format!("sys::{call}("),
+            "wake" => "wait(".into(),
+            "shutdown" => "finish(".into(),
+            call @ ("listen" | "accept" | "connect" | "recv" | "send" | "take_error"
+            | "reset_on_close" | "close" | "wait" | "register" | "reregister"
+            | "deregister") => format!("{call}("),
             handler => format!("sys::enter(\"{handler}\")"),
         }
     }
