@@ -15,12 +15,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{Clock, net};
+use common::Clock;
+use common::sys::{AsDescriptor, Listener};
 
 use crate::connector::Attempt;
 use crate::key::Keyed;
@@ -140,23 +140,22 @@ impl Agenda {
         factory: impl Factory + 'static,
         backlog: i32,
     ) -> io::Result<Key> {
-        let listener = net::listen(&address.ip().to_string(), address.port(), backlog)?;
-        self.adopt_stream_port(listener, factory)
+        let listener = Listener::bind(address, backlog).map_err(|error| {
+            let (ip, port) = (address.ip(), address.port());
+            let message = format!("cannot listen on {ip} port {port}: {error}");
+            io::Error::new(error.kind(), message)
+        })?;
+        Ok(self.adopt_stream_port(listener, factory))
     }
 
     /// Listens with a socket that listens already.
-    ///
-    /// # Errors
-    /// What fcntl(2) answers to making it non-blocking.
     #[doc(alias = "adoptStreamPort")]
     pub fn adopt_stream_port(
         &mut self,
-        listener: TcpListener,
+        listener: Listener,
         factory: impl Factory + 'static,
-    ) -> io::Result<Key> {
-        listener.set_nonblocking(true)?;
-        let port = Port::new(listener, Box::new(factory));
-        Ok(self.insert(Entry::Port(port)))
+    ) -> Key {
+        self.insert(Entry::Port(Port::new(listener, Box::new(factory))))
     }
 
     /// Closes a port; its connections go on. Its factory hears of it.
@@ -216,7 +215,7 @@ impl Agenda {
     #[doc(alias = "addReader")]
     pub fn add_reader(
         &mut self,
-        descriptor: Rc<dyn AsFd>,
+        descriptor: Rc<dyn AsDescriptor>,
         callback: impl FnMut(&mut Agenda) + 'static,
     ) -> Key {
         self.insert(Entry::Reader(Reader::new(descriptor, Box::new(callback))))

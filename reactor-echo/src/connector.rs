@@ -8,9 +8,11 @@
 //! | `disconnect()` | [`stop_connecting`](crate::Agenda::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
 
 use std::fmt;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
+
+use common::sys::Stream;
 
 use crate::{Agenda, ClientFactory, DelayedCall, Key, Protocol, Reason, Transport};
 
@@ -60,7 +62,7 @@ pub(crate) struct Attempt {
     /// Absent while one of its callbacks runs.
     pub(crate) client: Option<Client>,
     /// Absent until the loop has begun it.
-    pub(crate) socket: Option<Rc<TcpStream>>,
+    pub(crate) socket: Option<Rc<Stream>>,
     pub(crate) deadline: Option<DelayedCall>,
     /// Why it failed, once it has.
     pub(crate) over: Option<Reason>,

@@ -1,11 +1,12 @@
 //! The echo server: what a user of this style writes.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::{Settings, StopSignal, sys};
+use common::sys::{self, Listener};
+use common::{Settings, StopSignal};
 
 use crate::{EngineKind, Factory, Protocol, Reactor, Transport, Write};
 
@@ -46,7 +47,7 @@ impl Factory for EchoFactory {
 /// # Errors
 /// As [`server`] and [`Reactor::run`]. A connection's error costs that connection only.
 pub fn serve(
-    listener: TcpListener,
+    listener: Listener,
     settings: Settings,
     engine: EngineKind,
     write: Write,
@@ -62,7 +63,7 @@ pub fn serve(
 /// No descriptor for the engine, no memory for the read buffer, or a listener or a stop signal that
 /// the engine can't watch.
 pub fn server(
-    listener: TcpListener,
+    listener: Listener,
     settings: Settings,
     engine: EngineKind,
     write: Write,

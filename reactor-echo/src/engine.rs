@@ -16,16 +16,17 @@
 use std::fmt::Debug;
 use std::io;
 use std::ops::{BitAnd, BitOr, BitOrAssign};
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use common::sys::AsDescriptor;
 
 use crate::Key;
 
 mod mio;
 mod select;
+#[cfg(unix)]
 mod tokio;
 
 /// How many changes an engine takes from the kernel with one call, if it is told of changes.
@@ -59,7 +60,7 @@ pub trait Engine: Debug {
 }
 
 /// A descriptor that the reactor and its engine share.
-pub type Descriptor = Rc<dyn AsFd>;
+pub type Descriptor = Rc<dyn AsDescriptor>;
 
 /// What is ready of the object with that key, and only what was wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,9 +133,11 @@ impl BitAnd for Interest {
 pub enum EngineKind {
     /// The readiness of a tokio runtime; the default, since it is the event loop that most Rust
     /// programs already have
+    #[cfg(unix)]
     #[default]
     Tokio,
     /// mio, which is epoll or kqueue with little around it: the leanest
+    #[cfg_attr(not(unix), default)]
     Mio,
     /// select(2): everywhere, for few descriptors
     Select,
@@ -142,7 +145,12 @@ pub enum EngineKind {
 
 impl EngineKind {
     /// Every engine, for what is to be done with each.
-    pub const ALL: [EngineKind; 3] = [EngineKind::Tokio, EngineKind::Mio, EngineKind::Select];
+    pub const ALL: &[EngineKind] = &[
+        #[cfg(unix)]
+        EngineKind::Tokio,
+        EngineKind::Mio,
+        EngineKind::Select,
+    ];
 
     /// An engine that watches nothing yet.
     ///
@@ -150,6 +158,7 @@ impl EngineKind {
     /// The kernel gives no epoll(7) or the like.
     pub fn start(self) -> io::Result<Box<dyn Engine>> {
         Ok(match self {
+            #[cfg(unix)]
             EngineKind::Tokio => Box::new(tokio::Tokio::new(MOST_CHANGES)?),
             EngineKind::Mio => Box::new(mio::Mio::new(MOST_CHANGES)?),
             EngineKind::Select => Box::new(select::Select::new()),
@@ -157,5 +166,5 @@ impl EngineKind {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

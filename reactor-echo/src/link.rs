@@ -1,11 +1,12 @@
 //! The record of one connection: what was asked of it, what is still to be sent, and how far it is.
 
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use common::{Permit, Settings, sys};
+use common::sys::Stream;
+use common::{Permit, Settings};
 
 use crate::engine::Interest;
 use crate::output::{Output, Queue};
@@ -15,7 +16,7 @@ use crate::{DelayedCall, Reason};
 pub(crate) struct Link {
     /// Callbacks have no way to it; a [`StringTransport`](crate::testing::StringTransport) has
     /// none.
-    pub(crate) socket: Option<Rc<TcpStream>>,
+    pub(crate) socket: Option<Rc<Stream>>,
     /// Dropped after the socket.
     pub(crate) opened: Opened,
     /// Written by the protocol, and not yet taken by the kernel.
@@ -76,7 +77,7 @@ pub(crate) enum Writing {
 }
 
 impl Link {
-    pub(crate) fn new(opened: Opened, socket: Option<Rc<TcpStream>>, now: Instant) -> Self {
+    pub(crate) fn new(opened: Opened, socket: Option<Rc<Stream>>, now: Instant) -> Self {
         Link {
             socket,
             opened,
@@ -160,7 +161,7 @@ impl Link {
         let Some(socket) = &self.socket else {
             return false;
         };
-        match sys::send(&**socket, self.pending.unsent()) {
+        match socket.send(self.pending.unsent()) {
             Ok(sent) => {
                 self.last_active = now;
                 self.pending.sent(sent, spare);
@@ -220,7 +221,7 @@ impl Link {
         if self.writing != Writing::Finished {
             self.writing = Writing::Finished;
             let socket = self.socket.as_ref();
-            if let Some(Err(_)) = socket.map(|socket| socket.shutdown(Shutdown::Write)) {
+            if let Some(Err(_)) = socket.map(|socket| socket.finish()) {
                 self.end(Reason::ConnectionDone); // The peer is gone already.
             }
         }

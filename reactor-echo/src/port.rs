@@ -1,15 +1,15 @@
 //! The records of what is watched for reading but is no connection: ports, and descriptors of the
 //! user's own.
 
-use std::net::TcpListener;
-use std::os::fd::AsFd;
 use std::rc::Rc;
+
+use common::sys::{AsDescriptor, Listener};
 
 use crate::engine::Interest;
 use crate::{Agenda, Factory};
 
 pub(crate) struct Port {
-    pub(crate) listener: Rc<TcpListener>,
+    pub(crate) listener: Rc<Listener>,
     /// Absent while one of its callbacks runs.
     pub(crate) factory: Option<Box<dyn Factory>>,
     /// The factory has been told that it listens.
@@ -21,7 +21,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    pub(crate) fn new(listener: TcpListener, factory: Box<dyn Factory>) -> Self {
+    pub(crate) fn new(listener: Listener, factory: Box<dyn Factory>) -> Self {
         Port {
             listener: Rc::new(listener),
             factory: Some(factory),
@@ -33,7 +33,7 @@ impl Port {
 }
 
 pub(crate) struct Reader {
-    pub(crate) descriptor: Rc<dyn AsFd>,
+    pub(crate) descriptor: Rc<dyn AsDescriptor>,
     /// Absent while it runs.
     pub(crate) callback: Option<Callback>,
     /// The engine watches it.
@@ -45,7 +45,7 @@ pub(crate) struct Reader {
 pub(crate) type Callback = Box<dyn FnMut(&mut Agenda)>;
 
 impl Reader {
-    pub(crate) fn new(descriptor: Rc<dyn AsFd>, callback: Callback) -> Self {
+    pub(crate) fn new(descriptor: Rc<dyn AsDescriptor>, callback: Callback) -> Self {
         Reader {
             descriptor,
             callback: Some(callback),

@@ -9,11 +9,11 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use common::sys::{AsDescriptor, Listener};
 use common::{ConnectionLimit, Settings, net};
 
 use crate::agenda::Entry;
@@ -137,10 +137,10 @@ impl Reactor {
     #[doc(alias = "adoptStreamPort")]
     pub fn adopt_stream_port(
         &mut self,
-        listener: TcpListener,
+        listener: Listener,
         factory: impl Factory + 'static,
     ) -> io::Result<Key> {
-        let port = self.agenda.adopt_stream_port(listener, factory)?;
+        let port = self.agenda.adopt_stream_port(listener, factory);
         self.watch_port(port)?;
         Ok(port)
     }
@@ -163,7 +163,7 @@ impl Reactor {
     #[doc(alias = "addReader")]
     pub fn add_reader(
         &mut self,
-        descriptor: Rc<dyn AsFd>,
+        descriptor: Rc<dyn AsDescriptor>,
         callback: impl FnMut(&mut Agenda) + 'static,
     ) -> io::Result<Key> {
         let reader = self.agenda.add_reader(descriptor, callback);

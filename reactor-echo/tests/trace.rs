@@ -16,11 +16,16 @@ fn the_trace_names_the_line_that_made_the_call_on_every_engine() -> io::Result<(
                 _ => event.through_sys(),
             };
             assert!(event.text.contains(&made_there), "{engine}: {event:?}");
-            assert!(
+            // The program listens before it has a loop.
+            let is_of_the_loop = event.call != "listen";
+            assert_eq!(
                 event.file.starts_with("reactor-echo/src/"),
+                is_of_the_loop,
                 "{engine}: {event:?}"
             );
         }
+        let closes = trace.iter().filter(|event| event.call == "close");
+        assert_eq!(closes.count(), 2, "{engine}: the connection and the port");
         let story = ["recv", "data_received", "send"];
         assert!(tells(&trace, &story), "{engine}: {trace:#?}");
     }

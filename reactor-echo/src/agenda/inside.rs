@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use common::Clock;
+use common::{Clock, sys};
 
 use super::{Agenda, Entry};
 use crate::key::Keyed;
@@ -28,7 +28,7 @@ impl Agenda {
 
     /// The time now, which is later than that of the iteration.
     pub(crate) fn now(&self) -> Instant {
-        Instant::now() + self.ahead
+        sys::now() + self.ahead
     }
 
     pub(crate) fn insert(&mut self, entry: Entry) -> Key {

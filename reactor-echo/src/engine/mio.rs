@@ -1,14 +1,11 @@
-//! The engine on mio, whose readiness comes in edges: a change is told once, so this remembers what
-//! was told.
+//! The engine on mio, behind [`sys::Poll`]: readiness comes in edges, each change is told once, so
+//! this remembers what was told.
 
 use std::fmt;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use common::sys;
-use mio::unix::SourceFd;
-use mio::{Events, Poll, Token};
+use common::sys::{self, Events, Poll, Token};
 
 use super::{Descriptor, Engine, Event, Interest};
 use crate::Key;
@@ -47,16 +44,14 @@ impl Mio {
 
 impl Engine for Mio {
     fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
-        let (registry, token) = (self.poll.registry(), Token(key.slot()));
-        let fd = descriptor.as_fd().as_raw_fd();
-        let source = &mut SourceFd(&fd);
+        let (descriptor, token) = (descriptor.descriptor(), Token(key.slot() as u64));
         let is_new = self.watched.remove(key).is_none();
         // Whatever it is ready for now, the kernel tells again after this.
         match to_mio(wanted) {
-            Some(interest) if is_new => registry.register(source, token, interest)?,
-            Some(interest) => registry.reregister(source, token, interest)?,
+            Some(interest) if is_new => self.poll.register(descriptor, token, interest)?,
+            Some(interest) => self.poll.reregister(descriptor, token, interest)?,
             None if is_new => return Ok(()),
-            None => return registry.deregister(source),
+            None => return self.poll.deregister(descriptor),
         }
         self.watched.insert(key, Watched::new(wanted));
         Ok(())
@@ -84,32 +79,29 @@ impl Engine for Mio {
             watched.is_some_and(|watched| watched.still_tells(event))
         });
         let something_is_left = !ready.is_empty();
-        let timeout = if something_is_left {
+        let mut timeout = if something_is_left {
             Some(Duration::ZERO)
         } else {
             timeout
         };
-        sys::wait(timeout, |timeout| {
-            self.poll.poll(&mut self.events, timeout)?;
-            while self.learn(ready) == self.most_changes {
-                self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
-            }
-            Ok(ready.len())
-        })?;
+        // As long as there may be more than fits into the events.
+        while self.poll.wait(&mut self.events, timeout)? == self.most_changes {
+            self.learn(ready);
+            timeout = Some(Duration::ZERO);
+        }
+        self.learn(ready);
         Ok(())
     }
 }
 
 impl Mio {
-    /// Notes what the kernel has told, and returns how much that was.
+    /// Notes what the kernel has told.
     // CONCEPT: scaling
-    fn learn(&mut self, ready: &mut Vec<Event>) -> usize {
-        let mut changes = 0;
-        for event in &self.events {
-            changes += 1;
+    fn learn(&mut self, ready: &mut Vec<Event>) {
+        for event in self.events.iter() {
             // Of whom the slot is now: mio tells nothing of a descriptor that is no longer
             // registered.
-            if let Some((key, watched)) = self.watched.in_slot(event.token().0) {
+            if let Some((key, watched)) = self.watched.in_slot(event.token().0 as usize) {
                 watched.learn(event);
                 watched.tell(key, ready);
             }
@@ -120,7 +112,6 @@ impl Mio {
                 watched.tell(key, ready);
             }
         }
-        changes
     }
 }
 
@@ -151,7 +142,7 @@ impl Watched {
         event.ready != Interest::NOTHING
     }
 
-    fn learn(&mut self, event: &mio::event::Event) {
+    fn learn(&mut self, event: sys::Event<'_>) {
         // An error is met by whoever reads or writes next.
         let error = event.is_error();
         self.more_behind |= event.is_read_closed() || event.is_priority() || error;
@@ -160,20 +151,15 @@ impl Watched {
     }
 }
 
-fn to_mio(wanted: Interest) -> Option<mio::Interest> {
+fn to_mio(wanted: Interest) -> Option<sys::Interest> {
+    let reading = sys::Interest::READABLE | sys::Interest::PRIORITY;
     match (wanted.reads(), wanted.writes()) {
         (false, false) => None,
-        (true, false) => Some(READING),
-        (false, true) => Some(mio::Interest::WRITABLE),
-        (true, true) => Some(READING.add(mio::Interest::WRITABLE)),
+        (true, false) => Some(reading),
+        (false, true) => Some(sys::Interest::WRITABLE),
+        (true, true) => Some(reading | sys::Interest::WRITABLE),
     }
 }
-
-/// Where the kernel tells of urgent data, it is asked to.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const READING: mio::Interest = mio::Interest::READABLE.add(mio::Interest::PRIORITY);
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const READING: mio::Interest = mio::Interest::READABLE;
 
 impl fmt::Debug for Mio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,19 +1,20 @@
-//! The engine on select(2): its lists are made anew for each wait, and nothing needs to be
+//! The engine on select(2): its sets are made anew for each wait, and nothing needs to be
 //! remembered.
 
 use std::fmt;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use select_echo::{FdMap, NOTHING, check_fits, select};
+use common::sys::{self, AsDescriptor, FdSet, check_fits, select};
 
 use super::{Descriptor, Engine, Event, Interest};
 use crate::Key;
 
 pub(super) struct Select {
-    watched: FdMap<Watched>,
+    /// A place for each descriptor: they are small numbers, and the kernel always hands out the
+    /// lowest that is free.
+    places: Vec<Option<Watched>>,
 }
 
 struct Watched {
@@ -24,42 +25,52 @@ struct Watched {
 
 impl Select {
     pub(super) fn new() -> Self {
-        let watched = FdMap::new();
-        Select { watched }
+        Select { places: Vec::new() }
     }
 
-    /// What is watched for `what`.
-    // CONCEPT: scaling
-    fn list(&self, what: Interest) -> Vec<BorrowedFd<'_>> {
-        let wanting = self
-            .watched
-            .values()
-            .filter(|watched| watched.wanted & what != Interest::NOTHING);
-        wanting.map(|watched| watched.descriptor.as_fd()).collect()
+    /// What is watched, in the order of the descriptors.
+    fn watched(&self) -> impl Iterator<Item = &Watched> {
+        self.places.iter().flatten()
     }
 
-    fn key_of(&mut self, fd: RawFd) -> Option<Key> {
-        self.watched.get_mut(fd).map(|watched| watched.key)
+    /// Waits until one of `inputs` can be read or one of `outputs` written. A signal does not end
+    /// the wait; it resumes with the time that is left.
+    fn select<'fd>(
+        inputs: FdSet<'fd>,
+        outputs: FdSet<'fd>,
+        timeout: Option<Duration>,
+    ) -> io::Result<(FdSet<'fd>, FdSet<'fd>)> {
+        let deadline = timeout.and_then(|timeout| sys::now().checked_add(timeout));
+        loop {
+            let (mut readable, mut writable) = (inputs, outputs);
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(sys::now()));
+            match select(Some(&mut readable), Some(&mut writable), None, left) {
+                Ok(_) => return Ok((readable, writable)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
 impl Engine for Select {
     fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
-        let fd = descriptor.as_fd().as_raw_fd();
+        let place = descriptor.descriptor().number() as usize;
         if wanted == Interest::NOTHING {
-            self.watched.remove(fd);
+            if let Some(place) = self.places.get_mut(place) {
+                *place = None;
+            }
             return Ok(());
         }
-        check_fits(descriptor)?;
-        let descriptor = Rc::clone(descriptor);
-        self.watched.insert(
-            fd,
-            Watched {
-                key,
-                descriptor,
-                wanted,
-            },
-        );
+        check_fits(descriptor.descriptor())?;
+        if place >= self.places.len() {
+            self.places.resize_with(place + 1, || None);
+        }
+        self.places[place] = Some(Watched {
+            key,
+            descriptor: Rc::clone(descriptor),
+            wanted,
+        });
         Ok(())
     }
 
@@ -69,35 +80,31 @@ impl Engine for Select {
 
     fn short_read(&mut self, _: Key) {}
 
+    // CONCEPT: scaling
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
         ready.clear();
-        let (inputs, outputs) = (self.list(Interest::READ), self.list(Interest::WRITE));
-        let found = select(&inputs, &outputs, NOTHING, timeout)?;
-        // Both lists ascend: a descriptor in both is told once, by the merge of the two.
-        let mut outputs = found.outputs.into_iter().peekable();
-        for fd in found.inputs {
-            while let Some(output) = outputs.next_if(|output| *output < fd) {
-                self.tell(output, Interest::WRITE, ready);
+        let (mut inputs, mut outputs) = (FdSet::new(), FdSet::new());
+        for watched in self.watched() {
+            let descriptor = watched.descriptor.descriptor();
+            if watched.wanted.reads() {
+                inputs.insert(descriptor)?;
             }
-            let writable = outputs.next_if_eq(&fd).is_some();
-            self.tell(fd, Interest::READ | Interest::WRITE.when(writable), ready);
+            if watched.wanted.writes() {
+                outputs.insert(descriptor)?;
+            }
         }
-        for output in outputs {
-            self.tell(output, Interest::WRITE, ready);
+        let (readable, writable) = Self::select(inputs, outputs, timeout)?;
+        for watched in self.watched() {
+            let Watched { key, wanted, .. } = *watched;
+            let descriptor = watched.descriptor.descriptor();
+            let is_ready = |set: &FdSet<'_>| set.contains(descriptor) || sys::spurious();
+            let found = Interest::READ.when(wanted.reads() && is_ready(&readable))
+                | Interest::WRITE.when(wanted.writes() && is_ready(&writable));
+            if found != Interest::NOTHING {
+                ready.push(Event { key, ready: found });
+            }
         }
         Ok(())
-    }
-}
-
-impl Select {
-    fn tell(&mut self, fd: RawFd, ready_for: Interest, ready: &mut Vec<Event>) {
-        if let Some(key) = self.key_of(fd) {
-            let ready_for = Event {
-                key,
-                ready: ready_for,
-            };
-            ready.push(ready_for);
-        }
     }
 }
 

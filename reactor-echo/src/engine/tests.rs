@@ -31,7 +31,7 @@ impl Turns {
 fn each(
     test: impl Fn(&mut Turns, UnixStream, Rc<UnixStream>, Key) -> io::Result<()>,
 ) -> io::Result<()> {
-    for kind in EngineKind::ALL {
+    for &kind in EngineKind::ALL {
         let (here, there) = UnixStream::pair()?;
         there.set_nonblocking(true)?;
         let key = Keyed::new().insert(());
@@ -63,7 +63,7 @@ fn readiness_is_told_until_it_is_seen_to_be_over() -> io::Result<()> {
 
 #[test]
 fn what_stays_ready_does_not_hide_the_others() -> io::Result<()> {
-    for kind in EngineKind::ALL {
+    for &kind in EngineKind::ALL {
         let (mut turns, mut keys, mut others) = (Turns::of(kind)?, Keyed::new(), Vec::new());
         for count in 1..=3 {
             let (mut here, there) = UnixStream::pair()?;

@@ -3,11 +3,14 @@
 //!
 //! No task and no buffer belongs to a connection. Each has a waker of its own instead, which notes
 //! whose it is: so a turn costs as much as is ready, however many are watched.
+//!
+//! A runtime watches the operating system's descriptors. So this engine exists only on Unix, and
+//! not in a simulation, whose descriptors tokio doesn't know.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -51,12 +54,12 @@ struct Watched {
     last_look: u64,
 }
 
-/// What an [`AsyncFd`] asks for.
+/// What an [`AsyncFd`] asks for: a descriptor of the operating system.
 struct Fd(Descriptor);
 
 impl AsRawFd for Fd {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        self.0.descriptor().number()
     }
 }
 
@@ -252,6 +255,7 @@ const URGENT: tokio::io::Interest = tokio::io::Interest::ERROR;
     reason = "it would take any number for a descriptor; this one is owned for as long, and the successor is `unsafe`"
 )]
 fn register(descriptor: Descriptor) -> io::Result<AsyncFd<Fd>> {
+    descriptor.descriptor().to_os()?;
     AsyncFd::with_interest(Fd(descriptor), READABLE.add(WRITABLE).add(URGENT))
 }
 

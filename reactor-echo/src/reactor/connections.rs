@@ -2,13 +2,10 @@
 //! closes.
 
 use std::io;
-use std::net::TcpStream;
 use std::rc::Rc;
-use std::time::Duration;
 
 use clap::ValueEnum;
-use common::sys;
-use socket2::SockRef;
+use common::sys::{self, Stream};
 
 use super::Reactor;
 use crate::agenda::Entry;
@@ -44,7 +41,7 @@ impl Reactor {
         {
             let room = sys::room(&mut self.buffer);
             let offered = room.len();
-            match sys::recv(&**socket, room) {
+            match socket.recv(room) {
                 Ok(0) => self.end_of_stream(key),
                 Ok(count) => {
                     link.last_active = clock.now();
@@ -98,7 +95,7 @@ impl Reactor {
 
     /// Does what was asked of a connection: sends, pauses, resumes, closes. Its producer is called
     /// last.
-    #[inline(always)] // See `sys::recv`.
+    #[inline(always)] // See `Stream::recv`.
     pub(super) fn settle(&mut self, key: Key, is_writable: bool) {
         let Agenda {
             entries,
@@ -146,12 +143,13 @@ impl Reactor {
             self.agenda.cancel(&deadline);
         }
         if let Some(socket) = link.socket {
-            self.unwatch(key, Rc::<TcpStream>::clone(&socket));
+            self.unwatch(key, Rc::<Stream>::clone(&socket));
             if matches!(reason, Reason::ConnectionAborted) {
-                // With no time to linger, close(2) sends a reset.
-                let _ = SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
+                let _ = socket.reset_on_close();
             }
-            sys::close(socket);
+            if let Some(socket) = Rc::into_inner(socket) {
+                socket.close();
+            }
         }
         if let Opened::ByPeer(mut permit) = link.opened
             && !matches!(reason, Reason::ConnectionDone)
@@ -174,7 +172,7 @@ impl Reactor {
 /// Tells the engine what is wanted of a connection.
 pub(super) fn watch(engine: &mut dyn Engine, key: Key, link: &mut Link) -> io::Result<()> {
     if let Some(socket) = &link.socket {
-        let (descriptor, wanted): (Descriptor, _) = (Rc::<TcpStream>::clone(socket), link.wanted());
+        let (descriptor, wanted): (Descriptor, _) = (Rc::<Stream>::clone(socket), link.wanted());
         engine.watch(key, &descriptor, wanted)?;
         link.watched = wanted;
     }

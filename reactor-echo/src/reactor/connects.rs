@@ -1,11 +1,10 @@
 //! What the loop does with attempts to connect.
 
 use std::io::{self, ErrorKind};
-use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::{net, sys};
+use common::sys::Stream;
 
 use super::Reactor;
 use crate::agenda::Entry;
@@ -42,7 +41,7 @@ impl Reactor {
         if let Some(attempt) = self.attempt(key) {
             attempt.client = Some(client);
         }
-        let socket = sys::connect(destination, net::connect);
+        let socket = Stream::connect(destination);
         let (delay, reason) = match socket.and_then(|socket| self.await_connect(key, socket)) {
             Ok(()) => (timeout, Reason::TimedOut),
             // The factory hears of it in the next iteration: one that always tries again would
@@ -56,9 +55,9 @@ impl Reactor {
         }
     }
 
-    fn await_connect(&mut self, key: Key, socket: TcpStream) -> io::Result<()> {
+    fn await_connect(&mut self, key: Key, socket: Stream) -> io::Result<()> {
         let socket = Rc::new(socket);
-        let descriptor: Descriptor = Rc::<TcpStream>::clone(&socket);
+        let descriptor: Descriptor = Rc::<Stream>::clone(&socket);
         if let Some(attempt) = self.attempt(key) {
             attempt.socket = Some(socket);
         }
@@ -85,7 +84,7 @@ impl Reactor {
     }
 
     /// The connection takes the attempt's place, and its key.
-    fn connected(&mut self, key: Key, socket: Rc<TcpStream>) {
+    fn connected(&mut self, key: Key, socket: Rc<Stream>) {
         let now = self.agenda.clock.now();
         let Some(attempt) = self.attempt(key) else {
             return;
@@ -119,8 +118,10 @@ impl Reactor {
             self.agenda.cancel(&deadline);
         }
         if let Some(socket) = attempt.socket {
-            self.unwatch(key, Rc::<TcpStream>::clone(&socket));
-            sys::close(socket);
+            self.unwatch(key, Rc::<Stream>::clone(&socket));
+            if let Some(socket) = Rc::into_inner(socket) {
+                socket.close();
+            }
         }
         if let (Some(client), Some(reason)) = (attempt.client, attempt.over) {
             client.failed(&mut self.agenda, &reason);

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use common::{net, sys};
+use common::net;
 
 use super::Reactor;
 use crate::agenda::Entry;
@@ -58,7 +58,7 @@ impl Reactor {
         };
         let Some(socket) = &link.socket else { return };
         if link.reading == Reading::Open && !link.losing && link.pending.is_empty() {
-            match sys::recv(&**socket, &mut self.buffer) {
+            match socket.recv(&mut self.buffer) {
                 Ok(0) => link.reading = Reading::Finished,
                 Ok(_) => {}
                 Err(error) => {

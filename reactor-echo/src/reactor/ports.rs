@@ -1,11 +1,11 @@
 //! What the loop does with ports, and with the descriptors that a user watches.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use common::net::{self, AcceptError};
-use common::sys;
+use common::net::AcceptError;
+use common::sys::{Listener, Stream};
 use tracing::warn;
 
 use super::Reactor;
@@ -21,16 +21,15 @@ impl Reactor {
     // CONCEPT: descriptors
     pub(super) fn accept(&mut self, key: Key, most: usize) {
         for _ in 0..most {
+            if !self.limit.is_open() {
+                return;
+            }
             // Looked up each time: what comes of one connection may be that the port is closed.
             let Some(port) = self.port(key).filter(|port| !port.closing) else {
                 return;
             };
-            let listener = Rc::clone(&port.listener);
-            if !self.limit.is_open() {
-                return;
-            }
             // CONCEPT: accept
-            match sys::accept(&*listener, net::accept) {
+            match port.listener.accept() {
                 Ok((socket, peer)) => self.accepted(key, socket, peer),
                 Err(error) => match self.limit.accept_failed(&error) {
                     AcceptError::WouldBlock => {
@@ -43,12 +42,12 @@ impl Reactor {
         }
     }
 
-    fn accepted(&mut self, port: Key, socket: TcpStream, peer: SocketAddr) {
+    fn accepted(&mut self, port: Key, socket: Stream, peer: SocketAddr) {
         let mut permit = self.limit.accepted(peer);
         let factory = self.port(port).and_then(|port| port.factory.as_mut());
         let Some(protocol) = factory.and_then(|factory| factory.build_protocol(peer)) else {
             permit.failed(io::Error::other("refused by the factory"));
-            return sys::close(socket); // First the socket, then its permit.
+            return socket.close(); // First the socket, then its permit.
         };
         let (opened, socket) = (Opened::ByPeer(permit), Some(Rc::new(socket)));
         let link = Link::new(opened, socket, self.agenda.clock.now());
@@ -117,12 +116,13 @@ impl Reactor {
         };
         let is_new = !std::mem::replace(&mut port.started, true);
         port.watched = wanted;
-        let descriptor: Descriptor = Rc::<TcpListener>::clone(&port.listener);
+        let descriptor: Descriptor = Rc::<Listener>::clone(&port.listener);
         if is_new {
             self.ports.push(key);
             self.call_factory(key, |factory, agenda| factory.start_factory(agenda));
         }
         let watched = self.engine.watch(key, &descriptor, wanted);
+        drop(descriptor);
         match watched {
             Err(error) if !is_new => {
                 if let Some(port) = self.port(key) {
@@ -146,7 +146,10 @@ impl Reactor {
         }
         if let Some(Entry::Port(port)) = self.agenda.entries.remove(key) {
             self.ports.retain(|other| *other != key);
-            self.unwatch(key, port.listener);
+            self.unwatch(key, Rc::<Listener>::clone(&port.listener));
+            if let Some(listener) = Rc::into_inner(port.listener) {
+                listener.close();
+            }
         }
     }
 

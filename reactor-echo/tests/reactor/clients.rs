@@ -6,7 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::{net, sys};
+use common::net;
+use common::sys::{self, Stream};
 use reactor_echo::{ClientFactory, Connector, EngineKind, Protocol, Reason};
 
 use crate::hooks::{ANYWHERE, Hooks, Log, TIME_LIMIT, Trial};
@@ -151,9 +152,9 @@ pub fn an_attempt_takes_only_so_long(engine: EngineKind) -> io::Result<()> {
     let listener = net::listen("127.0.0.1", 0, 1)?;
     let address = listener.local_addr()?;
     let waiting = [
-        net::connect(address)?,
-        net::connect(address)?,
-        net::connect(address)?,
+        Stream::connect(address)?,
+        Stream::connect(address)?,
+        Stream::connect(address)?,
     ];
     trial
         .reactor
