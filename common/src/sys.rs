@@ -72,6 +72,7 @@ pub fn now() -> Instant {
 /// # Errors
 /// What `call` answers; `Interrupted` when a signal came, which is no failure.
 #[track_caller]
+#[inline(always)] // As `Stream::recv`.
 pub fn wait(
     timeout: Option<Duration>,
     call: impl FnOnce(Option<Duration>) -> io::Result<usize>,

@@ -115,6 +115,7 @@ impl Poll {
     /// # Errors
     /// `Interrupted` when a signal came.
     #[track_caller]
+    #[inline(always)] // As `Stream::recv`.
     pub fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
         wait(timeout, |timeout| self.0.wait(&mut events.0, timeout))
     }
