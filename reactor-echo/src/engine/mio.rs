@@ -79,24 +79,42 @@ impl Engine for Mio {
             watched.is_some_and(|watched| watched.still_tells(event))
         });
         let something_is_left = !ready.is_empty();
-        let mut timeout = if something_is_left {
+        let timeout = if something_is_left {
             Some(Duration::ZERO)
         } else {
             timeout
         };
-        // As long as there may be more than fits into the events.
-        while self.poll.wait(&mut self.events, timeout)? == self.most_changes {
-            self.learn(ready);
-            timeout = Some(Duration::ZERO);
+        if self.take_changes(timeout, ready)? == self.most_changes {
+            self.take_more_changes(ready)?;
         }
-        self.learn(ready);
         Ok(())
     }
 }
 
 impl Mio {
+    /// Waits once, and notes what changed. Returns how many changes there were.
+    #[inline(always)] // As in `common::sys`.
+    fn take_changes(
+        &mut self,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Event>,
+    ) -> io::Result<usize> {
+        let changes = self.poll.wait(&mut self.events, timeout)?;
+        self.learn(ready);
+        Ok(changes)
+    }
+
+    /// The kernel can have more changes than fit into the events. This takes them all.
+    #[cold]
+    fn take_more_changes(&mut self, ready: &mut Vec<Event>) -> io::Result<()> {
+        let now = Some(Duration::ZERO);
+        while self.take_changes(now, ready)? == self.most_changes {}
+        Ok(())
+    }
+
     /// Notes what the kernel has told.
     // CONCEPT: scaling
+    #[inline(always)] // As in `common::sys`.
     fn learn(&mut self, ready: &mut Vec<Event>) {
         for event in self.events.iter() {
             // Of whom the slot is now: mio tells nothing of a descriptor that is no longer
