@@ -1,0 +1,184 @@
+//! One run, with all that decides it.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
+
+use clap::{Args, ValueEnum};
+use common::Settings;
+use common::sys::Faults;
+use common::sys::sim::{Options, Schedule, Script, Trace};
+
+use crate::server::{Server, ServerArgs};
+
+/// A run of a server: the same case always gives the same trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The server, and its options.
+    pub server: Server,
+    /// What clients do.
+    pub script: Script,
+    /// The kernel.
+    pub options: Options,
+    /// Decides what script and options leave open.
+    pub seed: u64,
+}
+
+/// The options of a run, as they can be typed.
+#[derive(Args, Debug, Clone)]
+pub struct CaseArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    kernel: KernelArgs,
+    /// Decides what script and options leave open
+    #[arg(long, default_value_t = 0, help_heading = "Simulated kernel")]
+    seed: u64,
+}
+
+/// The simulated kernel.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Simulated kernel")]
+struct KernelArgs {
+    /// Where the server listens
+    #[arg(long, default_value_t = Options::default().address)]
+    address: SocketAddr,
+    /// When bytes arrive and clients act
+    #[arg(long, value_enum, default_value = "lockstep")]
+    schedule: ScheduleArg,
+    /// Calls that fail: SEED[:KIND=PERCENT,…], as the servers' option
+    #[arg(long, value_name = "SPEC")]
+    faults: Option<Faults>,
+    /// Connections that can wait to be accepted
+    #[arg(long, default_value_t = Options::default().backlog)]
+    backlog: usize,
+    /// The server's descriptors are below this number
+    #[arg(long, default_value_t = Options::default().descriptors)]
+    descriptors: usize,
+    /// Bytes that the kernel keeps for the server until it reads them
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_receive_buffer)]
+    server_receive_buffer: usize,
+    /// Bytes of the server that the kernel takes before they are acknowledged
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_send_buffer)]
+    server_send_buffer: usize,
+    /// The same for clients
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_receive_buffer)]
+    client_receive_buffer: usize,
+    /// The same for clients
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_send_buffer)]
+    client_send_buffer: usize,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+enum ScheduleArg {
+    /// While the server waits, at once and completely
+    Lockstep,
+    /// Whenever the seed decides, in pieces
+    Random,
+}
+
+impl CaseArgs {
+    /// The style.
+    pub fn style(&self) -> crate::server::Style {
+        self.server.style
+    }
+
+    /// The case of a script under these options.
+    pub fn case(&self, script: Script) -> Case {
+        let kernel = &self.kernel;
+        Case {
+            server: Server::from(&self.server),
+            script,
+            options: Options {
+                address: kernel.address,
+                backlog: kernel.backlog,
+                descriptors: kernel.descriptors,
+                server_receive_buffer: kernel.server_receive_buffer,
+                server_send_buffer: kernel.server_send_buffer,
+                client_receive_buffer: kernel.client_receive_buffer,
+                client_send_buffer: kernel.client_send_buffer,
+                schedule: match kernel.schedule {
+                    ScheduleArg::Lockstep => Schedule::Lockstep,
+                    ScheduleArg::Random => Schedule::Random,
+                },
+                faults: kernel.faults.clone(),
+                record: true,
+            },
+            seed: self.seed,
+        }
+    }
+}
+
+impl Case {
+    /// Runs it.
+    pub fn run(&self) -> Trace {
+        self.server.run(&self.script, &self.options, self.seed)
+    }
+}
+
+/// The options that make this case, without those that have their default value, and the script.
+impl Display for Case {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (server, usual) = (&self.server, Settings::default());
+        write!(f, "--style {} --seed {}", server.style.name(), self.seed)?;
+        let settings = &server.settings;
+        if settings.max_connections != usual.max_connections {
+            write!(f, " --max-connections {}", settings.max_connections)?;
+        }
+        if let Some(timeout) = settings.idle_timeout {
+            write!(f, " --idle-timeout {}", timeout.as_secs_f64())?;
+        }
+        option(f, "recv-size", settings.recv_size, usual.recv_size)?;
+        option(f, "high-water", settings.high_water, usual.high_water)?;
+        if settings.grace != usual.grace {
+            write!(f, " --grace {}", settings.grace.as_secs_f64())?;
+        }
+        if server.is_queued {
+            f.write_str(" --queued")?;
+        }
+        option(f, "max-line", server.max_line, 65536)?;
+        let (kernel, usual) = (&self.options, Options::default());
+        if kernel.schedule == Schedule::Random {
+            f.write_str(" --schedule random")?;
+        }
+        if let Some(faults) = &kernel.faults {
+            write!(f, " --faults {faults}")?;
+        }
+        if kernel.address != usual.address {
+            write!(f, " --address {}", kernel.address)?;
+        }
+        for (name, value, usual) in [
+            ("backlog", kernel.backlog, usual.backlog),
+            ("descriptors", kernel.descriptors, usual.descriptors),
+            (
+                "server-receive-buffer",
+                kernel.server_receive_buffer,
+                usual.server_receive_buffer,
+            ),
+            (
+                "server-send-buffer",
+                kernel.server_send_buffer,
+                usual.server_send_buffer,
+            ),
+            (
+                "client-receive-buffer",
+                kernel.client_receive_buffer,
+                usual.client_receive_buffer,
+            ),
+            (
+                "client-send-buffer",
+                kernel.client_send_buffer,
+                usual.client_send_buffer,
+            ),
+        ] {
+            option(f, name, value, usual)?;
+        }
+        write!(f, " --script '{}'", self.script)
+    }
+}
+
+fn option(f: &mut Formatter<'_>, name: &str, value: usize, usual: usize) -> fmt::Result {
+    match value == usual {
+        true => Ok(()),
+        false => write!(f, " --{name} {value}"),
+    }
+}

@@ -1,0 +1,418 @@
+//! The rules of the echo contract that hold in every run, whatever clients, network, and kernel
+//! do.
+
+use std::fmt::{self, Display, Formatter};
+
+use common::connection_limit::RETRY_AFTER;
+use common::sys::sim::{
+    ClientEnd, ClientTrace, Connection, ConnectionState, Ending, Trace, TraceEvent,
+};
+
+use crate::case::Case;
+use crate::history::{ClientPlan, Moment, Open, Plan, walk};
+use crate::server::Server;
+
+/// A rule that a run has broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The rule.
+    pub rule: Rule,
+    /// What shows it.
+    pub what: String,
+    /// The record of the trace at which it shows; `None` if it shows at the end.
+    pub place: Option<usize>,
+}
+
+/// The rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The server returns, without an error, once it was stopped. It neither waits for ever nor
+    /// spins.
+    Ends,
+    /// A client gets its answer in order and nothing else: its bytes, or its complete lines.
+    BytesInOrder,
+    /// A client that reads gets the whole answer and then a FIN, if there is time.
+    NothingIsLost,
+    /// A connection holds at most the high-water mark and one read (in chat, and one line).
+    BoundedMemory,
+    /// At most one read for each connection between two waits, of at most `recv_size` bytes.
+    Fairness,
+    /// While the server sleeps, there is nothing to read on a connection that it may read, and
+    /// nothing to send that the kernel takes.
+    SleepsOnlyWhenDone,
+    /// While the server sleeps, nobody waits to be accepted who could be.
+    AcceptsWhenItCan,
+    /// No timer wakes the server that serves no connection.
+    Quiet,
+    /// At most `max_connections` descriptors of clients.
+    Limit,
+    /// A connection without traffic is closed after the idle timeout, and not before.
+    IdleTimeout,
+    /// A server that was asked to stop ends within its grace.
+    StopsInTime,
+    /// Every descriptor is closed.
+    ClosesDescriptors,
+}
+
+impl Display for Broken {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.rule, self.what)?;
+        match self.place {
+            Some(place) => write!(f, " (record {place} of the trace)"),
+            None => Ok(()),
+        }
+    }
+}
+
+type Verdict = Result<(), Broken>;
+
+fn broken(rule: Rule, what: impl Display) -> Broken {
+    Broken {
+        rule,
+        what: what.to_string(),
+        place: None,
+    }
+}
+
+fn hold(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Verdict {
+    match holds {
+        true => Ok(()),
+        false => Err(broken(rule, what())),
+    }
+}
+
+/// Judges a run.
+///
+/// # Errors
+/// The first rule that it has broken.
+pub fn judge(case: &Case, trace: &Trace) -> Result<(), Broken> {
+    let plan = Plan::new(&case.script);
+    let judge = Judge {
+        server: &case.server,
+        plan: &plan,
+    };
+    judge.ending(trace)?;
+    walk(trace, |moment| {
+        judge.moment(moment).map_err(|broken| Broken {
+            place: Some(moment.place),
+            ..broken
+        })
+    })?;
+    trace
+        .clients
+        .iter()
+        .try_for_each(|client| judge.client(client, trace))
+}
+
+struct Judge<'case> {
+    server: &'case Server,
+    plan: &'case Plan,
+}
+
+impl Judge<'_> {
+    fn ending(&self, trace: &Trace) -> Verdict {
+        let ending = &trace.ending;
+        hold(*ending == Ending::Returned, Rule::Ends, || {
+            format!("{ending:?}")
+        })?;
+        let lost = trace.lost_edges.first();
+        hold(lost.is_none(), Rule::SleepsOnlyWhenDone, || {
+            format!("{lost:?}")
+        })?;
+        let open = &trace.open_descriptors;
+        hold(open.is_empty(), Rule::ClosesDescriptors, || {
+            format!("{open:?} are open at the end")
+        })
+    }
+
+    fn client(&self, client: &ClientTrace, trace: &Trace) -> Verdict {
+        let Some(plan) = self.plan.clients.get(&client.client) else {
+            return Ok(());
+        };
+        let number = client.client;
+        let sent = plan.stream(usize::try_from(client.sent).unwrap_or(usize::MAX));
+        let answer = self.answer(&sent);
+        let received = &client.received;
+        hold(answer.starts_with(received), Rule::BytesInOrder, || {
+            let right = received
+                .iter()
+                .zip(&answer)
+                .take_while(|(a, b)| a == b)
+                .count();
+            format!(
+                "client {number}: of {} bytes that it got, the first {right} are right",
+                received.len()
+            )
+        })?;
+        if !self.is_owed_everything(number, plan, trace) {
+            return Ok(());
+        }
+        let whole = self.answer(&plan.whole_stream());
+        let (got, owed) = (received.len(), whole.len());
+        hold(got == owed, Rule::NothingIsLost, || {
+            format!("client {number} got {got} of {owed} bytes")
+        })?;
+        let is_orderly = client.ended == Some(ClientEnd::EndOfStream);
+        hold(is_orderly, Rule::NothingIsLost, || {
+            format!("client {number}'s connection ends with {:?}", client.ended)
+        })
+    }
+
+    /// Whether this client reads everything, stays, and had the time to be served.
+    fn is_owed_everything(&self, number: u32, plan: &ClientPlan, trace: &Trace) -> bool {
+        let name = format!("client {number}");
+        let is_served = || {
+            let is_stop = |event: &TraceEvent| *event == TraceEvent::Step("stop".into());
+            let before_stop = trace
+                .records
+                .iter()
+                .take_while(|record| !is_stop(&record.event));
+            let mut connections = before_stop.flat_map(|record| &record.connections);
+            connections.any(|one| one.name == name && one.fd.is_some())
+        };
+        self.plan.is_patient
+            && plan.listens
+            && !plan.leaves
+            && self.server.settings.idle_timeout.is_none()
+            && is_served()
+    }
+
+    /// What the server owes to a client that has sent these bytes.
+    fn answer(&self, stream: &[u8]) -> Vec<u8> {
+        if !self.server.style.is_of_lines() {
+            return stream.to_vec();
+        }
+        let lines = stream.split_inclusive(|byte| *byte == b'\n');
+        let is_answered =
+            |line: &&[u8]| line.ends_with(b"\n") && line.len() - 1 <= self.server.max_line;
+        lines.take_while(is_answered).flatten().copied().collect()
+    }
+
+    fn moment(&self, moment: &Moment) -> Verdict {
+        self.fairness(moment)?;
+        self.limit(moment)?;
+        self.stops_in_time(moment)?;
+        if moment.stop_at.is_some() {
+            return Ok(());
+        }
+        self.memory(moment)?;
+        self.is_closed_in_time(moment)?;
+        if moment.is_rest() {
+            self.rest(moment)?;
+        }
+        Ok(())
+    }
+
+    fn fairness(&self, moment: &Moment) -> Verdict {
+        let Some((call, fd)) = moment.call().and_then(|call| Some((call, call.fd?))) else {
+            return Ok(());
+        };
+        let most = self.server.settings.recv_size;
+        let bytes = call.bytes.unwrap_or(0);
+        hold(call.call != "recv" || bytes <= most, Rule::Fairness, || {
+            format!("it reads {bytes} bytes of descriptor {fd} at once, more than {most}")
+        })?;
+        let reads = moment.open.get(&fd).map_or(0, |open| open.reads_since_wait);
+        // When it stops, it looks once for unread input.
+        let most = if moment.stop_at.is_some() { 2 } else { 1 };
+        hold(reads <= most, Rule::Fairness, || {
+            format!("it reads descriptor {fd} {reads} times between two waits")
+        })
+    }
+
+    fn limit(&self, moment: &Moment) -> Verdict {
+        let (count, most) = (moment.open.len(), self.server.settings.max_connections);
+        hold(count <= most, Rule::Limit, || {
+            format!("{count} connections, and the limit is {most}")
+        })
+    }
+
+    fn stops_in_time(&self, moment: &Moment) -> Verdict {
+        let Some(stop_at) = moment.stop_at else {
+            return Ok(());
+        };
+        let took = moment.record.microseconds - stop_at;
+        let grace = microseconds(self.server.settings.grace);
+        hold(took <= grace + 100_000, Rule::StopsInTime, || {
+            format!("{took} µs after the stop it still runs; its grace is {grace} µs")
+        })
+    }
+
+    fn memory(&self, moment: &Moment) -> Verdict {
+        let settings = &self.server.settings;
+        let line = match self.server.style.is_of_lines() {
+            true => self.server.max_line + settings.recv_size,
+            false => 0,
+        };
+        let most = (settings.high_water + settings.recv_size + line) as i64;
+        moment.record.connections.iter().try_for_each(|connection| {
+            let holds = connection.server_holds;
+            let name = &connection.name;
+            hold(holds >= 0, Rule::BytesInOrder, || {
+                format!("{name} was sent {} bytes more than were read", -holds)
+            })?;
+            let is_held = matches!(
+                connection.state,
+                ConnectionState::Open | ConnectionState::PeerFinished
+            );
+            hold(!is_held || holds <= most, Rule::BoundedMemory, || {
+                format!("it holds {holds} bytes of {name}; the most is {most}")
+            })
+        })
+    }
+
+    fn rest(&self, moment: &Moment) -> Verdict {
+        let connections = &moment.record.connections;
+        let others = connections.iter().filter(|one| !moment.concerns(&one.name));
+        for connection in others.clone() {
+            let open = connection.fd.and_then(|fd| moment.open.get(&fd));
+            if let Some(open) = open {
+                self.connection_at_rest(connection, open, moment)?;
+            }
+        }
+        self.listener_at_rest(others, moment)?;
+        self.quiet(moment)
+    }
+
+    fn connection_at_rest(&self, connection: &Connection, open: &Open, moment: &Moment) -> Verdict {
+        let Some(pending) = self.pending(connection, open) else {
+            return Ok(());
+        };
+        let settings = &self.server.settings;
+        let (rule, name) = (Rule::SleepsOnlyWhenDone, &connection.name);
+        let state = connection.state;
+        let urgent = self.plan_of(name).map_or(0, ClientPlan::urgent_bytes);
+        let unread = connection.server_receive_buffer.saturating_sub(urgent);
+        let unsent = connection.server_send_buffer;
+        let may_read = pending <= settings.low_water() as i64;
+        hold(
+            state != ConnectionState::Open || unread == 0 || !may_read,
+            rule,
+            || format!("it sleeps with {unread} unread bytes of {name}, and {pending} pending"),
+        )?;
+        let is_held = matches!(state, ConnectionState::Open | ConnectionState::PeerFinished);
+        hold(!is_held || pending <= 0 || unsent > 0, rule, || {
+            format!(
+                "it sleeps with {pending} pending bytes for {name}, which the kernel would take"
+            )
+        })?;
+        let is_over = state == ConnectionState::PeerFinished && unread == 0 && pending == 0;
+        hold(!is_over, rule, || {
+            format!("it sleeps with {name} open, whose stream has ended and is answered")
+        })?;
+        if let Some(idle_timeout) = settings.idle_timeout {
+            let silence = moment.record.microseconds - open.active_at;
+            // What is pending may still be sent, for at most the grace.
+            let most = 2 * microseconds(idle_timeout + settings.grace);
+            hold(silence <= most, Rule::IdleTimeout, || {
+                format!("{name} is open after {silence} µs without traffic")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The bytes that the server has read and should send. `None` if that can't be told: a line is
+    /// too long, or urgent data among the bytes.
+    fn pending(&self, connection: &Connection, open: &Open) -> Option<i64> {
+        if !self.server.style.is_of_lines() {
+            return Some(connection.server_holds);
+        }
+        let plan = self.plan_of(&connection.name)?;
+        if plan.urgent_bytes() > 0 {
+            return None;
+        }
+        let read = plan.stream(open.read);
+        let mut lines = read.split_inclusive(|byte| *byte == b'\n');
+        if lines.any(|line| line.len() > self.server.max_line) {
+            return None;
+        }
+        let complete = self.answer(&read).len();
+        Some(connection.server_holds - (read.len() - complete) as i64)
+    }
+
+    fn plan_of(&self, name: &str) -> Option<&ClientPlan> {
+        let number = name.strip_prefix("client ")?.parse().ok()?;
+        self.plan.clients.get(&number)
+    }
+
+    fn listener_at_rest<'c>(
+        &self,
+        connections: impl Iterator<Item = &'c Connection>,
+        moment: &Moment,
+    ) -> Verdict {
+        let is_full = moment.open.len() >= self.server.settings.max_connections;
+        if is_full || self.backs_off(moment) {
+            return Ok(());
+        }
+        let mut waiting = connections.filter(|one| one.state == ConnectionState::Waiting);
+        match waiting.next() {
+            Some(one) => Err(broken(
+                Rule::AcceptsWhenItCan,
+                format!("{} waits to be accepted while it sleeps", one.name),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn backs_off(&self, moment: &Moment) -> bool {
+        let retry_after = microseconds(RETRY_AFTER) + ITERATION;
+        let failed_at = moment.accept_failed_at;
+        failed_at.is_some_and(|at| moment.record.microseconds <= at + retry_after)
+    }
+
+    fn quiet(&self, moment: &Moment) -> Verdict {
+        let has_timed_out = moment.call().is_some_and(|call| call.error.is_none());
+        let has_timer = self.server.settings.idle_timeout.is_some() && !moment.open.is_empty()
+            || self.backs_off(moment)
+            || self.may_drain(moment);
+        hold(!has_timed_out || has_timer, Rule::Quiet, || {
+            "a timer wakes it, and there is nothing that it could be for".into()
+        })
+    }
+
+    /// A line that was too long has ended a connection, whose input the server may still discard.
+    fn may_drain(&self, moment: &Moment) -> bool {
+        let mut open = moment.open.values();
+        self.server.style.is_of_lines()
+            && open.any(|open| {
+                let plan = self.plan_of(&open.name);
+                let stream = plan.map(|plan| plan.stream(open.read)).unwrap_or_default();
+                let mut lines = stream.split(|byte| *byte == b'\n');
+                lines.any(|line| line.len() > self.server.max_line)
+            })
+    }
+
+    /// A connection that neither its peer nor a stop has ended is closed for its silence only.
+    fn is_closed_in_time(&self, moment: &Moment) -> Verdict {
+        let Some(idle_timeout) = self.server.settings.idle_timeout else {
+            return Ok(());
+        };
+        let Some(call) = moment
+            .call()
+            .filter(|call| matches!(call.call, "close" | "dropped"))
+        else {
+            return Ok(());
+        };
+        let Some(open) = call.fd.and_then(|fd| moment.open.get(&fd)) else {
+            return Ok(());
+        };
+        let before = moment.before.map_or(&[][..], |record| &record.connections);
+        let is_open = before
+            .iter()
+            .any(|one| one.fd == call.fd && one.state == ConnectionState::Open);
+        let silence = moment.record.microseconds - open.active_at;
+        let least = microseconds(idle_timeout);
+        // A loop reads the clock after each wait, and takes that time for what it does then.
+        let is_early = is_open && silence + ITERATION < least && !self.may_drain(moment);
+        hold(!is_early, Rule::IdleTimeout, || {
+            format!("{} is closed after {silence} µs without traffic", open.name)
+        })
+    }
+}
+
+/// Longer than an iteration of a loop takes, in microseconds.
+const ITERATION: u64 = 10_000;
+
+fn microseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,27 @@
+//! The four styles over the simulated kernel.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`server`] | a server of any style, run over a script: a [`Trace`](common::sys::sim::Trace) |
+//! | [`case`](mod@case) | one run with all that decides it, as options that can be typed |
+//! | [`generate`] | a case made from a number |
+//! | [`history`] | what a trace tells of each connection, record by record |
+//! | [`contract`] | the rules that hold in every run, whatever happens |
+//! | [`shrink`] | the smallest case that still breaks a rule |
+//! | [`simulate`] | many cases, one after the other |
+//!
+//! The engine of the reactor that stands on tokio needs descriptors of the operating system, so it
+//! isn't here.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+pub mod case;
+pub mod contract;
+pub mod generate;
+pub mod history;
+pub mod server;
+pub mod shrink;
+pub mod simulate;

@@ -1,0 +1,129 @@
+//! `lab trace` runs a server over a script from standard input and prints the trace as JSON;
+//! `lab simulate` runs many generated scripts and judges each by the contract.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use common::sys::sim::Script;
+use lab::case::CaseArgs;
+use lab::contract::judge;
+use lab::server::Style;
+use lab::simulate::{Failure, simulate};
+
+/// The four styles over the simulated kernel
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a script from standard input, and print the trace as JSON
+    Trace(CaseArgs),
+    /// Judge runs by the contract: of generated scripts, or of one
+    Simulate(SimulateArgs),
+}
+
+#[derive(clap::Args)]
+struct SimulateArgs {
+    /// How many scripts to generate for the style
+    #[arg(long, default_value_t = 1000, conflicts_with = "script")]
+    seeds: u64,
+    /// The number of the first script
+    #[arg(long, default_value_t = 0, conflicts_with = "script")]
+    first: u64,
+    /// All styles, one after the other
+    #[arg(long, conflicts_with_all = ["style", "script"])]
+    all: bool,
+    /// Judge this script under the other options
+    #[arg(long)]
+    script: Option<Script>,
+    #[command(flatten)]
+    case: CaseArgs,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Trace(args) => trace(&args).map(|()| true),
+        Command::Simulate(args) => simulate_as_told(args),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn trace(args: &CaseArgs) -> io::Result<()> {
+    let mut script = String::new();
+    io::stdin().read_to_string(&mut script)?;
+    let script: Script = script.parse().map_err(io::Error::other)?;
+    let trace = args.case(script).run();
+    let mut output = io::stdout().lock();
+    serde_json::to_writer(&mut output, &trace)?;
+    output.write_all(b"\n")?;
+    output.flush()
+}
+
+/// Returns whether every run keeps every rule.
+fn simulate_as_told(args: SimulateArgs) -> io::Result<bool> {
+    if let Some(script) = args.script {
+        let case = args.case.case(script);
+        return match judge(&case, &case.run()) {
+            Ok(()) => say("every rule is kept").map(|()| true),
+            Err(broken) => say(broken).map(|()| false),
+        };
+    }
+    let styles = match args.all {
+        true => Style::ALL.to_vec(),
+        false => vec![args.case.style()],
+    };
+    let mut is_good = true;
+    for style in styles {
+        let numbers = args.first..args.first.saturating_add(args.seeds);
+        match simulate(style, numbers) {
+            None => say(format_args!(
+                "{}: {} runs keep every rule",
+                style.name(),
+                args.seeds
+            ))?,
+            Some(failure) => {
+                is_good = false;
+                tell(style, &failure)?;
+            }
+        }
+    }
+    Ok(is_good)
+}
+
+fn tell(style: Style, failure: &Failure) -> io::Result<()> {
+    let Failure {
+        number,
+        case,
+        broken,
+    } = failure;
+    let style = style.name();
+    match broken {
+        Some(broken) => say(format_args!(
+            "{style}: script {number} breaks a rule: {broken}"
+        ))?,
+        None => say(format_args!(
+            "{style}: script {number} makes the server panic"
+        ))?,
+    }
+    let program = "cargo run --release -p book -- simulate";
+    say(format_args!(
+        "It is, as small as it goes:\n  {program} {case}\nAs it was generated:\n  \
+         {program} --style {style} --first {number} --seeds 1"
+    ))
+}
+
+fn say(what: impl std::fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{what}")
+}

@@ -1,0 +1,123 @@
+//! A server of any style, run over a script.
+
+use std::io;
+
+use clap::{Args, ValueEnum};
+use common::args::{self, LimitArgs};
+use common::sys::Listener;
+use common::sys::sim::{self, Options, Script, Trace};
+use common::{Settings, StopSignal};
+
+/// A style, and for the reactor its engine.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// `select-echo`
+    Select,
+    /// `dispatcher-echo`
+    Dispatcher,
+    /// `chat-echo`
+    Chat,
+    /// `reactor-echo` on edges, as on mio
+    Reactor,
+    /// `reactor-echo` on select
+    ReactorSelect,
+}
+
+impl Style {
+    /// All of them.
+    pub const ALL: [Style; 5] = [
+        Style::Select,
+        Style::Dispatcher,
+        Style::Chat,
+        Style::Reactor,
+        Style::ReactorSelect,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether it echoes whole lines, and not a stream of bytes.
+    pub fn is_of_lines(self) -> bool {
+        self == Style::Chat
+    }
+
+    /// Whether it can queue its output until the socket is writable: `--write queued`.
+    pub fn can_queue(self) -> bool {
+        matches!(self, Style::Select | Style::Reactor | Style::ReactorSelect)
+    }
+}
+
+/// The options of a server, as its program takes them.
+#[derive(Args, Debug, Clone)]
+pub struct ServerArgs {
+    /// The style
+    #[arg(long, value_enum, default_value = "select")]
+    pub style: Style,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// Send at the next writable event instead of at once (select and the reactor)
+    #[arg(long)]
+    queued: bool,
+    /// Longest line, in bytes without its end (chat)
+    #[arg(long, value_name = "BYTES", default_value_t = 65536, value_parser = args::number(1..=args::MOST_PENDING))]
+    max_line: usize,
+}
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its style.
+    pub style: Style,
+    /// Its limits.
+    pub settings: Settings,
+    /// It sends at the next writable event instead of at once.
+    pub is_queued: bool,
+    /// The longest line of chat, in bytes.
+    pub max_line: usize,
+}
+
+impl From<&ServerArgs> for Server {
+    fn from(args: &ServerArgs) -> Self {
+        Server {
+            style: args.style,
+            settings: Settings::from(&args.limits),
+            is_queued: args.queued,
+            max_line: args.max_line,
+        }
+    }
+}
+
+impl Server {
+    /// Runs the server over a script.
+    pub fn run(&self, script: &Script, options: &Options, seed: u64) -> Trace {
+        sim::run(script, options, seed, |listener, stop| {
+            self.serve(listener, stop)
+        })
+    }
+
+    fn serve(&self, listener: Listener, stop: StopSignal) -> io::Result<()> {
+        use reactor_echo::EngineKind;
+        let settings = self.settings.clone();
+        let write = match self.is_queued {
+            true => reactor_echo::Write::Queued,
+            false => reactor_echo::Write::AtOnce,
+        };
+        match self.style {
+            Style::Select => {
+                let write = match self.is_queued {
+                    true => select_echo::Write::Queued,
+                    false => select_echo::Write::AtOnce,
+                };
+                select_echo::serve(listener, settings, write, stop)
+            }
+            Style::Dispatcher | Style::Chat => Ok(()),
+            Style::Reactor => reactor_echo::serve(listener, settings, EngineKind::Mio, write, stop),
+            Style::ReactorSelect => {
+                reactor_echo::serve(listener, settings, EngineKind::Select, write, stop)
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Many cases, one after the other.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use crate::case::Case;
+use crate::contract::{Broken, judge};
+use crate::server::Style;
+
+/// A generated case that breaks a rule.
+#[derive(Debug)]
+pub struct Failure {
+    /// The number that it is generated from.
+    pub number: u64,
+    /// The case, made as small as it goes.
+    pub case: Case,
+    /// The rule that it breaks. `None` if the server panics.
+    pub broken: Option<Broken>,
+}
+
+/// Runs the cases of these numbers on all cores. Returns the one of the lowest number that breaks a
+/// rule.
+pub fn simulate(style: Style, numbers: Range<u64>) -> Option<Failure> {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let first_of = |core: u64| {
+        let mut own = numbers.clone().skip(core as usize).step_by(cores as usize);
+        own.find(|number| fails(style, *number))
+    };
+    let failing = thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores)
+            .map(|core| scope.spawn(move || first_of(core)))
+            .collect();
+        let found = threads
+            .into_iter()
+            .filter_map(|thread| thread.join().ok().flatten());
+        found.min()
+    });
+    failing.map(|number| explain(Case::generate(style, number), number))
+}
+
+fn fails(style: Style, number: u64) -> bool {
+    let case = Case::generate(style, number);
+    verdict(&case).is_none_or(|verdict| verdict.is_err())
+}
+
+/// `None` if the server panics.
+fn verdict(case: &Case) -> Option<Result<(), Broken>> {
+    catch_unwind(AssertUnwindSafe(|| judge(case, &case.run()))).ok()
+}
+
+fn explain(case: Case, number: u64) -> Failure {
+    let Some(Err(broken)) = verdict(&case) else {
+        return Failure {
+            number,
+            case,
+            broken: None,
+        };
+    };
+    let case = case.shrink(broken.rule);
+    let broken = verdict(&case).and_then(Result::err);
+    Failure {
+        number,
+        case,
+        broken,
+    }
+}

@@ -1,0 +1,199 @@
+//! Servers with a bug on purpose: each must break a rule.
+//!
+//! `tests/mutants.toml` lists the bugs. Each is applied to a copy of the crates, so that the sources
+//! contain none. Bugs of different crates are built together, as long as each style that judges
+//! has one only.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde::Deserialize;
+
+/// The runs in which a bug must show.
+const RUNS: &str = "4000";
+
+#[derive(Deserialize)]
+struct Table {
+    mutant: Vec<Mutant>,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct Mutant {
+    /// What the bug is, in a few words.
+    bug: String,
+    /// The style that is judged.
+    style: String,
+    /// The file, from the root of the repository.
+    file: String,
+    /// The lines as they are.
+    right: String,
+    /// The lines with the bug.
+    wrong: String,
+}
+
+impl Mutant {
+    /// Whether this bug changes what that other style does.
+    fn disturbs(&self, style: &str) -> bool {
+        let krate = self.file.split('/').next().unwrap_or_default();
+        match krate {
+            "common" => true,
+            "select-echo" => style == "select",
+            "dispatcher-echo" => style == "dispatcher" || style == "chat",
+            "chat-echo" => style == "chat",
+            _ => style.starts_with("reactor"),
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn table() -> io::Result<Vec<Mutant>> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mutants.toml");
+    let table: Table = toml::from_str(&fs::read_to_string(file)?).map_err(io::Error::other)?;
+    Ok(table.mutant)
+}
+
+#[test]
+fn each_style_has_ten_and_each_is_written_for_the_sources_as_they_are() -> io::Result<()> {
+    let table = table()?;
+    for style in ["select", "dispatcher", "chat", "reactor"] {
+        let count = table.iter().filter(|mutant| mutant.style == style).count();
+        assert!(count >= 10, "{style} has {count}");
+    }
+    for mutant in &table {
+        let source = fs::read_to_string(root().join(&mutant.file))?;
+        let count = source.matches(&mutant.right).count();
+        assert_eq!(count, 1, "`{}`: its lines in {}", mutant.bug, mutant.file);
+        assert_ne!(mutant.right, mutant.wrong, "{}", mutant.bug);
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "builds the four styles many times, for some minutes"]
+fn each_is_found() -> io::Result<()> {
+    let copy = Copy::make()?;
+    let mut missed = Vec::new();
+    let mut left = table()?;
+    while !left.is_empty() {
+        let batch = take_batch(&mut left);
+        missed.extend(copy.missed(&batch)?);
+    }
+    assert!(missed.is_empty(), "no rule is broken by\n{}", missed.join("\n"));
+    Ok(())
+}
+
+/// Takes out bugs that don't disturb each other.
+fn take_batch(left: &mut Vec<Mutant>) -> Vec<Mutant> {
+    let mut batch: Vec<Mutant> = Vec::new();
+    left.retain(|mutant| {
+        let disturbs = |one: &Mutant, two: &Mutant| one.disturbs(&two.style);
+        let fits = |other: &Mutant| !disturbs(mutant, other) && !disturbs(other, mutant);
+        let is_taken = batch.iter().all(fits);
+        if is_taken {
+            batch.push(mutant.clone());
+        }
+        !is_taken
+    });
+    batch
+}
+
+/// A copy of the crates, in which a bug can be.
+struct Copy {
+    root: PathBuf,
+}
+
+impl Copy {
+    /// The folder stays, so that the next time only what has changed is built.
+    fn make() -> io::Result<Self> {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
+        fs::create_dir_all(&root)?;
+        let crates = ["common", "select-echo", "dispatcher-echo", "chat-echo", "reactor-echo"];
+        for name in crates.iter().chain(&["book/lab"]) {
+            copy_folder(&self::root().join(name), &root.join(name))?;
+        }
+        // The four styles take their versions from the workspace, which has no other members here.
+        let manifest = fs::read_to_string(self::root().join("Cargo.toml"))?;
+        let manifest = manifest.replace(", \"bench\", \"book\"]", "]");
+        write_if_changed(&root.join("Cargo.toml"), manifest.as_bytes())?;
+        Ok(Copy { root })
+    }
+
+    /// Builds with these bugs, and returns those that no run shows.
+    fn missed(&self, batch: &[Mutant]) -> io::Result<Vec<String>> {
+        let mut originals = Vec::new();
+        for mutant in batch {
+            let file = self.root.join(&mutant.file);
+            let original = fs::read_to_string(&file)?;
+            fs::write(&file, original.replace(&mutant.right, &mutant.wrong))?;
+            originals.push((file, original));
+        }
+        let program = self.build();
+        for (file, original) in originals {
+            fs::write(file, original)?;
+        }
+        let program = program?;
+        let mut missed = Vec::new();
+        let mut judged = BTreeSet::new();
+        for mutant in batch {
+            assert!(judged.insert(&mutant.style), "two bugs of {}", mutant.style);
+            let arguments = ["simulate", "--style", &mutant.style, "--seeds", RUNS];
+            let output = Command::new(&program).args(arguments).output()?;
+            if !shows_a_bug(&output) {
+                missed.push(format!("{}: {}", mutant.style, mutant.bug));
+            }
+        }
+        Ok(missed)
+    }
+
+    fn build(&self) -> io::Result<PathBuf> {
+        let target = self.root.join("target");
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--config", "profile.dev.opt-level=1", "--manifest-path"])
+            .arg(self.root.join("book/lab/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target)
+            .output()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        Ok(target.join("debug/lab"))
+    }
+}
+
+/// It has told a broken rule, or a panic. Anything else is no finding.
+fn shows_a_bug(output: &Output) -> bool {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_told = text.contains("breaks a rule") || text.contains("makes the server panic");
+    is_told && output.status.code() == Some(1)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let name = entry.file_name();
+        if entry.file_type()?.is_dir() {
+            if name != "target" {
+                copy_folder(&from, &to)?;
+            }
+        } else {
+            write_if_changed(&to, &fs::read(&from)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// What hasn't changed isn't built again.
+fn write_if_changed(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(file).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    fs::write(file, bytes)
+}
