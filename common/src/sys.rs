@@ -48,6 +48,7 @@ pub(crate) use sim::handles as kernel;
 
 pub use counters::{Counters, counters};
 pub use descriptor::{AsDescriptor, Descriptor, Fd};
+pub use errno::is_unusable;
 pub use faults::{Faults, inject};
 #[cfg(feature = "poll")]
 pub use poll::{Event, Events, Interest, Poll, Token};

@@ -1,6 +1,7 @@
 //! epoll(7) and its like, as mio offers them: readiness comes in edges.
 
 use std::io;
+use std::num::NonZeroU8;
 use std::ops::BitOr;
 use std::time::Duration;
 
@@ -12,23 +13,23 @@ use super::{kernel, wait};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
-/// What a loop watches a descriptor for.
+/// What a loop watches a descriptor for. An `Option` of it has one byte, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Interest(u8);
+pub struct Interest(NonZeroU8);
 
 impl Interest {
     /// Bytes, a connection to accept, the end of the stream, or an error.
-    pub const READABLE: Interest = Interest(1);
+    pub const READABLE: Interest = Interest(NonZeroU8::MIN);
     /// Free space in the send buffer, or the result of a connect.
-    pub const WRITABLE: Interest = Interest(2);
+    pub const WRITABLE: Interest = Interest(NonZeroU8::MIN.saturating_add(1));
     /// Urgent data. Where the system doesn't tell of it (everywhere but on Linux), the same as
     /// [`READABLE`](Self::READABLE).
-    pub const PRIORITY: Interest = Interest(4);
+    pub const PRIORITY: Interest = Interest(NonZeroU8::MIN.saturating_add(3));
 
     /// Whether it includes all of `other`.
     #[inline]
     pub const fn includes(self, other: Interest) -> bool {
-        self.0 & other.0 == other.0
+        self.0.get() & other.0.get() == other.0.get()
     }
 }
 
@@ -125,6 +126,11 @@ impl Events {
     /// Takes at most `capacity` events from the kernel at once. The others come with the next wait.
     pub fn with_capacity(capacity: usize) -> Self {
         Events(kernel::Events::with_capacity(capacity))
+    }
+
+    /// Most events that one wait returns.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
     }
 
     /// The events of the last wait.

@@ -56,7 +56,9 @@ impl Poll {
     }
 }
 
-either!(Events {});
+either!(Events {
+    fn capacity() -> usize;
+});
 
 impl Events {
     pub fn with_capacity(capacity: usize) -> Self {

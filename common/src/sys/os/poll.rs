@@ -82,6 +82,10 @@ impl Events {
         Events(mio::Events::with_capacity(capacity))
     }
 
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
         self.0.iter().map(Event)

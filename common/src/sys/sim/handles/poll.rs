@@ -108,6 +108,10 @@ impl Events {
         Events { capacity, events }
     }
 
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
         self.events.iter().map(Event)
     }
