@@ -14,12 +14,11 @@ use std::collections::HashMap;
 use std::env;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 
+use common::sys::Stream;
 use common::{StopSignal, net};
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, Key, SocketMap};
-use mio::net::TcpStream;
 
 /// Who lets more bytes than this pile up does not listen, and has to leave.
 const PATIENCE: usize = 1024 * 1024;
@@ -38,7 +37,7 @@ fn main() -> io::Result<()> {
     let mut map = SocketMap::new(vec![0; 4096])?;
     let room = Room::default();
     map.open_listener(listener, Door { room })?;
-    map.open_file(stop.as_fd().try_clone_to_owned()?, Doorman { stop })?;
+    map.open_file(stop.try_clone_file()?, Doorman { stop })?;
     writeln!(io::stdout(), "listening on {address}")?;
     map.run_loop(None, None)
 }
@@ -56,7 +55,7 @@ impl Dispatcher for Door {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        socket: TcpStream,
+        socket: Stream,
         _: SocketAddr,
     ) -> io::Result<()> {
         let outbox = Outbox::default();

@@ -18,9 +18,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use common::sys::{self, Stream};
 use common::{args, net};
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, Key, SocketMap};
-use mio::net::TcpStream;
 
 /// Who calls more often than this before the first echo is back has to wait.
 const MOST_ECHOES: usize = 100;
@@ -49,7 +49,7 @@ fn main() -> io::Result<()> {
     writeln!(io::stdout(), "listening on {address}")?;
     while !map.is_empty() {
         let next = timers.borrow().front().map(|(due, _)| *due);
-        map.poll(next.map(|due| due.saturating_duration_since(Instant::now())))?;
+        map.poll(next.map(|due| due.saturating_duration_since(sys::now())))?;
         while let Some(key) = pop_due(&mut timers.borrow_mut()) {
             map.reconsider(key);
         }
@@ -58,7 +58,7 @@ fn main() -> io::Result<()> {
 }
 
 fn is_due<T>(queue: &Queue<T>) -> bool {
-    queue.front().is_some_and(|(due, _)| *due <= Instant::now())
+    queue.front().is_some_and(|(due, _)| *due <= sys::now())
 }
 
 fn pop_due<T>(queue: &mut Queue<T>) -> Option<T> {
@@ -79,7 +79,7 @@ impl Dispatcher for Valley {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        socket: TcpStream,
+        socket: Stream,
         _: SocketAddr,
     ) -> io::Result<()> {
         let (delay, timers) = (self.delay, Rc::clone(&self.timers));
@@ -117,7 +117,7 @@ impl Dispatcher for Wall {
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         let call = channel.recv(4096)?.to_vec();
-        let due = Instant::now() + self.delay;
+        let due = sys::now() + self.delay;
         self.echoes.push_back((due, call));
         self.timers.borrow_mut().push_back((due, channel.key()));
         Ok(())

@@ -1,13 +1,11 @@
 //! An object's own socket, lent to it for the time of one call.
 
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::net::{self, AcceptError};
-use common::sys;
-use mio::net::{TcpListener, TcpStream};
-use nix::errno::Errno;
+use common::net::AcceptError;
+use common::sys::{self, Stream};
 
 use crate::entry::{End, Socket, State};
 use crate::{Dispatcher, Key, SocketMap};
@@ -92,14 +90,14 @@ impl<'turn> Channel<'turn> {
         };
         let size = room.len().min(buffer_size);
         let room = &mut room[..size];
-        match sys::recv(socket, room) {
+        match socket.recv(room) {
             Ok(count) => {
                 if count == 0 && size > 0 && state.end == End::NotYet {
                     state.end = End::Read;
                 }
-                // mio tells of an edge, not of a state. A read that filled its room may have left
-                // some; one that did not has emptied the socket, so the next byte to come is an
-                // edge of its own. Two things make that conclusion wrong: the end of the stream,
+                // The kernel tells of an edge, not of a state. A read that filled its room may have
+                // left some; one that did not has emptied the socket, so the next byte to come is
+                // an edge of its own. Two things make that conclusion wrong: the end of the stream,
                 // which may have come in one edge with the bytes, and urgent data, before which a
                 // read stops.
                 let may_have_stopped_short = state.read_closed || state.marked;
@@ -127,7 +125,7 @@ impl<'turn> Channel<'turn> {
         let Socket::Stream(socket) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
-        match sys::send(socket, data) {
+        match socket.send(data) {
             Ok(count) => {
                 state.may_write = true;
                 state.since_or_until = self.map.now();
@@ -153,16 +151,15 @@ impl<'turn> Channel<'turn> {
     /// What accept(2) returns; [`AcceptError`] says what follows from it. After a lasting error the
     /// listener is tried again when a channel has closed, or when another client connects.
     #[track_caller]
-    pub fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    pub fn accept(&mut self) -> io::Result<Option<(Stream, SocketAddr)>> {
         let state = &mut *self.state;
         let Socket::Listener(listener) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
-        match sys::accept(listener, TcpListener::accept) {
-            Ok((socket, peer)) => {
-                net::tune(&socket);
+        match listener.accept() {
+            Ok(accepted) => {
                 state.may_read = true;
-                Ok(Some((socket, peer)))
+                Ok(Some(accepted))
             }
             Err(error) => match AcceptError::from(&error) {
                 AcceptError::WouldBlock => {
@@ -195,7 +192,7 @@ impl<'turn> Channel<'turn> {
     #[doc(alias = "add_channel")]
     pub fn open(
         &mut self,
-        socket: TcpStream,
+        socket: Stream,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
         self.map.open(socket, dispatcher)
@@ -220,6 +217,7 @@ impl<'turn> Channel<'turn> {
     ///
     /// A close with unread input sends a reset (RFC 2525, section 2.17), which can destroy what is
     /// still on its way. The original has nothing like it; nginx calls it a lingering close.
+    #[track_caller]
     pub fn linger(&mut self, limit: Duration) {
         if self.ended {
             return;
@@ -227,7 +225,7 @@ impl<'turn> Channel<'turn> {
         let state = &mut *self.state;
         let is_at_end = state.end != End::NotYet;
         match &state.socket {
-            Socket::Stream(socket) if !is_at_end && socket.shutdown(Shutdown::Write).is_ok() => {}
+            Socket::Stream(socket) if !is_at_end && socket.finish().is_ok() => {}
             _ => return self.close(),
         }
         state.draining = true;
@@ -329,22 +327,11 @@ impl<'turn> Channel<'turn> {
 
 /// Whether this error says that a connection is lost: asyncore's `_DISCONNECTED`.
 pub(crate) fn is_disconnected(error: &io::Error) -> bool {
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(errno) => matches!(
-            errno,
-            Errno::ECONNRESET
-                | Errno::ENOTCONN
-                | Errno::ESHUTDOWN
-                | Errno::ECONNABORTED
-                | Errno::EPIPE
-                | Errno::EBADF
-        ),
-        None => matches!(
-            error.kind(),
-            ErrorKind::ConnectionReset
-                | ErrorKind::NotConnected
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::BrokenPipe
-        ),
-    }
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset
+            | ErrorKind::NotConnected
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+    ) || sys::is_unusable(error)
 }

@@ -4,8 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use common::net::{self, AcceptError};
-use common::sys;
-use mio::net::TcpStream;
+use common::sys::Stream;
 use tracing::{debug, warn};
 
 use crate::Channel;
@@ -113,12 +112,12 @@ pub trait Dispatcher {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        socket: TcpStream,
+        socket: Stream,
         peer: SocketAddr,
     ) -> io::Result<()> {
         let _ = channel;
         warn!(%peer, "unhandled accepted event");
-        sys::close(socket);
+        socket.close();
         Ok(())
     }
 

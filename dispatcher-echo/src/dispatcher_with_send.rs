@@ -99,7 +99,6 @@ mod tests {
 
     use common::client::EchoClient;
     use common::net;
-    use mio::net::TcpStream;
 
     /// Sends what it was given.
     struct Sender(Rc<RefCell<DispatcherWithSend>>);
@@ -118,11 +117,11 @@ mod tests {
     fn when_all_is_sent_the_memory_goes_to_the_loop() -> io::Result<()> {
         let listener = net::listen("127.0.0.1", 0, 1)?;
         let mut client = EchoClient::connect(listener.local_addr()?)?;
-        let (socket, _) = net::accept(&listener)?;
+        let (socket, _) = listener.accept()?;
         let out = Rc::new(RefCell::new(DispatcherWithSend::default()));
         out.borrow_mut().append(&[7; 10_000]);
         let mut map = SocketMap::new(vec![0])?;
-        map.open(TcpStream::from_std(socket), Sender(Rc::clone(&out)))?;
+        map.open(socket, Sender(Rc::clone(&out)))?;
         while out.borrow().writable() {
             map.poll(None)?;
         }

@@ -1,11 +1,11 @@
 //! The echo server: what a user of this style writes.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use common::{Settings, StopSignal, sys};
-use mio::net::TcpStream;
+use common::sys::{self, Listener, Stream};
+use common::{Settings, StopSignal};
 
 use crate::{Channel, Dispatcher, DispatcherWithSend, Guest, House, Server};
 
@@ -13,7 +13,7 @@ use crate::{Channel, Dispatcher, DispatcherWithSend, Guest, House, Server};
 ///
 /// # Errors
 /// As [`server`] and [`Server::serve`].
-pub fn serve(listener: TcpListener, settings: Settings, stop: StopSignal) -> io::Result<()> {
+pub fn serve(listener: Listener, settings: Settings, stop: StopSignal) -> io::Result<()> {
     server(listener, settings, stop)?.serve()
 }
 
@@ -22,7 +22,7 @@ pub fn serve(listener: TcpListener, settings: Settings, stop: StopSignal) -> io:
 ///
 /// # Errors
 /// As [`House::server`].
-pub fn server(listener: TcpListener, settings: Settings, stop: StopSignal) -> io::Result<Server> {
+pub fn server(listener: Listener, settings: Settings, stop: StopSignal) -> io::Result<Server> {
     let house = House::new(settings);
     let object = EchoServer {
         house: Rc::clone(&house),
@@ -44,7 +44,7 @@ impl Dispatcher for EchoServer {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        socket: TcpStream,
+        socket: Stream,
         peer: SocketAddr,
     ) -> io::Result<()> {
         sys::enter("handle_accepted");

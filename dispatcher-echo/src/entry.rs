@@ -2,14 +2,9 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
-use common::sys;
-use mio::event::{Event, Source};
-use mio::net::{TcpListener, TcpStream};
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use common::sys::{AsDescriptor, Descriptor, Event, File, Interest, Listener, Poll, Stream, Token};
 
 use crate::Dispatcher;
 
@@ -62,9 +57,9 @@ pub(crate) struct State {
 
 /// The kinds of sockets, and of what else can be waited for.
 pub(crate) enum Socket {
-    Listener(TcpListener),
-    Stream(TcpStream),
-    Other(OwnedFd),
+    Listener(Listener),
+    Stream(Stream),
+    Other(File),
     /// It was closed.
     Gone,
 }
@@ -80,12 +75,6 @@ pub(crate) enum End {
     /// The connection is lost, in both directions.
     Lost,
 }
-
-/// What the kernel is asked to tell of a channel that is read: where it can, urgent data too.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const READING: Interest = Interest::READABLE.add(Interest::PRIORITY);
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const READING: Interest = Interest::READABLE;
 
 impl State {
     pub fn new(socket: Socket, now: Instant) -> Self {
@@ -112,7 +101,7 @@ impl State {
     }
 
     /// Notes what an event tells.
-    pub fn note(&mut self, event: &Event) {
+    pub fn note(&mut self, event: Event<'_>) {
         self.may_read |= event.is_readable();
         self.may_write |= event.is_writable();
         self.read_closed |= event.is_read_closed();
@@ -138,9 +127,10 @@ impl State {
     /// What the kernel is to tell of: of writing only while the socket is known to refuse it.
     // CONCEPT: level-and-edge
     fn wanted(&self) -> Option<Interest> {
+        let reading = Interest::READABLE | Interest::PRIORITY; // Urgent data too.
         match (self.reads, self.writes && !self.may_write) {
-            (true, true) => Some(READING.add(Interest::WRITABLE)),
-            (true, false) => Some(READING),
+            (true, true) => Some(reading | Interest::WRITABLE),
+            (true, false) => Some(reading),
             (false, true) => Some(Interest::WRITABLE),
             (false, false) => None,
         }
@@ -187,28 +177,23 @@ impl State {
     }
 
     /// Asks the kernel to tell of what is wanted now.
-    fn watch(
-        &mut self,
-        wanted: Option<Interest>,
-        registry: &Registry,
-        token: Token,
-    ) -> io::Result<()> {
-        let is_registered = self.interest.is_some();
-        self.socket.with_source(|source| match wanted {
-            Some(interest) if is_registered => registry.reregister(source, token, interest),
-            Some(interest) => registry.register(source, token, interest),
-            None => registry.deregister(source),
-        })?;
+    fn watch(&mut self, wanted: Option<Interest>, poll: &Poll, token: Token) -> io::Result<()> {
+        let descriptor = self.socket.descriptor()?;
+        match wanted {
+            Some(wanted) if self.interest.is_some() => {
+                poll.reregister(descriptor, token, wanted)?;
+            }
+            Some(wanted) => poll.register(descriptor, token, wanted)?,
+            None => poll.deregister(descriptor)?,
+        }
         self.interest = wanted;
         Ok(())
     }
 
     /// Asks the kernel to tell no more.
-    pub fn unwatch(&mut self, registry: &Registry) -> io::Result<()> {
+    pub fn unwatch(&mut self, poll: &Poll) -> io::Result<()> {
         match self.interest.take() {
-            Some(_) => self
-                .socket
-                .with_source(|source| registry.deregister(source)),
+            Some(_) => poll.deregister(self.socket.descriptor()?),
             None => Ok(()),
         }
     }
@@ -217,12 +202,12 @@ impl State {
 impl Entry {
     /// Asks the object what it wants to know of, and the kernel to tell of it if that has changed.
     /// Answers whether the object can be called at once.
-    pub fn ask(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
+    pub fn ask(&mut self, poll: &Poll, token: Token) -> io::Result<bool> {
         let Entry { state, dispatcher } = self;
         state.ask(dispatcher);
         let wanted = state.wanted();
         if wanted != state.interest {
-            state.watch(wanted, registry, token)?;
+            state.watch(wanted, poll, token)?;
         }
         Ok(state.can_be_called())
     }
@@ -232,21 +217,19 @@ impl Socket {
     /// Closes it.
     pub fn close(&mut self) {
         match mem::replace(self, Socket::Gone) {
-            Socket::Listener(listener) => sys::close(listener),
-            Socket::Stream(socket) => sys::close(socket),
-            Socket::Other(_) | Socket::Gone => {}
+            Socket::Listener(listener) => listener.close(),
+            Socket::Stream(socket) => socket.close(),
+            Socket::Other(file) => file.close(),
+            Socket::Gone => {}
         }
     }
 
-    /// The socket as what mio registers.
-    fn with_source(
-        &mut self,
-        call: impl FnOnce(&mut dyn Source) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// What the kernel knows it by.
+    fn descriptor(&self) -> io::Result<Descriptor<'_>> {
         match self {
-            Socket::Listener(listener) => call(listener),
-            Socket::Stream(socket) => call(socket),
-            Socket::Other(descriptor) => call(&mut SourceFd(&descriptor.as_raw_fd())),
+            Socket::Listener(listener) => Ok(listener.descriptor()),
+            Socket::Stream(socket) => Ok(socket.descriptor()),
+            Socket::Other(file) => Ok(file.descriptor()),
             Socket::Gone => Err(ErrorKind::NotConnected.into()),
         }
     }

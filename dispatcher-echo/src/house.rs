@@ -2,13 +2,12 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use common::sys::{Listener, Stream};
 use common::{Clock, ConnectionLimit, Permit, Settings, StopSignal};
-use mio::net::TcpStream;
 
 use crate::{Channel, Dispatcher, SocketMap};
 
@@ -38,17 +37,17 @@ impl House {
     /// fail for want of memory or descriptors.
     ///
     /// # Errors
-    /// No descriptor for mio's poll or the stop signal, no memory for the read buffer, or what
-    /// registering the listener with the kernel returns.
+    /// No descriptor for the [`Poll`](common::sys::Poll) or the stop signal, no memory for the read
+    /// buffer, or what registering the listener with the kernel returns.
     pub fn server(
         self: &Rc<Self>,
-        listener: TcpListener,
+        listener: Listener,
         object: impl Dispatcher + 'static,
         stop: StopSignal,
     ) -> io::Result<Server> {
         let mut map = SocketMap::new(self.settings.read_buffer()?)?;
         map.open_listener(listener, object)?;
-        let pipe = stop.as_fd().try_clone_to_owned()?;
+        let pipe = stop.try_clone_file()?;
         let house = Rc::clone(self);
         map.open_file(pipe, StopHandler { stop, house })?;
         let house = Rc::clone(self);
@@ -61,7 +60,7 @@ impl House {
     /// As [`server`](Self::server) and [`Server::serve`].
     pub fn serve(
         self: &Rc<Self>,
-        listener: TcpListener,
+        listener: Listener,
         object: impl Dispatcher + 'static,
         stop: StopSignal,
     ) -> io::Result<()> {
@@ -146,7 +145,7 @@ impl Server {
     /// is over.
     ///
     /// # Errors
-    /// What mio's poll returns. A connection's error costs that connection only.
+    /// As [`SocketMap::poll`]. A connection's error costs that connection only.
     pub fn serve(mut self) -> io::Result<()> {
         // CONCEPT: who-owns-the-loop
         while !self.map.is_empty() {
@@ -182,7 +181,7 @@ impl<D: Dispatcher + 'static, M: FnMut(Guest) -> D> Dispatcher for Door<M> {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        socket: TcpStream,
+        socket: Stream,
         peer: SocketAddr,
     ) -> io::Result<()> {
         let guest = self.house.admit(peer);

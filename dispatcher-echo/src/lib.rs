@@ -7,9 +7,9 @@
 //! |---|---|---|
 //! | `dispatcher` | [`Dispatcher`], the user's object, and [`Channel`], its socket | two things, so that the loop can lend one to the other |
 //! | `dispatcher_with_send` | [`DispatcherWithSend`] | a field of the user's object, not its base class |
-//! | `file_dispatcher` | [`SocketMap::open_file`] | anything that is `Into<OwnedFd>` |
+//! | `file_dispatcher` | [`SocketMap::open_file`] | anything that is `Into<`[`File`](common::sys::File)`>`, such as an `OwnedFd` |
 //! | `socket_map` | [`SocketMap`] | a value, no global |
-//! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is mio's choice; no timeout is for ever, not 30 s |
+//! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is [`Poll`](common::sys::Poll)'s choice; no timeout is for ever, not 30 s |
 //! | `poll`, `poll2` | [`SocketMap::poll`] | asks only those objects that were called, not all; in `poll2`'s order: one object after the other |
 //! | `close_all` | [`SocketMap::close_all`], [`Channel::close_all`] | done at the end of the turn |
 //! | `create_socket`, `bind`, `listen`, `set_reuse_addr` | [`common::net::listen`] | |

@@ -3,12 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use common::{Clock, net, sys};
-use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Poll};
+use common::Clock;
+use common::sys::{self, Events, File, Listener, Poll, Stream};
 use slotmap::{SlotMap, new_key_type};
 
 use crate::Dispatcher;
@@ -25,9 +23,9 @@ new_key_type! {
 /// All channels and the objects that they belong to: asyncore's `socket_map`, and the functions
 /// around it.
 ///
-/// mio tells of *edges*: once, when a socket becomes ready. The map remembers in each entry that
-/// the socket may still be ready, until a call answers that it is not, and gives each one call a
-/// turn for as long as that is so.
+/// [`Poll`] tells of *edges*: once, when a socket becomes ready. The map remembers in each entry
+/// that the socket may still be ready, until a call answers that it is not, and gives each one call
+/// a turn for as long as that is so.
 pub struct SocketMap {
     /// An entry is not there while its object is being called: so nobody can call it again.
     entries: SlotMap<Key, Option<Box<Entry>>>,
@@ -68,7 +66,7 @@ impl SocketMap {
     /// An empty map, whose channels all read into `buffer`, and so at most as much in a turn.
     ///
     /// # Errors
-    /// No descriptor for mio's poll.
+    /// No descriptor for the [`Poll`].
     pub fn new(buffer: Vec<u8>) -> io::Result<Self> {
         Ok(SocketMap {
             entries: SlotMap::with_key(),
@@ -94,7 +92,7 @@ impl SocketMap {
     /// What registering it with the kernel returns; the socket is closed then.
     pub fn open(
         &mut self,
-        socket: TcpStream,
+        socket: Stream,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
         let mut state = State::new(Socket::Stream(socket), self.now());
@@ -108,11 +106,11 @@ impl SocketMap {
     /// What registering it with the kernel answers.
     pub fn open_listener(
         &mut self,
-        listener: std::net::TcpListener,
+        listener: Listener,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let socket = Socket::Listener(TcpListener::from_std(listener));
-        let key = self.insert(State::new(socket, self.now()), dispatcher)?;
+        let state = State::new(Socket::Listener(listener), self.now());
+        let key = self.insert(state, dispatcher)?;
         self.listeners.push(key);
         Ok(key)
     }
@@ -125,7 +123,7 @@ impl SocketMap {
     #[doc(alias = "file_dispatcher")]
     pub fn open_file(
         &mut self,
-        file: impl Into<OwnedFd>,
+        file: impl Into<File>,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
         let state = State::new(Socket::Other(file.into()), self.now());
@@ -142,7 +140,7 @@ impl SocketMap {
         address: SocketAddr,
         dispatcher: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let socket = TcpStream::from_std(sys::connect(address, net::connect)?);
+        let socket = Stream::connect(address)?;
         let mut state = State::new(Socket::Stream(socket), self.now());
         state.connecting = true;
         state.may_write = sys::spurious();
@@ -152,7 +150,7 @@ impl SocketMap {
     /// Polls until all channels are closed, or `count` times.
     ///
     /// # Errors
-    /// What mio's poll answers.
+    /// As [`poll`](Self::poll).
     #[doc(alias = "loop")]
     pub fn run_loop(&mut self, timeout: Option<Duration>, count: Option<usize>) -> io::Result<()> {
         let mut turns = 0;

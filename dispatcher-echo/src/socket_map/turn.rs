@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind};
 use std::mem;
 use std::time::Duration;
 
-use common::{net, sys};
-use mio::{Events, Token};
+use common::net;
+use common::sys::{self, Events, Token};
 use slotmap::{Key as _, KeyData};
 use tracing::debug;
 
@@ -19,7 +19,8 @@ impl SocketMap {
     /// each object that is concerned once.
     ///
     /// # Errors
-    /// What mio's poll answers; a signal only ends the wait.
+    /// What [`Poll::wait`](sys::Poll::wait) returns, but for `Interrupted`: a signal only ends the
+    /// wait.
     // CONCEPT: fairness
     pub fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.settle();
@@ -47,10 +48,7 @@ impl SocketMap {
     /// Waits, and notes in the entries what became ready.
     // CONCEPT: scaling
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let waited = sys::wait(timeout, |timeout| {
-            self.poll.poll(&mut self.events, timeout)?;
-            Ok(self.events.iter().count())
-        });
+        let waited = self.poll.wait(&mut self.events, timeout);
         let capacity = self.events.capacity();
         let is_full = matches!(waited, Ok(count) if count >= capacity);
         self.clock.waited(waited.is_ok() && !is_full);
@@ -59,7 +57,7 @@ impl SocketMap {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
-        for event in &self.events {
+        for event in self.events.iter() {
             let key = key(event.token());
             let Some(Some(entry)) = self.entries.get_mut(key) else {
                 continue;
@@ -194,7 +192,7 @@ impl SocketMap {
 
     /// Asks an object what it wants to know of, and tells the kernel if that has changed.
     pub(super) fn ask(&mut self, key: Key, entry: &mut Entry) -> io::Result<()> {
-        let is_ready = entry.ask(self.poll.registry(), token(key))?;
+        let is_ready = entry.ask(&self.poll, token(key))?;
         if is_ready && !mem::replace(&mut entry.state.queued, true) {
             self.ready.push(key);
         }
@@ -214,7 +212,7 @@ impl SocketMap {
 
     fn remove(&mut self, key: Key, mut entry: Box<Entry>) {
         self.entries.remove(key);
-        if let Err(error) = entry.state.unwatch(self.poll.registry()) {
+        if let Err(error) = entry.state.unwatch(&self.poll) {
             debug!(%error, "a channel could not be deregistered");
         }
         match entry.state.socket {
@@ -263,23 +261,21 @@ impl SocketMap {
     }
 }
 
-/// mio hands back a number with each event: the key with its version, so that an event of a channel
-/// that is gone finds nothing, even where its place in the map was given to another.
+/// The kernel hands back a number with each event: the key with its version, so that an event of a
+/// channel that is gone finds nothing, even where its place in the map was given to another.
 // CONCEPT: stale-events
 fn token(key: Key) -> Token {
-    const { assert!(usize::BITS >= 64, "a key does not fit into a token") };
-    Token(key.data().as_ffi() as usize)
+    Token(key.data().as_ffi())
 }
 
 fn key(token: Token) -> Key {
-    KeyData::from_ffi(token.0 as u64).into()
+    KeyData::from_ffi(token.0).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use common::client::EchoClient;
-    use mio::net::TcpStream;
     use std::time::Instant;
 
     /// Reads what comes.
@@ -299,8 +295,8 @@ mod tests {
         let mut clients = Vec::new();
         for _ in 0..8 {
             clients.push(EchoClient::connect(listener.local_addr()?)?);
-            let (socket, _) = net::accept(&listener)?;
-            map.open(TcpStream::from_std(socket), Reader)?;
+            let (socket, _) = listener.accept()?;
+            map.open(socket, Reader)?;
         }
         let deadline = Instant::now();
         map.clock.waited(false); // It is over from now on.

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use common::client::EchoClient;
-use common::{net, sys};
+use common::net;
+use common::sys::{self, AsDescriptor, Stream};
 use dispatcher_echo::{Channel, Dispatcher, SocketMap};
-use mio::net::TcpStream;
+use socket2::SockRef;
 
 use crate::probe::{Call, Diary, LIMIT, Probe, assert_quiet, new_map, pair, poll_until};
 
@@ -74,7 +75,7 @@ fn by_default_an_error_closes_a_connection_but_no_listener() -> io::Result<()> {
         fn handle_accepted(
             &mut self,
             channel: &mut Channel,
-            _: TcpStream,
+            _: Stream,
             _: SocketAddr,
         ) -> io::Result<()> {
             assert!(channel.is_listener());
@@ -140,11 +141,11 @@ fn who_is_opened_while_being_accepted_is_served() -> io::Result<()> {
         fn handle_accepted(
             &mut self,
             channel: &mut Channel,
-            socket: TcpStream,
+            socket: Stream,
             peer: SocketAddr,
         ) -> io::Result<()> {
             assert_eq!(socket.peer_addr()?, peer);
-            assert!(socket.nodelay()?);
+            assert!(SockRef::from(&socket.descriptor().to_os()?).tcp_nodelay()?);
             let own = channel.key();
             let key = channel.open(socket, Probe::new("guest", &self.diary))?;
             assert_ne!(key, own);

@@ -127,6 +127,6 @@ fn a_false_readiness_does_not_connect() -> io::Result<()> {
     assert_quiet(&mut map)?;
     assert_eq!(diary.all(), [], "it is still connecting");
     // Its SYN is sent again after a second, and finds a place.
-    net::accept(&listener)?;
+    listener.accept()?;
     poll_until(&mut map, || diary.of("client") == [Call::Connect])
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::thread;
@@ -164,7 +165,7 @@ fn anything_with_a_descriptor_can_be_waited_for() -> io::Result<()> {
         channel.close();
         Ok(())
     });
-    map.open_file(there, probe)?;
+    map.open_file(OwnedFd::from(there), probe)?;
     assert_quiet(&mut map)?;
     for sent in [5, 10] {
         here.write_all(b"hello")?;

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use common::client::EchoClient;
-use common::{net, sys};
+use common::net;
+use common::sys::{self, Stream};
 use dispatcher_echo::{Channel, Dispatcher, SocketMap};
-use mio::net::TcpStream;
 
 /// What a probe is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Dispatcher for Probe {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        _: TcpStream,
+        _: Stream,
         _: SocketAddr,
     ) -> io::Result<()> {
         self.note(Call::Accepted, channel)
@@ -163,11 +163,11 @@ pub fn new_map() -> io::Result<SocketMap> {
 }
 
 /// The two ends of a connection: one for a map, one for the test.
-pub fn pair() -> io::Result<(TcpStream, EchoClient)> {
+pub fn pair() -> io::Result<(Stream, EchoClient)> {
     let listener = net::listen("127.0.0.1", 0, 16)?;
     let client = EchoClient::connect(listener.local_addr()?)?;
-    let (socket, _) = net::accept(&listener)?;
-    Ok((TcpStream::from_std(socket), client))
+    let (socket, _) = listener.accept()?;
+    Ok((socket, client))
 }
 
 /// Gives the loop turns until `done`.

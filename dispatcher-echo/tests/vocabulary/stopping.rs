@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::client::EchoClient;
 use common::net;
+use common::sys::Stream;
 use dispatcher_echo::{Channel, Dispatcher};
-use mio::net::TcpStream;
 
 use crate::probe::{Call, Diary, LIMIT, Probe, behave, new_map, pair, poll_to_end};
 
@@ -104,7 +104,7 @@ fn clients_that_wait_are_accepted_before_their_listener_closes() -> io::Result<(
         fn handle_accepted(
             &mut self,
             channel: &mut Channel,
-            socket: TcpStream,
+            socket: Stream,
             _: SocketAddr,
         ) -> io::Result<()> {
             let place = Rc::clone(&self.place);

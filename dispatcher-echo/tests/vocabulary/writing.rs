@@ -5,9 +5,8 @@ use std::io;
 use std::rc::Rc;
 use std::thread;
 
-use common::sys;
+use common::sys::{self, Stream};
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, SocketMap};
-use mio::net::TcpStream;
 use socket2::SockRef;
 
 use crate::probe::{
@@ -82,7 +81,7 @@ fn handlers_are_called_in_the_order_read_write_expt_close() -> io::Result<()> {
 
 /// Puts a socket into the map of which the kernel has something to tell already, and has the loop
 /// learn of all of it before the object is called for the first time.
-fn open_ready(map: &mut SocketMap, socket: TcpStream, probe: Probe) -> io::Result<()> {
+fn open_ready(map: &mut SocketMap, socket: Stream, probe: Probe) -> io::Result<()> {
     let wishes = probe.wishes();
     let wants_to_write = wishes.writable.replace(false);
     let key = map.open(socket, probe)?;
