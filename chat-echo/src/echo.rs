@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use common::{Settings, StopSignal, sys};
+use common::sys::{self, Listener, Stream};
+use common::{Settings, StopSignal};
 use dispatcher_echo::{Channel, Dispatcher, Guest, House, Server};
-use mio::net::TcpStream;
 use tracing::warn;
 
 use crate::{AsyncChat, Chat, ChatChannel, Terminator};
@@ -19,7 +19,7 @@ use crate::{AsyncChat, Chat, ChatChannel, Terminator};
 /// # Errors
 /// As [`server`] and [`Server::serve`].
 pub fn serve(
-    listener: TcpListener,
+    listener: Listener,
     settings: Settings,
     max_line: usize,
     stop: StopSignal,
@@ -34,7 +34,7 @@ pub fn serve(
 /// # Errors
 /// As [`House::server`].
 pub fn server(
-    listener: TcpListener,
+    listener: Listener,
     settings: Settings,
     max_line: usize,
     stop: StopSignal,
@@ -86,7 +86,7 @@ impl Dispatcher for EchoServer {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        socket: TcpStream,
+        socket: Stream,
         peer: SocketAddr,
     ) -> io::Result<()> {
         sys::enter("handle_accepted");

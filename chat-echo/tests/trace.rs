@@ -11,10 +11,14 @@ fn the_trace_names_the_line_that_made_the_call() -> io::Result<()> {
     let trace = trace_of_one_line(&mut server)?;
     for event in &trace {
         let made_there = match event.call.as_str() {
-            call @ ("recv" | "send" | "accept") => format!("channel.{call}("),
-            _ => event.through_sys(),
+            "listen" => "net::listen(",
+            "wait" | "wake" => "poll.wait(",
+            call @ ("recv" | "send" | "accept") => &format!("channel.{call}("),
+            call @ ("register" | "reregister" | "deregister") => &format!("poll.{call}("),
+            "close" => ".close()",
+            handler => &format!("sys::enter(\"{handler}\")"),
         };
-        assert!(event.text.contains(&made_there), "{event:?}");
+        assert!(event.text.contains(made_there), "{event:?}");
     }
     let story = [
         "wake",

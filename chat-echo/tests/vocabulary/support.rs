@@ -11,8 +11,8 @@ use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
 use common::Settings;
 use common::client::{EchoClient, TIME_LIMIT};
 use common::program::Serving;
+use common::sys::Stream;
 use dispatcher_echo::{Channel, Dispatcher, House};
-use mio::net::TcpStream;
 
 /// A server whose clients each talk to an object of their own.
 pub fn serve_chats<C: AsyncChat + 'static>(
@@ -41,7 +41,7 @@ impl<C: AsyncChat + 'static, M: Fn() -> C> Dispatcher for Door<M> {
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
-        socket: TcpStream,
+        socket: Stream,
         _: SocketAddr,
     ) -> io::Result<()> {
         let (terminator, settings) = (self.terminator.clone(), Rc::clone(&self.settings));
