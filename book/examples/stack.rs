@@ -8,11 +8,12 @@
 use std::backtrace::Backtrace;
 use std::env;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use common::sys::Listener;
 use common::{Settings, StopSignal, net, output, sys};
 use reactor_echo::EngineKind;
 use tracing::field::{Field, Visit};
@@ -41,7 +42,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn serve(style: &str, listener: TcpListener, stop: StopSignal) -> io::Result<()> {
+fn serve(style: &str, listener: Listener, stop: StopSignal) -> io::Result<()> {
     let settings = Settings::default();
     match style {
         "select" => select_echo::serve(listener, settings, select_echo::Write::default(), stop),

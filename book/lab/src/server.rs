@@ -113,7 +113,8 @@ impl Server {
                 };
                 select_echo::serve(listener, settings, write, stop)
             }
-            Style::Dispatcher | Style::Chat => Ok(()),
+            Style::Dispatcher => dispatcher_echo::serve(listener, settings, stop),
+            Style::Chat => chat_echo::serve(listener, settings, self.max_line, stop),
             Style::Reactor => reactor_echo::serve(listener, settings, EngineKind::Mio, write, stop),
             Style::ReactorSelect => {
                 reactor_echo::serve(listener, settings, EngineKind::Select, write, stop)

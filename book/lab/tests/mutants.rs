@@ -85,7 +85,11 @@ fn each_is_found() -> io::Result<()> {
         let batch = take_batch(&mut left);
         missed.extend(copy.missed(&batch)?);
     }
-    assert!(missed.is_empty(), "no rule is broken by\n{}", missed.join("\n"));
+    assert!(
+        missed.is_empty(),
+        "no rule is broken by\n{}",
+        missed.join("\n")
+    );
     Ok(())
 }
 
@@ -114,7 +118,13 @@ impl Copy {
     fn make() -> io::Result<Self> {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
         fs::create_dir_all(&root)?;
-        let crates = ["common", "select-echo", "dispatcher-echo", "chat-echo", "reactor-echo"];
+        let crates = [
+            "common",
+            "select-echo",
+            "dispatcher-echo",
+            "chat-echo",
+            "reactor-echo",
+        ];
         for name in crates.iter().chain(&["book/lab"]) {
             copy_folder(&self::root().join(name), &root.join(name))?;
         }
@@ -155,7 +165,13 @@ impl Copy {
     fn build(&self) -> io::Result<PathBuf> {
         let target = self.root.join("target");
         let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--config", "profile.dev.opt-level=1", "--manifest-path"])
+            .args([
+                "build",
+                "--quiet",
+                "--config",
+                "profile.dev.opt-level=1",
+                "--manifest-path",
+            ])
             .arg(self.root.join("book/lab/Cargo.toml"))
             .arg("--target-dir")
             .arg(&target)

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use common::StopSignal;
 use common::net::AcceptError;
+use common::sys::AsDescriptor;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
@@ -45,7 +46,7 @@ pub fn accept(
     listener.set_nonblocking(true)?;
     let mut connections = Connections::new();
     loop {
-        let mut waiting = [stop.as_fd(), listener.as_fd()].map(readable);
+        let mut waiting = [stop.descriptor().to_os()?, listener.as_fd()].map(readable);
         wait(&mut waiting, PollTimeout::NONE)?;
         if stop.is_raised() {
             return Ok(());
@@ -64,7 +65,7 @@ pub fn accept(
                     "ending old connections to accept new ones: {error}"
                 ));
                 connections.end_oldest();
-                wait(&mut [readable(stop.as_fd())], PAUSE.into())?;
+                wait(&mut [readable(stop.descriptor().to_os()?)], PAUSE.into())?;
             }
             Err(_) => {}
         }

@@ -168,9 +168,14 @@ impl SocketMap {
     }
 
     /// Closes channels, tells the kernel what the others want to know of now, and lists those that
-    /// need not wait for it.
+    /// need not wait for it. Listeners come last: a channel that closes can make room for a client.
     fn settle_touched(&mut self) {
+        self.settle_each_touched();
         self.touched.extend(&self.listeners);
+        self.settle_each_touched();
+    }
+
+    fn settle_each_touched(&mut self) {
         while let Some(key) = self.touched.pop() {
             let Some(mut entry) = self.take(key) else {
                 continue;
