@@ -97,7 +97,8 @@ const MOST_CLIENTS: u32 = 4;
 
 fn script(rng: &mut Rng, style: Style) -> Script {
     let clients = rng.u32(1..=MOST_CLIENTS);
-    let mut steps: Vec<Step> = Vec::new();
+    // The server is up before anything happens to it.
+    let mut steps = vec![Step::Wait(Duration::from_millis(20))];
     let (mut connected, mut ended) = (0, Vec::new());
     for _ in 0..rng.usize(2..20) {
         let step = match rng.u8(..24) {
