@@ -35,7 +35,7 @@ const MOST_CHANGES: usize = 1024;
 /// Waits for descriptors that it does not own the reading of.
 pub trait Engine: Debug {
     /// From now on watches the descriptor for what is `wanted` of it, and for nothing else. Before
-    /// it is closed, nothing is wanted of it.
+    /// it is closed, nothing is wanted of it; the engine keeps no reference to it then.
     ///
     /// # Errors
     /// A descriptor that the engine cannot watch. It is not watched then.

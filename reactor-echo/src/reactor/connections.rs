@@ -162,7 +162,7 @@ impl Reactor {
         }
     }
 
-    /// The engine forgets the descriptor, which is about to be closed.
+    /// The engine forgets the descriptor, which is about to be closed, and its reference to it.
     pub(super) fn unwatch(&mut self, key: Key, descriptor: Descriptor) {
         // Closing it ends the watching in any case.
         let _ = self.engine.watch(key, &descriptor, Interest::NOTHING);
