@@ -115,6 +115,7 @@ const BROKEN: &[Broken] = &[
     stream("closes-with-unread-input", &["sigterm-unread-input"]),
     line("closes-with-unread-input", &["sigterm-unread-input", "max-line"]),
     stream("ignores-grace", &["sigterm-never-reader"]),
+    stream("ends-first", &["sigterm-paused"]),
     stream("ignores-second-signal", &["second-signal"]),
     stream("accepts-while-stopping", &["stops-accepting"]),
     stream("resets-the-backlog", &["stop-backlog"]),

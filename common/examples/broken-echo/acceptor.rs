@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -21,6 +21,12 @@ use crate::log::Log;
 /// A thread's stack. There may be more than a thousand.
 const STACK: usize = 128 << 10;
 
+/// The main thread that wakes up so long after the end of the grace was stopped meanwhile (SIGSTOP).
+const LATE: Duration = Duration::from_millis(100);
+
+/// How long the other threads then have for what became possible in that time.
+const SECOND_CHANCE: Duration = Duration::from_secs(1);
+
 /// What all threads share.
 #[derive(Debug)]
 pub struct Shared {
@@ -29,6 +35,8 @@ pub struct Shared {
     /// Readable for ever once the server has been asked to stop.
     pub stop: UnixStream,
     pub stopping: AtomicBool,
+    /// The end of the grace, once the server has been asked to stop.
+    pub stop_at: OnceLock<Instant>,
     /// What the bugs hold that serve one connection at a time.
     pub turn: Mutex<()>,
     /// A client's input has been discarded.
@@ -42,6 +50,15 @@ pub struct Shared {
 impl Shared {
     pub fn has(&self, bug: Bug) -> bool {
         self.arguments.has(bug)
+    }
+
+    /// The end of the grace, which begins now if it has not begun yet.
+    fn stop_at(&self) -> Instant {
+        let grace = match self.has(Bug::IgnoresGrace) {
+            true => Duration::from_secs(3600),
+            false => Duration::from_secs_f64(self.arguments.grace),
+        };
+        *self.stop_at.get_or_init(|| Instant::now() + grace)
     }
 
     fn count(&self) -> MutexGuard<'_, usize> {
@@ -69,6 +86,7 @@ pub fn serve(arguments: Arguments) -> io::Result<()> {
         log,
         stop,
         stopping: AtomicBool::new(false),
+        stop_at: OnceLock::new(),
         turn: Mutex::new(()),
         drained: AtomicBool::new(false),
         closed,
@@ -89,18 +107,24 @@ pub fn serve(arguments: Arguments) -> io::Result<()> {
 
 /// Waits until the last connection has ended, but not longer than the grace.
 fn wait_for_connections(shared: &Shared) {
-    let grace = match shared.has(Bug::IgnoresGrace) {
-        true => Duration::from_secs(3600),
-        false => Duration::from_secs_f64(shared.arguments.grace),
-    };
     if shared.has(Bug::LingersWhenIdle) {
         thread::sleep(Duration::from_secs(3));
     }
-    if !shared.has(Bug::DropsOwed) {
-        let _ = shared
-            .fewer
-            .wait_timeout_while(shared.count(), grace, |count| *count > 0);
+    if shared.has(Bug::DropsOwed) {
+        return;
     }
+    let stop_at = shared.stop_at();
+    wait_until(shared, stop_at);
+    if stop_at.elapsed() > LATE && !shared.has(Bug::EndsFirst) {
+        wait_until(shared, Instant::now() + SECOND_CHANCE);
+    }
+}
+
+fn wait_until(shared: &Shared, end: Instant) {
+    let time = end.saturating_duration_since(Instant::now());
+    let _ = shared
+        .fewer
+        .wait_timeout_while(shared.count(), time, |count| *count > 0);
 }
 
 /// The main thread's work.
@@ -118,7 +142,10 @@ impl Acceptor {
         while !self.stopped() {
             let watching = self.is_watching();
             match self.wait(watching)? {
-                Ready::Stop => self.shared.stopping.store(true, Ordering::Relaxed),
+                Ready::Stop => {
+                    self.shared.stop_at();
+                    self.shared.stopping.store(true, Ordering::Relaxed);
+                }
                 Ready::Closed => {
                     let _ = (&self.wake).read(&mut [0; 1024]);
                     self.exhausted &= self.shared.has(Bug::GivesUpAtEmfile);

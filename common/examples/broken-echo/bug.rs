@@ -96,6 +96,8 @@ pub enum Bug {
     ClosesWithUnreadInput,
     /// Waits for a client without end
     IgnoresGrace,
+    /// Ends when the grace is over before it looks whether it can send
+    EndsFirst,
     /// Takes no notice of a second signal
     IgnoresSecondSignal,
     /// Goes on accepting until it ends

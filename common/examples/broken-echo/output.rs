@@ -4,10 +4,14 @@
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::process;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::acceptor::Shared;
 use crate::bug::Bug;
@@ -52,7 +56,9 @@ impl Output {
                 .unwrap_or_else(PoisonError::into_inner);
             (&*self.socket).write_all(bytes)?;
         } else if self.shared.has(Bug::RetriesWrites) {
-            self.retry(bytes)?;
+            self.retry(bytes, || thread::sleep(Duration::from_millis(10)))?;
+        } else if self.shared.has(Bug::EndsFirst) {
+            self.retry(bytes, || self.wait_for_room())?;
         } else {
             (&*self.socket).write_all(bytes)?;
         }
@@ -87,18 +93,27 @@ impl Output {
         }
     }
 
-    fn retry(&self, mut bytes: &[u8]) -> io::Result<()> {
+    /// Writes, and waits wherever the kernel takes nothing.
+    fn retry(&self, mut bytes: &[u8], wait: impl Fn()) -> io::Result<()> {
         self.socket.set_nonblocking(true)?;
         while !bytes.is_empty() {
             match (&*self.socket).write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    thread::sleep(Duration::from_millis(10))
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait(),
                 Err(error) => return Err(error),
             }
         }
         self.socket.set_nonblocking(false)
+    }
+
+    /// The bug `ends-first`: when the wait is over it looks at the clock, and not at the socket.
+    fn wait_for_room(&self) {
+        let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
+        let _ = poll(&mut socket, PollTimeout::NONE);
+        let stop_at = self.shared.stop_at.get();
+        if stop_at.is_some_and(|stop_at| *stop_at <= Instant::now()) {
+            process::exit(0);
+        }
     }
 }
 

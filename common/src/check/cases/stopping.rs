@@ -13,7 +13,7 @@ use crate::client::EchoClient;
 
 mod owed;
 
-use owed::{sigterm_owed, sigterm_unread_input};
+use owed::{sigterm_owed, sigterm_paused, sigterm_unread_input};
 
 const STOP: &str = "contract: start and stop; signal(7)";
 const CLOSE: &str = "contract: close; RFC 9293 §3.6.1";
@@ -48,6 +48,13 @@ pub(super) const CASES: &[Case] = &[
         "SIGTERM with a client that never reads: exit 0 when the grace is over",
         STOP,
         sigterm_never_reader,
+    )
+    .waits(),
+    Case::process(
+        "sigterm-paused",
+        "SIGTERM with output owed, then SIGSTOP until the grace is over: what the client has made room for arrives, exit 0",
+        STOP,
+        sigterm_paused,
     )
     .waits(),
     Case::process(

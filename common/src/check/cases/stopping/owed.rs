@@ -1,6 +1,6 @@
 //! Stopping with output that the server has not sent yet, or with input that it has not read.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use nix::sys::signal::Signal;
 use super::expect_exit;
 use crate::check::proc::{self, Queues};
 use crate::check::server::Server;
-use crate::check::traffic::{LINE, TOO_MUCH, fill, lines, narrow, receive_rest};
+use crate::check::traffic::{LINE, TOO_MUCH, expect_lines, fill, lines, narrow, receive_rest};
 use crate::check::trial::{Problem, Trial, Verdict, ensure};
-use crate::client::EchoClient;
+use crate::client::{EchoClient, TIME_LIMIT};
 
 /// How much more is sent to see whether the server still reads: less than any server's high-water
 /// mark.
@@ -20,16 +20,96 @@ const STEP: usize = 32 << 10;
 /// The server has read everything, has answered what the kernel took, and owes the rest.
 pub(super) fn sigterm_owed(trial: &Trial) -> Verdict {
     let server = trial.start()?;
+    let owing = owing(trial, &server)?;
+    stop_and_read(trial, &server, owing)
+}
+
+/// The grace passes while the server is stopped. Its client has read everything that the kernel had,
+/// so the server can send the rest when it runs again.
+pub(super) fn sigterm_paused(trial: &Trial) -> Verdict {
+    const GRACE: Duration = Duration::from_secs(1);
+    let server = trial.launch()?.option("--grace", "1").start()?;
+    let mut owing = owing(trial, &server)?;
+    server.signal(Signal::SIGTERM)?;
+    let stopping = Instant::now();
+    let_it_notice(&server);
+    server.pause()?;
+    let before = receive_what_is_there(&mut owing.client)?;
+    if before >= owing.owed {
+        let why = "the kernel took the last answer before the server was stopped";
+        return Err(Problem::Skip(why.into()));
+    }
+    let over = GRACE + Duration::from_millis(500);
+    thread::sleep(over.saturating_sub(stopping.elapsed()));
+    server.resume()?;
+    let running = Instant::now();
+    let received = receive_rest(&mut owing.client, before, Duration::ZERO)?;
+    owing.expect_all(received)?;
+    drop(owing);
+    expect_exit(&server, trial.limit(1100).saturating_sub(running.elapsed()))?;
+    Ok(format!(
+        "{} KiB before and {} KiB after the pause, then the end, exit status 0",
+        before >> 10,
+        (received - before) >> 10
+    ))
+}
+
+/// Receives the numbered lines until no more come from a server that is stopped, or the end comes:
+/// how many bytes.
+fn receive_what_is_there(client: &mut EchoClient) -> Result<usize, Problem> {
+    client.set_time_limit(Duration::from_millis(100))?;
+    let mut at = 0;
+    loop {
+        match client.receive_some(64 << 10) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => break,
+            got => {
+                let got = got?;
+                if got.is_empty() {
+                    break;
+                }
+                expect_lines(at, &got)?;
+                at += got.len();
+            }
+        }
+    }
+    client.set_time_limit(TIME_LIMIT)?;
+    Ok(at)
+}
+
+/// A client that has not read, and to which the server has output pending.
+struct Owing {
+    client: EchoClient,
+    /// How many bytes the server has to send altogether, at least.
+    owed: usize,
+    sent: usize,
+}
+
+impl Owing {
+    /// Expects that this many bytes are the whole answer.
+    fn expect_all(&self, received: usize) -> Result<(), Problem> {
+        let Owing { owed, sent, .. } = *self;
+        ensure!(
+            received >= owed,
+            "{} of {owed} bytes owed were lost",
+            owed - received
+        );
+        ensure!(received <= sent, "more came back than was sent");
+        Ok(())
+    }
+}
+
+/// A client that sends until the kernel takes no more of the server's answers.
+fn owing(trial: &Trial, server: &Server) -> Result<Owing, Problem> {
     let client = narrow(server.address())?;
-    let mut sent = most_read(&server)? / 4 * 3;
+    let mut sent = most_read(server)? / 4 * 3;
     sent -= sent % LINE;
     client.socket().write_all(&lines(sent))?;
     while sent < TOO_MUCH {
-        let queues = queues_at_rest(&client, &server)?;
+        let queues = queues_at_rest(&client, server)?;
         let held = sent.saturating_sub(queues.unsent + queues.unread + queues.answered);
         if queues.unread > 0 || held >= 8 << 10 {
             let owed = trial.owed(sent.saturating_sub(queues.not_read()));
-            return stop_and_read(trial, &server, client, owed, sent);
+            return Ok(Owing { client, owed, sent });
         }
         client.socket().write_all(&lines(sent + STEP)[sent..])?;
         sent += STEP;
@@ -48,28 +128,18 @@ pub(super) fn sigterm_unread_input(trial: &Trial) -> Verdict {
         "the server took {sent} bytes and left none unread"
     );
     let read = sent.saturating_sub(queues.not_read());
-    stop_and_read(trial, &server, client, trial.owed(read), sent)
+    let owed = trial.owed(read);
+    stop_and_read(trial, &server, Owing { client, owed, sent })
 }
 
 /// Signals the server and reads slowly (64 KiB each 2 ms, so some 30 MB/s) to the end.
-fn stop_and_read(
-    trial: &Trial,
-    server: &Server,
-    mut client: EchoClient,
-    owed: usize,
-    sent: usize,
-) -> Verdict {
+fn stop_and_read(trial: &Trial, server: &Server, mut owing: Owing) -> Verdict {
     let started = Instant::now();
     server.signal(Signal::SIGTERM)?;
     let_it_notice(server);
-    let received = receive_rest(&mut client, 0, Duration::from_millis(2))?;
-    ensure!(
-        received >= owed,
-        "{} of {owed} bytes owed were lost",
-        owed - received
-    );
-    ensure!(received <= sent, "more came back than was sent");
-    drop(client);
+    let received = receive_rest(&mut owing.client, 0, Duration::from_millis(2))?;
+    owing.expect_all(received)?;
+    drop(owing);
     expect_exit(server, trial.limit(1100).saturating_sub(started.elapsed()))?;
     let took = started.elapsed().as_secs_f64();
     Ok(format!(
