@@ -185,3 +185,29 @@ fn start(write: Write, settings: Settings) -> io::Result<Serving> {
         serve(listener, settings, write, stop)
     })
 }
+
+/// The turn in which the server learns of the stop takes longer than a grace of zero. It has to look
+/// once more all the same: input that it leaves unread would turn the end into a reset.
+#[test]
+fn a_deadline_that_is_over_at_once_comes_after_what_is_ready() -> io::Result<()> {
+    let settings = Settings {
+        recv_size: 64,
+        grace: Duration::ZERO,
+        ..Settings::default()
+    };
+    let (go, wait) = mpsc::channel::<()>();
+    let server = Serving::start(settings, move |listener, settings, stop| {
+        wait.recv().map_err(io::Error::other)?;
+        serve(listener, settings, Write::AtOnce, stop)
+    })?;
+    let mut client = server.connect()?;
+    client.send(&[b'x'; 100])?; // More than one read takes.
+    server.ask_to_stop()?;
+    go.send(()).map_err(io::Error::other)?;
+    assert_eq!(client.receive_to_end()?, b"");
+    server.ended()?;
+    // Reading does not show a reset that comes after the end.
+    let reset = client.socket().take_error()?;
+    assert!(reset.is_none(), "{reset:?}");
+    Ok(())
+}
