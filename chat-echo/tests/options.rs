@@ -5,7 +5,7 @@ use std::process::Command;
 
 use common::program::{
     absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
-    stalled_trace_stops_nothing,
+    stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
 
 fn server() -> Command {
@@ -30,4 +30,9 @@ fn counters_that_nobody_reads_do_not_stop_the_exit() -> io::Result<()> {
 #[test]
 fn failing_accepts_are_retried_without_spinning() -> io::Result<()> {
     failing_accepts_are_retried_calmly(&server)
+}
+
+#[test]
+fn connections_that_a_stop_cuts_off_are_logged_as_such() -> io::Result<()> {
+    unfinished_connections_are_logged(&server)
 }

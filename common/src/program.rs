@@ -18,7 +18,7 @@ mod trace;
 
 pub use options::{
     absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
-    stalled_trace_stops_nothing,
+    stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
 pub use room::{room_spares_no_deaf_member, room_tells_all_others};
 pub use serving::{Serving, converse, deaf_client_delays_nobody, fill, stop_delivers_what_is_owed};

@@ -15,7 +15,7 @@ use nix::libc::MSG_DONTWAIT;
 use nix::sys::signal::Signal;
 use socket2::SockRef;
 
-use super::Program;
+use super::{Program, serving};
 use crate::args::{MOST_CONNECTIONS, MOST_PENDING, MOST_RECV_SIZE};
 use crate::client::{EchoClient, TIME_LIMIT};
 use crate::server_process::ProcessGroup;
@@ -187,6 +187,31 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
     assert_eq!(client.echo(b"hello\n")?, b"hello\n");
     let (status, _) = program.stop()?;
     assert!(status.success(), "{status}");
+    Ok(())
+}
+
+/// Expects `server` to log why it closes a connection at the end of the shutdown timeout: the client
+/// never reads, so the server has output pending that it can't send.
+///
+/// # Errors
+/// It doesn't start, or doesn't stop.
+///
+/// # Panics
+/// The log has another reason, or the exit status is not 0.
+pub fn unfinished_connections_are_logged(server: &dyn Fn() -> Command) -> io::Result<()> {
+    let log = Scratch::new("unfinished.log")?;
+    let mut command = server();
+    command.args(["--port", "0", "--grace", "0.2"]);
+    let program = Program::start(command.stderr(fs::File::create(&log.0)?))?;
+    let client = EchoClient::connect(program.address())?;
+    serving::fill(&client)?;
+    let (status, _) = program.stop()?;
+    assert!(status.success(), "{status}");
+    let log = fs::read_to_string(&log.0)?;
+    let ended = log.lines().filter(|line| line.contains("disconnected"));
+    let ended: Vec<_> = ended.collect();
+    assert_eq!(ended.len(), 1, "{log}");
+    assert!(ended[0].contains("not finished within the grace"), "{log}");
     Ok(())
 }
 
