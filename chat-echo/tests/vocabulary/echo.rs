@@ -99,6 +99,27 @@ fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
 }
 
 #[test]
+fn the_log_says_that_a_line_was_too_long() -> io::Result<()> {
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("too-long.log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-echo"));
+    command.args(["--port", "0", "--max-line", "8"]);
+    let server = Program::start(command.stderr(File::create(&log)?))?;
+    let mut client = EchoClient::connect(server.address())?;
+    client.send(b"short\nmuch too long\n")?;
+    assert_eq!(client.receive_to_end()?, b"short\n");
+    drop(client);
+    assert!(server.stop()?.0.success());
+    let log = fs::read_to_string(&log)?;
+    let ended: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("disconnected"))
+        .collect();
+    assert_eq!(ended.len(), 1, "{log}");
+    assert!(ended[0].contains("why=the line is too long"), "{log}");
+    Ok(())
+}
+
+#[test]
 fn the_idle_are_closed_and_the_busy_are_not() -> io::Result<()> {
     let idle_timeout = Duration::from_millis(500);
     let settings = Settings {
