@@ -76,7 +76,8 @@ impl Workshop {
     pub fn open(contenders: impl IntoIterator<Item = &'static Contender>) -> io::Result<Self> {
         let contenders: Vec<_> = contenders.into_iter().collect();
         let programs = build(&contenders)?;
-        let packages = target_folder(&programs)?.join(PYTHON_PACKAGES);
+        let asked_for = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        let packages = target_folder(&programs, asked_for)?.join(PYTHON_PACKAGES);
         let mut workshop = Workshop::default();
         for contender in contenders {
             let found = match &contender.made {
@@ -168,12 +169,15 @@ fn built(cargo: &mut Command) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(messages.lines().filter_map(program).collect())
 }
 
-/// The folder that cargo builds into: two above any program, and without one, where it would.
-fn target_folder(programs: &HashMap<String, PathBuf>) -> io::Result<PathBuf> {
-    let asked_for = env::var_os("CARGO_TARGET_DIR");
+/// The folder that cargo builds into, as an absolute path: two above any program. Without a program
+/// it is the folder that CARGO_TARGET_DIR says, or cargo's own choice.
+fn target_folder(
+    programs: &HashMap<String, PathBuf>,
+    asked_for: Option<PathBuf>,
+) -> io::Result<PathBuf> {
     let folder = match programs.values().next() {
         Some(program) => program.ancestors().nth(2),
-        None => return path::absolute(asked_for.map_or(root().join("target"), PathBuf::from)),
+        None => return path::absolute(asked_for.unwrap_or_else(|| root().join("target"))),
     };
     folder
         .map(Path::to_owned)
@@ -244,4 +248,28 @@ fn python(script: &str, modules: &[(&str, &str)], packages: &Path) -> Found {
     let file = root().join(script);
     let words = vec![interpreter.into(), file.clone().into_os_string()];
     Ok((file, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The compilers of the peers run in other folders, where a relative path means something else.
+    #[test]
+    fn a_relative_target_folder_becomes_absolute() -> io::Result<()> {
+        let none = HashMap::new();
+        let expected = env::current_dir()?.join("elsewhere");
+        assert_eq!(target_folder(&none, Some("elsewhere".into()))?, expected);
+        assert_eq!(target_folder(&none, None)?, root().join("target"));
+        Ok(())
+    }
+
+    #[test]
+    fn programs_that_were_built_show_the_target_folder() -> io::Result<()> {
+        let program = PathBuf::from("/elsewhere/release/select-echo");
+        let programs = HashMap::from([("select-echo".to_owned(), program)]);
+        let folder = target_folder(&programs, Some("ignored".into()))?;
+        assert_eq!(folder, Path::new("/elsewhere"));
+        Ok(())
+    }
 }
