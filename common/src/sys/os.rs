@@ -193,3 +193,19 @@ fn time_val(duration: Duration) -> TimeVal {
 pub fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_use_the_same_congestion_control() -> io::Result<()> {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), 16)?;
+        let connecting = Stream::connect(listener.local_addr()?)?;
+        for socket in [connecting.0.as_fd(), listener.0.as_fd()] {
+            let name = net::congestion_control(&socket);
+            assert_eq!(name.as_deref(), Some(net::CONGESTION_CONTROL));
+        }
+        Ok(())
+    }
+}
