@@ -21,7 +21,10 @@ pub use options::{
     stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
 pub use room::{room_spares_no_deaf_member, room_tells_all_others};
-pub use serving::{Serving, converse, deaf_client_delays_nobody, fill, stop_delivers_what_is_owed};
+pub use serving::{
+    Serving, converse, deaf_client_delays_nobody, fill, only_idle_clients_are_closed,
+    stop_delivers_what_is_owed,
+};
 pub use trace::{Traced, tells, trace_of_one_line};
 
 /// A running program that says `listening on ADDRESS`. It is killed when this is dropped, with all

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::TIME_LIMIT;
-use common::program::{Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed};
+use common::program::{
+    Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
+    stop_delivers_what_is_owed,
+};
 use common::{Settings, net, sys};
 use select_echo::{Write, serve};
 
@@ -89,29 +91,13 @@ fn readiness_without_a_byte_is_no_activity() -> io::Result<()> {
 }
 
 fn expect_only_the_idle_to_be_closed(faults: &str) -> io::Result<()> {
-    let idle_timeout = Duration::from_millis(500);
-    let settings = Settings {
-        idle_timeout: Some(idle_timeout),
-        ..Settings::default()
-    };
-    let faults = faults.parse().map_err(io::Error::other)?;
-    let server = Serving::start(settings, move |listener, settings, stop| {
-        sys::inject(faults);
-        serve(listener, settings, Write::AtOnce, stop)
-    })?;
-    let mut busy = server.connect()?;
-    let begun = Instant::now();
-    let mut idle = server.connect()?;
-    let waiting = thread::spawn(move || idle.receive_to_end());
-    while !waiting.is_finished() {
-        assert_eq!(busy.echo(b"ping")?, b"ping");
-        assert!(begun.elapsed() < Duration::from_secs(5));
-    }
-    let received = waiting.join().expect("the reader panicked")?;
-    assert_eq!(received, b"");
-    assert!(begun.elapsed() >= idle_timeout);
-    assert_eq!(busy.echo(b"ping")?, b"ping");
-    server.stop().map(drop)
+    only_idle_clients_are_closed(b"ping", |settings| {
+        let faults = faults.parse().map_err(io::Error::other)?;
+        Serving::start(settings, move |listener, settings, stop| {
+            sys::inject(faults);
+            serve(listener, settings, Write::AtOnce, stop)
+        })
+    })
 }
 
 #[test]

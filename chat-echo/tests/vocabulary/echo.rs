@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::{Program, Serving};
+use common::program::{Program, Serving, only_idle_clients_are_closed};
 use common::{Settings, sys};
 
 fn echo(settings: Settings, max_line: usize) -> io::Result<Serving> {
@@ -121,28 +121,7 @@ fn the_log_says_that_a_line_was_too_long() -> io::Result<()> {
 
 #[test]
 fn the_idle_are_closed_and_the_busy_are_not() -> io::Result<()> {
-    let idle_timeout = Duration::from_millis(500);
-    let settings = Settings {
-        idle_timeout: Some(idle_timeout),
-        ..Settings::default()
-    };
-    let server = echo(settings, 100)?;
-    let mut busy = server.connect()?;
-    assert_eq!(busy.echo(b"busy\n")?, b"busy\n"); // The idle one is accepted in a later turn.
-    let begun = Instant::now();
-    let mut idle = server.connect()?;
-    idle.set_time_limit(Duration::from_millis(1))?;
-    loop {
-        assert_eq!(busy.echo(b"busy\n")?, b"busy\n");
-        match idle.receive_some(1) {
-            Err(error) if error.kind() == ErrorKind::TimedOut => {}
-            end => break assert_eq!(end?, b""),
-        }
-        assert!(begun.elapsed() < TIME_LIMIT, "the idle one is kept");
-    }
-    assert!(begun.elapsed() >= idle_timeout);
-    assert_eq!(busy.echo(b"busy\n")?, b"busy\n");
-    Ok(())
+    only_idle_clients_are_closed(b"busy\n", |settings| echo(settings, 100))
 }
 
 #[test]

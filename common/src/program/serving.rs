@@ -1,6 +1,6 @@
 //! A server in the test's own process, on a thread: what its loop has done can be asked afterwards.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -154,6 +154,92 @@ pub fn stop_delivers_what_is_owed(server: Serving, grace: Duration) -> io::Resul
     expect(is_whole, "what was owed was not delivered")?;
     server.ended()?;
     expect(begun.elapsed() >= grace, "it did not wait for the grace")
+}
+
+/// A client that sends nothing is closed when the idle timeout has passed, and one that sends
+/// `message` again and again is not. `start` starts the server.
+///
+/// A busy machine can hold up the busy client for as long as the timeout, and then the server is
+/// right to close it. Such a round proves nothing, and the next one has a longer timeout.
+///
+/// # Errors
+/// What [`EchoClient`] answers, or what the server did instead.
+pub fn only_idle_clients_are_closed(
+    message: &[u8],
+    start: impl Fn(Settings) -> io::Result<Serving>,
+) -> io::Result<()> {
+    for milliseconds in [500, 1000, 2000] {
+        let idle_timeout = Duration::from_millis(milliseconds);
+        let settings = Settings {
+            idle_timeout: Some(idle_timeout),
+            ..Settings::default()
+        };
+        let server = start(settings)?;
+        let mut busy = Busy::over(server.connect()?, message)?;
+        let result = idle_is_closed(&server, &mut busy, idle_timeout);
+        // The server can count two of the client's gaps as one, if it was itself held up.
+        if result.is_ok() || busy.longest_gap() * 2 < idle_timeout {
+            return result.and_then(|()| server.stop().map(drop));
+        }
+    }
+    Err(io::Error::other("the machine is too busy for this test"))
+}
+
+/// Keeps the busy client busy until the server has closed an idle one, and a little longer.
+fn idle_is_closed(server: &Serving, busy: &mut Busy, idle_timeout: Duration) -> io::Result<()> {
+    let begun = Instant::now();
+    let mut idle = server.connect()?;
+    idle.set_time_limit(Duration::from_millis(1))?;
+    loop {
+        busy.echo()?;
+        match idle.receive_some(1) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
+            end => break expect(end?.is_empty(), "the idle one was sent something")?,
+        }
+        let is_patient = begun.elapsed() < idle_timeout + TIME_LIMIT;
+        expect(is_patient, "the idle one was kept")?;
+    }
+    let in_time = begun.elapsed() >= idle_timeout;
+    expect(in_time, "the idle one was closed too early")?;
+    busy.echo()
+}
+
+/// A client that knows for how long the server can have heard nothing of it.
+struct Busy<'a> {
+    client: EchoClient,
+    message: &'a [u8],
+    /// A moment before it sent for the last time.
+    sent_at: Instant,
+    longest_gap: Duration,
+}
+
+impl<'a> Busy<'a> {
+    fn over(client: EchoClient, message: &'a [u8]) -> io::Result<Self> {
+        let (sent_at, longest_gap) = (Instant::now(), Duration::ZERO);
+        let mut busy = Busy {
+            client,
+            message,
+            sent_at,
+            longest_gap,
+        };
+        busy.echo()?; // The server has accepted it now.
+        Ok(busy)
+    }
+
+    fn echo(&mut self) -> io::Result<()> {
+        let sent_at = Instant::now();
+        let sent = self.client.send(self.message);
+        self.longest_gap = self.longest_gap();
+        self.sent_at = sent_at;
+        sent?;
+        let answer = self.client.receive(self.message.len())?;
+        expect(answer == self.message, "the busy one got a wrong answer")
+    }
+
+    /// The longest time from one send to the next, the one that is still going on included.
+    fn longest_gap(&self) -> Duration {
+        self.longest_gap.max(self.sent_at.elapsed())
+    }
 }
 
 fn expect(is_so: bool, otherwise: &str) -> io::Result<()> {

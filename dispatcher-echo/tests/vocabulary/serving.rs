@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use common::client::EchoClient;
 use common::program::{
-    Program, Serving, converse, deaf_client_delays_nobody, stop_delivers_what_is_owed,
+    Program, Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
+    stop_delivers_what_is_owed,
 };
 use common::{Settings, net, sys};
 use dispatcher_echo::serve;
@@ -118,6 +119,11 @@ fn all_who_wait_when_the_server_stops_are_ended_in_good_order() -> io::Result<()
     }
     drop(clients);
     server.ended().map(drop)
+}
+
+#[test]
+fn only_the_idle_are_closed() -> io::Result<()> {
+    only_idle_clients_are_closed(b"ping", |settings| Serving::start(settings, serve))
 }
 
 #[test]

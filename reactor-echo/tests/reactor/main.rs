@@ -34,7 +34,7 @@ for_every_engine![
     serving::data_behind_an_urgent_mark_is_read,
     serving::no_more_than_the_limit_are_accepted,
     serving::a_stop_delivers_what_is_owed,
-    serving::a_silent_connection_is_closed,
+    serving::only_silent_connections_are_closed,
     timers::calls_come_in_the_order_of_their_times,
     timers::a_call_from_a_callback_waits_for_the_callback_or_an_iteration,
     timers::calls_are_cancelled_and_moved,

@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::client::EchoClient;
-use common::program::{Serving, converse, fill};
+use common::program::{Serving, converse, fill, only_idle_clients_are_closed};
 use common::{Settings, sys};
 use reactor_echo::{EngineKind, Write, serve};
 use socket2::SockRef;
@@ -111,20 +111,6 @@ pub fn a_stop_delivers_what_is_owed(engine: EngineKind) -> io::Result<()> {
     server.ended().map(drop)
 }
 
-pub fn a_silent_connection_is_closed(engine: EngineKind) -> io::Result<()> {
-    let settings = Settings {
-        idle_timeout: Some(Duration::from_millis(150)),
-        ..Settings::default()
-    };
-    let server = start(engine, settings, Write::AtOnce)?;
-    let mut client = server.connect()?;
-    let begun = Instant::now();
-    let mut silent_since = begun; // At the earliest: the answer may be late to this thread.
-    while begun.elapsed() < Duration::from_millis(300) {
-        silent_since = Instant::now();
-        client.echo(b"busy\n")?;
-    }
-    assert_eq!(client.receive_to_end()?, b"");
-    assert!(silent_since.elapsed() >= Duration::from_millis(140));
-    server.stop().map(drop)
+pub fn only_silent_connections_are_closed(engine: EngineKind) -> io::Result<()> {
+    only_idle_clients_are_closed(b"busy\n", |settings| start(engine, settings, Write::AtOnce))
 }
