@@ -23,7 +23,7 @@ pub use options::{
 pub use room::{room_spares_no_deaf_member, room_tells_all_others};
 pub use serving::{
     Serving, converse, deaf_client_delays_nobody, fill, only_idle_clients_are_closed,
-    stop_delivers_what_is_owed,
+    stop_delivers_what_is_owed, stop_tries_to_accept_again,
 };
 pub use trace::{Traced, tells, trace_of_one_line};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::client::TIME_LIMIT;
 use common::program::{
     Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
-    stop_delivers_what_is_owed,
+    stop_delivers_what_is_owed, stop_tries_to_accept_again,
 };
 use common::{Settings, net, sys};
 use select_echo::{Write, serve};
@@ -143,6 +143,13 @@ fn clients_in_the_backlog_are_ended_in_good_order() -> io::Result<()> {
     }
     drop(clients);
     server.ended().map(drop)
+}
+
+#[test]
+fn a_stop_tries_to_accept_again() -> io::Result<()> {
+    stop_tries_to_accept_again(|listener, settings, stop| {
+        serve(listener, settings, Write::AtOnce, stop)
+    })
 }
 
 #[test]

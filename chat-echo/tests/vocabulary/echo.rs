@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::{Program, Serving, only_idle_clients_are_closed};
+use common::program::{Program, Serving, only_idle_clients_are_closed, stop_tries_to_accept_again};
 use common::{Settings, sys};
 
 fn echo(settings: Settings, max_line: usize) -> io::Result<Serving> {
@@ -122,6 +122,13 @@ fn the_log_says_that_a_line_was_too_long() -> io::Result<()> {
 #[test]
 fn the_idle_are_closed_and_the_busy_are_not() -> io::Result<()> {
     only_idle_clients_are_closed(b"busy\n", |settings| echo(settings, 100))
+}
+
+#[test]
+fn a_stop_tries_to_accept_again() -> io::Result<()> {
+    stop_tries_to_accept_again(|listener, settings, stop| {
+        chat_echo::serve(listener, settings, 100, stop)
+    })
 }
 
 #[test]

@@ -242,6 +242,39 @@ impl<'a> Busy<'a> {
     }
 }
 
+/// A server that is asked to stop while it waits before it accepts again, because accept(2) has
+/// failed with an error that lasts, tries once more: the client would be reset with the listener.
+///
+/// Two thirds of the calls fail, so the server accepts about half of the clients if it tries twice,
+/// and a third of them if it does not.
+///
+/// # Errors
+/// What [`EchoClient`] answers, or what the server did instead.
+pub fn stop_tries_to_accept_again<S>(serve: S) -> io::Result<()>
+where
+    S: FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()> + Copy + Send + 'static,
+{
+    const ROUNDS: u64 = 100;
+    let mut accepted = 0;
+    for seed in 1..=ROUNDS {
+        let faults = format!("{seed}:eacces=67");
+        let faults = faults.parse().map_err(io::Error::other)?;
+        let (go, wait) = mpsc::channel::<()>();
+        let server = Serving::start(Settings::default(), move |listener, settings, stop| {
+            // It begins to serve when the client has connected and the stop was asked for.
+            wait.recv().map_err(io::Error::other)?;
+            sys::inject(faults);
+            serve(listener, settings, stop)
+        })?;
+        let _client = server.connect()?;
+        server.ask_to_stop()?;
+        go.send(()).map_err(io::Error::other)?;
+        accepted += server.ended()?.accepts;
+    }
+    let seen = format!("{accepted} of {ROUNDS} clients were accepted");
+    expect((45..=65).contains(&accepted), &seen)
+}
+
 fn expect(is_so: bool, otherwise: &str) -> io::Result<()> {
     match is_so {
         true => Ok(()),

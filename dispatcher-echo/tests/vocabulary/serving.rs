@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::client::EchoClient;
 use common::program::{
     Program, Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
-    stop_delivers_what_is_owed,
+    stop_delivers_what_is_owed, stop_tries_to_accept_again,
 };
 use common::{Settings, net, sys};
 use dispatcher_echo::serve;
@@ -119,6 +119,11 @@ fn all_who_wait_when_the_server_stops_are_ended_in_good_order() -> io::Result<()
     }
     drop(clients);
     server.ended().map(drop)
+}
+
+#[test]
+fn a_stop_tries_to_accept_again() -> io::Result<()> {
+    stop_tries_to_accept_again(serve)
 }
 
 #[test]

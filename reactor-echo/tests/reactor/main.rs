@@ -35,6 +35,7 @@ for_every_engine![
     serving::no_more_than_the_limit_are_accepted,
     serving::a_stop_delivers_what_is_owed,
     serving::only_silent_connections_are_closed,
+    serving::a_stop_tries_to_accept_again,
     timers::calls_come_in_the_order_of_their_times,
     timers::a_call_from_a_callback_waits_for_the_callback_or_an_iteration,
     timers::calls_are_cancelled_and_moved,

@@ -5,7 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
-use common::program::{Serving, converse, fill, only_idle_clients_are_closed};
+use common::program::{
+    Serving, converse, fill, only_idle_clients_are_closed, stop_tries_to_accept_again,
+};
 use common::{Settings, sys};
 use reactor_echo::{EngineKind, Write, serve};
 use socket2::SockRef;
@@ -113,4 +115,10 @@ pub fn a_stop_delivers_what_is_owed(engine: EngineKind) -> io::Result<()> {
 
 pub fn only_silent_connections_are_closed(engine: EngineKind) -> io::Result<()> {
     only_idle_clients_are_closed(b"busy\n", |settings| start(engine, settings, Write::AtOnce))
+}
+
+pub fn a_stop_tries_to_accept_again(engine: EngineKind) -> io::Result<()> {
+    stop_tries_to_accept_again(move |listener, settings, stop| {
+        serve(listener, settings, engine, Write::AtOnce, stop)
+    })
 }
