@@ -101,7 +101,12 @@ impl BackgroundWriter {
                 }
                 return;
             }
-            Some(_) => self.start_thread(&mut state),
+            Some(_) => {
+                self.start_thread(&mut state);
+                if state.error.is_some() {
+                    return; // Nothing will ever be written, so nothing can wait for it.
+                }
+            }
             None => {}
         }
         let mut note = String::new();
