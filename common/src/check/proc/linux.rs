@@ -1,6 +1,7 @@
 //! The answers of Linux.
 
 use std::collections::HashSet;
+use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process};
 
 use super::{Queues, Usage};
-use crate::check::trial::Problem;
+use crate::check::trial::{Problem, While};
 
 impl From<ProcError> for Problem {
     fn from(error: ProcError) -> Self {
@@ -80,26 +81,47 @@ pub(in crate::check) fn listening_address(pid: i32) -> Result<Option<SocketAddr>
 }
 
 /// What lies between a client's socket and its server.
+///
+/// This is called again and again, and the table can have thousands of connections that have ended.
+/// So it reads no more of each line than it needs, and
+/// knows the connection by its two ports.
 pub(in crate::check) fn queues(client: SocketAddr, server: SocketAddr) -> Result<Queues, Problem> {
     let mut queues = Queues {
         unsent: 0,
         unread: 0,
         answered: 0,
     };
-    let connections = if client.is_ipv4() {
-        procfs::net::tcp()?
-    } else {
-        procfs::net::tcp6()?
-    };
-    for entry in connections {
-        let (received, sent) = (entry.rx_queue as usize, entry.tx_queue as usize);
-        if (entry.local_address, entry.remote_address) == (client, server) {
-            queues.unsent += sent;
-            queues.answered += received;
-        } else if (entry.local_address, entry.remote_address) == (server, client) {
-            queues.unread += received;
-            queues.answered += sent;
+    let table = if client.is_ipv4() { "tcp" } else { "tcp6" };
+    let table = fs::read_to_string(format!("/proc/net/{table}")).while_("/proc/net")?;
+    for entry in table.lines().filter_map(entry) {
+        if entry.ports == (client.port(), server.port()) {
+            queues.unsent += entry.sent;
+            queues.answered += entry.received;
+        } else if entry.ports == (server.port(), client.port()) {
+            queues.unread += entry.received;
+            queues.answered += entry.sent;
         }
     }
     Ok(queues)
+}
+
+/// One line of /proc/net/tcp: the local and the remote port, and the bytes in the two queues.
+struct Entry {
+    ports: (u16, u16),
+    sent: usize,
+    received: usize,
+}
+
+/// Reads a line such as `0: 0100007F:A1B2 0100007F:22B1 01 00000000:0000002A ...` (proc(5)).
+fn entry(line: &str) -> Option<Entry> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let mut port = || u16::from_str_radix(fields.next()?.rsplit_once(':')?.1, 16).ok();
+    let ports = (port()?, port()?);
+    let (sent, received) = fields.nth(1)?.split_once(':')?;
+    let size = |text| usize::from_str_radix(text, 16).ok();
+    Some(Entry {
+        ports,
+        sent: size(sent)?,
+        received: size(received)?,
+    })
 }
