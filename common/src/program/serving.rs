@@ -252,7 +252,7 @@ impl<'a> Busy<'a> {
 /// What [`EchoClient`] answers, or what the server did instead.
 pub fn stop_tries_to_accept_again<S>(serve: S) -> io::Result<()>
 where
-    S: FnOnce(TcpListener, Settings, StopSignal) -> io::Result<()> + Copy + Send + 'static,
+    S: FnOnce(Listener, Settings, StopSignal) -> io::Result<()> + Copy + Send + 'static,
 {
     const ROUNDS: u64 = 100;
     let mut accepted = 0;
