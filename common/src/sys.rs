@@ -1,4 +1,4 @@
-//! Every call that a loop makes to the kernel: counted, traced and, on request, faulted.
+//! The kernel interface: every call that a loop makes to the kernel, and the two kernels behind it.
 //!
 //! Each function makes the call that it is named for, once, and returns the result. Nothing is
 //! retried here: what `WouldBlock` or `Interrupted` mean to a loop is the lesson of that loop.
@@ -12,11 +12,48 @@
 //! | know the time | [`now`] |
 //! | learn that the server is to stop | [`StopSignal`](crate::StopSignal) |
 //!
+//! On the way, a call is
+//!
 //! | what | how | turned on by |
 //! |---|---|---|
 //! | counted | [`Counters`], one set for each thread | always on, printed by `--counters` |
 //! | traced | an event of target [`TRACE_TARGET`], level TRACE, that carries the caller's file and line | `--trace FILE` |
 //! | faulted | [`Faults`]: errors and short results that a correct kernel can return, drawn from a seed | `--faults SPEC` |
+//!
+//! # Two kernels
+//!
+//! ```text
+//!             a loop of any style
+//!                     │ Listener, Stream, select, Poll, now, …
+//!                    sys      counts, traces, faults
+//!                 ┌───┴────┐
+//!               os          sim
+//!     makes the call      a kernel in memory: deterministic, with virtual time
+//! ```
+//!
+//! `os` makes the operating system's calls and does nothing else. `sim` (feature `sim`) is a
+//! simulated kernel with clients that follow a script. A run over it is a function: the same script,
+//! options, and seed always give the same trace. No server is built with that feature. In a crate
+//! that has it, the simulated kernel handles the calls of a thread while `sim::run` runs in it, and
+//! the operating system handles all others.
+//!
+//! # How to write a scenario
+//!
+//! A scenario is a script, one step after the other:
+//!
+//! ```text
+//! connect 1; send 1 "hel"; send 1 "lo\n"; half-close 1; wait 2s; stop
+//! ```
+//!
+//! `sim::Script` lists all steps. From the root of the repository, this shows what a server does
+//! with it, and whether it keeps the contract:
+//!
+//! ```sh
+//! cargo run --release -p book -- simulate --style chat --script 'connect 1; send 1 "hel"; stop'
+//! ```
+//!
+//! In a test, `sim::run` takes the script and any function that serves a listener, and returns the
+//! trace as a value: each call with its file and line, and the state of each connection after it.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
