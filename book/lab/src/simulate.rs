@@ -27,6 +27,10 @@ pub fn simulate(style: Style, numbers: Range<u64>) -> Option<Failure> {
         let mut own = numbers.clone().skip(core as usize).step_by(cores as usize);
         own.find(|number| fails(style, *number))
     };
+    // WebAssembly has no threads.
+    if cores == 1 {
+        return first_of(0).map(|number| explain(Case::generate(style, number), number));
+    }
     let failing = thread::scope(|scope| {
         let threads: Vec<_> = (0..cores)
             .map(|core| scope.spawn(move || first_of(core)))

@@ -169,11 +169,23 @@ pub(super) fn offered(length: usize) -> io::Result<usize> {
 /// Every second short one is of a single byte.
 #[cold]
 fn short(length: usize) -> usize {
-    let short = |rng: &mut Rng| if rng.bool() { 1 } else { rng.usize(1..=length) };
+    let short = |rng: &mut Rng| {
+        if rng.bool() {
+            1
+        } else {
+            1 + draw_below(rng, length)
+        }
+    };
     match length {
         0 => 0,
         _ => draw(|faults| faults.short, short).unwrap_or(length),
     }
+}
+
+/// A number below `end`. fastrand's own draws a `usize` in another way on a machine of 32 bits, and
+/// the same seed must have the same faults everywhere.
+pub(super) fn draw_below(rng: &mut Rng, end: usize) -> usize {
+    rng.u64(..end as u64) as usize
 }
 
 /// Readiness that is none.

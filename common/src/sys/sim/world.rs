@@ -134,7 +134,7 @@ impl World {
         let Some(rng) = &mut self.rng else {
             return;
         };
-        let (moves, takes_step) = (rng.usize(..3), rng.u8(..16) == 0);
+        let (moves, takes_step) = (rng.u8(..3), rng.u8(..16) == 0);
         for _ in 0..moves {
             self.move_something();
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::Descriptor;
+use crate::sys::faults::draw_below;
 use crate::sys::poll::{Interest, Token};
 use crate::sys::sim::epoll::RawEvent;
 use crate::sys::sim::kernel::Kernel;
@@ -85,7 +86,10 @@ impl Readiness for Wait<'_> {
         let events = &mut self.events.events;
         *events = kernel.take_events(self.poll, self.events.capacity);
         if let Some(rng) = rng {
-            rng.shuffle(events);
+            // Fisher and Yates's shuffle.
+            for place in 1..events.len() {
+                events.swap(place, draw_below(rng, place + 1));
+            }
         }
         events.len()
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::World;
+use crate::sys::faults::draw_below;
 use crate::sys::sim::kernel::{Owner, other};
 use crate::sys::sim::tcp::Phase;
 
@@ -50,10 +51,11 @@ impl World {
                 moves.push((end, false));
             }
         }
-        if let Some((end, is_packet)) = rng.choice(moves) {
+        if !moves.is_empty() {
+            let (end, is_packet) = moves[draw_below(&mut rng, moves.len())];
             let limit = match rng.u8(..3) {
                 0 => 1,
-                1 => rng.usize(1..=MOST_MOVED),
+                1 => 1 + draw_below(&mut rng, MOST_MOVED),
                 _ => usize::MAX,
             };
             self.now += Duration::from_micros(rng.u64(..50));
