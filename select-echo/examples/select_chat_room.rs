@@ -37,6 +37,11 @@ fn main() -> io::Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    serve(listener, stop)
+}
+
+/// Serves the members who come to this listener, until the stop signal is raised.
+pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let mut room = Room::new();
     loop {
         let mut inputs: Vec<Descriptor> = vec![stop.descriptor()];

@@ -35,6 +35,11 @@ fn main() -> io::Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    serve(listener, target, stop)
+}
+
+/// Serves the clients who come to this listener, until the stop signal is raised.
+pub fn serve(listener: Listener, target: SocketAddr, stop: StopSignal) -> io::Result<()> {
     let mut pairs: Vec<[Flow; 2]> = Vec::new();
     loop {
         let mut inputs: Vec<Descriptor> = vec![stop.descriptor()];

@@ -11,9 +11,10 @@
 
 use std::env;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use common::output::complain;
-use common::sys::{self, AsDescriptor, FD_SETSIZE, Stream, check_fits};
+use common::sys::{self, AsDescriptor, FD_SETSIZE, Listener, Stream, check_fits};
 use common::{StopSignal, args, net};
 use select_echo::{NOTHING, select};
 
@@ -28,7 +29,11 @@ fn main() -> io::Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    serve(listener, period, stop)
+}
 
+/// Serves the clients who come to this listener, until the stop signal is raised.
+pub fn serve(listener: Listener, period: Duration, stop: StopSignal) -> io::Result<()> {
     let mut clients: Vec<Stream> = Vec::new();
     let mut ticks: u64 = 0;
     let mut due = sys::now() + period;
