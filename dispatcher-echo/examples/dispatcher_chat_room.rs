@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use common::sys::Stream;
+use common::sys::{Listener, Stream};
 use common::{StopSignal, net};
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, Key, SocketMap};
 
@@ -33,12 +33,16 @@ fn main() -> io::Result<()> {
     let port = env::args().nth(1).unwrap_or("0".into());
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    let address = listener.local_addr()?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    serve(listener, stop)
+}
+
+/// Serves the members who come to this listener, until the stop signal is raised.
+pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let mut map = SocketMap::new(vec![0; 4096])?;
     let room = Room::default();
     map.open_listener(listener, Door { room })?;
     map.open_file(stop.try_clone_file()?, Doorman { stop })?;
-    writeln!(io::stdout(), "listening on {address}")?;
     map.run_loop(None, None)
 }
 

@@ -3,7 +3,7 @@
 //! Shows `connect`, whose outcome an object learns through `handle_connect` or `handle_error`,
 //! what `handle_close` can say of a lost connection, and
 //! how an object leaves a result behind: it is gone when the loop has ended, so what is to outlive
-//! it is shared with `main`.
+//! it is shared with `run`.
 //!
 //! ```sh
 //! cargo run -p dispatcher-echo -- --port 7000
@@ -13,6 +13,7 @@
 use std::cell::RefCell;
 use std::env;
 use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use common::output::complain;
@@ -23,10 +24,14 @@ fn main() -> io::Result<()> {
     let server = arguments.next().unwrap_or("127.0.0.1:7".into());
     let server = server.parse().map_err(io::Error::other)?;
     let lines: Vec<String> = arguments.map(|line| line + "\n").collect();
+    run(server, &lines)
+}
 
+/// Sends these lines to the server, and prints what comes back.
+pub fn run(server: SocketAddr, lines: &[String]) -> io::Result<()> {
     let failure = Failure::default();
     let mut map = SocketMap::new(vec![0; 4096])?;
-    map.connect(server, Client::new(&lines, &failure))?;
+    map.connect(server, Client::new(lines, &failure))?;
     map.run_loop(None, None)?;
     failure.take().map_or(Ok(()), Err)
 }

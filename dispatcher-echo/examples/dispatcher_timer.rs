@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::sys::{self, Stream};
+use common::sys::{self, Listener, Stream};
 use common::{args, net};
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, Key, SocketMap};
 
@@ -37,8 +37,12 @@ fn main() -> io::Result<()> {
     let delay = arguments.next().unwrap_or("1".into());
     let delay = args::seconds(&delay).map_err(io::Error::other)?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    let address = listener.local_addr()?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    serve(listener, delay)
+}
 
+/// Serves the callers who come to this listener, until the process ends.
+pub fn serve(listener: Listener, delay: Duration) -> io::Result<()> {
     let timers = Timers::default();
     let valley = Valley {
         delay,
@@ -46,7 +50,6 @@ fn main() -> io::Result<()> {
     };
     let mut map = SocketMap::new(vec![0; 4096])?;
     map.open_listener(listener, valley)?;
-    writeln!(io::stdout(), "listening on {address}")?;
     while !map.is_empty() {
         let next = timers.borrow().front().map(|(due, _)| *due);
         map.poll(next.map(|due| due.saturating_duration_since(sys::now())))?;
