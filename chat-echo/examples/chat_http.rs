@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::{env, mem};
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
+use common::sys::Listener;
 use common::{Settings, StopSignal, net};
 use dispatcher_echo::{Door, Guest, House};
 
@@ -33,7 +34,12 @@ fn main() -> io::Result<()> {
     let port = env::args().nth(1).unwrap_or("0".into());
     let stop = StopSignal::on_signals()?;
     let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    let address = listener.local_addr()?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    serve(listener, stop)
+}
+
+/// Serves the clients who come to this listener, until the stop signal is raised.
+pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let house = House::new(Settings::default());
     let door = Door::new(&house, |guest| {
         let settings = Rc::clone(guest.settings());
@@ -44,9 +50,7 @@ fn main() -> io::Result<()> {
         };
         Chat::new(handler, EMPTY_LINE, settings)
     });
-    let server = house.server(listener, door, stop)?;
-    writeln!(io::stdout(), "listening on {address}")?;
-    server.serve()
+    house.serve(listener, door, stop)
 }
 
 /// One client's object.
