@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use common::sys::Listener;
 use common::{Settings, StopSignal};
 use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
 
@@ -76,16 +77,21 @@ impl Factory for ChatFactory {
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8882".into());
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
-    let stop = Rc::new(StopSignal::on_signals()?);
-    let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
-    let port = reactor.listen_tcp(address, ChatFactory::default(), 50)?;
+    let stop = StopSignal::on_signals()?;
+    let reactor = Reactor::new(EngineKind::default(), Settings::default())?;
+    let listener = Listener::bind(address, 50)?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
+    serve(reactor, listener, stop)
+}
+
+/// Serves the guests who come to this listener, until the stop signal is raised.
+pub fn serve(mut reactor: Reactor, listener: Listener, stop: StopSignal) -> io::Result<()> {
+    reactor.adopt_stream_port(listener, ChatFactory::default())?;
+    let stop = Rc::new(stop);
     reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
         if stop.is_raised() {
             agenda.stop();
         }
     })?;
-    if let Some(address) = reactor.agenda().host_of(port) {
-        writeln!(io::stdout(), "listening on {address}")?;
-    }
     reactor.run()
 }

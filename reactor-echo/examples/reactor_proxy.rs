@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use common::sys::Listener;
 use common::{Settings, StopSignal, output};
 use reactor_echo::{
     Agenda, ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, Reason, Transport,
@@ -114,21 +115,30 @@ fn main() -> io::Result<()> {
     let port = arguments.next().unwrap_or("0".into());
     let port = port.parse().map_err(io::Error::other)?;
 
-    let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let stop = StopSignal::on_signals()?;
+    let reactor = Reactor::new(EngineKind::default(), Settings::default())?;
+    let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], port)), 128)?;
+    output::print(format_args!("listening on {}\n", listener.local_addr()?))?;
+    serve(reactor, listener, server, stop)
+}
+
+/// Serves the clients who come to this listener, until the stop signal is raised.
+pub fn serve(
+    mut reactor: Reactor,
+    listener: Listener,
+    server: SocketAddr,
+    stop: StopSignal,
+) -> io::Result<()> {
     let client = move |_| Side {
         server,
         other: None,
     };
-    let port = reactor.listen_tcp(address, client, 128)?;
-    let stop = Rc::new(StopSignal::on_signals()?);
+    reactor.adopt_stream_port(listener, client)?;
+    let stop = Rc::new(stop);
     reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
         if stop.is_raised() {
             agenda.stop();
         }
     })?;
-    if let Some(address) = reactor.agenda().host_of(port) {
-        output::print(format_args!("listening on {address}\n"))?;
-    }
     reactor.run()
 }
