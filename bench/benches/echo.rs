@@ -16,7 +16,7 @@ use bench::estimate::Estimate;
 use bench::groups::{self, Group, Shape};
 use bench::measure::{self, Effort, Samples};
 use bench::trial::{Sample, Trial};
-use bench::workshop::{Ready, Workshop};
+use bench::workshop::{Profile, Ready, Workshop};
 use common::{output, terminal};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -56,7 +56,7 @@ fn run() -> io::Result<()> {
         }
         return Ok(());
     }
-    let workshop = Workshop::open(ALL)?;
+    let workshop = Workshop::open(ALL, options.profile)?;
     for missing in &workshop.missing {
         let (name, lacks) = (missing.contender.name, &missing.lacks);
         output::complain(format_args!("skipped {name}: {lacks}; {}", missing.install));
@@ -197,6 +197,7 @@ fn tell_whose_time_it_was(group: &Group, samples: &Samples) -> io::Result<()> {
 struct Options {
     only_lists: bool,
     effort: Effort,
+    profile: Profile,
     filter: Option<Regex>,
     exact: Option<String>,
 }
@@ -231,9 +232,15 @@ impl Options {
             .map(|place| arguments[place].clone());
         // cargo bench says --bench, cargo test does not.
         let is_test = has("--test") || !has("--bench");
+        // A test is not worth minutes of building.
+        let (effort, profile) = match is_test {
+            true => (TEST, Profile::Release),
+            false => (BENCH, Profile::Measured),
+        };
         Options {
             only_lists: has("--list"),
-            effort: if is_test { TEST } else { BENCH },
+            effort,
+            profile,
             exact: filter.clone().filter(|_| has("--exact")),
             filter: filter.and_then(|filter| Regex::new(&filter).ok()),
         }

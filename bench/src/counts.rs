@@ -61,7 +61,7 @@ pub struct Counts {
     /// Lines that somebody writes who makes a server of this kind: neither blank nor comment, nor
     /// unit test.
     pub lines: Option<usize>,
-    /// Seconds that a release build of the package takes from nothing, where that was asked for.
+    /// Seconds that a build of the package takes from nothing, where that was asked for.
     pub build_seconds: Option<f64>,
     /// What could not be counted, or is to be doubted.
     pub notes: Vec<String>,

@@ -51,7 +51,7 @@ pub use options::Options;
 /// A server that does not build or start, or loses a connection, or answers wrongly.
 pub fn run(options: &Options) -> io::Result<()> {
     let (entrants, mut skipped) = options.entrants();
-    let workshop = Workshop::open(entrants)?;
+    let workshop = Workshop::open(entrants, options.profile())?;
     skipped.extend(workshop.missing.iter().map(Skipped::from));
     // A signal only asks for the end: there is a table to show.
     let stop = interrupt::catch()?;

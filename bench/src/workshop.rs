@@ -8,10 +8,32 @@ use std::io;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use clap::ValueEnum;
+
 use crate::contender::{Contender, Family, Made};
 
 /// Where Python packages are looked for beside the interpreter's own: below the target folder.
 const PYTHON_PACKAGES: &str = "peers/python";
+
+/// How cargo builds the servers that are written in Rust: one of the profiles in the root's
+/// `Cargo.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Optimised across all crates, which takes minutes to build. Every published figure is from it.
+    Measured,
+    /// What `cargo build --release` makes, and what the tests start.
+    Release,
+}
+
+impl Profile {
+    /// The name that cargo knows it by, which is also its folder's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Measured => "measured",
+            Profile::Release => "release",
+        }
+    }
+}
 
 /// A contender that can be started.
 #[derive(Debug)]
@@ -73,9 +95,12 @@ impl Workshop {
     /// # Errors
     /// A program of this workspace that does not build. That a peer does not is no error: it is
     /// missing.
-    pub fn open(contenders: impl IntoIterator<Item = &'static Contender>) -> io::Result<Self> {
+    pub fn open(
+        contenders: impl IntoIterator<Item = &'static Contender>,
+        profile: Profile,
+    ) -> io::Result<Self> {
         let contenders: Vec<_> = contenders.into_iter().collect();
-        let programs = build(&contenders)?;
+        let programs = build(&contenders, profile)?;
         let asked_for = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let packages = target_folder(&programs, asked_for)?.join(PYTHON_PACKAGES);
         let mut workshop = Workshop::default();
@@ -119,16 +144,16 @@ pub fn root() -> PathBuf {
 
 type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
 
-/// Builds the programs of this workspace in the release profile, the four servers as their users do
-/// (cargo would otherwise build `common` with the features that this crate needs too).
-fn build(contenders: &[&Contender]) -> io::Result<HashMap<String, PathBuf>> {
+/// Builds the programs of this workspace in a profile, the four servers as their users do (cargo would otherwise build `common` with the features that this crate needs too).
+fn build(contenders: &[&Contender], profile: Profile) -> io::Result<HashMap<String, PathBuf>> {
     let mut programs = HashMap::new();
     for family in [Family::Ours, Family::Rust] {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
         // In the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
         cargo.args([
             "build",
-            "--release",
+            "--profile",
+            profile.name(),
             "--locked",
             "--message-format=json-render-diagnostics",
             "--manifest-path",

@@ -6,12 +6,13 @@ use std::io;
 use bench::arena::Arena;
 use bench::contender::{ALL, Family};
 use bench::counts::{self, Calls, Tools, bands};
-use bench::workshop::Workshop;
+use bench::workshop::{Profile, Workshop};
 
 /// The four servers and their engines.
 fn ours() -> io::Result<Workshop> {
     let ours = |family| family == Family::Ours;
-    Workshop::open(ALL.iter().filter(|contender| ours(contender.family)))
+    let ours = ALL.iter().filter(|contender| ours(contender.family));
+    Workshop::open(ours, Profile::Release)
 }
 
 /// More waits than in the band are no fault here: a server that is faster than its client finds one

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use bench::arena::Arena;
 use bench::contender::{self, ALL, Contender, Made};
 use bench::counts::{self, Counts, Tools, bands, build_seconds, table};
-use bench::workshop::{Ready, Workshop};
+use bench::workshop::{Profile, Ready, Workshop};
 use clap::Parser;
 use common::{output, terminal};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -25,8 +25,11 @@ struct Args {
     #[arg(long)]
     markdown: bool,
     /// Fail if a figure is out of its band
-    #[arg(long)]
+    #[arg(long, conflicts_with = "profile")]
     check: bool,
+    /// Count servers that cargo has built in this profile; the bands are those of "measured"
+    #[arg(long, value_enum, default_value_t = Profile::Measured)]
+    profile: Profile,
     /// Build each of the four servers from nothing, too, and tell how long that takes
     #[arg(long)]
     build: bool,
@@ -50,12 +53,12 @@ fn run(args: &Args) -> io::Result<ExitCode> {
         true => ALL.iter().collect(),
         false => args.names.clone(),
     };
-    let workshop = Workshop::open(chosen)?;
+    let workshop = Workshop::open(chosen, args.profile)?;
     let tools = Tools::find();
     tell_what_is_missing(&workshop, &tools);
     // Before this process is kept on one core: a build may have them all.
     let builds = match args.build {
-        true => builds(&workshop.ready)?,
+        true => builds(&workshop.ready, args.profile)?,
         false => HashMap::new(),
     };
     let mut all = counted(&workshop.ready, &tools)?;
@@ -108,11 +111,11 @@ fn counted(ready: &[Ready], tools: &Tools) -> io::Result<Vec<Counts>> {
 }
 
 /// How long each package takes, once for all contenders that it makes.
-fn builds(ready: &[Ready]) -> io::Result<HashMap<&'static str, f64>> {
+fn builds(ready: &[Ready], profile: Profile) -> io::Result<HashMap<&'static str, f64>> {
     let mut builds = HashMap::new();
     for contender in ready.iter().map(|ready| ready.contender) {
         if let Some(package) = package(contender).filter(|package| !builds.contains_key(package))
-            && let Some(seconds) = build_seconds(contender)?
+            && let Some(seconds) = build_seconds(contender, profile)?
         {
             builds.insert(package, seconds);
         }

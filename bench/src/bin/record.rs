@@ -13,7 +13,7 @@ use bench::groups;
 use bench::machine::Machine;
 use bench::measure::{self, Effort};
 use bench::record::{self, Record};
-use bench::workshop::{self, Workshop};
+use bench::workshop::{self, Profile, Workshop};
 use clap::Parser;
 use common::args::{number, seconds_above_zero};
 use common::output;
@@ -47,7 +47,7 @@ fn run(args: Args) -> io::Result<()> {
         slice: args.slice,
         seldom: 3,
     };
-    let workshop = Workshop::open(ALL)?;
+    let workshop = Workshop::open(ALL, Profile::Measured)?;
     // Before this thread is kept on one core, and all it can see is that one.
     let machine = Machine::here();
     let arena = Arena::enter()?;

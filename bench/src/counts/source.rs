@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::contender::{Contender, Family, Made};
-use crate::workshop::{Ready, root};
+use crate::workshop::{Profile, Ready, root};
 
 /// Lines of the files that somebody writes: neither blank nor comment, and none from a unit test's
 /// module on.
@@ -35,12 +35,11 @@ pub fn binary(ready: &Ready) -> io::Result<Option<u64>> {
     }
 }
 
-/// Seconds that a release build of one of the four servers takes from nothing, what it depends on
-/// included, into a folder that is removed afterwards. `None` for others.
+/// Seconds that a build of one of the four servers takes from nothing, what it depends on included, into a folder that is removed afterwards. `None` for others.
 ///
 /// # Errors
 /// A build that fails.
-pub fn build_seconds(contender: &Contender) -> io::Result<Option<f64>> {
+pub fn build_seconds(contender: &Contender, profile: Profile) -> io::Result<Option<f64>> {
     let Made::Cargo { package, .. } = contender.made else {
         return Ok(None);
     };
@@ -53,7 +52,8 @@ pub fn build_seconds(contender: &Contender) -> io::Result<Option<f64>> {
         .current_dir(root())
         .args([
             "build",
-            "--release",
+            "--profile",
+            profile.name(),
             "--locked",
             "--quiet",
             "--package",

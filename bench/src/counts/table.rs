@@ -19,7 +19,7 @@ const HEAD: [&str; 8] = [
 pub const LEGEND: &str = "\
 system calls, instructions: for each echo (50 connections, 64 bytes), instructions outside the kernel
 bytes/idle: resident memory for each idle connection; wake-ups: in 3 s with 100 silent clients
-binary: bytes as built in the release profile, not stripped; lines: what a user of the style writes
+binary: bytes as built in the profile, not stripped; lines: what a user of the style writes
 build: seconds for the package and all that it depends on, from nothing (with --build)
 ";
 

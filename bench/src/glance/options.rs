@@ -11,6 +11,7 @@ use common::load::{Length, Settings};
 use super::conditions::Skipped;
 use super::race::SLICE;
 use crate::contender::{ALL, Contender, named};
+use crate::workshop::Profile;
 
 /// Who is compared if nobody is named: the four styles.
 const THE_FOUR: [&str; 4] = ["select", "dispatcher", "chat", "reactor-tokio"];
@@ -50,6 +51,9 @@ pub struct Options {
     /// Begin rounds for so long instead
     #[arg(short, long, value_name = "SECONDS", conflicts_with = "rounds", value_parser = seconds)]
     duration: Option<Duration>,
+    /// Compare servers that cargo has built in this profile
+    #[arg(long, value_enum, default_value_t = Profile::Measured)]
+    profile: Profile,
     /// Print the result as one line of JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -118,6 +122,10 @@ impl Options {
             stall_limit: STALL_LIMIT,
             ..Settings::default()
         }
+    }
+
+    pub(super) fn profile(&self) -> Profile {
+        self.profile
     }
 
     pub(super) fn until(&self) -> Until {
