@@ -1,7 +1,10 @@
 //! Captures the stacks.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+
+use serde_json::Value;
 
 use crate::stacks::{Frame, Stacks, Whose};
 use crate::style::Style;
@@ -13,22 +16,37 @@ use crate::workspace::Workspace;
 /// # Errors
 /// A build that fails, or a stack that is none.
 pub fn stacks(workspace: &Workspace) -> io::Result<Stacks> {
-    let stacks = Style::ALL.map(|style| Ok((style, stack(workspace, style)?)));
+    let program = build(workspace)?;
+    let stacks = Style::ALL.map(|style| Ok((style, stack(workspace, &program, style)?)));
     Ok(Stacks(stacks.into_iter().collect::<io::Result<_>>()?))
 }
 
-fn stack(workspace: &Workspace, style: Style) -> io::Result<Vec<Frame>> {
+/// Builds the example `stack`. With the features of the whole workspace, which are those that its
+/// tests are built with: after `cargo test` there is nothing left to build.
+fn build(workspace: &Workspace) -> io::Result<PathBuf> {
     let mut command = workspace.cargo();
     command.args([
-        "run",
-        "--quiet",
-        "-p",
-        "book",
+        "build",
+        "--workspace",
         "--example",
         "stack",
-        "--",
-        style.name(),
+        "--quiet",
+        "--message-format=json-render-diagnostics",
     ]);
+    let output = command.stderr(Stdio::inherit()).output()?;
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let mut made = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|made| made["executable"].as_str().map(PathBuf::from));
+    made.next()
+        .filter(|_| output.status.success())
+        .ok_or_else(|| io::Error::other("the example stack does not build"))
+}
+
+fn stack(workspace: &Workspace, program: &Path, style: Style) -> io::Result<Vec<Frame>> {
+    let mut command = workspace.command(program);
+    command.arg(style.name());
     let output = command.stderr(Stdio::inherit()).output()?;
     let frames = parse(&String::from_utf8_lossy(&output.stdout), style);
     if frames.is_empty() {
