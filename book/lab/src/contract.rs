@@ -4,12 +4,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use common::connection_limit::RETRY_AFTER;
-use common::sys::sim::{
-    ClientEnd, ClientTrace, Connection, ConnectionState, Ending, Trace, TraceEvent,
-};
+use common::sys::sim::{ClientEnd, ClientTrace, Connection, ConnectionState, Ending, Trace};
 
 use crate::case::Case;
-use crate::history::{ClientPlan, Moment, Open, Plan, walk};
+use crate::history::{ClientPlan, Moment, Open, Plan, Summary, walk};
 use crate::server::Server;
 
 /// A rule that a run has broken.
@@ -26,8 +24,8 @@ pub struct Broken {
 /// The rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// The server returns, without an error, once it was stopped. It neither waits for ever nor
-    /// spins.
+    /// The server returns, without an error, once it was stopped, and not before. It neither waits
+    /// for ever nor spins.
     Ends,
     /// A client gets its answer in order and nothing else: its bytes, or its complete lines.
     BytesInOrder,
@@ -35,20 +33,26 @@ pub enum Rule {
     NothingIsLost,
     /// A connection holds at most the high-water mark and one read (in chat, and one line).
     BoundedMemory,
-    /// At most one read for each connection between two waits, of at most `recv_size` bytes.
+    /// Between two waits, each connection that is readable is read once, at most `recv_size` bytes.
     Fairness,
     /// While the server sleeps, there is nothing to read on a connection that it may read, and
     /// nothing to send that the kernel takes.
     SleepsOnlyWhenDone,
-    /// While the server sleeps, nobody waits to be accepted who could be.
+    /// While the server sleeps, nobody waits to be accepted who could be; nor when it stops.
     AcceptsWhenItCan,
+    /// After an error of accept that lasts, the server waits a while, or until a connection closes.
+    BacksOff,
     /// No timer wakes the server that serves no connection.
     Quiet,
     /// At most `max_connections` descriptors of clients.
     Limit,
-    /// A connection without traffic is closed after the idle timeout, and not before.
+    /// A connection without traffic is closed after the idle timeout, and not before. Bytes that came
+    /// earlier count.
     IdleTimeout,
-    /// A server that was asked to stop ends within its grace.
+    /// A connection whose stream the server has ended is closed within the grace.
+    DrainsInTime,
+    /// A server that was asked to stop accepts nobody, ends within its grace, and waits only for
+    /// connections that are not done.
     StopsInTime,
     /// Every descriptor is closed.
     ClosesDescriptors,
@@ -92,16 +96,19 @@ pub fn judge(case: &Case, trace: &Trace) -> Result<(), Broken> {
         plan: &plan,
     };
     judge.ending(trace)?;
-    walk(trace, |moment| {
+    let summary = walk(trace, |moment| {
         judge.moment(moment).map_err(|broken| Broken {
             place: Some(moment.place),
             ..broken
         })
     })?;
-    trace
-        .clients
-        .iter()
-        .try_for_each(|client| judge.client(client, trace))
+    hold(summary.stop_at.is_some(), Rule::Ends, || {
+        "it returns and was not asked to stop".into()
+    })?;
+    trace.clients.iter().try_for_each(|client| {
+        judge.client(client, &summary)?;
+        judge.client_at_stop(client, &summary, trace)
+    })
 }
 
 struct Judge<'case> {
@@ -125,7 +132,7 @@ impl Judge<'_> {
         })
     }
 
-    fn client(&self, client: &ClientTrace, trace: &Trace) -> Verdict {
+    fn client(&self, client: &ClientTrace, summary: &Summary) -> Verdict {
         let Some(plan) = self.plan.clients.get(&client.client) else {
             return Ok(());
         };
@@ -144,37 +151,68 @@ impl Judge<'_> {
                 received.len()
             )
         })?;
-        if !self.is_owed_everything(number, plan, trace) {
+        let is_served = self.plan.is_patient && summary.of(number).in_time;
+        if !is_served || plan.sends_late || !self.is_attentive(plan) {
             return Ok(());
         }
         let whole = self.answer(&plan.whole_stream());
-        let (got, owed) = (received.len(), whole.len());
-        hold(got == owed, Rule::NothingIsLost, || {
-            format!("client {number} got {got} of {owed} bytes")
-        })?;
-        let is_orderly = client.ended == Some(ClientEnd::EndOfStream);
-        hold(is_orderly, Rule::NothingIsLost, || {
-            format!("client {number}'s connection ends with {:?}", client.ended)
+        self.got(client, whole.len())?;
+        self.ended_with_fin(client)
+    }
+
+    /// What was read before the stop is answered, and whoever waits to be accepted is. A client
+    /// whose bytes were on their way is left out: these can meet a closed socket, and the reset that
+    /// follows destroys what the client hasn't read.
+    fn client_at_stop(&self, client: &ClientTrace, summary: &Summary, trace: &Trace) -> Verdict {
+        let number = client.client;
+        let (Some(plan), Some(stop_at)) = (self.plan.clients.get(&number), summary.stop_at) else {
+            return Ok(());
+        };
+        let served = summary.of(number);
+        let has_time = trace.microseconds - stop_at < microseconds(self.server.settings.grace);
+        if !has_time || plan.sends_late || served.was_sending || !self.is_attentive(plan) {
+            return Ok(());
+        }
+        if served.accepted {
+            self.got(client, self.answer(&plan.stream(served.read)).len())?;
+            return self.ended_with_fin(client);
+        }
+        let can_accept = self.server.settings.max_connections == usize::MAX
+            && summary.accept_failed_at.is_none_or(|at| at < stop_at);
+        let is_refused = served.waited_at_stop && can_accept;
+        hold(!is_refused, Rule::AcceptsWhenItCan, || {
+            format!("client {number} waited when the server stopped, and isn't accepted")
         })
     }
 
-    /// Whether this client reads everything, stays, and had the time to be served.
-    fn is_owed_everything(&self, number: u32, plan: &ClientPlan, trace: &Trace) -> bool {
-        let name = format!("client {number}");
-        let is_served = || {
-            let is_stop = |event: &TraceEvent| *event == TraceEvent::Step("stop".into());
-            let before_stop = trace
-                .records
-                .iter()
-                .take_while(|record| !is_stop(&record.event));
-            let mut connections = before_stop.flat_map(|record| &record.connections);
-            connections.any(|one| one.name == name && one.fd.is_some())
-        };
-        self.plan.is_patient
-            && plan.listens
+    fn got(&self, client: &ClientTrace, owed: usize) -> Verdict {
+        let (number, got) = (client.client, client.received.len());
+        hold(got >= owed, Rule::NothingIsLost, || {
+            format!("client {number} got {got} of {owed} bytes")
+        })
+    }
+
+    fn ended_with_fin(&self, client: &ClientTrace) -> Verdict {
+        let is_orderly = client.ended == Some(ClientEnd::EndOfStream);
+        let (number, ended) = (client.client, client.ended);
+        hold(is_orderly, Rule::NothingIsLost, || {
+            format!("client {number}'s connection ends with {ended:?}")
+        })
+    }
+
+    /// Whether this client reads everything and stays, so that the server has no reason to end the
+    /// connection early. Of one that sends a line that is too long, it has; then the client has to
+    /// read at once.
+    fn is_attentive(&self, plan: &ClientPlan) -> bool {
+        plan.listens
             && !plan.leaves
             && self.server.settings.idle_timeout.is_none()
-            && is_served()
+            && !(plan.pauses && self.has_long_line(&plan.whole_stream()))
+    }
+
+    fn has_long_line(&self, stream: &[u8]) -> bool {
+        let mut lines = stream.split(|byte| *byte == b'\n');
+        self.server.style.is_of_lines() && lines.any(|line| line.len() > self.server.max_line)
     }
 
     /// What the server owes to a client that has sent these bytes.
@@ -191,10 +229,12 @@ impl Judge<'_> {
     fn moment(&self, moment: &Moment) -> Verdict {
         self.fairness(moment)?;
         self.limit(moment)?;
-        self.stops_in_time(moment)?;
-        if moment.stop_at.is_some() {
-            return Ok(());
+        if let Some(stop_at) = moment.stop_at {
+            return self.stops_in_time(moment, moment.record.microseconds - stop_at);
         }
+        self.turns(moment)?;
+        self.backs_off_in_time(moment)?;
+        self.drains_in_time(moment)?;
         self.memory(moment)?;
         self.is_closed_in_time(moment)?;
         if moment.is_rest() {
@@ -227,14 +267,83 @@ impl Judge<'_> {
         })
     }
 
-    fn stops_in_time(&self, moment: &Moment) -> Verdict {
-        let Some(stop_at) = moment.stop_at else {
+    /// What the last wait has told of is read before the next one.
+    fn turns(&self, moment: &Moment) -> Verdict {
+        if moment.call().is_none_or(|call| call.call != "wait") {
+            return Ok(());
+        }
+        let mut late = moment.open.iter().filter(|(fd, open)| {
+            let connection = moment.connection(**fd);
+            let is_open = connection.is_some_and(|one| is_held(one.state));
+            open.is_due && is_open && self.urgent_bytes(&open.name) == 0
+        });
+        match late.next() {
+            Some((_, open)) => Err(broken(
+                Rule::Fairness,
+                format!(
+                    "{} was readable, and isn't read before the next wait",
+                    open.name
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn backs_off_in_time(&self, moment: &Moment) -> Verdict {
+        let Some(since) = moment.backs_off_since else {
             return Ok(());
         };
-        let took = moment.record.microseconds - stop_at;
+        let is_accept = moment.call().is_some_and(|call| call.call == "accept");
+        let waited = moment.record.microseconds - since;
+        let is_early = is_accept && waited < microseconds(RETRY_AFTER);
+        hold(!is_early, Rule::BacksOff, || {
+            format!("it calls accept {waited} µs after an error that lasts")
+        })
+    }
+
+    fn drains_in_time(&self, moment: &Moment) -> Verdict {
+        let now = moment.record.microseconds;
+        let most = microseconds(self.server.settings.grace) + 100_000;
+        let is_late = |open: &&Open| open.finished_at.is_some_and(|at| now > at + most);
+        match moment.open.values().find(is_late) {
+            Some(open) => Err(broken(
+                Rule::DrainsInTime,
+                format!(
+                    "{} is open for more than {most} µs after its FIN",
+                    open.name
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn stops_in_time(&self, moment: &Moment, took: u64) -> Verdict {
+        let rule = Rule::StopsInTime;
         let grace = microseconds(self.server.settings.grace);
-        hold(took <= grace + 100_000, Rule::StopsInTime, || {
+        hold(took <= grace + 100_000, rule, || {
             format!("{took} µs after the stop it still runs; its grace is {grace} µs")
+        })?;
+        let Some(call) = moment.call().filter(|_| took > 2 * ITERATION) else {
+            return Ok(()); // It may not have noticed.
+        };
+        let accepts = call.call == "accept" && call.error.is_none();
+        hold(!accepts, rule, || {
+            format!("it accepts {took} µs after the stop")
+        })?;
+        if call.call != "wait" {
+            return Ok(());
+        }
+        hold(!moment.open.is_empty(), rule, || {
+            "it waits, and all clients have left".into()
+        })?;
+        moment.open.iter().try_for_each(|(fd, open)| {
+            let connection = moment.connection(*fd);
+            let connection = connection.filter(|one| is_held(one.state));
+            let pending = connection.and_then(|connection| self.pending(connection, open));
+            let is_done = pending.is_some_and(|pending| pending <= 0);
+            hold(!is_done, rule, || {
+                format!("it waits for {}, to whom nothing is pending", open.name)
+            })
         })
     }
 
@@ -251,10 +360,7 @@ impl Judge<'_> {
             hold(holds >= 0, Rule::BytesInOrder, || {
                 format!("{name} was sent {} bytes more than were read", -holds)
             })?;
-            let is_held = matches!(
-                connection.state,
-                ConnectionState::Open | ConnectionState::PeerFinished
-            );
+            let is_held = is_held(connection.state);
             hold(!is_held || holds <= most, Rule::BoundedMemory, || {
                 format!("it holds {holds} bytes of {name}; the most is {most}")
             })
@@ -275,13 +381,16 @@ impl Judge<'_> {
     }
 
     fn connection_at_rest(&self, connection: &Connection, open: &Open, moment: &Moment) -> Verdict {
+        let (rule, name) = (Rule::SleepsOnlyWhenDone, &connection.name);
+        let state = connection.state;
+        hold(state != ConnectionState::Reset, rule, || {
+            format!("it sleeps with {name} open, whose connection was reset")
+        })?;
         let Some(pending) = self.pending(connection, open) else {
             return Ok(());
         };
         let settings = &self.server.settings;
-        let (rule, name) = (Rule::SleepsOnlyWhenDone, &connection.name);
-        let state = connection.state;
-        let urgent = self.plan_of(name).map_or(0, ClientPlan::urgent_bytes);
+        let urgent = self.urgent_bytes(name);
         let unread = connection.server_receive_buffer.saturating_sub(urgent);
         let unsent = connection.server_send_buffer;
         let may_read = pending <= settings.low_water() as i64;
@@ -290,8 +399,7 @@ impl Judge<'_> {
             rule,
             || format!("it sleeps with {unread} unread bytes of {name}, and {pending} pending"),
         )?;
-        let is_held = matches!(state, ConnectionState::Open | ConnectionState::PeerFinished);
-        hold(!is_held || pending <= 0 || unsent > 0, rule, || {
+        hold(!is_held(state) || pending <= 0 || unsent > 0, rule, || {
             format!(
                 "it sleeps with {pending} pending bytes for {name}, which the kernel would take"
             )
@@ -328,6 +436,11 @@ impl Judge<'_> {
         }
         let complete = self.answer(&read).len();
         Some(connection.server_holds - (read.len() - complete) as i64)
+    }
+
+    /// How many bytes of a client lie among those that arrive, and are never read.
+    fn urgent_bytes(&self, name: &str) -> usize {
+        self.plan_of(name).map_or(0, ClientPlan::urgent_bytes)
     }
 
     fn plan_of(&self, name: &str) -> Option<&ClientPlan> {
@@ -376,9 +489,7 @@ impl Judge<'_> {
         self.server.style.is_of_lines()
             && open.any(|open| {
                 let plan = self.plan_of(&open.name);
-                let stream = plan.map(|plan| plan.stream(open.read)).unwrap_or_default();
-                let mut lines = stream.split(|byte| *byte == b'\n');
-                lines.any(|line| line.len() > self.server.max_line)
+                plan.is_some_and(|plan| self.has_long_line(&plan.stream(open.read)))
             })
     }
 
@@ -403,11 +514,28 @@ impl Judge<'_> {
         let silence = moment.record.microseconds - open.active_at;
         let least = microseconds(idle_timeout);
         // A loop reads the clock after each wait, and takes that time for what it does then.
-        let is_early = is_open && silence + ITERATION < least && !self.may_drain(moment);
-        hold(!is_early, Rule::IdleTimeout, || {
+        let is_idle = is_open && !self.may_drain(moment) && self.urgent_bytes(&open.name) == 0;
+        let is_early = silence + ITERATION < least;
+        hold(!is_idle || !is_early, Rule::IdleTimeout, || {
             format!("{} is closed after {silence} µs without traffic", open.name)
-        })
+        })?;
+        let in_time = |since: u64| since < open.active_iteration + least;
+        let is_unread = open.unread_since.is_some_and(in_time);
+        let is_paused = before.iter().any(|one| {
+            let pending = self.pending(one, open).unwrap_or(i64::MAX);
+            one.fd == call.fd && pending > 0
+        });
+        hold(
+            !is_idle || !is_unread || is_paused,
+            Rule::IdleTimeout,
+            || format!("{} is closed although bytes came in time", open.name),
+        )
     }
+}
+
+/// Whether the server can read, or has something to send.
+fn is_held(state: ConnectionState) -> bool {
+    matches!(state, ConnectionState::Open | ConnectionState::PeerFinished)
 }
 
 /// Longer than an iteration of a loop takes, in microseconds.
@@ -416,3 +544,6 @@ const ITERATION: u64 = 10_000;
 fn microseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,11 @@ fn script(rng: &mut Rng, style: Style) -> Script {
         steps.push(Step::Wait(LONG));
     }
     steps.push(Step::Stop);
+    // Seldom somebody comes late.
+    if rng.u8(..8) == 0 {
+        steps.push(Step::Wait(Duration::from_millis(rng.u64(..100))));
+        steps.push(Step::Connect(connected + 1, None));
+    }
     Script { steps }
 }
 

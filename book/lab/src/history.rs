@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::sys::sim::{CallRecord, Connection, Payload, Record, Script, Step, Trace, TraceEvent};
+use common::sys::sim::{
+    CallRecord, Connection, ConnectionState, Payload, Record, Script, Step, Trace, TraceEvent,
+};
 
 use crate::generate::LONG;
 
@@ -16,6 +18,10 @@ pub struct ClientPlan {
     alphabet: usize,
     /// It has ended its stream, and can't send any more.
     has_ended: bool,
+    /// It sends after the stop.
+    pub sends_late: bool,
+    /// For a while it doesn't read.
+    pub pauses: bool,
     /// It closes or resets its connection, and doesn't see what comes after that.
     pub leaves: bool,
     /// It reads everything in the end.
@@ -55,12 +61,16 @@ impl Plan {
     /// The plan of a script.
     pub fn new(script: &Script) -> Self {
         let mut plan = Plan::default();
-        for step in &script.steps {
-            plan.add(step);
-        }
         let stop = script.steps.iter().position(|step| *step == Step::Stop);
-        let before = stop.and_then(|stop| script.steps[..stop].last());
-        plan.is_patient = before == Some(&Step::Wait(LONG));
+        let (before, after) = script.steps.split_at(stop.unwrap_or(script.steps.len()));
+        before.iter().for_each(|step| plan.add(step));
+        plan.is_patient = stop.is_some() && before.last() == Some(&Step::Wait(LONG));
+        let counts = plan.clients.clone();
+        after.iter().for_each(|step| plan.add(step));
+        for (number, client) in &mut plan.clients {
+            let count = counts.get(number).map_or(0, |before| before.bytes.len());
+            client.sends_late = client.bytes.len() > count;
+        }
         plan
     }
 
@@ -74,7 +84,8 @@ impl Plan {
                 client.urgent.push(client.bytes.len() - 1);
             }
             Step::StopReading(client) | Step::Read(client, _) => {
-                self.client(*client).listens = false;
+                let client = self.client(*client);
+                (client.listens, client.pauses) = (false, true);
             }
             Step::ResumeReading(client) => self.client(*client).listens = true,
             Step::HalfClose(client) => self.client(*client).has_ended = true,
@@ -118,6 +129,8 @@ pub struct Moment<'trace> {
     pub stop_at: Option<u64>,
     /// When accept(2) last failed otherwise than because nobody waited, in microseconds.
     pub accept_failed_at: Option<u64>,
+    /// When accept(2) last failed in a way that lasts, if no connection has closed since.
+    pub backs_off_since: Option<u64>,
     /// The server's connections, by their descriptors.
     pub open: &'trace BTreeMap<i32, Open>,
 }
@@ -133,6 +146,67 @@ pub struct Open {
     pub active_at: u64,
     /// Reads that returned bytes since the last wait.
     pub reads_since_wait: usize,
+    /// When a wait last ended before `active_at`: a loop takes that for the time of all that it
+    /// does then.
+    pub active_iteration: u64,
+    /// Since when bytes are there that the server hasn't read.
+    pub unread_since: Option<u64>,
+    /// The last wait has told that there is something to read, and no read was tried since.
+    pub is_due: bool,
+    /// When the server ended its stream.
+    pub finished_at: Option<u64>,
+}
+
+/// What a run shows of each client by its end.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// The clients, by their names.
+    clients: BTreeMap<String, Served>,
+    /// When the server was asked to stop, in microseconds.
+    pub stop_at: Option<u64>,
+    /// When accept(2) last failed otherwise than because nobody waited, in microseconds.
+    pub accept_failed_at: Option<u64>,
+}
+
+/// What a run shows of a client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Served {
+    /// It was accepted before the stop.
+    pub in_time: bool,
+    /// It was accepted.
+    pub accepted: bool,
+    /// It waited to be accepted when the stop came.
+    pub waited_at_stop: bool,
+    /// It had bytes that were not with the server's kernel when the stop came.
+    pub was_sending: bool,
+    /// The bytes that the server had read when the stop came.
+    pub read: usize,
+}
+
+impl Summary {
+    /// What it shows of a client.
+    pub fn of(&self, client: u32) -> Served {
+        let served = self.clients.get(&format!("client {client}"));
+        served.copied().unwrap_or_default()
+    }
+
+    fn accepted(&mut self, name: &str) {
+        let in_time = self.stop_at.is_none();
+        let served = self.clients.entry(name.to_owned()).or_default();
+        (served.accepted, served.in_time) = (true, in_time);
+    }
+
+    fn stop(&mut self, record: &Record, open: &BTreeMap<i32, Open>) {
+        self.stop_at = Some(record.microseconds);
+        for connection in &record.connections {
+            let served = self.clients.entry(connection.name.clone()).or_default();
+            served.waited_at_stop = connection.state == ConnectionState::Waiting;
+            served.was_sending = connection.client_to_send + connection.client_send_buffer > 0;
+        }
+        for one in open.values() {
+            self.clients.entry(one.name.clone()).or_default().read = one.read;
+        }
+    }
 }
 
 /// How long a wait lasts at least that shows a server at rest, in microseconds: much longer than
@@ -189,71 +263,121 @@ fn call_of(record: &Record) -> Option<&CallRecord> {
 ///
 /// # Errors
 /// That error.
-pub fn walk<E>(trace: &Trace, mut visit: impl FnMut(&Moment) -> Result<(), E>) -> Result<(), E> {
+pub fn walk<E>(
+    trace: &Trace,
+    mut visit: impl FnMut(&Moment) -> Result<(), E>,
+) -> Result<Summary, E> {
     let mut open: BTreeMap<i32, Open> = BTreeMap::new();
-    let (mut stop_at, mut accept_failed_at, mut before) = (None, None, None);
+    let (mut summary, mut before) = (Summary::default(), None);
+    let (mut backs_off_since, mut iteration) = (None, 0);
     for (place, record) in trace.records.iter().enumerate() {
         match &record.event {
-            TraceEvent::Step(step) if step == "stop" => stop_at = Some(record.microseconds),
+            TraceEvent::Step(step) if step == "stop" => summary.stop(record, &open),
             TraceEvent::Step(_) => {}
             TraceEvent::Call(call) => {
-                note(&mut open, record, call);
-                let has_failed = call
-                    .error
-                    .as_deref()
-                    .is_some_and(|kind| kind != "WouldBlock");
-                if call.call == "accept" && has_failed {
-                    accept_failed_at = Some(record.microseconds);
+                if call.call == "wake" {
+                    iteration = record.microseconds;
+                }
+                note(&mut open, record, call, iteration);
+                let accepted = call.fd.filter(|_| is_accepted(call));
+                if let Some(one) = accepted.and_then(|fd| open.get(&fd)) {
+                    summary.accepted(&one.name);
+                }
+                if accept_error(call).is_some_and(|kind| kind != "WouldBlock") {
+                    summary.accept_failed_at = Some(record.microseconds);
                 }
             }
         }
+        note_unread(&mut open, record);
         visit(&Moment {
             place,
             record,
             before,
-            stop_at,
-            accept_failed_at,
+            stop_at: summary.stop_at,
+            accept_failed_at: summary.accept_failed_at,
+            backs_off_since,
             open: &open,
         })?;
-        if let TraceEvent::Call(CallRecord {
-            call: "close" | "dropped",
-            fd: Some(fd),
-            ..
-        }) = &record.event
-        {
-            open.remove(fd);
+        if let TraceEvent::Call(call) = &record.event {
+            if accept_error(call).is_some_and(|kind| !PASSING.contains(&kind)) {
+                backs_off_since = Some(record.microseconds);
+            }
+            if let ("close" | "dropped", Some(fd)) = (call.call, call.fd)
+                && open.remove(&fd).is_some()
+            {
+                backs_off_since = None;
+            }
         }
         before = Some(record);
     }
-    Ok(())
+    Ok(summary)
 }
 
-fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord) {
+/// Errors of accept(2) that concern no more than one connection.
+const PASSING: [&str; 3] = ["WouldBlock", "ConnectionAborted", "Interrupted"];
+
+fn is_accepted(call: &CallRecord) -> bool {
+    call.call == "accept" && call.error.is_none()
+}
+
+fn accept_error(call: &CallRecord) -> Option<&str> {
+    call.error.as_deref().filter(|_| call.call == "accept")
+}
+
+fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iteration: u64) {
     let now = record.microseconds;
     match (call.call, call.fd) {
         ("wait", _) => open.values_mut().for_each(|open| open.reads_since_wait = 0),
-        ("accept", Some(fd)) if call.error.is_none() => {
+        ("wake", _) if call.error.is_none() => {
+            for connection in &record.connections {
+                if let Some(open) = connection.fd.and_then(|fd| open.get_mut(&fd)) {
+                    let is_readable = connection.server_receive_buffer > 0;
+                    open.is_due = is_readable && connection.watched_for_reading;
+                }
+            }
+        }
+        ("accept", Some(fd)) if is_accepted(call) => {
             let connections = &record.connections;
             let accepted = connections.iter().find(|one| one.fd == Some(fd));
             let connection = Open {
                 name: accepted.map_or_else(String::new, |one| one.name.clone()),
                 active_at: now,
+                active_iteration: iteration,
                 ..Open::default()
             };
             open.insert(fd, connection);
         }
         ("recv" | "send", Some(fd)) => {
             let bytes = call.bytes.unwrap_or(0);
-            if let Some(open) = open.get_mut(&fd)
-                && bytes > 0
-            {
-                open.active_at = now;
+            let Some(open) = open.get_mut(&fd) else {
+                return;
+            };
+            open.is_due &= call.call == "send";
+            if bytes > 0 {
+                (open.active_at, open.active_iteration) = (now, iteration);
                 if call.call == "recv" {
                     open.read += bytes;
                     open.reads_since_wait += 1;
+                    open.unread_since = None;
                 }
             }
         }
+        ("shutdown", Some(fd)) if call.error.is_none() => {
+            if let Some(open) = open.get_mut(&fd) {
+                open.finished_at = Some(now);
+            }
+        }
         _ => {}
+    }
+}
+
+fn note_unread(open: &mut BTreeMap<i32, Open>, record: &Record) {
+    for connection in &record.connections {
+        if let Some(open) = connection.fd.and_then(|fd| open.get_mut(&fd)) {
+            match connection.server_receive_buffer {
+                0 => open.unread_since = None,
+                _ => drop(open.unread_since.get_or_insert(record.microseconds)),
+            }
+        }
     }
 }

@@ -29,9 +29,13 @@ impl Bits {
     }
 
     fn iter(self) -> impl Iterator<Item = i32> {
-        (0..FD_SETSIZE as i32).filter(move |fd| {
-            let word = self.0[*fd as usize / 64];
-            word >> (fd % 64) & 1 != 0
+        let words = (0..).step_by(64).zip(self.0);
+        words.flat_map(|(first, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros() as i32;
+                word &= word.checked_sub(1)?;
+                Some(first + bit)
+            })
         })
     }
 

@@ -1,0 +1,216 @@
+//! A small server that breaks one rule at a time.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use common::sys::sim::{self, Options};
+use common::sys::{AsDescriptor, FdSet, Listener, Stream, select};
+use common::{Settings, StopSignal};
+
+use super::*;
+use crate::server::Style;
+
+/// What the server does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bug {
+    Nothing,
+    EndsEarly,
+    ChangesBytes,
+    SendsOneByteLess,
+    ReadsTwice,
+    ServesOne,
+    SleepsOverTheEnd,
+    AcceptsOnce,
+    RetriesAtOnce,
+    WakesUp,
+    IgnoresTheStop,
+    FinishesAndStays,
+    Leaks,
+}
+
+/// Serves as select-echo does, as long as the kernel takes each answer at once.
+fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
+    let (mut streams, mut accepts): (Vec<Stream>, _) = (Vec::new(), true);
+    loop {
+        let mut inputs = FdSet::new();
+        inputs.insert(stop.descriptor())?;
+        if accepts {
+            inputs.insert(listener.descriptor())?;
+        }
+        for stream in &streams {
+            inputs.insert(stream.descriptor())?;
+        }
+        let ticks = (bug == Bug::WakesUp).then_some(Duration::from_millis(200));
+        let waits = if accepts { ticks } else { Some(RETRY_AFTER) };
+        select(Some(&mut inputs), None, None, waits)?;
+        let is_stopped = inputs.contains(stop.descriptor()) && stop.is_raised();
+        if is_stopped && bug != Bug::IgnoresTheStop || bug == Bug::EndsEarly {
+            return Ok(());
+        }
+        let mut ready: Vec<usize> = (0..streams.len())
+            .filter(|place| inputs.contains(streams[*place].descriptor()))
+            .collect();
+        if bug == Bug::ServesOne {
+            ready.truncate(1);
+        }
+        for place in ready.into_iter().rev() {
+            let is_over = echo(&streams[place], bug)?;
+            if is_over {
+                match (streams.swap_remove(place), bug) {
+                    (stream, Bug::Leaks) => std::mem::forget(stream),
+                    (stream, _) => stream.close(),
+                }
+            }
+        }
+        let is_tried = !accepts || inputs.contains(listener.descriptor());
+        accepts = true;
+        if is_tried && !(bug == Bug::AcceptsOnce && !streams.is_empty()) {
+            match listener.accept() {
+                Ok((stream, _)) => streams.push(stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => accepts = bug == Bug::RetriesAtOnce,
+            }
+        }
+        accepts &= bug != Bug::AcceptsOnce || streams.is_empty();
+    }
+}
+
+/// Returns whether the connection is over.
+fn echo(stream: &Stream, bug: Bug) -> io::Result<bool> {
+    let mut buffer = [0; 100];
+    for _ in 0..if bug == Bug::ReadsTwice { 2 } else { 1 } {
+        let count = match stream.recv(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            result => result?,
+        };
+        if count == 0 && bug == Bug::FinishesAndStays {
+            stream.finish()?;
+        }
+        if count == 0 {
+            return Ok(!matches!(
+                bug,
+                Bug::SleepsOverTheEnd | Bug::FinishesAndStays
+            ));
+        }
+        let answer = &mut buffer[..count - usize::from(bug == Bug::SendsOneByteLess)];
+        if bug == Bug::ChangesBytes {
+            answer.make_ascii_uppercase();
+        }
+        stream.send(answer)?;
+    }
+    Ok(false)
+}
+
+fn verdict(bug: Bug, script: &str, settings: &Settings) -> Result<Verdict, sim::ParseError> {
+    let server = Server {
+        style: Style::Select,
+        settings: settings.clone(),
+        is_queued: false,
+        max_line: 65536,
+    };
+    let case = Case {
+        server,
+        script: script.parse()?,
+        options: Options::default(),
+        seed: 0,
+    };
+    let trace = sim::run(&case.script, &case.options, 0, |listener, stop| {
+        serve(listener, stop, bug)
+    });
+    Ok(judge(&case, &trace))
+}
+
+#[test]
+fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
+    let settings = Settings {
+        recv_size: 100,
+        grace: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    for (bug, rule, script) in [
+        (Bug::EndsEarly, Rule::Ends, "connect 1; stop"),
+        (
+            Bug::ChangesBytes,
+            Rule::BytesInOrder,
+            "connect 1; send 1 9; stop",
+        ),
+        (
+            Bug::SendsOneByteLess,
+            Rule::NothingIsLost,
+            "connect 1; send 1 9; half-close 1; wait 100s; stop",
+        ),
+        (
+            Bug::ReadsTwice,
+            Rule::Fairness,
+            "connect 1; send 1 300; stop",
+        ),
+        (
+            Bug::ServesOne,
+            Rule::Fairness,
+            "connect 1; connect 2; together { send 1 300; send 2 300 }; stop",
+        ),
+        (
+            Bug::SleepsOverTheEnd,
+            Rule::Ends,
+            "connect 1; half-close 1; stop",
+        ),
+        (
+            Bug::AcceptsOnce,
+            Rule::AcceptsWhenItCan,
+            "connect 1; connect 2; wait 1s; stop",
+        ),
+        (
+            Bug::RetriesAtOnce,
+            Rule::BacksOff,
+            "descriptors 5; connect 1; wait 1s; stop",
+        ),
+        (Bug::WakesUp, Rule::Quiet, "connect 1; wait 1s; stop"),
+        (Bug::IgnoresTheStop, Rule::Ends, "connect 1; stop"),
+        (
+            Bug::IgnoresTheStop,
+            Rule::StopsInTime,
+            "connect 1; stop; wait 1s; connect 2; stop",
+        ),
+        (
+            Bug::FinishesAndStays,
+            Rule::Ends,
+            "connect 1; half-close 1; stop",
+        ),
+        (
+            Bug::Leaks,
+            Rule::ClosesDescriptors,
+            "connect 1; half-close 1; stop",
+        ),
+    ] {
+        let kept = verdict(Bug::Nothing, script, &settings)?;
+        assert_eq!(kept, Ok(()), "{script}");
+        let broken = verdict(bug, script, &settings)?.err();
+        assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{bug:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn limits_are_judged() -> Result<(), sim::ParseError> {
+    let one = Settings {
+        max_connections: 1,
+        ..Settings::default()
+    };
+    let impatient = Settings {
+        idle_timeout: Some(Duration::from_millis(50)),
+        ..Settings::default()
+    };
+    let greedy = Settings {
+        recv_size: 10,
+        ..Settings::default()
+    };
+    for (settings, rule, script) in [
+        (one, Rule::Limit, "connect 1; connect 2; stop"),
+        (impatient, Rule::IdleTimeout, "connect 1; wait 100s; stop"),
+        (greedy, Rule::Fairness, "connect 1; send 1 20; stop"),
+    ] {
+        let broken = verdict(Bug::Nothing, script, &settings)?.err();
+        assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{script}");
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Cases that once broke a rule, and the command lines that make a case.
+
+use std::io;
+
+use clap::Parser;
+use common::sys::sim::Script;
+use lab::case::{Case, CaseArgs};
+use lab::contract::judge;
+use lab::server::Style;
+
+#[derive(Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    case: CaseArgs,
+    #[arg(long)]
+    script: Script,
+}
+
+/// The case of a command line as [`Case`] displays it: the script comes last, in quotes.
+fn case(line: &str) -> io::Result<Case> {
+    let script = line
+        .split_once(" --script '")
+        .and_then(|(options, script)| {
+            let script = script.strip_suffix('\'')?;
+            Some((options, script))
+        });
+    let (options, script) = script.ok_or_else(|| io::Error::other("no script"))?;
+    let options = options.split_ascii_whitespace();
+    let words = ["lab"]
+        .into_iter()
+        .chain(options)
+        .chain(["--script", script]);
+    let line = CommandLine::try_parse_from(words).map_err(io::Error::other)?;
+    Ok(line.case.case(line.script))
+}
+
+/// What was wrong, and the case that showed it.
+const FOUND: &[(&str, &str)] = &[(
+    "An idle connection was closed after the listener was asked, and a client kept waiting.",
+    "--style dispatcher --max-connections 2 --idle-timeout 0.182 \
+     --script 'connect 1; connect 2; connect 3; wait 46ms; send 2 1; wait 100s; stop'",
+)];
+
+#[test]
+fn what_was_once_found_keeps_every_rule() -> io::Result<()> {
+    for (what, line) in FOUND {
+        let case = case(line)?;
+        assert_eq!(judge(&case, &case.run()), Ok(()), "{what}\n{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_case_is_displayed_as_the_command_line_that_makes_it() -> io::Result<()> {
+    for style in Style::ALL {
+        for number in 0..300 {
+            let generated = Case::generate(style, number);
+            assert_eq!(case(&generated.to_string())?, generated, "{generated}");
+        }
+    }
+    Ok(())
+}
