@@ -9,7 +9,7 @@ use common::sys::sim::Script;
 use lab::case::CaseArgs;
 use lab::contract::judge;
 use lab::server::Style;
-use lab::simulate::{Failure, simulate};
+use lab::simulate::simulate;
 
 /// The four styles over the simulated kernel
 #[derive(Parser)]
@@ -95,33 +95,11 @@ fn simulate_as_told(args: SimulateArgs) -> io::Result<bool> {
             ))?,
             Some(failure) => {
                 is_good = false;
-                tell(style, &failure)?;
+                say(&failure)?;
             }
         }
     }
     Ok(is_good)
-}
-
-fn tell(style: Style, failure: &Failure) -> io::Result<()> {
-    let Failure {
-        number,
-        case,
-        broken,
-    } = failure;
-    let style = style.name();
-    match broken {
-        Some(broken) => say(format_args!(
-            "{style}: script {number} breaks a rule: {broken}"
-        ))?,
-        None => say(format_args!(
-            "{style}: script {number} makes the server panic"
-        ))?,
-    }
-    let program = "cargo run --release -p book -- simulate";
-    say(format_args!(
-        "It is, as small as it goes:\n  {program} {case}\nAs it was generated:\n  \
-         {program} --style {style} --first {number} --seeds 1"
-    ))
 }
 
 fn say(what: impl std::fmt::Display) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Many cases, one after the other.
 
+use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -17,6 +18,28 @@ pub struct Failure {
     pub case: Case,
     /// The rule that it breaks. `None` if the server panics.
     pub broken: Option<Broken>,
+}
+
+/// What was broken, and the commands that show it again.
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Failure {
+            number,
+            case,
+            broken,
+        } = self;
+        let style = case.server.style.name();
+        match broken {
+            Some(broken) => writeln!(f, "{style}: script {number} breaks a rule: {broken}")?,
+            None => writeln!(f, "{style}: script {number} makes the server panic")?,
+        }
+        let program = "cargo run --release -p book -- simulate";
+        write!(
+            f,
+            "It is, as small as it goes:\n  {program} {case}\nAs it was generated:\n  \
+             {program} --style {style} --first {number} --seeds 1"
+        )
+    }
 }
 
 /// Runs the cases of these numbers on all cores. Returns the one of the lowest number that breaks a

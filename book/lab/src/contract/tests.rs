@@ -53,6 +53,7 @@ fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
         if bug == Bug::ServesOne {
             ready.truncate(1);
         }
+        let is_tried = !accepts || inputs.contains(listener.descriptor());
         for place in ready.into_iter().rev() {
             let is_over = echo(&streams[place], bug)?;
             if is_over {
@@ -62,7 +63,6 @@ fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
                 }
             }
         }
-        let is_tried = !accepts || inputs.contains(listener.descriptor());
         accepts = true;
         if is_tried && !(bug == Bug::AcceptsOnce && !streams.is_empty()) {
             match listener.accept() {
