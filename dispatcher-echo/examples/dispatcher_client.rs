@@ -24,40 +24,42 @@ fn main() -> io::Result<()> {
     let server = arguments.next().unwrap_or("127.0.0.1:7".into());
     let server = server.parse().map_err(io::Error::other)?;
     let lines: Vec<String> = arguments.map(|line| line + "\n").collect();
-    run(server, &lines)
+    run(server, &lines, io::stdout())
 }
 
-/// Sends these lines to the server, and prints what comes back.
-pub fn run(server: SocketAddr, lines: &[String]) -> io::Result<()> {
+/// Sends these lines to the server, and writes to `output` what comes back.
+pub fn run(server: SocketAddr, lines: &[String], output: impl Write + 'static) -> io::Result<()> {
     let failure = Failure::default();
     let mut map = SocketMap::new(vec![0; 4096])?;
-    map.connect(server, Client::new(lines, &failure))?;
+    map.connect(server, Client::new(lines, output, &failure))?;
     map.run_loop(None, None)?;
     failure.take().map_or(Ok(()), Err)
 }
 
 type Failure = Rc<RefCell<Option<io::Error>>>;
 
-struct Client {
+struct Client<W> {
     out: DispatcherWithSend,
+    output: W,
     /// How many lines are still to come back.
     expected: usize,
     failure: Failure,
 }
 
-impl Client {
-    fn new(lines: &[String], failure: &Failure) -> Self {
+impl<W> Client<W> {
+    fn new(lines: &[String], output: W, failure: &Failure) -> Self {
         let mut out = DispatcherWithSend::default();
         out.append(lines.concat().as_bytes());
         Client {
             out,
+            output,
             expected: lines.len(),
             failure: Rc::clone(failure),
         }
     }
 }
 
-impl Dispatcher for Client {
+impl<W: Write> Dispatcher for Client<W> {
     fn writable(&self) -> bool {
         self.out.writable()
     }
@@ -76,7 +78,7 @@ impl Dispatcher for Client {
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         let answer = channel.recv(4096)?;
-        io::stdout().write_all(answer)?;
+        self.output.write_all(answer)?;
         let lines = answer.iter().filter(|byte| **byte == b'\n').count();
         self.expected = self.expected.saturating_sub(lines);
         if self.expected == 0 {
