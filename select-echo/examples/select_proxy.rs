@@ -53,6 +53,9 @@ pub fn serve(listener: Listener, target: SocketAddr, stop: StopSignal) -> io::Re
         // A pair that is over is dropped, and its sockets with it.
         pairs.retain_mut(|[there, back]| {
             let carried = there.carry(&ready).and_then(|()| back.carry(&ready));
+            if let Err(error) = &carried {
+                there.fail(error);
+            }
             carried.is_ok() && !(there.finished && back.finished)
         });
         if ready.inputs.contains(&stop.descriptor().number()) {
@@ -118,6 +121,19 @@ impl Flow {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(()),
             _ => Err(error),
         })
+    }
+
+    /// If one peer has reset its connection, closes the other's with a reset, too. After an orderly
+    /// end it would take a part of an answer for all of it.
+    fn fail(&self, error: &io::Error) {
+        if matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        ) {
+            for socket in [&self.from, &self.to] {
+                let _ = socket.reset_on_close();
+            }
+        }
     }
 
     fn read(&mut self) -> io::Result<()> {
