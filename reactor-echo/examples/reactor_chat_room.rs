@@ -1,4 +1,4 @@
-//! A chat room: what one says, the others hear. Shows state that a factory shares among its
+//! A chat room: each line that one says, the others hear. Shows state that a factory shares among its
 //! protocols.
 //!
 //! `cargo run -p reactor-echo --example reactor_chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1
@@ -17,6 +17,9 @@ use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, 
 /// A guest who has so many bytes yet to hear is shown out, or a room with one deaf guest would grow
 /// without end.
 const PATIENCE: usize = 64 * 1024;
+
+/// Longest line, in bytes. A guest who sends a longer one is disconnected.
+const LONGEST_LINE: usize = 1000;
 
 /// Who is in the room.
 type Room = Rc<RefCell<BTreeSet<Key>>>;
@@ -38,6 +41,8 @@ fn tell_others(agenda: &mut Agenda, room: &Room, speaker: Key, words: &[u8]) {
 struct Guest {
     room: Room,
     key: Option<Key>,
+    /// What has come of a line so far: data arrives in pieces of any length.
+    line: Vec<u8>,
 }
 
 impl Protocol for Guest {
@@ -51,7 +56,16 @@ impl Protocol for Guest {
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         let key = transport.key();
-        tell_others(transport.reactor(), &self.room, key, data);
+        for piece in data.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend(piece);
+            if self.line.len() > LONGEST_LINE {
+                return transport.abort_connection();
+            }
+            if piece.ends_with(b"\n") {
+                tell_others(transport.reactor(), &self.room, key, &self.line);
+                self.line.clear();
+            }
+        }
     }
 
     fn connection_lost(&mut self, agenda: &mut Agenda, _reason: &Reason) {
@@ -70,7 +84,8 @@ struct ChatFactory {
 impl Factory for ChatFactory {
     fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Box<dyn Protocol>> {
         let room = Rc::clone(&self.room);
-        Some(Box::new(Guest { room, key: None }))
+        let (key, line) = (None, Vec::new());
+        Some(Box::new(Guest { room, key, line }))
     }
 }
 
