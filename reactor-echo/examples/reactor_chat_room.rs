@@ -15,8 +15,9 @@ use common::{Settings, StopSignal};
 use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
 
 /// A guest who has so many bytes yet to hear is shown out, or a room with one deaf guest would grow
-/// without end.
-const PATIENCE: usize = 64 * 1024;
+/// without end. It is far more than one read makes, since that stays pending for a moment with those
+/// who do listen.
+const PATIENCE: usize = 1024 * 1024;
 
 /// Longest line, in bytes. A guest who sends a longer one is disconnected.
 const LONGEST_LINE: usize = 1000;
@@ -33,7 +34,7 @@ fn tell_others(agenda: &mut Agenda, room: &Room, speaker: Key, words: &[u8]) {
         if transport.pending() > PATIENCE {
             transport.abort_connection();
         } else {
-            transport.write_sequence([format!("{speaker}: ").as_bytes(), words]);
+            transport.write(words);
         }
     }
 }
@@ -51,27 +52,33 @@ impl Protocol for Guest {
         self.key = Some(key);
         self.room.borrow_mut().insert(key);
         transport.write(format!("you are {key}\n").as_bytes());
-        tell_others(transport.reactor(), &self.room, key, b"comes in\n");
+        let words = format!("{key}: comes in\n");
+        tell_others(transport.reactor(), &self.room, key, words.as_bytes());
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         let key = transport.key();
+        let mut words = Vec::new();
         for piece in data.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend(piece);
             if self.line.len() > LONGEST_LINE {
-                return transport.abort_connection();
+                transport.abort_connection();
+                break;
             }
             if piece.ends_with(b"\n") {
-                tell_others(transport.reactor(), &self.room, key, &self.line);
-                self.line.clear();
+                words.extend(format!("{key}: ").as_bytes());
+                words.append(&mut self.line);
             }
         }
+        // All at once: what is written stays pending until this has returned.
+        tell_others(transport.reactor(), &self.room, key, &words);
     }
 
     fn connection_lost(&mut self, agenda: &mut Agenda, _reason: &Reason) {
         if let Some(key) = self.key {
             self.room.borrow_mut().remove(&key);
-            tell_others(agenda, &self.room, key, b"goes out\n");
+            let words = format!("{key}: goes out\n");
+            tell_others(agenda, &self.room, key, words.as_bytes());
         }
     }
 }
