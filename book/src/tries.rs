@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Result, bail};
 
@@ -110,16 +113,47 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Session>> {
     Ok(sessions)
 }
 
-/// Runs all sessions of all pages, one after the other, against the programs in `target/release`.
+/// How many sessions run at once. Most of their time they sleep or wait for a time limit.
+const AT_ONCE: usize = 8;
+
+/// Runs all sessions of all pages, several at once, against the programs in `target/release`.
+/// Returns their problems in the order of the pages.
 ///
 /// # Errors
 /// As [`all`], and a shell that cannot be started.
 pub fn run_all(workspace: &Workspace) -> Result<Vec<Problem>> {
-    let mut problems = Vec::new();
-    for session in all(workspace)? {
-        problems.extend(session.run(workspace)?);
-    }
-    Ok(problems)
+    let sessions = all(workspace)?;
+    let outcomes = in_parallel(&sessions, AT_ONCE, |session| session.run(workspace));
+    let problems: Result<Vec<_>> = outcomes.into_iter().collect();
+    Ok(problems?.concat())
+}
+
+/// Calls the function with each item on one of so many threads. Returns the results in the order of
+/// the items.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    call: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(BTreeMap::new());
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(index) else {
+                        return;
+                    };
+                    let result = call(item);
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.insert(index, result);
+                }
+            });
+        }
+    });
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.into_values().collect()
 }
 
 /// The port that pages speak of, which is the servers' own default.
@@ -210,6 +244,9 @@ fn line_matches(expected: &str, printed: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -229,6 +266,24 @@ mod tests {
             let found = matches(&lines(expected), &lines(printed));
             assert_eq!(found, is_same, "{expected:?} {printed:?}");
         }
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_items() {
+        const LIMIT: Duration = Duration::from_secs(5);
+        let (second_is_over, over) = mpsc::channel();
+        let over = Mutex::new(over);
+        let call = |item: &usize| {
+            match item {
+                1 => second_is_over.send(()).ok(),
+                _ => over
+                    .lock()
+                    .ok()
+                    .and_then(|over| over.recv_timeout(LIMIT).ok()),
+            };
+            *item
+        };
+        assert_eq!(in_parallel(&[0, 1], 2, call), [0, 1]);
     }
 
     #[test]
