@@ -275,6 +275,45 @@ fn room_with_names_says_who_comes_and_leaves() {
 }
 
 #[test]
+fn member_that_reads_slowly_receives_everything() {
+    let lines: Vec<String> = (0..50).map(|number| format!("line {number:095}")).collect();
+    let told = |speaker: &str| -> String {
+        let lines = lines.iter();
+        lines.map(|line| format!("{speaker}{line}\n")).collect()
+    };
+    let text = told("").replace('\n', "\\n");
+    let reading = "wait 1s; read 2 700; signal; wait 1s; resume-reading 2; wait 1s; stop";
+    let script =
+        format!("connect 1; connect 2; wait 100ms; stop-reading 2; send 1 \"{text}\"; {reading}");
+    for room in plain_rooms() {
+        run_all(room, &script, |which, trace| {
+            assert!(
+                received(trace, 2) == "welcome\n".to_owned() + &told(""),
+                "{which}"
+            );
+        });
+    }
+    for room in reactor_rooms() {
+        run_all(room, &script, |which, trace| {
+            let heard = received(trace, 2);
+            let first = heard
+                .find(": line")
+                .and_then(|end| heard[..end].lines().last());
+            let first = first.expect("the first one speaks");
+            assert!(heard.ends_with(&told(&format!("{first}: "))), "{which}");
+        });
+    }
+    let script = format!(
+        "connect 1; send 1 \"ann\\n\"; wait 100ms; connect 2; send 2 \"bob\\n\"; wait 100ms; \
+         stop-reading 2; send 1 \"{text}\"; {reading}"
+    );
+    run_all(("chat_room", chat_room::serve), &script, |which, trace| {
+        let expected = "* welcome, you find 1 others\n".to_owned() + &told("ann: ");
+        assert!(received(trace, 2) == expected, "{which}");
+    });
+}
+
+#[test]
 fn member_that_does_not_read_is_closed_and_delays_nobody() {
     let lines = format!("{}\\n", "x".repeat(899)).repeat(3000);
     let script = parsed(&format!(
@@ -413,11 +452,9 @@ fn proxy_holds_little_for_a_server_that_does_not_read() {
         // One buffer, or the high-water mark and one read; and what the server has sent.
         let most = held.max().unwrap_or(0);
         assert!((1..=(128 << 10) + 7).contains(&most), "{name}: {most}");
-        let before = trace
-            .records
-            .iter()
-            .filter(|record| record.microseconds < resumed);
-        let last = before.last().expect("there are calls before");
+        let mut before = trace.records.iter().rev();
+        let last = before.find(|record| record.microseconds < resumed);
+        let last = last.expect("there are calls before");
         let client = last
             .connections
             .iter()
