@@ -49,7 +49,7 @@ pub enum Rule {
     /// A connection without traffic is closed after the idle timeout, and not before. Bytes that came
     /// earlier count.
     IdleTimeout,
-    /// A connection whose stream the server has ended is closed within the grace.
+    /// When the server has ended its stream, it discards what comes, and closes within the grace.
     DrainsInTime,
     /// A server that was asked to stop accepts nobody, ends within its grace, and waits only for
     /// connections that are not done.
@@ -229,12 +229,12 @@ impl Judge<'_> {
     fn moment(&self, moment: &Moment) -> Verdict {
         self.fairness(moment)?;
         self.limit(moment)?;
-        if let Some(stop_at) = moment.stop_at {
+        self.drains_in_time(moment)?;
+        if let Some(stop_at) = moment.stop_at.filter(|_| !moment.is_stop()) {
             return self.stops_in_time(moment, moment.record.microseconds - stop_at);
         }
         self.turns(moment)?;
         self.backs_off_in_time(moment)?;
-        self.drains_in_time(moment)?;
         self.memory(moment)?;
         self.is_closed_in_time(moment)?;
         if moment.is_rest() {
@@ -304,17 +304,23 @@ impl Judge<'_> {
     fn drains_in_time(&self, moment: &Moment) -> Verdict {
         let now = moment.record.microseconds;
         let most = microseconds(self.server.settings.grace) + 100_000;
-        let is_late = |open: &&Open| open.finished_at.is_some_and(|at| now > at + most);
-        match moment.open.values().find(is_late) {
-            Some(open) => Err(broken(
-                Rule::DrainsInTime,
+        moment.open.values().try_for_each(|open| {
+            let Some(finished_at) = open.finished_at else {
+                return Ok(());
+            };
+            hold(now <= finished_at + most, Rule::DrainsInTime, || {
                 format!(
                     "{} is open for more than {most} µs after its FIN",
                     open.name
-                ),
-            )),
-            None => Ok(()),
-        }
+                )
+            })?;
+            let is_left = |since: u64| now > since.max(finished_at) + 2 * ITERATION;
+            let is_drained = !open.unread_since.is_some_and(is_left);
+            let is_urgent = self.urgent_bytes(&open.name) > 0;
+            hold(is_drained || is_urgent, Rule::DrainsInTime, || {
+                format!("bytes of {} aren't discarded after its FIN", open.name)
+            })
+        })
     }
 
     fn stops_in_time(&self, moment: &Moment, took: u64) -> Verdict {

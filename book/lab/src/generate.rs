@@ -34,9 +34,10 @@ impl Case {
             faults: faults(&mut rng, number),
             ..Options::default()
         };
+        let server = server(&mut rng, style);
         Case {
-            server: server(&mut rng, style),
-            script: script(&mut rng, style),
+            script: script(&mut rng, &server),
+            server,
             options,
             seed: number,
         }
@@ -95,7 +96,15 @@ fn server(rng: &mut Rng, style: Style) -> Server {
 /// Most clients of a script.
 const MOST_CLIENTS: u32 = 4;
 
-fn script(rng: &mut Rng, style: Style) -> Script {
+/// With an idle timeout, often just as long as a connection may be silent.
+fn pause(rng: &mut Rng, idle_timeout: Option<Duration>) -> Duration {
+    match idle_timeout.filter(|_| rng.bool()) {
+        Some(timeout) => timeout - Duration::from_micros(rng.u64(..6000)),
+        None => Duration::from_millis(rng.u64(20..300)),
+    }
+}
+
+fn script(rng: &mut Rng, server: &Server) -> Script {
     let clients = rng.u32(1..=MOST_CLIENTS);
     // The server is up before anything happens to it.
     let mut steps = vec![Step::Wait(Duration::from_millis(20))];
@@ -103,17 +112,25 @@ fn script(rng: &mut Rng, style: Style) -> Script {
     for _ in 0..rng.usize(2..20) {
         let step = match rng.u8(..24) {
             0..5 if connected < clients => {
-                connected += 1;
-                Step::Connect(connected, None)
+                let first = connected + 1;
+                connected = match rng.u8(..4) {
+                    0 => rng.u32(first..=clients),
+                    _ => first,
+                };
+                let connects = (first..=connected).map(|client| Step::Connect(client, None));
+                match connected - first {
+                    0 => Step::Connect(first, None),
+                    _ => Step::Together(connects.collect()),
+                }
             }
-            0..3 => Step::Wait(Duration::from_millis(rng.u64(20..300))),
+            0..3 => Step::Wait(pause(rng, server.settings.idle_timeout)),
             3 => Step::Signal,
             4 if rng.u8(..4) == 0 => Step::Descriptors(rng.usize(3..10)),
             4 => Step::Descriptors(1024),
             _ if connected == 0 => continue,
             kind => {
                 let client = rng.u32(1..=connected);
-                let step = of_client(rng, kind, client, style);
+                let step = of_client(rng, kind, client, server.style);
                 let sends = matches!(step, Step::Send(..) | Step::Urgent(..));
                 let is_urgent = matches!(step, Step::Urgent(..));
                 let is_second = is_urgent && steps.contains(&step); // Then the first isn't urgent.
@@ -168,6 +185,7 @@ fn payload(rng: &mut Rng, style: Style) -> Payload {
         true => {
             let letter = |place: usize, rng: &mut Rng| match rng.u8(..10) {
                 0 => b'\n',
+                1 => b'\r',
                 _ => b'a' + (place % 26) as u8,
             };
             Payload::Text((0..count).map(|place| letter(place, rng)).collect())
@@ -181,7 +199,11 @@ fn lines(rng: &mut Rng) -> Vec<u8> {
     for line in 0..rng.u8(..6) {
         let letters = (b'a'..=b'z').cycle().skip(line.into());
         text.extend(letters.take(rng.usize(..20)));
-        text.push(b'\n');
+        text.extend(if rng.u8(..4) == 0 {
+            &b"\r\n"[..]
+        } else {
+            b"\n"
+        });
     }
     text
 }

@@ -125,6 +125,8 @@ pub struct Moment<'trace> {
     pub record: &'trace Record,
     /// The record before it.
     pub before: Option<&'trace Record>,
+    /// The call before it was a wait: perhaps other steps have happened in it.
+    pub is_waiting: bool,
     /// When the server was asked to stop, in microseconds.
     pub stop_at: Option<u64>,
     /// When accept(2) last failed otherwise than because nobody waited, in microseconds.
@@ -225,19 +227,23 @@ impl Moment<'_> {
         self.record.connections.iter().find(is_it)
     }
 
+    /// Whether the stop comes with this record.
+    pub fn is_stop(&self) -> bool {
+        matches!(&self.record.event, TraceEvent::Step(step) if step == "stop")
+    }
+
     /// Whether the server has just waited, for longer than anything took that was on its way: until
     /// the next step of the script, or the end of its time.
     pub fn is_rest(&self) -> bool {
         let Some(before) = self.before else {
             return false;
         };
-        let has_waited = call_of(before).is_some_and(|call| call.call == "wait");
         let is_end_of_rest = match &self.record.event {
             TraceEvent::Step(_) => true,
             TraceEvent::Call(call) => call.call == "wake" && call.ready == Some(0),
         };
         let waited = self.record.microseconds - before.microseconds;
-        has_waited && is_end_of_rest && waited >= REST
+        self.is_waiting && is_end_of_rest && waited >= REST
     }
 
     /// Whether the step of this record concerns the client of this name.
@@ -245,7 +251,9 @@ impl Moment<'_> {
         match &self.record.event {
             TraceEvent::Step(step) => {
                 let number = name.strip_prefix("client ").unwrap_or(name);
-                step.split_ascii_whitespace().nth(1) == Some(number)
+                let steps = step.strip_prefix("together {").unwrap_or(step).split(';');
+                let mut words = steps.map(|step| step.split_ascii_whitespace().nth(1));
+                words.any(|word| word == Some(number))
             }
             TraceEvent::Call(_) => false,
         }
@@ -269,7 +277,7 @@ pub fn walk<E>(
 ) -> Result<Summary, E> {
     let mut open: BTreeMap<i32, Open> = BTreeMap::new();
     let (mut summary, mut before) = (Summary::default(), None);
-    let (mut backs_off_since, mut iteration) = (None, 0);
+    let (mut backs_off_since, mut iteration, mut is_waiting) = (None, 0, false);
     for (place, record) in trace.records.iter().enumerate() {
         match &record.event {
             TraceEvent::Step(step) if step == "stop" => summary.stop(record, &open),
@@ -293,12 +301,14 @@ pub fn walk<E>(
             place,
             record,
             before,
+            is_waiting,
             stop_at: summary.stop_at,
             accept_failed_at: summary.accept_failed_at,
             backs_off_since,
             open: &open,
         })?;
         if let TraceEvent::Call(call) = &record.event {
+            is_waiting = call.call == "wait";
             if accept_error(call).is_some_and(|kind| !PASSING.contains(&kind)) {
                 backs_off_since = Some(record.microseconds);
             }
