@@ -67,7 +67,6 @@ fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
         if bug == Bug::ServesOne {
             ready.truncate(1);
         }
-        let is_tried = !accepts || inputs.contains(listener.descriptor());
         for place in ready.into_iter().rev() {
             let is_over = echo(&streams[place], bug)?;
             if is_over {
