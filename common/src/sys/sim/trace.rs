@@ -144,6 +144,8 @@ pub struct Connection {
     pub client_receive_buffer: usize,
     /// Bytes that the client's program has read.
     pub client_received: usize,
+    /// How the server's stream has ended for the client, as far as it has read.
+    pub client_ended: Option<ClientEnd>,
 }
 
 /// How far a connection has come, seen from the server.

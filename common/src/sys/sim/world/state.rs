@@ -61,6 +61,7 @@ impl World {
             server_send_buffer: server.sending.len(),
             client_receive_buffer: peer.received.len(),
             client_received: client.map_or(0, |client| client.received.len()),
+            client_ended: client.and_then(|client| client.ended),
         }
     }
 }
