@@ -1,4 +1,4 @@
-// Plays a recorded trace: its table of events, one step of the client at a time, and the line of
+// Plays a trace: its table of events, one step of the client at a time, and the line of
 // source that runs in each of the four servers.
 "use strict";
 
@@ -155,11 +155,12 @@
         }
 
         // Marks the lane's events, shows its line of source, and answers what it is doing: its last
-        // event so far, which may be the wait that ended the step before.
+        // event so far, which may be the wait that ended an earlier step.
         showLane(style, lane, { step, count }) {
             const events = this.data.lanes[style];
             const last = Math.min(count, events[step].length) - 1;
-            const [atStep, at] = last >= 0 ? [step, last] : [step - 1, events[step - 1].length - 1];
+            let [atStep, at] = [step, last];
+            while (at < 0) at = events[--atStep].length - 1;
             const cells = this.bodies.map((body) => [...body.querySelectorAll(`td[data-style="${style}"]`)]);
             cells.forEach((cells, step) => cells.forEach((cell, index) => {
                 const isReply = cell.parentNode.className === "trace-replies";
