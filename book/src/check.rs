@@ -4,7 +4,6 @@ mod addresses;
 mod code;
 mod concepts;
 mod pages;
-mod recordings;
 mod requests;
 
 use anyhow::Result;
@@ -19,7 +18,7 @@ pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
 /// All checks. The commands that pages ask the reader to try are run by
 /// [`tries`](crate::tries).
-pub const CHECKS: [Check; 10] = [
+pub const CHECKS: [Check; 9] = [
     ("directives", |site| site.problems.clone()),
     ("raw directives", pages::raw_directives),
     ("typed code", code::typed_by_hand),
@@ -29,7 +28,6 @@ pub const CHECKS: [Check; 10] = [
     ("requests", requests::external),
     ("parity", concepts::parity),
     ("concept pages", concepts::pages),
-    ("recordings", recordings::current),
 ];
 
 /// The book as it was written and as it was built.

@@ -195,14 +195,14 @@ mod tests {
             ),
             (
                 "```trace\nnothing\n```\n",
-                "1: traces/nothing.json is not recorded",
+                "1: there is no scenario nothing in book/scenarios.toml",
             ),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
             ("```try\n```\n", "1: there is no command"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),
             (
                 "````predict\nQ?\n\n```trace\nno\n```\n````\n",
-                "4: traces/no.json",
+                "4: there is no scenario no ",
             ),
         ] {
             let (html, problems) = expanded(text);

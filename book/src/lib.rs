@@ -1,7 +1,7 @@
 //! The book, and what builds, checks and serves it.
 //!
-//! Pages are Markdown under `book/md`. Fenced blocks in them, the [directives], stand for code, recorded
-//! runs and figures; none of these is typed by hand. [`build`] makes a site of them
+//! Pages are Markdown under `book/md`. Fenced blocks in them, the [directives], stand for code, simulated
+//! runs, and figures; none of these is typed by hand. [`build`] makes a site of them
 //! and [`check`] says what is wrong with it.
 
 #![cfg_attr(
@@ -27,10 +27,11 @@ mod excerpt;
 mod fence;
 mod html;
 mod items;
+pub mod lab;
 mod plot;
 pub mod preprocessor;
 pub mod problem;
-pub mod record;
+pub mod scenario;
 pub mod serve;
 mod shell;
 pub mod stacks;

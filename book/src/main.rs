@@ -11,18 +11,19 @@
     )
 )]
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use book::build::Built;
 use book::check::Site;
 use book::destination::Destination;
 use book::problem::{self, Problem};
 use book::workspace::Workspace;
-use book::{preprocessor, record, serve};
+use book::{lab, preprocessor, serve, stacks};
 use clap::{Parser, Subcommand};
 use common::{StopSignal, args, output};
 use signal_hook::consts::SIGXFSZ;
@@ -51,11 +52,15 @@ enum Command {
     },
     /// Say what is wrong with the book
     Check,
-    /// Run the servers again and write down what they do
-    Record {
-        /// Scenarios, or "stacks"; all if none is named
-        names: Vec<String>,
+    /// Run the servers over the simulated kernel and check each run: `simulate --help` shows the options
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// What to run, such as `--style chat --seeds 1000000`
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        args: Vec<OsString>,
     },
+    /// Capture the calls that lead to the code of each style's user, for `book/data/stacks.json`
+    Stacks,
     /// Speak mdBook's protocol of preprocessors
     Preprocessor {
         #[command(subcommand)]
@@ -96,7 +101,12 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Some(Command::Build { dest }) => return build(&workspace()?, dest.as_deref()),
         Some(Command::Check) => return check(workspace()?),
-        Some(Command::Record { names }) => record_all(&workspace()?, names)?,
+        Some(Command::Simulate { args }) => return simulate(args),
+        Some(Command::Stacks) => {
+            let workspace = workspace()?;
+            let path = workspace.book().join("data/stacks.json");
+            stacks::capture(&workspace)?.write(&path)?;
+        }
         Some(Command::Preprocessor { question: None }) => preprocessor::speak()?,
         // Any renderer can show what the directives become.
         Some(Command::Preprocessor { question: Some(_) }) => {}
@@ -142,22 +152,9 @@ fn workspace() -> Result<Workspace> {
     Ok(workspace)
 }
 
-/// Records what is named, or all.
-fn record_all(workspace: &Workspace, names: &[String]) -> Result<()> {
-    let data = workspace.book().join("data");
-    const STACKS: &str = "stacks";
-    let known: Vec<&str> = record::names().chain([STACKS]).collect();
-    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("there is no {name} to record, but {}", known.join(", "));
-    }
-    let is_wanted = |name: &&str| names.is_empty() || names.iter().any(|of| of == name);
-    for name in known.into_iter().filter(is_wanted) {
-        match name {
-            STACKS => record::stacks(workspace)?.write(&data.join("stacks.json"))?,
-            name => record::scenario(workspace, name)?
-                .write(&data.join(format!("traces/{name}.json")))?,
-        }
-        output::complain(format_args!("recorded {name}"));
-    }
-    Ok(())
+/// Runs `lab simulate`. Returns its status.
+fn simulate(args: &[OsString]) -> Result<ExitCode> {
+    let status = lab::simulate(&Workspace::here()?, args)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -10,7 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::html::escape;
 use crate::style::Style;
-use crate::trace::lay_out;
+
+mod capture;
+mod json;
+
+pub use capture::capture;
+use json::lay_out;
 
 /// One stack for each style, from `serve` up to the code that gets the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,7 +93,10 @@ impl Watch {
         let name = entry.file_name().to_string_lossy();
         let is_inside = entry.depth() > 0;
         is_inside
-            && (name.starts_with('.') || name == "node_modules" || entry.path() == self.target)
+            && (name.starts_with('.')
+                || name == "node_modules"
+                || name == "target"
+                || entry.path() == self.target)
     }
 }
 

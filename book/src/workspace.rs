@@ -1,4 +1,4 @@
-//! What pages draw on: the code, the concepts, the recordings.
+//! What pages draw on: the code, the concepts, the traces, and what was recorded.
 
 use std::env;
 use std::ffi::OsStr;
@@ -6,13 +6,17 @@ use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
 
 use crate::checkout;
 use crate::concepts::{self, Concept};
+use crate::lab::Lab;
+use crate::scenario::{self, Scenario};
 use crate::tags::{self, Tag};
+use crate::trace::Trace;
 
 /// The workspace with its book, as it is at this moment.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct Workspace {
     pub concepts: Vec<Concept>,
     /// Where the code of the four styles says that it is about a concept.
     pub tags: Vec<Tag>,
+    /// The traces, once a page has shown one; or why there are none.
+    traces: OnceLock<Result<Vec<Trace>, String>>,
 }
 
 /// A page as it was written.
@@ -57,6 +63,7 @@ impl Workspace {
             target: target(root)?,
             concepts: concepts::load(root)?,
             tags: tags::scan(root)?,
+            traces: OnceLock::new(),
         })
     }
 
@@ -100,10 +107,39 @@ impl Workspace {
     /// Nothing of this name was recorded, or something else than was asked for.
     pub fn data<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let path = format!("book/data/{name}");
-        let text = self
-            .read(&path)
-            .with_context(|| format!("{name} is not recorded: cargo run -p book -- record"))?;
+        let text = self.read(&path)?;
         serde_json::from_str(&text).with_context(|| format!("{path} is not what it should be"))
+    }
+
+    /// The trace of a scenario. The first time, this builds the lab and plays all scenarios.
+    ///
+    /// # Errors
+    /// There is no scenario of this name, the lab doesn't build, or a scenario fails.
+    pub fn trace(&self, name: &str) -> Result<&Trace> {
+        let traces = self.traces.get_or_init(|| {
+            let traces = self.simulate();
+            traces.map_err(|error| format!("{error:#}"))
+        });
+        let traces = traces.as_ref().map_err(|error| anyhow!("{error}"))?;
+        let named = traces.iter().find(|trace| trace.scenario == name);
+        named.with_context(|| format!("there is no scenario {name} in book/scenarios.toml"))
+    }
+
+    fn simulate(&self) -> Result<Vec<Trace>> {
+        let scenarios = self.scenarios()?;
+        let lab = Lab::build(self)?;
+        let traces = scenarios
+            .iter()
+            .map(|scenario| Trace::simulate(&lab, scenario, &self.root));
+        traces.collect()
+    }
+
+    /// The scenarios.
+    ///
+    /// # Errors
+    /// `book/scenarios.toml` can't be read, or isn't a list of scenarios.
+    pub fn scenarios(&self) -> Result<Vec<Scenario>> {
+        scenario::load(&self.root)
     }
 
     /// All pages but the summary, in the order of their paths.

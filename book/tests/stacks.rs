@@ -5,13 +5,12 @@ mod support;
 use std::path::Path;
 
 use anyhow::Result;
-use book::record;
-use book::stacks::Stacks;
+use book::stacks::{self, Stacks};
 
 #[test]
 fn captured_again_the_calls_are_the_same() -> Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/stacks.json");
-    let differences = Stacks::read(&path)?.differences(&record::stacks(&support::workspace()?)?);
+    let differences = Stacks::read(&path)?.differences(&stacks::capture(&support::workspace()?)?);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     Ok(())
 }

@@ -3,7 +3,6 @@
 use super::{Block, Rendered, fault};
 use crate::census::Census;
 use crate::style::Style;
-use crate::trace::Trace;
 use anyhow::{Context, Result, anyhow};
 
 pub fn render(block: &Block) -> Rendered {
@@ -40,9 +39,9 @@ fn code(block: &Block) -> Result<String> {
     Ok(table(rows))
 }
 
-/// What each server counted while the scenario was recorded.
+/// What each server counts in a scenario.
 fn counters(block: &Block, scenario: &str) -> Result<String> {
-    let trace: Trace = block.workspace.data(&format!("traces/{scenario}.json"))?;
+    let trace = block.workspace.trace(scenario)?;
     let rows: Result<Vec<_>> = [
         ("waits", "waits"),
         ("wake-ups", "wakeups"),

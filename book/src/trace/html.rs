@@ -86,9 +86,6 @@ fn cell(event: &Event) -> String {
     if let Some(error) = &event.error {
         let _ = write!(html, " <em>{}</em>", escape(error));
     }
-    if event.times > 1 {
-        let _ = write!(html, " ×\u{2060}{}", event.times);
-    }
     if let Some(fd) = &event.fd {
         let number = fd.strip_prefix("client ").unwrap_or_default();
         let _ = write!(html, " <i data-client=\"{number}\">{}</i>", escape(fd));

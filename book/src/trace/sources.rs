@@ -18,7 +18,7 @@ const AROUND: usize = 4;
 ///
 /// # Errors
 /// A file that is not there.
-pub(crate) fn collect(
+pub(super) fn collect(
     root: &Path,
     lanes: &BTreeMap<Style, Lane>,
 ) -> io::Result<BTreeMap<String, Source>> {
@@ -32,7 +32,7 @@ pub(crate) fn collect(
 
 /// The lines around `FILE:LINE`, without the indentation that they share and without the tags of
 /// concepts.
-pub(super) fn around(root: &Path, place: &str) -> io::Result<Source> {
+fn around(root: &Path, place: &str) -> io::Result<Source> {
     let no_place = || io::Error::new(ErrorKind::InvalidInput, format!("{place}: no FILE:LINE"));
     let (file, line) = place.rsplit_once(':').ok_or_else(no_place)?;
     let line: usize = line.parse().map_err(|_| no_place())?;
@@ -47,13 +47,6 @@ pub(super) fn around(root: &Path, place: &str) -> io::Result<Source> {
     Ok(without_indentation(
         &shown[middle.saturating_sub(AROUND)..last],
     ))
-}
-
-/// What stands in a line, without its indentation; `None` where there is no such line.
-pub(crate) fn line(root: &Path, file: &str, line: usize) -> Option<String> {
-    let text = fs::read_to_string(root.join(file)).ok()?;
-    let line = text.lines().nth(line.checked_sub(1)?)?;
-    Some(line.trim().to_owned())
 }
 
 fn without_indentation(lines: &[(usize, &str)]) -> Source {

@@ -19,8 +19,10 @@ use tempfile::TempDir;
 
 fn book() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_book"));
-    // It is relative to another folder than the one that cargo runs tests in.
-    command.env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"));
+    // Where the lab is built already. A relative path starts at another folder than the one that cargo
+    // runs tests in.
+    let tests = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    command.env("CARGO_TARGET_DIR", tests.parent().unwrap_or(tests));
     command.env_remove("CARGO_BUILD_TARGET_DIR");
     command
 }

@@ -6,16 +6,15 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::stacks::{Frame, Stacks, Whose};
+use super::{Frame, Stacks, Whose};
 use crate::style::Style;
 use crate::workspace::Workspace;
 
-/// Runs each style, not optimised, until bytes reach its user, and answers the stacks of that
-/// moment.
+/// Runs each style, not optimised, until bytes reach its user. Returns the stacks of that moment.
 ///
 /// # Errors
 /// A build that fails, or a stack that is none.
-pub fn stacks(workspace: &Workspace) -> io::Result<Stacks> {
+pub fn capture(workspace: &Workspace) -> io::Result<Stacks> {
     let program = build(workspace)?;
     let stacks = Style::ALL.map(|style| Ok((style, stack(workspace, &program, style)?)));
     Ok(Stacks(stacks.into_iter().collect::<io::Result<_>>()?))

@@ -14,22 +14,18 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::style::Style;
-use crate::workspace::Workspace;
+use book::style::Style;
+use book::workspace::Workspace;
 
 /// The four servers' programs, built.
-pub(super) struct Programs(BTreeMap<String, PathBuf>);
+pub struct Programs(BTreeMap<String, PathBuf>);
 
 impl Programs {
-    /// Builds them with `cargo build --release`, which is quick when nothing has changed.
-    ///
-    /// # Errors
-    /// What cargo says is wrong.
-    pub(super) fn build(workspace: &Workspace) -> io::Result<Self> {
+    /// Builds them as tests are built, which is quick when nothing has changed.
+    pub fn build(workspace: &Workspace) -> io::Result<Self> {
         let mut command = workspace.cargo();
         command.args([
             "build",
-            "--release",
             "--quiet",
             "--message-format=json-render-diagnostics",
         ]);
@@ -58,7 +54,7 @@ impl Programs {
 }
 
 /// A running server. It is killed when this is dropped.
-pub(super) struct Server {
+pub struct Server {
     child: Child,
     output: BufReader<ChildStdout>,
     address: SocketAddr,
@@ -69,11 +65,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts it on a port of the system's choice and waits until it listens.
-    pub(super) fn start(
-        programs: &Programs,
-        style: Style,
-        arguments: &[String],
-    ) -> io::Result<Self> {
+    pub fn start(programs: &Programs, style: Style, arguments: &[String]) -> io::Result<Self> {
         // Once both have it open, it needs no name, and loses it.
         let (trace, path) = NamedTempFile::new()?.into_parts();
         let mut child = Command::new(programs.path(style)?)
@@ -101,12 +93,12 @@ impl Server {
     }
 
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The lines that its trace has grown by, whole lines only.
-    pub(super) fn new_lines(&mut self) -> io::Result<Vec<String>> {
+    pub fn new_lines(&mut self) -> io::Result<Vec<String>> {
         self.trace.read_to_string(&mut self.begun)?;
         let end = self.begun.rfind('\n').map_or(0, |end| end + 1);
         let rest = self.begun.split_off(end);
@@ -114,23 +106,20 @@ impl Server {
         Ok(whole.lines().map(str::to_owned).collect())
     }
 
-    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
         kill(self.id(), signal)?;
         Ok(())
     }
 
     /// Holds it, until `SIGCONT`, and waits until it is held.
-    pub(super) fn hold(&self) -> io::Result<()> {
+    pub fn hold(&self) -> io::Result<()> {
         self.signal(Signal::SIGSTOP)?;
         waitpid(self.id(), Some(WaitPidFlag::WUNTRACED))?;
         Ok(())
     }
 
     /// Sets its limit (RLIMIT_NOFILE) so that it can open so many descriptors more.
-    ///
-    /// # Errors
-    /// A system without /proc, or without the program prlimit.
-    pub(super) fn leave_descriptors(&self, more: usize) -> io::Result<()> {
+    pub fn leave_descriptors(&self, more: usize) -> io::Result<()> {
         let id = self.child.id();
         let open: BTreeSet<OsString> = fs::read_dir(format!("/proc/{id}/fd"))?
             .map(|entry| entry.map(|entry| entry.file_name()))
@@ -151,15 +140,12 @@ impl Server {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    pub(super) fn has_ended(&mut self) -> io::Result<bool> {
+    pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.child.try_wait()?.is_some())
     }
 
     /// What it counted, which it prints at its end.
-    ///
-    /// # Errors
-    /// A server that does not end well, or prints something else.
-    pub(super) fn counters(&mut self) -> io::Result<BTreeMap<String, u64>> {
+    pub fn counters(&mut self) -> io::Result<BTreeMap<String, u64>> {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest)?;
         let status = self.child.wait()?;

@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
 
+use book::trace::{Event, HIDDEN};
 use serde::Deserialize;
 
-use crate::trace::{Event, line_of};
-
 /// What a server has traced so far.
-pub(super) struct Events {
-    /// Of the workspace, where the servers' sources are.
-    root: PathBuf,
+#[derive(Default)]
+pub struct Events {
     all: Vec<Event>,
     /// Whose descriptor has which number now.
     names: HashMap<i64, String>,
@@ -32,39 +29,28 @@ struct Line {
 }
 
 impl Events {
-    /// Nothing yet. The sources are those of the workspace with this root.
-    pub(super) fn new(root: &Path) -> Self {
-        Events {
-            root: root.to_owned(),
-            all: Vec::new(),
-            names: HashMap::new(),
-            clients: 0,
-        }
-    }
-
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all.len()
     }
 
     /// Whether the last thing that the server did was to begin to wait.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         self.all.last().is_some_and(|event| event.call == "wait")
     }
 
-    /// Takes new lines of the trace, as of this step. Answers whether there were any.
-    ///
-    /// # Errors
-    /// A line that is no event.
-    pub(super) fn take(&mut self, lines: &[String], step: usize) -> io::Result<bool> {
+    /// Takes new lines of the trace, as of this step. Returns whether there were any.
+    pub fn take(&mut self, lines: &[String], step: usize) -> io::Result<bool> {
         for line in lines {
             let line: Line = serde_json::from_str(line)?;
             let event = self.event(line, step);
-            self.all.push(event);
+            if !HIDDEN.contains(&event.call.as_str()) {
+                self.all.push(event);
+            }
         }
         Ok(!lines.is_empty())
     }
 
-    pub(super) fn into_all(self) -> Vec<Event> {
+    pub fn into_all(self) -> Vec<Event> {
         self.all
     }
 
@@ -72,7 +58,6 @@ impl Events {
         let fd = traced.fd.map(|fd| self.name(&traced, fd));
         let is_done = traced.error.is_none();
         let moves = matches!(traced.call.as_str(), "recv" | "send") && is_done;
-        let text = line_of(&self.root, &traced.file, traced.line).unwrap_or_default();
         Event {
             step,
             fd,
@@ -83,8 +68,6 @@ impl Events {
             error: traced.error,
             file: traced.file,
             line: traced.line,
-            text,
-            times: 1,
         }
     }
 
@@ -94,10 +77,10 @@ impl Events {
             self.clients += 1;
             self.names.insert(fd, format!("client {}", self.clients));
         }
-        let name = self.names.get(&fd).cloned();
-        if traced.call == "close" {
-            self.names.remove(&fd);
-        }
+        let name = match traced.call.as_str() {
+            "close" | "dropped" => self.names.remove(&fd),
+            _ => self.names.get(&fd).cloned(),
+        };
         name.unwrap_or_else(|| "listener".to_owned())
     }
 }

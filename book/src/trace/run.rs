@@ -1,0 +1,261 @@
+//! From what the lab prints to a lane.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Event, HIDDEN, Lane, in_words};
+use crate::scenario::Step;
+
+/// A run of one server: `common::sys::sim::Trace`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Run {
+    records: Vec<Record>,
+    ending: Value,
+    clients: Vec<Client>,
+    counters: BTreeMap<String, u64>,
+    lost_edges: Vec<Value>,
+    steps_left: usize,
+}
+
+/// A step of the script, or a call; and the state after it.
+#[derive(Debug, Deserialize)]
+struct Record {
+    step: Option<String>,
+    #[serde(flatten)]
+    call: Option<Call>,
+    connections: Vec<Connection>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Call {
+    call: String,
+    handler: Option<String>,
+    fd: Option<i32>,
+    bytes: Option<u64>,
+    ready: Option<u64>,
+    error: Option<String>,
+    file: String,
+    line: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Connection {
+    name: String,
+    fd: Option<i32>,
+    client_received: usize,
+    client_ended: Option<Ended>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Client {
+    client: u32,
+    /// With escapes.
+    received: String,
+    ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Ended {
+    EndOfStream,
+    Reset,
+    NotConnected,
+}
+
+impl Ended {
+    fn in_words(self) -> &'static str {
+        match self {
+            Ended::EndOfStream => "the end of the stream",
+            Ended::Reset => "a reset",
+            Ended::NotConnected => "no connection",
+        }
+    }
+}
+
+impl Run {
+    /// What the server does, in the steps that a page shows. Files are seen from `root`.
+    ///
+    /// # Errors
+    /// A run that didn't come to its end, or files that are elsewhere.
+    pub(crate) fn into_lane(self, steps: &[Step], root: &Path) -> Result<Lane> {
+        let Run {
+            ending,
+            lost_edges,
+            steps_left,
+            ..
+        } = &self;
+        ensure!(
+            ending == "returned",
+            "the server doesn't return, but {ending}"
+        );
+        ensure!(
+            *steps_left == 0,
+            "the server returns {steps_left} steps early"
+        );
+        ensure!(
+            lost_edges.is_empty(),
+            "the server lost an edge: {lost_edges:?}"
+        );
+        // For each line of the script, its step. The first step is the start.
+        let lines = steps.iter().zip(1..);
+        let mut lines = lines.flat_map(|(step, number)| step.lines.iter().map(move |_| number));
+        let mut replies = Replies::new(&self.clients, steps.len() + 1);
+        let (mut events, mut names, mut now) = (Vec::new(), HashMap::new(), 0);
+        for record in &self.records {
+            if record.step.is_some() {
+                replies.note(now, record);
+                now = lines.next().context("a line of the script is two steps")?;
+            }
+            let is_known = record.step.is_some() || record.call.is_some();
+            ensure!(is_known, "a record is neither a step nor a call");
+            if let Some(call) = &record.call {
+                let fd = name(&mut names, call, &record.connections);
+                if !HIDDEN.contains(&call.call.as_str()) {
+                    events.push(call.event(now, fd, root)?);
+                }
+            }
+        }
+        ensure!(lines.next().is_none(), "a line of the script is no step");
+        replies.end(now, &self.clients);
+        Ok(Lane {
+            events,
+            counters: self.counters,
+            replies: replies.in_words,
+        })
+    }
+}
+
+/// A socket has the name of its client from accept to close. One that was not accepted is the listener.
+fn name(
+    names: &mut HashMap<i32, String>,
+    call: &Call,
+    connections: &[Connection],
+) -> Option<String> {
+    let fd = call.fd?;
+    if call.call == "accept" && call.error.is_none() {
+        let accepted = connections.iter().find(|one| one.fd == Some(fd));
+        names.extend(accepted.map(|one| (fd, one.name.clone())));
+    }
+    let name = match call.call.as_str() {
+        "close" | "dropped" => names.remove(&fd),
+        _ => names.get(&fd).cloned(),
+    };
+    Some(name.unwrap_or_else(|| "listener".to_owned()))
+}
+
+impl Call {
+    fn event(&self, step: usize, fd: Option<String>, root: &Path) -> Result<Event> {
+        let is_done = self.error.is_none();
+        let moves = matches!(self.call.as_str(), "recv" | "send") && is_done;
+        let file = Path::new(&self.file);
+        let file = file.strip_prefix(root).with_context(|| {
+            let (file, root) = (file.display(), root.display());
+            format!("{file} is not below {root}")
+        })?;
+        Ok(Event {
+            step,
+            fd,
+            bytes: self.bytes.filter(|_| moves),
+            ready: self.ready.filter(|_| is_done),
+            call: self.call.clone(),
+            handler: self.handler.clone(),
+            error: self.error.clone(),
+            file: crate::workspace::slashed(file),
+            line: self.line,
+        })
+    }
+}
+
+/// What comes back to the clients, step by step.
+struct Replies {
+    /// For each client, all that it receives, and how much of that it has received so far.
+    received: BTreeMap<String, (Vec<u8>, usize)>,
+    ended: BTreeMap<String, Ended>,
+    in_words: Vec<Vec<String>>,
+}
+
+impl Replies {
+    fn new(clients: &[Client], steps: usize) -> Self {
+        let received = clients.iter().map(|client| {
+            let received = unescape(&client.received);
+            (format!("client {}", client.client), (received, 0))
+        });
+        Replies {
+            received: received.collect(),
+            ended: BTreeMap::new(),
+            in_words: vec![Vec::new(); steps],
+        }
+    }
+
+    /// A step is over, as the record of the next one shows.
+    fn note(&mut self, step: usize, next: &Record) {
+        for connection in &next.connections {
+            let Connection {
+                name,
+                client_received,
+                client_ended,
+                ..
+            } = connection;
+            self.add(step, name, *client_received, *client_ended);
+        }
+    }
+
+    /// The last step is over.
+    fn end(&mut self, step: usize, clients: &[Client]) {
+        for client in clients {
+            let name = format!("client {}", client.client);
+            self.add(step, &name, usize::MAX, client.ended);
+        }
+    }
+
+    fn add(&mut self, step: usize, name: &str, count: usize, ended: Option<Ended>) {
+        let Some((bytes, before)) = self.received.get_mut(name) else {
+            return;
+        };
+        let count = count.min(bytes.len());
+        let words = (count > *before).then(|| in_words(&bytes[*before..count]));
+        *before = count;
+        let ended = ended.filter(|ended| self.ended.insert(name.to_owned(), *ended).is_none());
+        let words = words
+            .into_iter()
+            .chain(ended.map(|end| end.in_words().to_owned()));
+        self.in_words[step].extend(words.map(|words| format!("{name} gets {words}")));
+    }
+}
+
+/// The bytes of a text that `<[u8]>::escape_ascii` has made.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = text.bytes();
+    let mut unescaped = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let escaped = (byte == b'\\').then(|| bytes.next()).flatten();
+        unescaped.push(match escaped {
+            None => byte,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'x') => {
+                let mut digit = || char::from(bytes.next().unwrap_or(b'0')).to_digit(16);
+                let (high, low) = (digit().unwrap_or(0), digit().unwrap_or(0));
+                (16 * high + low) as u8
+            }
+            Some(byte) => byte,
+        });
+    }
+    unescaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_survives_escaping() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(unescape(&all.escape_ascii().to_string()), all);
+    }
+}

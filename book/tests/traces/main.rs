@@ -1,0 +1,241 @@
+//! The traces are true: the servers do the same on the real kernel.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod compare;
+mod events;
+mod server;
+mod stage;
+
+use std::sync::LazyLock;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use book::scenario::{Scenario, Step};
+use book::style::Style;
+use book::trace::{Event, Lane, Trace};
+use book::workspace::Workspace;
+
+use compare::{Sizes, broken_invariants, differences};
+use server::Programs;
+use stage::{LINE, Stage};
+
+static WORKSPACE: LazyLock<Workspace> = LazyLock::new(|| support::workspace().unwrap());
+
+/// Every scenario with its trace.
+fn all() -> Result<Vec<(Scenario, &'static Trace)>> {
+    let scenarios = WORKSPACE.scenarios()?.into_iter();
+    let traced = scenarios.map(|scenario| {
+        let trace = WORKSPACE.trace(&scenario.name)?;
+        Ok((scenario, trace))
+    });
+    traced.collect()
+}
+
+/// Whether a client doesn't read, so that the sizes of the kernel's buffers decide what happens.
+fn has_slow_reader(scenario: &Scenario) -> bool {
+    scenario.script().contains("stop-reading")
+}
+
+const SIMULATED: Sizes = Sizes {
+    high_water: 32,
+    recv_size: 16,
+    line: 16,
+};
+
+/// The defaults: with small sizes, it would take a server long to fill the buffers of the real kernel.
+const REAL: Sizes = Sizes {
+    high_water: 65_536,
+    recv_size: 65_536,
+    line: LINE.len() as u64,
+};
+
+#[test]
+fn the_table_is_whole_without_script() -> Result<()> {
+    let trace = WORKSPACE.trace("split-line")?;
+    let html = trace.render();
+    for step in &trace.steps {
+        let step = step.replace('"', "&quot;");
+        ensure!(html.contains(&step), "{step}");
+    }
+    let events: usize = trace.lanes.values().map(|lane| lane.events.len()).sum();
+    ensure!(html.matches("<b data-call=").count() == events);
+    let is_block = html.lines().all(|line| !line.trim().is_empty());
+    ensure!(is_block, "it would end the HTML in Markdown");
+    Ok(())
+}
+
+#[test]
+fn the_counters_are_those_of_the_events() -> Result<()> {
+    for (scenario, trace) in all()? {
+        for (style, lane) in &trace.lanes {
+            let count = |call: &str| {
+                let events = lane.events.iter().filter(|event| event.call == call);
+                events.filter(|event| event.error.is_none()).count() as u64
+            };
+            let counted = [
+                ("waits", "wait"),
+                ("reads", "recv"),
+                ("writes", "send"),
+                ("accepts", "accept"),
+                ("closes", "close"),
+            ];
+            for (counter, call) in counted {
+                ensure!(
+                    lane.counters[counter] == count(call),
+                    "{}, {style:?}, {counter}",
+                    scenario.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_replies_say_what_came_back_in_which_step() -> Result<()> {
+    for (name, expected) in [
+        (
+            "split-line",
+            [
+                (2, "client 1 gets \"hel\" (3 bytes)"),
+                (3, "client 1 gets \"lo\\n\" (3 bytes)"),
+            ],
+        ),
+        (
+            "stop-with-work",
+            [
+                (4, "client 1 gets 80 bytes"),
+                (4, "client 1 gets the end of the stream"),
+            ],
+        ),
+    ] {
+        let replies = &WORKSPACE.trace(name)?.lanes[&Style::Select].replies;
+        let steps = (0..).zip(replies);
+        let seen = steps.flat_map(|(step, all)| all.iter().map(move |one| (step, one.as_str())));
+        let seen: Vec<_> = seen.collect();
+        ensure!(seen == expected, "{name}: {seen:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn another_order_of_events_is_a_difference() -> Result<()> {
+    let trace = WORKSPACE.trace("one-line")?;
+    let scenarios = WORKSPACE.scenarios()?;
+    let scenario = scenarios.iter().find(|one| one.name == "one-line");
+    let steps = scenario.context("no scenario")?.steps()?;
+    let mut lane = trace.lanes[&Style::Reactor].clone();
+    ensure!(differences(trace, &steps, Style::Reactor, &lane).is_empty());
+    let recv = lane.events.iter().position(|event| event.call == "recv");
+    let recv = recv.context("it doesn't read")?;
+    lane.events.swap(recv, recv + 1);
+    let found = differences(trace, &steps, Style::Reactor, &lane);
+    ensure!(found.len() == 1, "{found:?}");
+    ensure!(found[0].starts_with("one-line, reactor, client 1 sends"));
+    Ok(())
+}
+
+/// A change to the events of one style.
+type Change = fn(&mut Vec<Event>);
+
+#[test]
+fn a_slow_reader_is_compared_by_what_every_run_shows() -> Result<()> {
+    let trace = WORKSPACE.trace("slow-reader")?;
+    let broken = |change: Change| {
+        let mut lane = trace.lanes[&Style::Dispatcher].clone();
+        change(&mut lane.events);
+        broken_invariants(&trace.steps, &lane, &SIMULATED)
+    };
+    // Whether a call was refused, and which handlers are entered, is another thing each time.
+    ensure!(broken(|_| {}).is_empty(), "{:?}", broken(|_| {}));
+    ensure!(broken(|events| events.retain(|event| event.call != "enter")).is_empty());
+    ensure!(broken(|events| events.retain(|event| event.error.is_none())).is_empty());
+    let changes: [(&str, Change); 4] = [
+        ("it accepts one client", |events| {
+            events.retain(|event| event.call != "accept");
+        }),
+        ("it closes the client's socket once", |events| {
+            events.retain(|event| event.call != "close");
+        }),
+        ("what it holds for the client is bounded", |events| {
+            events.retain(|event| event.call != "send");
+        }),
+        ("it waits when the client does not read", |events| {
+            events.retain(|event| event.call != "wait");
+        }),
+    ];
+    for (name, change) in changes {
+        let found = broken(change);
+        let is_named = found.iter().any(|found| found.ends_with(name));
+        ensure!(is_named, "{name}: {found:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_servers_do_the_same_on_the_real_kernel() -> Result<()> {
+    let programs = Programs::build(&WORKSPACE)?;
+    let mut found = Vec::new();
+    for (scenario, trace) in all()? {
+        let steps = scenario.steps()?;
+        for (style, played) in play_all(&scenario, &steps, &programs) {
+            let at = format!("{}, {}", scenario.name, style.name());
+            let real = played.context(at.clone())?;
+            if has_slow_reader(&scenario) {
+                let simulated = broken_invariants(&trace.steps, &trace.lanes[&style], &SIMULATED);
+                let real = broken_invariants(&trace.steps, &real, &REAL);
+                found.extend(
+                    simulated
+                        .iter()
+                        .map(|what| format!("{at}, simulated: {what}")),
+                );
+                found.extend(real.iter().map(|what| format!("{at}, real: {what}")));
+            } else {
+                found.extend(differences(trace, &steps, style, &real));
+            }
+        }
+    }
+    ensure!(found.is_empty(), "\n{}", found.join("\n"));
+    Ok(())
+}
+
+/// Plays the scenario on the four at the same time: nearly all of it is waiting.
+fn play_all(
+    scenario: &Scenario,
+    steps: &[Step],
+    programs: &Programs,
+) -> Vec<(Style, Result<Lane>)> {
+    thread::scope(|scope| {
+        let playing = Style::ALL.map(|style| {
+            let played = scope.spawn(move || play(scenario, steps, style, programs));
+            (style, played)
+        });
+        let played = playing.into_iter().map(|(style, thread)| {
+            let panicked = |_| Err(anyhow!("the player panicked"));
+            (style, thread.join().unwrap_or_else(panicked))
+        });
+        played.collect()
+    })
+}
+
+fn play(scenario: &Scenario, steps: &[Step], style: Style, programs: &Programs) -> Result<Lane> {
+    let mut arguments = scenario.server.clone();
+    if has_slow_reader(scenario) {
+        let is_size = |option: &String| option.contains("-size=") || option.contains("-water=");
+        arguments.retain(|option| !is_size(option));
+    }
+    if style == Style::Reactor {
+        arguments.push("--reactor=mio".to_owned()); // As in the simulation.
+    }
+    let mut stage = Stage::open(style, &arguments, programs)?;
+    if scenario.limits_descriptors() {
+        stage.leave_room_for(1)?;
+    }
+    for step in steps {
+        stage.play(step).with_context(|| step.text.clone())?;
+    }
+    Ok(stage.close()?)
+}
