@@ -111,11 +111,15 @@ mod tests {
         named.collect()
     }
 
-    /// Without the settings of single packages.
-    fn profile(manifest: &Table, name: &str) -> Option<Value> {
-        let mut profile = manifest.get("profile")?.get(name)?.clone();
-        profile.as_table_mut()?.remove("package");
-        Some(profile)
+    /// Without the settings of single packages. A profile that isn't there has none.
+    fn profile(manifest: &Table, name: &str) -> Table {
+        let profile = manifest.get("profile").and_then(|all| all.get(name));
+        let mut profile = profile
+            .and_then(Value::as_table)
+            .cloned()
+            .unwrap_or_default();
+        profile.remove("package");
+        profile
     }
 
     /// Cargo builds a crate once for both if nothing about it differs.
