@@ -160,9 +160,9 @@ impl Judge<'_> {
         self.ended_with_fin(client)
     }
 
-    /// What was read before the stop is answered, and whoever waits to be accepted is. A client
-    /// whose bytes were on their way is left out: these can meet a closed socket, and the reset that
-    /// follows destroys what the client hasn't read.
+    /// Bytes that were read before the stop come back, and clients that wait are accepted. A client
+    /// whose bytes were on their way is left out: they can arrive at a closed socket, and the reset
+    /// that follows destroys what the client hasn't read.
     fn client_at_stop(&self, client: &ClientTrace, summary: &Summary, trace: &Trace) -> Verdict {
         let number = client.client;
         let (Some(plan), Some(stop_at)) = (self.plan.clients.get(&number), summary.stop_at) else {

@@ -77,7 +77,7 @@ fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
             }
         }
         accepts = true;
-        if is_tried && !(bug == Bug::AcceptsOnce && !streams.is_empty()) {
+        if is_tried && (bug != Bug::AcceptsOnce || streams.is_empty()) {
             match listener.accept() {
                 Ok((stream, _)) => streams.push(stream),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
