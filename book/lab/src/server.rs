@@ -39,6 +39,16 @@ impl Style {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// The ends of the names of the source files that a user of the style writes.
+    pub fn user_files(self) -> Vec<String> {
+        let files: &[&str] = match self {
+            // All but the call itself and the map.
+            Style::Select => &["/echo.rs", "/connection.rs"],
+            _ => &["/echo.rs"],
+        };
+        files.iter().copied().map(str::to_owned).collect()
+    }
+
     /// Whether it echoes whole lines, and not a stream of bytes.
     pub fn is_of_lines(self) -> bool {
         self == Style::Chat

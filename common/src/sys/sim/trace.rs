@@ -92,6 +92,8 @@ pub struct CallRecord {
     /// The kind of error that the call returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Who makes the call.
+    pub by: Caller,
     /// The source file that made the call.
     pub file: &'static str,
     /// The line in it.
@@ -99,8 +101,20 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    pub(super) fn new(call: Call, caller: &'static Location<'static>) -> Self {
+    pub(super) fn new(
+        call: Call,
+        caller: &'static Location<'static>,
+        user_files: &[String],
+    ) -> Self {
+        let is_users = user_files
+            .iter()
+            .any(|file| caller.file().ends_with(file.as_str()));
         CallRecord {
+            by: if is_users {
+                Caller::User
+            } else {
+                Caller::Style
+            },
             call: call.name,
             handler: call.handler,
             milliseconds: call.milliseconds,
@@ -112,6 +126,16 @@ impl CallRecord {
             line: caller.line(),
         }
     }
+}
+
+/// Who makes a call: whose line it is that the call's file and line name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// The code that a user of a style writes.
+    User,
+    /// The style.
+    Style,
 }
 
 /// The state of a connection: where its bytes are. They travel from `client_to_send` down to
