@@ -6,14 +6,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde::Deserialize;
 
 /// The runs in which a bug must show.
-const RUNS: &str = "4000";
+const RUNS: &str = "20000";
 
 #[derive(Deserialize)]
 struct Table {
@@ -117,6 +117,15 @@ fn take_batch(left: &mut Vec<Mutant>) -> Vec<Mutant> {
     batch
 }
 
+/// The styles, and what they share.
+const CRATES: [&str; 5] = [
+    "common",
+    "select-echo",
+    "dispatcher-echo",
+    "chat-echo",
+    "reactor-echo",
+];
+
 /// A copy of the crates, in which a bug can be.
 struct Copy {
     root: PathBuf,
@@ -127,20 +136,18 @@ impl Copy {
     fn make() -> io::Result<Self> {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
         fs::create_dir_all(&root)?;
-        let crates = [
-            "common",
-            "select-echo",
-            "dispatcher-echo",
-            "chat-echo",
-            "reactor-echo",
-        ];
-        for name in crates.iter().chain(&["book/lab"]) {
+        for name in CRATES.iter().chain(&["book/lab"]) {
             copy_folder(&self::root().join(name), &root.join(name))?;
         }
         // The four styles take their versions from the workspace, which has no other members here.
         let manifest = fs::read_to_string(self::root().join("Cargo.toml"))?;
         let manifest = manifest.replace(", \"bench\", \"book\"]", "]");
         write_if_changed(&root.join("Cargo.toml"), manifest.as_bytes())?;
+        // The program has another name, so that nobody takes it for the lab's.
+        let mut manifest = fs::OpenOptions::new()
+            .append(true)
+            .open(root.join("book/lab/Cargo.toml"))?;
+        manifest.write_all(b"\n[[bin]]\nname = \"mutant\"\npath = \"src/main.rs\"\n")?;
         Ok(Copy { root })
     }
 
@@ -175,23 +182,24 @@ impl Copy {
         Ok(missed)
     }
 
+    /// In the folder of all builds: what other crates are made of is built already.
     fn build(&self) -> io::Result<PathBuf> {
-        let target = self.root.join("target");
-        let output = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--config",
-                "profile.dev.opt-level=1",
-                "--manifest-path",
-            ])
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["build", "--quiet"]);
+        for name in CRATES.iter().chain(&["lab"]) {
+            let setting = format!("profile.dev.package.{name}.opt-level=1");
+            command.args(["--config", &setting]);
+        }
+        let output = command
+            .arg("--manifest-path")
             .arg(self.root.join("book/lab/Cargo.toml"))
             .arg("--target-dir")
             .arg(&target)
             .output()?;
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{errors}");
-        Ok(target.join("debug/lab"))
+        Ok(target.join("debug/mutant"))
     }
 }
 
