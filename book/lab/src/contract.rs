@@ -399,7 +399,11 @@ impl Judge<'_> {
         let urgent = self.urgent_bytes(name);
         let unread = connection.server_receive_buffer.saturating_sub(urgent);
         let unsent = connection.server_send_buffer;
-        let may_read = pending <= settings.low_water() as i64;
+        let silence = moment.record.microseconds - open.active_at;
+        // Once a connection was silent for too long, what is pending is still sent, and no more read.
+        let is_idle = |timeout| silence + ITERATION >= microseconds(timeout);
+        let is_closing = pending > 0 && settings.idle_timeout.is_some_and(is_idle);
+        let may_read = pending <= settings.low_water() as i64 && !is_closing;
         hold(
             state != ConnectionState::Open || unread == 0 || !may_read,
             rule,
@@ -415,7 +419,6 @@ impl Judge<'_> {
             format!("it sleeps with {name} open, whose stream has ended and is answered")
         })?;
         if let Some(idle_timeout) = settings.idle_timeout {
-            let silence = moment.record.microseconds - open.active_at;
             // What is pending may still be sent, for at most the grace.
             let most = 2 * microseconds(idle_timeout + settings.grace);
             hold(silence <= most, Rule::IdleTimeout, || {
