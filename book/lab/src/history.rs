@@ -155,6 +155,8 @@ pub struct Open {
     pub unread_since: Option<u64>,
     /// The last wait has told that there is something to read, and no read was tried since.
     pub is_due: bool,
+    /// A signal interrupted the last read.
+    pub is_interrupted: bool,
     /// When the server ended its stream.
     pub finished_at: Option<u64>,
 }
@@ -362,7 +364,10 @@ fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iter
             let Some(open) = open.get_mut(&fd) else {
                 return;
             };
-            open.is_due &= call.call == "send";
+            if call.call == "recv" {
+                open.is_due = false;
+                open.is_interrupted = call.error.as_deref() == Some("Interrupted");
+            }
             if bytes > 0 {
                 (open.active_at, open.active_iteration) = (now, iteration);
                 if call.call == "recv" {
