@@ -50,7 +50,7 @@ impl<'fd> FdSet<'fd> {
     /// Whether a descriptor is in the set: FD_ISSET.
     #[inline]
     pub fn contains(&self, descriptor: Descriptor<'_>) -> bool {
-        check_fits(descriptor).is_ok() && self.inner.contains(descriptor.0)
+        (0..self.end).contains(&descriptor.number()) && self.inner.contains(descriptor.0)
     }
 }
 
