@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::proc;
 use super::trial::{Problem, While, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
 use crate::server_process::{NotAnnounced, Output, ProcessGroup};
@@ -72,6 +73,27 @@ impl Server {
     /// The exit status, if it has ended.
     pub(super) fn ended(&self) -> Option<ExitStatus> {
         lock(&self.group).try_wait().ok().flatten()
+    }
+
+    /// Waits until all threads of the server have slept for so long without a break, or it has
+    /// ended, but not longer than the limit. Then it has done what it had to do, however busy the
+    /// machine is. Where nobody can say whether it sleeps, this waits as long as the limit.
+    pub(super) fn let_it_rest(&self, time: Duration, limit: Duration) {
+        let started = Instant::now();
+        let mut asleep: Option<(proc::Usage, Instant)> = None;
+        while started.elapsed() < limit && self.ended().is_none() {
+            asleep = match (proc::usage(self.pid()), proc::is_asleep(self.pid())) {
+                (Ok(used), Ok(true)) => match asleep {
+                    Some((before, since)) if before == used => Some((before, since)),
+                    _ => Some((used, Instant::now())),
+                },
+                _ => None,
+            };
+            if asleep.is_some_and(|(_, since)| since.elapsed() >= time) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits for the server to end: its status, and how long that took.

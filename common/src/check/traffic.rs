@@ -103,10 +103,14 @@ pub(super) fn narrow(address: SocketAddr) -> Result<EchoClient, Problem> {
 /// Sends numbered lines and reads nothing, until the server takes no more: how many bytes it and
 /// the kernel took. At most [`TOO_MUCH`].
 pub(crate) fn fill(client: &EchoClient) -> io::Result<usize> {
+    fill_on(client, 0)
+}
+
+/// The same for a client that has sent so many bytes before; they count.
+pub(super) fn fill_on(client: &EchoClient, mut sent: usize) -> io::Result<usize> {
     let mut socket = client.socket();
     let normal = socket.write_timeout()?;
     socket.set_write_timeout(Some(STALL))?;
-    let mut sent = 0;
     while sent < TOO_MUCH {
         let from = sent % LINES.len();
         let to = LINES.len().min(from + (64 << 10));

@@ -186,31 +186,47 @@ fn unterminated_tail(trial: &Trial) -> Verdict {
 /// With Nagle's algorithm an answer waits while the one before is not acknowledged, and the
 /// client's kernel delays that by 40 ms once the two sides have been taking turns. An urgent byte
 /// between two messages makes the server read, and so answer, twice: recv(2) does not read across
-/// the urgent mark.
+/// the urgent mark. On a busy machine any answer can be late, so single ones are counted as well.
 fn no_delay(trial: &Trial) -> Verdict {
     const ROUNDS: usize = 60;
     let mut client = trial.connect()?;
-    let mut delayed = 0;
-    client.set_time_limit(Duration::from_millis(500))?;
-    // Keeps the server busy while the two messages are sent. If it answered the first one before the
-    // second is sent, that would carry the acknowledgement, and nothing would be left to wait for.
     let mut other = trial.connect()?;
-    let much = lines(64 << 10);
+    let (mut delayed, mut delayed_anyway) = (0, 0);
     for _ in 0..ROUNDS {
-        delay_acknowledgement(&client);
-        other.send(&much)?;
-        let started = Instant::now();
-        if let Err(error) = two_with_urgent(&mut client) {
-            return Err(Problem::Skip(format!(
-                "cannot be seen here, see urgent-data: {error}"
-            )));
-        }
-        delayed += usize::from(started.elapsed() >= Duration::from_millis(30));
-        expect_same(&much, &other.receive(much.len())?)?;
+        delayed += usize::from(is_delayed(&mut client, &mut other, two_with_urgent)?);
+        delayed_anyway += usize::from(is_delayed(&mut client, &mut other, one)?);
     }
-    let seen = format!("{delayed} of {ROUNDS} answers took 30 ms or more");
-    ensure!(delayed < 10, "{seen}");
+    let seen = format!(
+        "{delayed} of {ROUNDS} answers took 30 ms or more, and {delayed_anyway} of {ROUNDS} single ones"
+    );
+    ensure!(delayed < delayed_anyway + ROUNDS / 4, "{seen}");
     Ok(seen)
+}
+
+/// Whether an exchange took 30 ms or more.
+///
+/// The other client keeps the server busy meanwhile. If the server answered the first of two messages
+/// before the second is sent, that would carry the acknowledgement, and nothing would be left to wait
+/// for.
+fn is_delayed(
+    client: &mut EchoClient,
+    other: &mut EchoClient,
+    exchange: impl Fn(&mut EchoClient) -> io::Result<()>,
+) -> Result<bool, Problem> {
+    let much = lines(64 << 10);
+    delay_acknowledgement(client);
+    other.send(&much)?;
+    let started = Instant::now();
+    exchange(client)
+        .map_err(|error| Problem::Skip(format!("cannot be seen here, see urgent-data: {error}")))?;
+    let took = started.elapsed();
+    expect_same(&much, &other.receive(much.len())?)?;
+    Ok(took >= Duration::from_millis(30))
+}
+
+/// One message and its answer, which has nothing to wait for.
+fn one(client: &mut EchoClient) -> io::Result<()> {
+    client.echo(b"first and only\n").map(drop)
 }
 
 /// Asks the client's kernel to acknowledge late: a server that waits for the acknowledgement of its

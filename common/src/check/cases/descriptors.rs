@@ -7,7 +7,7 @@ use super::crowd::allow_descriptors;
 use crate::check::Case;
 use crate::check::proc;
 use crate::check::server::Server;
-use crate::check::traffic::{LINE, expect_same, lines, ping};
+use crate::check::traffic::{LINE, expect_same, lines, ping, will_reset};
 use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
 
@@ -36,8 +36,12 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// How long an unanswered client is watched before it counts as waiting.
-const WAITING: Duration = Duration::from_millis(300);
+/// How long an unanswered client is watched before it counts as waiting: 300 ms, and up to three
+/// times as long where the machine may be busy.
+fn watch_time(trial: &Trial) -> Duration {
+    let shortest = Duration::from_millis(300);
+    trial.limit(300).clamp(shortest, shortest * 3)
+}
 
 fn out_of_descriptors(trial: &Trial) -> Verdict {
     let (server, mut served, mut waiting) = exhausted(trial)?;
@@ -86,6 +90,7 @@ fn exhausted(trial: &Trial) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>)
         .launch()?
         .script("ulimit -n 32; exec \"$@\"")
         .start()?;
+    let watch_time = watch_time(trial);
     let mut served = Vec::new();
     let mut waiting = Vec::new();
     while waiting.len() < 5 {
@@ -95,7 +100,7 @@ fn exhausted(trial: &Trial) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>)
         );
         let mut client = server.connect()?;
         client.send(&lines(LINE))?;
-        client.set_time_limit(WAITING)?;
+        client.set_time_limit(watch_time)?;
         let is_served = waiting.is_empty() && client.receive(LINE).is_ok();
         client.set_time_limit(TIME_LIMIT)?;
         if is_served {
@@ -110,7 +115,7 @@ fn exhausted(trial: &Trial) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>)
         served.len()
     );
     // The moment it happened may be logged; what comes later counts.
-    thread::sleep(WAITING);
+    thread::sleep(watch_time);
     Ok((server, served, waiting))
 }
 
@@ -123,6 +128,8 @@ fn beyond_fd_setsize(trial: &Trial) -> Verdict {
     for _ in 0..CLIENTS {
         let mut client = server.connect()?;
         client.send(&lines(LINE))?;
+        // Leaves no TIME-WAIT behind.
+        will_reset(&client)?;
         clients.push(client);
     }
     let rest = clients.split_off(SURE);
@@ -132,7 +139,7 @@ fn beyond_fd_setsize(trial: &Trial) -> Verdict {
             &client.receive(LINE).while_("one of the first 900")?,
         )?;
     }
-    let (answered, waiting, refused) = sort_out(rest)?;
+    let (answered, waiting, refused) = sort_out(rest, watch_time(trial))?;
     ensure!(refused <= 3, "{refused} clients were turned away");
     ping(&mut clients[SURE - 1])?;
     clients.drain(..300);
@@ -160,11 +167,12 @@ fn beyond_fd_setsize(trial: &Trial) -> Verdict {
 /// The clients that have been answered, those that wait, and how many were refused.
 fn sort_out(
     clients: Vec<EchoClient>,
+    watch_time: Duration,
 ) -> Result<(Vec<EchoClient>, Vec<EchoClient>, usize), Problem> {
     let (mut answered, mut waiting, mut refused) = (Vec::new(), Vec::new(), 0);
     for mut client in clients {
         let patience = if waiting.is_empty() {
-            WAITING
+            watch_time
         } else {
             Duration::from_millis(1)
         };

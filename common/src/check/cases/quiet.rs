@@ -1,7 +1,6 @@
 //! What the server uses while it has nothing to do, and what it holds for a client that does not
 //! read.
 
-use std::thread;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -162,8 +161,8 @@ fn quiet_after_draining(trial: &Trial) -> Verdict {
 /// Expects no wake-up, and no CPU time worth the name: a loop that spins without sleeping has no
 /// wake-ups either.
 fn expect_quiet(trial: &Trial, server: &Server, time: Duration) -> Verdict {
-    // What has just been done may still be logged.
-    thread::sleep(trial.limit(100));
+    // What has just been done may still be read, or logged.
+    server.let_it_rest(Duration::from_millis(50), trial.limit(100));
     let (used, real) = proc::usage_during(server.pid(), time)?;
     let (wake_ups, cpu) = (used.wake_ups, used.cpu.as_secs_f64() * 1e3);
     let seen = format!(

@@ -9,7 +9,9 @@ use nix::sys::signal::Signal;
 use super::expect_exit;
 use crate::check::proc::{self, Queues};
 use crate::check::server::Server;
-use crate::check::traffic::{LINE, TOO_MUCH, expect_lines, fill, lines, narrow, receive_rest};
+use crate::check::traffic::{
+    LINE, TOO_MUCH, expect_lines, fill, fill_on, lines, narrow, receive_rest,
+};
 use crate::check::trial::{Problem, Trial, Verdict, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
 
@@ -32,11 +34,14 @@ pub(super) fn sigterm_paused(trial: &Trial) -> Verdict {
     let mut owing = owing(trial, &server)?;
     server.signal(Signal::SIGTERM)?;
     let stopping = Instant::now();
-    let_it_notice(&server);
-    if server.pause().is_err() {
-        // Whether it lost something is seen by the other cases.
-        return Err(Problem::Skip("it ended before it could be stopped".into()));
+    server.let_it_rest(Duration::ZERO, GRACE / 5);
+    if server.ended().is_some() {
+        let received = receive_rest(&mut owing.client, 0, Duration::ZERO)?;
+        owing.expect_all(received)?;
+        let why = "the kernel took the last answer, and the server ended, before it was stopped";
+        return Err(Problem::Skip(why.into()));
     }
+    server.pause()?;
     let before = receive_what_is_there(&mut owing.client)?;
     if before >= owing.owed {
         let why = "the kernel took the last answer before the server was stopped";
@@ -124,12 +129,17 @@ fn owing(trial: &Trial, server: &Server) -> Result<Owing, Problem> {
 pub(super) fn sigterm_unread_input(trial: &Trial) -> Verdict {
     let server = trial.start()?;
     let client = narrow(server.address())?;
-    let sent = fill(&client)?;
-    let queues = queues_at_rest(&client, &server)?;
-    ensure!(
-        queues.unread > 0,
-        "the server took {sent} bytes and left none unread"
-    );
+    let mut sent = fill(&client)?;
+    let mut queues = queues_at_rest(&client, &server)?;
+    while queues.unread == 0 {
+        // It was only held up for so long.
+        ensure!(
+            sent < TOO_MUCH,
+            "the server took {sent} bytes and left none unread"
+        );
+        sent = fill_on(&client, sent)?;
+        queues = queues_at_rest(&client, &server)?;
+    }
     let read = sent.saturating_sub(queues.not_read());
     let owed = trial.owed(read);
     stop_and_read(trial, &server, Owing { client, owed, sent })
@@ -139,7 +149,9 @@ pub(super) fn sigterm_unread_input(trial: &Trial) -> Verdict {
 fn stop_and_read(trial: &Trial, server: &Server, mut owing: Owing) -> Verdict {
     let started = Instant::now();
     server.signal(Signal::SIGTERM)?;
-    let_it_notice(server);
+    // Read at once, a server that drops what it owes might still send it, if the thread which ends
+    // it was late.
+    server.let_it_rest(Duration::ZERO, trial.limit(200));
     let received = receive_rest(&mut owing.client, 0, Duration::from_millis(2))?;
     owing.expect_all(received)?;
     drop(owing);
@@ -150,19 +162,6 @@ fn stop_and_read(trial: &Trial, server: &Server, mut owing: Owing) -> Verdict {
         received >> 10,
         took * 1e3
     ))
-}
-
-/// Waits until the signal has had its effect: all threads of the server sleep, or it has ended. Read
-/// at once, a server that drops what it owes might still send it, if the thread which ends it was
-/// late.
-fn let_it_notice(server: &Server) {
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(200)
-        && server.ended().is_none()
-        && !proc::is_asleep(server.pid()).unwrap_or(false)
-    {
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// How many bytes the server reads of a client that does not read. The next client may see some
