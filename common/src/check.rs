@@ -131,6 +131,7 @@ pub struct Selection {
     skipped: Vec<String>,
     wire_only: bool,
     slack: f64,
+    is_hurried: bool,
 }
 
 impl Selection {
@@ -143,6 +144,7 @@ impl Selection {
             skipped,
             wire_only: false,
             slack: 1.0,
+            is_hurried: false,
         }
     }
 
@@ -172,6 +174,14 @@ impl Selection {
     #[must_use]
     pub fn slack(mut self, factor: f64) -> Self {
         self.slack = factor;
+        self
+    }
+
+    /// Runs all cases side by side, also those that measure. They disturb each other, so this is for
+    /// a run with much [`slack`](Self::slack).
+    #[must_use]
+    pub fn hurried(mut self) -> Self {
+        self.is_hurried = true;
         self
     }
 

@@ -166,22 +166,22 @@ fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
     ))
 }
 
+/// Every case but one: broken-echo has a thread for each connection, so on a busy machine it is as fair
+/// as the system's scheduler. That the case passes a fair server is shown by the four of them.
+fn everything(kind: Kind) -> Selection {
+    Selection::of(kind).skip(["fairness"]).slack(SLACK)
+}
+
 #[test]
 fn passes_a_stream_server_that_keeps_the_contract() -> io::Result<()> {
-    let report = check::run(
-        &broken_echo(Kind::Stream, None)?,
-        &Selection::of(Kind::Stream).slack(SLACK),
-    )?;
+    let report = check::run(&broken_echo(Kind::Stream, None)?, &everything(Kind::Stream))?;
     assert!(report.failed().is_empty(), "{report}");
     Ok(())
 }
 
 #[test]
 fn passes_a_line_server_that_keeps_the_contract() -> io::Result<()> {
-    let report = check::run(
-        &broken_echo(Kind::Line, None)?,
-        &Selection::of(Kind::Line).slack(SLACK),
-    )?;
+    let report = check::run(&broken_echo(Kind::Line, None)?, &everything(Kind::Line))?;
     assert!(report.failed().is_empty(), "{report}");
     Ok(())
 }
@@ -213,7 +213,8 @@ fn look_at(broken: &Broken) -> io::Result<Option<String>> {
     let quick = QUICK.iter().filter(|_| broken.quick).filter(fits);
     let selection = Selection::of(broken.kind)
         .only(quick.chain(broken.fails).copied())
-        .slack(SLACK);
+        .slack(SLACK)
+        .hurried();
     assert_eq!(selection.mistake(), None);
     let report = check::run(&broken_echo(broken.kind, Some(broken.bug))?, &selection)?;
     let failed: Vec<_> = report

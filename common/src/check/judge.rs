@@ -2,15 +2,11 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use super::{Kind, Selection, Target, run};
 
 /// A debug build on a busy machine may take ten times as long as the contract says.
 const SLACK: f64 = 10.0;
-
-/// One check at a time: they measure.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// What a test of the contract returns.
 pub type Kept = Result<(), Broken>;
@@ -96,10 +92,9 @@ impl Judge {
     }
 
     fn expect(&self, selection: Selection) -> Kept {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let target = Target::command(&self.program, &self.arguments);
-        let report =
-            run(&target, &selection.slack(SLACK)).map_err(|why| Broken(why.to_string()))?;
+        let report = run(&target, &selection.slack(SLACK).hurried())
+            .map_err(|why| Broken(why.to_string()))?;
         match report.failed().is_empty() {
             true => Ok(()),
             false => Err(Broken(format!("{:?}\n{report}", self.arguments))),

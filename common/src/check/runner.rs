@@ -16,8 +16,8 @@ use crate::server_process::Patience;
 /// No case may take longer, whatever the server does.
 const CASE_LIMIT: Duration = Duration::from_secs(20);
 
-/// How many waiting cases run side by side.
-const SIDE_BY_SIDE: usize = 6;
+/// How many cases run side by side.
+const SIDE_BY_SIDE: usize = 8;
 
 /// Grades `target` on the selected cases.
 ///
@@ -119,14 +119,19 @@ fn skip_cases(
     Ok(())
 }
 
-/// Runs the cases that measure one after the other, and then those that wait side by side.
+/// Runs the cases that measure one after the other, and then those that wait side by side. In a
+/// hurry all are run side by side, those that take long first.
 fn run_cases(target: &Target, selection: &Selection, keep: &mut Keep<'_>) -> Result<(), NotGraded> {
-    let (waiting, alone): (Vec<_>, Vec<_>) = selection.cases().partition(|case| case.waits);
+    let (mut together, mut alone): (Vec<_>, Vec<_>) =
+        selection.cases().partition(|case| case.waits);
+    if selection.is_hurried {
+        together.append(&mut alone);
+    }
     for case in alone {
         keep(run_case(case, target, selection))?;
     }
     let (sender, receiver) = mpsc::channel();
-    let queue = Mutex::new(waiting.into_iter());
+    let queue = Mutex::new(together.into_iter());
     thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             let (queue, sender) = (&queue, sender.clone());

@@ -106,7 +106,7 @@ fn serve_and_stop(trial: &Trial, server: &Server, connections: usize) -> Verdict
     for number in 0..connections {
         let mut client = server.connect()?;
         ping(&mut client)?;
-        if number % 8 != 0 {
+        if number % 64 != 0 {
             will_reset(&client)?;
         }
     }
