@@ -27,12 +27,14 @@ const BENCH: Effort = Effort {
     rounds: 10,
     slice: Duration::from_millis(30),
     seldom: 1,
+    most_idle: usize::MAX,
 };
 /// Each benchmark once, to see that it works.
 const TEST: Effort = Effort {
     rounds: 1,
     slice: Duration::from_millis(5),
     seldom: 1,
+    most_idle: 100,
 };
 /// For so long criterion's warm-up lives through the times that were measured.
 const WARM_UP: Duration = Duration::from_millis(2);

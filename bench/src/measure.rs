@@ -23,6 +23,8 @@ pub struct Effort {
     /// Shapes that first open thousands of idle connections, which takes a second, are part of
     /// every so manieth round only.
     pub seldom: usize,
+    /// A shape that has more idle connections than these gets these.
+    pub most_idle: usize,
 }
 
 impl Effort {
@@ -67,7 +69,7 @@ pub fn group(
         watch(visit, visits.len());
         let server = &mut servers[*index];
         for (place, shape) in shapes {
-            server.hold(shape.idle)?;
+            server.hold(shape.idle.min(effort.most_idle))?;
             let sample = shape.trial.run(server, effort.slice)?;
             let taken = samples.entry((*place, server.contender.name));
             taken.or_default().push(sample);
@@ -153,6 +155,7 @@ mod tests {
             rounds: 7,
             slice: Duration::ZERO,
             seldom: 3,
+            most_idle: usize::MAX,
         };
         let groups = groups::all();
         let shapes = groups.iter().flat_map(|group| &group.shapes);

@@ -2,6 +2,7 @@
 //! the tool is not there.
 
 use std::io;
+use std::thread::{self, ScopedJoinHandle};
 
 use bench::arena::Arena;
 use bench::contender::{ALL, Family};
@@ -31,9 +32,16 @@ fn every_echo_is_one_read_and_one_write_by_the_servers_own_count() -> io::Result
 #[test]
 fn nobody_wakes_up_while_all_are_silent() -> io::Result<()> {
     let (workshop, arena) = (ours()?, Arena::enter()?);
-    for ready in &workshop.ready {
+    // Most of it is waiting, so all are watched at once.
+    let watch = |ready| counts::wake_ups(ready, &arena);
+    let wake_ups: io::Result<Vec<u64>> = thread::scope(|scope| {
+        let start = |ready| scope.spawn(move || watch(ready));
+        let watched: Vec<_> = workshop.ready.iter().map(start).collect();
+        let join = |watched: ScopedJoinHandle<'_, _>| watched.join().unwrap();
+        watched.into_iter().map(join).collect()
+    });
+    for (ready, wake_ups) in workshop.ready.iter().zip(wake_ups?) {
         let name = ready.contender.name;
-        let wake_ups = counts::wake_ups(ready, &arena)?;
         assert!(
             bands::IDLE_WAKE_UPS.contains(&wake_ups),
             "{name}: {wake_ups}"

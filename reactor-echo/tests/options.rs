@@ -2,20 +2,26 @@
 
 use std::io;
 use std::process::Command;
+use std::thread;
 
 use common::program::{
     absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
     stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
 
-/// Has `judge` look at the program with each engine.
-fn with_each_engine(judge: impl Fn(&dyn Fn() -> Command) -> io::Result<()>) -> io::Result<()> {
-    ["tokio", "mio", "select"].iter().try_for_each(|engine| {
+/// Has `judge` look at the program with each engine, side by side.
+fn with_each_engine(judge: fn(&dyn Fn() -> Command) -> io::Result<()>) -> io::Result<()> {
+    let with = |engine| {
         judge(&|| {
             let mut server = Command::new(env!("CARGO_BIN_EXE_reactor-echo"));
             server.args(["--reactor", engine]);
             server
         })
+    };
+    thread::scope(|scope| {
+        let judged = ["tokio", "mio", "select"].map(|engine| scope.spawn(move || with(engine)));
+        let mut judged = judged.into_iter();
+        judged.try_for_each(|judged| judged.join().unwrap())
     })
 }
 

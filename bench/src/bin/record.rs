@@ -46,6 +46,7 @@ fn run(args: Args) -> io::Result<()> {
         rounds: args.rounds,
         slice: args.slice,
         seldom: 3,
+        most_idle: usize::MAX,
     };
     let workshop = Workshop::open(ALL, Profile::Measured)?;
     // Before this thread is kept on one core, and all it can see is that one.

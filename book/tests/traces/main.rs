@@ -10,7 +10,7 @@ mod server;
 mod stage;
 
 use std::sync::LazyLock;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use book::scenario::{Scenario, Step};
@@ -177,29 +177,39 @@ fn a_slow_reader_is_compared_by_what_every_run_shows() -> Result<()> {
 
 #[test]
 fn the_servers_do_the_same_on_the_real_kernel() -> Result<()> {
-    let programs = Programs::build(&WORKSPACE)?;
-    let mut found = Vec::new();
-    for (scenario, trace) in all()? {
-        let steps = scenario.steps()?;
-        for (style, played) in play_all(&scenario, &steps, &programs) {
-            let at = format!("{}, {}", scenario.name, style.name());
-            let real = played.context(at.clone())?;
-            if has_slow_reader(&scenario) {
-                let simulated = broken_invariants(&trace.steps, &trace.lanes[&style], &SIMULATED);
-                let real = broken_invariants(&trace.steps, &real, &REAL);
-                found.extend(
-                    simulated
-                        .iter()
-                        .map(|what| format!("{at}, simulated: {what}")),
-                );
-                found.extend(real.iter().map(|what| format!("{at}, real: {what}")));
-            } else {
-                found.extend(differences(trace, &steps, style, &real));
-            }
-        }
-    }
+    let programs = &Programs::build(&WORKSPACE)?;
+    let found: Result<Vec<_>> = thread::scope(|scope| {
+        let compare = |(scenario, trace)| scope.spawn(move || compared(&scenario, trace, programs));
+        let compared: Vec<_> = all()?.into_iter().map(compare).collect();
+        let panicked = |_| Err(anyhow!("the comparison panicked"));
+        let end = |thread: ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(panicked);
+        compared.into_iter().map(end).collect()
+    });
+    let found = found?.concat();
     ensure!(found.is_empty(), "\n{}", found.join("\n"));
     Ok(())
+}
+
+/// In what the servers on the real kernel differ from a scenario's trace.
+fn compared(scenario: &Scenario, trace: &Trace, programs: &Programs) -> Result<Vec<String>> {
+    let steps = scenario.steps()?;
+    let mut found = Vec::new();
+    for (style, played) in play_all(scenario, &steps, programs) {
+        let at = format!("{}, {}", scenario.name, style.name());
+        let real = played.context(at.clone())?;
+        if has_slow_reader(scenario) {
+            let simulated = broken_invariants(&trace.steps, &trace.lanes[&style], &SIMULATED);
+            let real = broken_invariants(&trace.steps, &real, &REAL);
+            let simulated = simulated
+                .iter()
+                .map(|what| format!("{at}, simulated: {what}"));
+            found.extend(simulated);
+            found.extend(real.iter().map(|what| format!("{at}, real: {what}")));
+        } else {
+            found.extend(differences(trace, &steps, style, &real));
+        }
+    }
+    Ok(found)
 }
 
 /// Plays the scenario on the four at the same time: nearly all of it is waiting.

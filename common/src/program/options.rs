@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, process};
@@ -261,7 +262,9 @@ impl Scratch {
     fn new(name: &str) -> io::Result<Self> {
         let program = env::current_exe()?;
         let program = program.file_stem().map(Path::new).unwrap_or(Path::new(""));
-        let name = format!("{}-{}.{name}", program.display(), process::id());
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{}-{number}.{name}", program.display(), process::id());
         Ok(Scratch(env::temp_dir().join(name)))
     }
 }
