@@ -21,23 +21,6 @@ const PROFILE: &str = if cfg!(debug_assertions) {
     "release"
 };
 
-/// What the lab doesn't share. For traces, optimising it would take some 20 seconds of two cores longer
-/// and save nothing.
-const OWN: [&str; 12] = [
-    "lab",
-    "common",
-    "select-echo",
-    "dispatcher-echo",
-    "chat-echo",
-    "reactor-echo",
-    "nix",
-    "serde_core",
-    "serde_json",
-    "tokio",
-    "tracing",
-    "tracing-subscriber",
-];
-
 /// The lab's program, built.
 #[derive(Debug)]
 pub struct Lab {
@@ -52,17 +35,13 @@ impl Lab {
     pub fn build(workspace: &Workspace) -> Result<Self> {
         let mut command = workspace.cargo();
         command.args(["build", "--profile", PROFILE]);
-        for package in OWN {
-            let setting = format!("profile.release.package.{package}.opt-level=0");
-            command.args(["--config", &setting]);
-        }
         Self::build_with(workspace, command)
     }
 
     /// Builds it, optimised.
     fn optimised(workspace: &Workspace) -> Result<Self> {
         let mut command = workspace.cargo();
-        command.args(["build", "--release"]);
+        command.args(["build", "--profile", "simulate"]);
         Self::build_with(workspace, command)
     }
 
@@ -140,32 +119,41 @@ mod tests {
         named.collect()
     }
 
-    /// Without the settings of single packages. A profile that isn't there has none.
-    fn profile(manifest: &Table, name: &str) -> Table {
+    /// A profile, and what it says of single packages. One that isn't there says nothing.
+    fn profile(manifest: &Table, name: &str) -> (Table, Table) {
         let profile = manifest.get("profile").and_then(|all| all.get(name));
-        let mut profile = profile
-            .and_then(Value::as_table)
-            .cloned()
-            .unwrap_or_default();
-        profile.remove("package");
-        profile
+        let profile = profile.and_then(Value::as_table).cloned();
+        let mut profile = profile.unwrap_or_default();
+        let packages = profile.remove("package");
+        let packages = packages.as_ref().and_then(Value::as_table).cloned();
+        (profile, packages.unwrap_or_default())
     }
 
-    /// Cargo builds a crate once for both if nothing about it differs.
+    /// Cargo builds a crate once for both if nothing about it differs: its version, and how it is
+    /// built.
     #[test]
     fn the_lab_shares_its_crates_with_the_workspace() {
         let workspace = Workspace::here().unwrap();
+        let manifests = ["book/lab/Cargo.toml", "Cargo.toml"].map(|path| parsed(&workspace, path));
         let versions = |path| versions(&parsed(&workspace, path));
         let (own, all) = (versions("book/lab/Cargo.lock"), versions("Cargo.lock"));
         let others: Vec<_> = own.difference(&all).collect();
         assert!(others.is_empty(), "{others:?}");
-        for name in ["dev", "release"] {
-            let profile = |path| profile(&parsed(&workspace, path), name);
-            assert_eq!(
-                profile("book/lab/Cargo.toml"),
-                profile("Cargo.toml"),
-                "{name}"
-            );
+
+        let [lab, workspace] = manifests
+            .each_ref()
+            .map(|manifest| profile(manifest, "dev"));
+        assert_eq!(lab.0, workspace.0);
+        assert_eq!(lab.1["*"], workspace.1["*"]);
+
+        let [mut lab, workspace] = manifests.map(|manifest| profile(&manifest, "release"));
+        assert_eq!(
+            lab.0.remove("opt-level"),
+            workspace.1["*"].get("opt-level").cloned()
+        );
+        assert_eq!(lab.0, workspace.0);
+        for (package, setting) in &lab.1 {
+            assert_eq!(Some(setting), workspace.1.get(package), "{package}");
         }
     }
 }

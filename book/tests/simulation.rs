@@ -10,13 +10,7 @@ fn the_styles_keep_the_contract_over_the_simulated_kernel() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(env!("CARGO"))
         .current_dir(&root)
-        .args([
-            "test",
-            "--release",
-            "--locked",
-            "--no-fail-fast",
-            "--manifest-path",
-        ])
+        .args(["test", "--locked", "--no-fail-fast", "--manifest-path"])
         .arg("book/lab/Cargo.toml")
         .arg("--target-dir")
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
