@@ -26,7 +26,7 @@ use crate::Key;
 
 mod mio;
 mod select;
-#[cfg(unix)]
+#[cfg(feature = "tokio")]
 mod tokio;
 
 /// How many changes an engine takes from the kernel with one call, if it is told of changes.
@@ -133,11 +133,11 @@ impl BitAnd for Interest {
 pub enum EngineKind {
     /// The readiness of a tokio runtime; the default, since it is the event loop that most Rust
     /// programs already have
-    #[cfg(unix)]
+    #[cfg(feature = "tokio")]
     #[default]
     Tokio,
     /// mio, which is epoll or kqueue with little around it: the leanest
-    #[cfg_attr(not(unix), default)]
+    #[cfg_attr(not(feature = "tokio"), default)]
     Mio,
     /// select(2): everywhere, for few descriptors
     Select,
@@ -146,7 +146,7 @@ pub enum EngineKind {
 impl EngineKind {
     /// Every engine, for what is to be done with each.
     pub const ALL: &[EngineKind] = &[
-        #[cfg(unix)]
+        #[cfg(feature = "tokio")]
         EngineKind::Tokio,
         EngineKind::Mio,
         EngineKind::Select,
@@ -158,7 +158,7 @@ impl EngineKind {
     /// The kernel gives no epoll(7) or the like.
     pub fn start(self) -> io::Result<Box<dyn Engine>> {
         Ok(match self {
-            #[cfg(unix)]
+            #[cfg(feature = "tokio")]
             EngineKind::Tokio => Box::new(tokio::Tokio::new(MOST_CHANGES)?),
             EngineKind::Mio => Box::new(mio::Mio::new(MOST_CHANGES)?),
             EngineKind::Select => Box::new(select::Select::new()),
@@ -166,5 +166,5 @@ impl EngineKind {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, feature = "tokio"))]
 mod tests;

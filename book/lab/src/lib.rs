@@ -5,13 +5,14 @@
 //! | [`server`] | a server of any style, run over a script: a [`Trace`](common::sys::sim::Trace) |
 //! | [`case`](mod@case) | one run with all that decides it, as options that can be typed |
 //! | [`generate`] | a case made from a number |
+//! | [`plan`] | what a script has each client do |
 //! | [`history`] | what a trace tells of each connection, record by record |
 //! | [`contract`] | the rules that hold in every run, whatever happens |
 //! | [`shrink`] | the smallest case that still breaks a rule |
 //! | [`simulate`] | many cases, one after the other |
 //!
-//! The engine of the reactor that stands on tokio needs descriptors of the operating system, so it
-//! isn't here.
+//! The engine of the reactor that stands on tokio needs descriptors of the operating system, so the
+//! reactor is built without it here (its feature `tokio`).
 
 #![cfg_attr(
     not(test),
@@ -22,6 +23,7 @@ pub mod case;
 pub mod contract;
 pub mod generate;
 pub mod history;
+pub mod plan;
 pub mod server;
 pub mod shrink;
 pub mod simulate;

@@ -233,14 +233,3 @@ fn every_connect_is_closed_explicitly_whether_it_succeeds_or_fails() {
         }
     }
 }
-
-#[cfg(unix)]
-#[test]
-fn tokio_engine_cannot_watch_simulated_descriptors() {
-    let (settings, options) = (Settings::default(), Options::default());
-    let script = parsed("connect 1; stop");
-    let engine = EngineKind::Tokio;
-    let trace = run_with(engine, Write::AtOnce, &settings, &options, 0, &script);
-    let unsupported = std::io::Error::from(std::io::ErrorKind::Unsupported);
-    assert_eq!(trace.ending, Ending::Failed(unsupported.to_string()));
-}

@@ -1,0 +1,107 @@
+//! What is judged at the end: how the run ended, and what each client got.
+
+use common::sys::sim::{ClientEnd, ClientTrace, Ending, Trace};
+
+use super::{Judge, Rule, Verdict, hold, microseconds};
+use crate::history::Summary;
+use crate::plan::ClientPlan;
+
+impl Judge<'_> {
+    pub(super) fn ending(&self, trace: &Trace) -> Verdict {
+        let ending = &trace.ending;
+        hold(*ending == Ending::Returned, Rule::Ends, || {
+            format!("{ending:?}")
+        })?;
+        let lost = trace.lost_edges.first();
+        hold(lost.is_none(), Rule::SleepsOnlyWhenDone, || {
+            format!("{lost:?}")
+        })?;
+        let open = &trace.open_descriptors;
+        hold(open.is_empty(), Rule::ClosesDescriptors, || {
+            format!("{open:?} are open at the end")
+        })
+    }
+
+    pub(super) fn client(&self, client: &ClientTrace, summary: &Summary) -> Verdict {
+        let Some(plan) = self.plan.clients.get(&client.client) else {
+            return Ok(());
+        };
+        let number = client.client;
+        let sent = plan.stream(usize::try_from(client.sent).unwrap_or(usize::MAX));
+        let answer = self.answer(&sent);
+        let received = &client.received;
+        hold(answer.starts_with(received), Rule::BytesInOrder, || {
+            let right = received
+                .iter()
+                .zip(&answer)
+                .take_while(|(a, b)| a == b)
+                .count();
+            format!(
+                "client {number}: of {} bytes that it got, the first {right} are right",
+                received.len()
+            )
+        })?;
+        let is_served = self.plan.is_patient && summary.of(number).in_time;
+        if !is_served || plan.sends_late || !self.is_attentive(plan) {
+            return Ok(());
+        }
+        let whole = self.answer(&plan.whole_stream());
+        self.got(client, whole.len())?;
+        self.ended_with_fin(client)
+    }
+
+    /// Bytes that were read before the stop come back, and clients that wait are accepted. A client
+    /// whose bytes were on their way is left out: they can arrive at a closed socket, and the reset
+    /// that follows destroys what the client hasn't read.
+    pub(super) fn client_at_stop(
+        &self,
+        client: &ClientTrace,
+        summary: &Summary,
+        trace: &Trace,
+    ) -> Verdict {
+        let number = client.client;
+        let (Some(plan), Some(stop_at)) = (self.plan.clients.get(&number), summary.stop_at) else {
+            return Ok(());
+        };
+        let served = summary.of(number);
+        let has_time = trace.microseconds - stop_at < microseconds(self.server.settings.grace);
+        if !has_time || plan.sends_late || served.was_sending || !self.is_attentive(plan) {
+            return Ok(());
+        }
+        if served.accepted {
+            self.got(client, self.answer(&plan.stream(served.read)).len())?;
+            return self.ended_with_fin(client);
+        }
+        let can_accept = self.server.settings.max_connections == usize::MAX
+            && summary.accept_failed_at.is_none_or(|at| at < stop_at);
+        let is_refused = served.waited_at_stop && can_accept;
+        hold(!is_refused, Rule::AcceptsWhenItCan, || {
+            format!("client {number} waited when the server stopped, and isn't accepted")
+        })
+    }
+
+    fn got(&self, client: &ClientTrace, owed: usize) -> Verdict {
+        let (number, got) = (client.client, client.received.len());
+        hold(got >= owed, Rule::NothingIsLost, || {
+            format!("client {number} got {got} of {owed} bytes")
+        })
+    }
+
+    fn ended_with_fin(&self, client: &ClientTrace) -> Verdict {
+        let is_orderly = client.ended == Some(ClientEnd::EndOfStream);
+        let (number, ended) = (client.client, client.ended);
+        hold(is_orderly, Rule::NothingIsLost, || {
+            format!("client {number}'s connection ends with {ended:?}")
+        })
+    }
+
+    /// Whether this client reads everything and stays, so that the server has no reason to end the
+    /// connection early. Of one that sends a line that is too long, it has; then the client has to
+    /// read at once.
+    fn is_attentive(&self, plan: &ClientPlan) -> bool {
+        plan.listens
+            && !plan.leaves
+            && self.server.settings.idle_timeout.is_none()
+            && !(plan.pauses && self.has_long_line(&plan.whole_stream()))
+    }
+}
