@@ -166,10 +166,11 @@ fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
     ))
 }
 
-/// Every case but one: broken-echo has a thread for each connection, so on a busy machine it is as fair
-/// as the system's scheduler. That the case passes a fair server is shown by the four of them.
+/// Every case but one, and with more slack. broken-echo has a thread for each connection, so on a busy
+/// machine it is as fair, and as quick to serve a thousand, as the system's scheduler. That `fairness`
+/// passes a fair server is shown by the four of them.
 fn everything(kind: Kind) -> Selection {
-    Selection::of(kind).skip(["fairness"]).slack(SLACK)
+    Selection::of(kind).skip(["fairness"]).slack(5.0 * SLACK)
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn run_case(case: &'static Case, target: &Target, selection: &Selection) -> Find
     let started = Instant::now();
     let groups = ProcessGroups::default();
     let trial = Trial::new(target, selection, &groups);
-    let limit = CASE_LIMIT.mul_f64(selection.slack.clamp(1.0, 3.0));
+    let limit = CASE_LIMIT.mul_f64(selection.slack.clamp(1.0, 10.0));
     let verdict = within(limit, move || trial.carry_out(case));
     groups.end_all();
     Finding {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{self, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,10 @@ pub struct Script {
 }
 
 impl Script {
-    /// Servers of this test, whose name makes a folder.
+    /// Servers of this test, whose name makes a folder. The tests may run twice at the same time.
     pub fn of(test: &str) -> io::Result<Self> {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let folder = format!("{test}-{}", process::id());
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("addresses"), "")?;
         let program = example("broken-echo")?.get_program().into();
@@ -76,6 +77,12 @@ impl Script {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
