@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 use common::program::example;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
+use signal_hook::consts::SIGHUP;
+use signal_hook::flag;
 
 use crate::check::{Script, check};
 use crate::servers::{echo, serve};
@@ -34,6 +37,9 @@ fn end(mut child: Child) -> io::Result<Output> {
 
 #[test]
 fn a_checker_that_a_signal_ends_leaves_no_server() -> io::Result<()> {
+    // Under nohup(1) the tests were started with SIGHUP ignored, and the checker keeps that. A signal
+    // that has a handler here is not ignored by the programs that are started here.
+    flag::register(SIGHUP, Arc::default())?;
     for stop in [
         Signal::SIGINT,
         Signal::SIGTERM,
