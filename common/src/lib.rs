@@ -3,13 +3,13 @@
 //! | module | for |
 //! |---|---|
 //! | [`args`] | the options that every server takes, and the [`Settings`] made from them |
-//! | [`run`] | from parsed arguments to a serving loop and an exit status |
+//! | `run` | from parsed arguments to a serving loop and an exit status (feature `server`, as is `logging`) |
 //! | [`net`] | listening, connecting and tuning sockets, in one place |
 //! | [`connection_limit`] | how many connections a server holds, and when it accepts the next one |
 //! | [`stop`] | SIGINT and SIGTERM as a descriptor that any loop can wait on |
 //! | [`clock`] | the time of a loop, and when a deadline has passed |
 //! | [`output`] | what programs print |
-//! | [`logging`], [`background_writer`] | what servers write while they run: the log, the trace |
+//! | `logging`, [`background_writer`] | what servers write while they run: the log, the trace |
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
 //! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
 //! | `client`, `program` | the test client, and a server that a test starts (feature `client`, as is the next line) |
@@ -20,8 +20,8 @@
 //! On a system that isn't Unix, such as WebAssembly, there is only what a server needs over the
 //! simulated kernel (feature `sim`).
 //!
-//! The servers are built without the feature `client`; the program `echo-client` and every test
-//! take it.
+//! The servers are built without the feature `client`, which the program `echo-client` and every test
+//! take.
 
 #![cfg_attr(
     not(test),
@@ -33,12 +33,12 @@ pub mod args;
 pub mod background_writer;
 pub mod clock;
 pub mod connection_limit;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "server"))]
 pub mod logging;
 pub mod net;
 #[cfg(unix)]
 pub mod output;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "server"))]
 pub mod run;
 pub mod stop;
 pub mod sys;
@@ -46,8 +46,6 @@ pub mod sys;
 pub use args::Settings;
 pub use clock::Clock;
 pub use connection_limit::{ConnectionLimit, Permit};
-#[cfg(unix)]
-pub use run::Serve;
 pub use stop::StopSignal;
 
 #[cfg(feature = "client")]

@@ -11,9 +11,6 @@ use crate::stop::StopSignal;
 use crate::sys::{self, Listener};
 use crate::{net, output};
 
-/// A server: serves `listener` until the stop signal is raised and the last answer is delivered.
-pub type Serve = fn(Listener, Settings, StopSignal) -> io::Result<()>;
-
 /// Logs, listens, has `start` make the server, says on standard output where it listens, serves,
 /// and prints the counters if asked.
 ///
