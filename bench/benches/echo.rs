@@ -236,7 +236,7 @@ impl Options {
         let is_test = has("--test") || !has("--bench");
         // A test is not worth minutes of building.
         let (effort, profile) = match is_test {
-            true => (TEST, Profile::Release),
+            true => (TEST, Profile::Dev),
             false => (BENCH, Profile::Measured),
         };
         Options {

@@ -21,16 +21,19 @@ const PYTHON_PACKAGES: &str = "peers/python";
 pub enum Profile {
     /// Optimised across all crates, which takes minutes to build. Every published figure is from it.
     Measured,
-    /// What `cargo build --release` makes, and what the tests start.
+    /// What `cargo build --release` makes.
     Release,
+    /// Not optimised: what `cargo test` has built, so that the tests build nothing more.
+    Dev,
 }
 
 impl Profile {
-    /// The name that cargo knows it by, which is also its folder's.
+    /// The name that cargo knows it by.
     pub fn name(self) -> &'static str {
         match self {
             Profile::Measured => "measured",
             Profile::Release => "release",
+            Profile::Dev => "dev",
         }
     }
 }
@@ -144,21 +147,19 @@ pub fn root() -> PathBuf {
 
 type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
 
-/// Builds the programs of this workspace in a profile, the four servers as their users do (cargo would otherwise build `common` with the features that this crate needs too).
+/// Builds the programs of this workspace in a profile: the four servers as their users do, and the
+/// peers apart from them, since cargo would otherwise build `common` with the features that this crate
+/// needs too. The tests' are those that `cargo test` has built: for the examples, cargo takes the same
+/// features as for tests.
 fn build(contenders: &[&Contender], profile: Profile) -> io::Result<HashMap<String, PathBuf>> {
     let mut programs = HashMap::new();
+    if profile == Profile::Dev {
+        let mut cargo = cargo_build(profile);
+        programs.extend(built(cargo.args(["--workspace", "--bins", "--examples"]))?);
+        return Ok(programs);
+    }
     for family in [Family::Ours, Family::Rust] {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-        // In the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
-        cargo.args([
-            "build",
-            "--profile",
-            profile.name(),
-            "--locked",
-            "--message-format=json-render-diagnostics",
-            "--manifest-path",
-        ]);
-        cargo.arg(root().join("Cargo.toml"));
+        let mut cargo = cargo_build(profile);
         let mut any = false;
         for contender in contenders
             .iter()
@@ -177,6 +178,21 @@ fn build(contenders: &[&Contender], profile: Profile) -> io::Result<HashMap<Stri
         }
     }
     Ok(programs)
+}
+
+fn cargo_build(profile: Profile) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    // In the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
+    cargo.args([
+        "build",
+        "--profile",
+        profile.name(),
+        "--locked",
+        "--message-format=json-render-diagnostics",
+        "--manifest-path",
+    ]);
+    cargo.arg(root().join("Cargo.toml"));
+    cargo
 }
 
 /// Runs cargo and reads from its messages where the programs are.

@@ -13,7 +13,7 @@ use bench::workshop::{Profile, Workshop};
 fn ours() -> io::Result<Workshop> {
     let ours = |family| family == Family::Ours;
     let ours = ALL.iter().filter(|contender| ours(contender.family));
-    Workshop::open(ours, Profile::Release)
+    Workshop::open(ours, Profile::Dev)
 }
 
 /// More waits than in the band are no fault here: a server that is faster than its client finds one

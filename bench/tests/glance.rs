@@ -9,7 +9,7 @@ use serde_json::Value;
 fn compare(arguments: &[&str]) -> io::Result<Output> {
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
         .args(["select", "bare-tokio", "--rounds", "2", "-c", "5"])
-        .args(["--profile", "release"])
+        .args(["--profile", "dev"])
         .args(arguments)
         .env("COLUMNS", "80")
         .output()?;
