@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -29,14 +30,17 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Starts one in the root, which finds the programs of `target/release` by name.
+    /// Starts one in the root, which finds the programs of a folder by name.
     ///
     /// # Errors
     /// A shell that cannot be started.
-    pub fn start(workspace: &Workspace) -> Result<Self> {
-        let built = workspace.target.join("release");
+    pub fn start(workspace: &Workspace, programs: &Path) -> Result<Self> {
         let others = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths([built].into_iter().chain(env::split_paths(&others)))?;
+        let path = env::join_paths(
+            [programs.to_owned()]
+                .into_iter()
+                .chain(env::split_paths(&others)),
+        )?;
         let mut process = workspace
             .command("sh")
             .env("PATH", path)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -68,8 +69,8 @@ impl Session {
     ///
     /// # Errors
     /// A shell that cannot be started.
-    pub fn run(&self, workspace: &Workspace) -> Result<Vec<Problem>> {
-        let mut shell = Shell::start(workspace)?;
+    pub fn run(&self, workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
+        let mut shell = Shell::start(workspace, programs)?;
         let mut ports = Ports::default();
         for step in &self.steps {
             let command = ports.replace(&with_port(&step.command))?;
@@ -116,14 +117,15 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Session>> {
 /// How many sessions run at once. Most of their time they sleep or wait for a time limit.
 const AT_ONCE: usize = 8;
 
-/// Runs all sessions of all pages, several at once, against the programs in `target/release`.
-/// Returns their problems in the order of the pages.
+/// Runs all sessions of all pages, several at once, with the programs of a folder. Returns their problems in the order of the pages.
 ///
 /// # Errors
 /// As [`all`], and a shell that cannot be started.
-pub fn run_all(workspace: &Workspace) -> Result<Vec<Problem>> {
+pub fn run_all(workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
     let sessions = all(workspace)?;
-    let outcomes = in_parallel(&sessions, AT_ONCE, |session| session.run(workspace));
+    let outcomes = in_parallel(&sessions, AT_ONCE, |session| {
+        session.run(workspace, programs)
+    });
     let problems: Result<Vec<_>> = outcomes.into_iter().collect();
     Ok(problems?.concat())
 }

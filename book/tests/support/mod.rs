@@ -1,8 +1,8 @@
 //! What several tests need.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use book::workspace::Workspace;
 
 /// The workspace, with the folder that cargo has built this test in.
@@ -12,4 +12,19 @@ pub fn workspace() -> Result<Workspace> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     workspace.target = target.context("no target folder")?.to_owned();
     Ok(workspace)
+}
+
+/// The folder of the servers, their client and the peers. They are built as `cargo test` builds them
+/// (for the examples, cargo takes the same features as for tests), so that mostly there is nothing left
+/// to build.
+#[allow(dead_code, reason = "not every test starts programs")]
+pub fn programs(workspace: &Workspace) -> Result<PathBuf> {
+    let mut command = workspace.cargo();
+    command.args(["build", "--workspace", "--bins", "--examples", "--quiet"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    ensure!(command.status()?.success(), "the programs do not build");
+    let book = Path::new(env!("CARGO_BIN_EXE_book"));
+    Ok(book.parent().context("no folder")?.to_owned())
 }

@@ -9,6 +9,7 @@ mod events;
 mod server;
 mod stage;
 
+use std::path::Path;
 use std::sync::LazyLock;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -19,7 +20,6 @@ use book::trace::{Event, Lane, Trace};
 use book::workspace::Workspace;
 
 use compare::{Sizes, broken_invariants, differences};
-use server::Programs;
 use stage::{LINE, Stage};
 
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(|| support::workspace().unwrap());
@@ -177,7 +177,7 @@ fn a_slow_reader_is_compared_by_what_every_run_shows() -> Result<()> {
 
 #[test]
 fn the_servers_do_the_same_on_the_real_kernel() -> Result<()> {
-    let programs = &Programs::build(&WORKSPACE)?;
+    let programs = &support::programs(&WORKSPACE)?;
     let found: Result<Vec<_>> = thread::scope(|scope| {
         let compare = |(scenario, trace)| scope.spawn(move || compared(&scenario, trace, programs));
         let compared: Vec<_> = all()?.into_iter().map(compare).collect();
@@ -191,7 +191,7 @@ fn the_servers_do_the_same_on_the_real_kernel() -> Result<()> {
 }
 
 /// In what the servers on the real kernel differ from a scenario's trace.
-fn compared(scenario: &Scenario, trace: &Trace, programs: &Programs) -> Result<Vec<String>> {
+fn compared(scenario: &Scenario, trace: &Trace, programs: &Path) -> Result<Vec<String>> {
     let steps = scenario.steps()?;
     let mut found = Vec::new();
     for (style, played) in play_all(scenario, &steps, programs) {
@@ -213,11 +213,7 @@ fn compared(scenario: &Scenario, trace: &Trace, programs: &Programs) -> Result<V
 }
 
 /// Plays the scenario on the four at the same time: nearly all of it is waiting.
-fn play_all(
-    scenario: &Scenario,
-    steps: &[Step],
-    programs: &Programs,
-) -> Vec<(Style, Result<Lane>)> {
+fn play_all(scenario: &Scenario, steps: &[Step], programs: &Path) -> Vec<(Style, Result<Lane>)> {
     thread::scope(|scope| {
         let playing = Style::ALL.map(|style| {
             let played = scope.spawn(move || play(scenario, steps, style, programs));
@@ -231,7 +227,7 @@ fn play_all(
     })
 }
 
-fn play(scenario: &Scenario, steps: &[Step], style: Style, programs: &Programs) -> Result<Lane> {
+fn play(scenario: &Scenario, steps: &[Step], style: Style, programs: &Path) -> Result<Lane> {
     let mut arguments = scenario.server.clone();
     if has_slow_reader(scenario) {
         let is_size = |option: &String| option.contains("-size=") || option.contains("-water=");

@@ -5,53 +5,15 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
-use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use book::style::Style;
-use book::workspace::Workspace;
-
-/// The four servers' programs, built.
-pub struct Programs(BTreeMap<String, PathBuf>);
-
-impl Programs {
-    /// Builds them as tests are built, which is quick when nothing has changed.
-    pub fn build(workspace: &Workspace) -> io::Result<Self> {
-        let mut command = workspace.cargo();
-        command.args([
-            "build",
-            "--quiet",
-            "--message-format=json-render-diagnostics",
-        ]);
-        for style in Style::ALL {
-            command.args(["-p", style.program()]);
-        }
-        let output = command.stderr(Stdio::inherit()).output()?;
-        if !output.status.success() {
-            return Err(io::Error::other("the servers do not build"));
-        }
-        let programs = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|made| {
-                let name = made["target"]["name"].as_str()?.to_owned();
-                Some((name, PathBuf::from(made["executable"].as_str()?)))
-            })
-            .collect();
-        Ok(Programs(programs))
-    }
-
-    fn path(&self, style: Style) -> io::Result<&Path> {
-        let path = self.0.get(style.program());
-        Ok(path.ok_or(ErrorKind::NotFound)?)
-    }
-}
 
 /// A running server. It is killed when this is dropped.
 pub struct Server {
@@ -65,10 +27,10 @@ pub struct Server {
 
 impl Server {
     /// Starts it on a port of the system's choice and waits until it listens.
-    pub fn start(programs: &Programs, style: Style, arguments: &[String]) -> io::Result<Self> {
+    pub fn start(programs: &Path, style: Style, arguments: &[String]) -> io::Result<Self> {
         // Once both have it open, it needs no name, and loses it.
         let (trace, path) = NamedTempFile::new()?.into_parts();
-        let mut child = Command::new(programs.path(style)?)
+        let mut child = Command::new(programs.join(style.program()))
             .args(arguments)
             .args(["--port", "0", "--counters", "-qq", "--trace"])
             .arg(&path)

@@ -1,6 +1,7 @@
 //! A server, its clients, and what happens between them, step by step.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use super::client::{Came, Client};
 use super::events::Events;
-use super::server::{Programs, Server};
+use super::server::Server;
 
 /// How long a server may take to begin with what a step asks of it.
 const BEGIN: Duration = Duration::from_secs(1);
@@ -39,7 +40,7 @@ pub struct Stage {
 
 impl Stage {
     /// Starts the server. Its first step is to wait.
-    pub fn open(style: Style, arguments: &[String], programs: &Programs) -> io::Result<Self> {
+    pub fn open(style: Style, arguments: &[String], programs: &Path) -> io::Result<Self> {
         let mut stage = Stage {
             server: Server::start(programs, style, arguments)?,
             clients: Vec::new(),
