@@ -166,6 +166,7 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
         .args(["--port", "0", "--faults", "1:eacces=99", "--trace"])
         .arg(&trace.0)
         .stderr(fs::File::create(&log.0)?);
+    let begun = Instant::now();
     let program = Program::start(&mut command)?;
     let mut client = EchoClient::connect(program.address())?;
     client.set_time_limit(Duration::from_secs(2))?;
@@ -180,7 +181,9 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
     assert!((1..=100).contains(&calls), "{calls} calls in 2 s");
     let log = fs::read_to_string(&log.0)?;
     let warnings = log.lines().filter(|line| line.contains("WARN")).count();
-    assert!((1..=3).contains(&warnings), "{warnings} warnings: {log}");
+    // One a second, and the first at once.
+    let most = 1 + begun.elapsed().as_secs() as usize;
+    assert!((1..=most).contains(&warnings), "{warnings} warnings: {log}");
 
     let program = Program::start(quiet(server).args(["--faults", "2:eacces=70"]))?;
     let mut client = EchoClient::connect(program.address())?;
