@@ -10,7 +10,7 @@ use mdbook_driver::config::Config;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use crate::complaints;
+use crate::log_capture;
 use crate::preprocessor::Echo;
 use crate::problem::Problem;
 use crate::workspace::{Workspace, slashed};
@@ -96,14 +96,14 @@ fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
     let mut config = Config::from_disk(book.join("book.toml")).context("book/book.toml")?;
     config.build.build_dir = to.to_owned();
     let echo = Echo::default();
-    let (built, complaints) = complaints::during(|| {
+    let (built, logged) = log_capture::during(|| {
         let mut book = MDBook::load_with_config(book, config)?;
         book.with_preprocessor(echo.clone());
         book.build()
     });
-    built.with_context(|| complaints.join("\n"))?;
+    built.with_context(|| logged.join("\n"))?;
     let mut problems = echo.problems();
-    let complaints = complaints.into_iter();
-    problems.extend(complaints.map(|text| Problem::new("book/md", 0, text)));
+    let logged = logged.into_iter();
+    problems.extend(logged.map(|text| Problem::new("book/md", 0, text)));
     Ok(problems)
 }

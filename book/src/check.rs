@@ -17,7 +17,7 @@ use crate::workspace::{Page, Workspace};
 pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
 /// All checks. The commands that pages ask the reader to try are run by
-/// [`tries`](crate::tries).
+/// [`shell_examples`](crate::shell_examples).
 pub const CHECKS: [Check; 9] = [
     ("directives", |site| site.problems.clone()),
     ("raw directives", pages::raw_directives),

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_its_line() {
+    fn a_missing_item_is_reported_with_its_line() {
         for (text, says) in [
             (
                 "\n```snippet\nno/such.rs\n```\n",
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snippet_says_where_it_stands() {
+    fn a_snippet_names_its_file_and_lines() {
         let (html, problems) =
             expanded("```snippet\nselect-echo/src/connection.rs::Connection::handle_write\n```\n");
         assert!(problems.is_empty(), "{problems:?}");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn four_styles_stand_side_by_side() {
+    fn compare_shows_four_styles_side_by_side() {
         let (html, problems) = expanded("```compare\nconcept: partial-write\n```\n");
         assert!(problems.is_empty(), "{problems:?}");
         for style in Style::ALL {

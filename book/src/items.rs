@@ -196,7 +196,7 @@ mod tests {
 ";
 
     #[test]
-    fn items_are_named_as_pages_ask_for_them() -> syn::Result<()> {
+    fn items_are_found_by_their_paths() -> syn::Result<()> {
         let names: Vec<String> = of(SOURCE)?.into_iter().map(|entry| entry.name).collect();
         let expected = [
             "Connection",

@@ -16,10 +16,9 @@
 )]
 
 pub mod build;
-mod census;
 pub mod check;
 pub mod checkout;
-mod complaints;
+mod code_stats;
 mod concepts;
 pub mod destination;
 pub mod directives;
@@ -28,16 +27,17 @@ mod fence;
 mod html;
 mod items;
 pub mod lab;
+mod log_capture;
 mod plot;
 pub mod preprocessor;
 pub mod problem;
 pub mod scenario;
 pub mod serve;
 mod shell;
+pub mod shell_examples;
 pub mod stacks;
 pub mod style;
 mod tags;
 pub mod trace;
-pub mod tries;
 mod watch;
 pub mod workspace;

@@ -126,18 +126,18 @@ fn build(workspace: &Workspace, folder: Option<&Path>) -> Result<ExitCode> {
         output::print(format_args!("the book is in {folder}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(complain(&built.problems))
+    Ok(report(&built.problems))
 }
 
 fn check(workspace: Workspace) -> Result<ExitCode> {
     let stop = StopSignal::on_signals()?;
     let problems = Site::build(workspace)?.check();
     ensure!(!stop.is_raised(), "stopped before the check was over");
-    Ok(complain(&problems))
+    Ok(report(&problems))
 }
 
 /// Lists the problems, and returns the status that they end the program with.
-fn complain(problems: &[Problem]) -> ExitCode {
+fn report(problems: &[Problem]) -> ExitCode {
     if problems.is_empty() {
         return ExitCode::SUCCESS;
     }

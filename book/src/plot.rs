@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn missing_data_is_stated() {
         assert_eq!(error("nothing"), "there is no plot nothing");
         assert_eq!(error("counts nothing"), "there is no plot counts nothing");
         assert_eq!(error("stream"), "stream is not in the record");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_not_counted_has_no_bar_but_a_row_in_the_table() -> Result<()> {
+    fn a_server_without_counts_has_a_table_row_but_no_bar() -> Result<()> {
         let html = plotted("counts instructions")?;
         assert!(
             html.contains("<th scope=\"row\">go-net</th><td>–</td>"),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_skipped_is_named_with_the_reason() -> Result<()> {
+    fn a_skipped_server_is_named_with_the_reason() -> Result<()> {
         let html = plotted("round-trip 50 × 64 B")?;
         assert!(
             html.contains("The machine lacked: python-twisted (twisted)."),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readers_own_run_stands_beside_the_record() -> Result<()> {
+    fn the_readers_own_run_is_drawn_beside_the_record() -> Result<()> {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/criterion");
         let html = plotted_beside("round-trip 50 × 64 B", &Own::read(&fixture))?;
         assert!(

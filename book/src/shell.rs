@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long the programs that were left running may take to end.
-const GRACE: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the shell prints when a command is over.
 const END: &str = "=== the command is over ===";
@@ -111,7 +111,7 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         self.input = None; // It reads the end of its input, and ends what it has started.
-        let deadline = Instant::now() + GRACE;
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
         // The reader ends when nobody is left who could print.
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

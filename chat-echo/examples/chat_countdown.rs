@@ -19,7 +19,7 @@ use std::rc::Rc;
 use chat_echo::{AsyncChat, Chat, ChatChannel, Producer, Terminator};
 use common::sys::Listener;
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Door, Guest, House};
+use dispatcher_echo::{Acceptor, Permit, Shared};
 
 /// Numbers made at once.
 const NUMBERS_PER_PIECE: usize = 500;
@@ -37,16 +37,16 @@ fn main() -> io::Result<()> {
 
 /// Serves the clients who come to this listener, until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let house = House::new(Settings::default());
-    let door = Door::new(&house, |guest| {
-        let settings = Rc::clone(guest.settings());
+    let shared = Shared::new(Settings::default());
+    let acceptor = Acceptor::new(&shared, |permit| {
+        let settings = Rc::clone(permit.settings());
         let counter = Counter {
             line: Vec::new(),
-            _guest: guest,
+            _permit: permit,
         };
         Chat::new(counter, Terminator::Bytes(b"\n".into()), settings)
     });
-    house.serve(listener, door, stop)
+    shared.serve(listener, acceptor, stop)
 }
 
 /// The numbers that are still to come.
@@ -63,7 +63,7 @@ impl Producer for Countdown {
 /// One client's object.
 struct Counter {
     line: Vec<u8>,
-    _guest: Guest,
+    _permit: Permit,
 }
 
 impl AsyncChat for Counter {

@@ -19,7 +19,7 @@ use std::{env, mem};
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
 use common::sys::Listener;
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Door, Guest, House};
+use dispatcher_echo::{Acceptor, Permit, Shared};
 
 /// Longest head, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -40,17 +40,17 @@ fn main() -> io::Result<()> {
 
 /// Serves the clients who come to this listener, until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let house = House::new(Settings::default());
-    let door = Door::new(&house, |guest| {
-        let settings = Rc::clone(guest.settings());
+    let shared = Shared::new(Settings::default());
+    let acceptor = Acceptor::new(&shared, |permit| {
+        let settings = Rc::clone(permit.settings());
         let handler = RequestHandler {
             collected: Vec::new(),
             request_line: None,
-            _guest: guest,
+            _permit: permit,
         };
         Chat::new(handler, EMPTY_LINE, settings)
     });
-    house.serve(listener, door, stop)
+    shared.serve(listener, acceptor, stop)
 }
 
 /// One client's object.
@@ -59,7 +59,7 @@ struct RequestHandler {
     collected: Vec<u8>,
     /// The first line of the head whose body is being collected.
     request_line: Option<String>,
-    _guest: Guest,
+    _permit: Permit,
 }
 
 impl AsyncChat for RequestHandler {

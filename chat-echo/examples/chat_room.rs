@@ -18,7 +18,7 @@ use std::{env, mem};
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
 use common::sys::Listener;
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Door, Guest, House, Key};
+use dispatcher_echo::{Acceptor, Key, Permit, Shared};
 
 /// Longest line, in bytes.
 const LONGEST_LINE: usize = 1000;
@@ -36,19 +36,19 @@ fn main() -> io::Result<()> {
 
 /// Serves the members who come to this listener, until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let (house, room) = (House::new(Settings::default()), Room::default());
-    let door = Door::new(&house, move |guest| {
-        let settings = Rc::clone(guest.settings());
+    let (shared, room) = (Shared::new(Settings::default()), Room::default());
+    let acceptor = Acceptor::new(&shared, move |permit| {
+        let settings = Rc::clone(permit.settings());
         let member = Member {
             nickname: Vec::new(),
             line: Vec::new(),
             outbox: Outbox::default(),
             room: Rc::clone(&room),
-            _guest: guest,
+            _permit: permit,
         };
         Chat::new(member, Terminator::Bytes(b"\n".into()), settings)
     });
-    house.serve(listener, door, stop)
+    shared.serve(listener, acceptor, stop)
 }
 
 /// What waits to be heard by a member, shared by the member and the room.
@@ -65,7 +65,7 @@ struct Member {
     line: Vec<u8>,
     outbox: Outbox,
     room: Room,
-    _guest: Guest,
+    _permit: Permit,
 }
 
 impl AsyncChat for Member {
@@ -96,7 +96,7 @@ impl AsyncChat for Member {
 
     fn handle_write(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
         // One outbox at a time: the next is fetched when the peer has taken the one before.
-        if chat.pending() == 0 {
+        if chat.pending_output() == 0 {
             chat.push(&self.outbox.take());
         }
         Ok(())

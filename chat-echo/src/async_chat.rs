@@ -11,8 +11,8 @@ use crate::ChatChannel;
 /// Two methods must be written, as in the original; the others have the defaults of a
 /// [`Chat`](crate::Chat).
 ///
-/// An error of the first two also drops the rest of what was read in that turn: who lives on in
-/// [`handle_error`](Self::handle_error) has missed it.
+/// An error of the first two also drops the rest of what was read in that iteration: who lives on
+/// in [`handle_error`](Self::handle_error) has missed it.
 pub trait AsyncChat {
     /// A part of a message has come: to be kept until its end is found. Parts may be of any size.
     ///

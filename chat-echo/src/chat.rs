@@ -8,16 +8,16 @@ use common::Settings;
 use dispatcher_echo::{Channel, Dispatcher};
 
 use crate::output::Output;
-use crate::{AsyncChat, ChatChannel, Piece, Splitter, Terminator};
+use crate::{AsyncChat, ChatChannel, FrameDecoder, Piece, Terminator};
 
 /// A dispatcher that splits what it reads into messages for a chat object, and sends what the
 /// object pushes.
 pub struct Chat<C> {
     object: C,
-    splitter: Splitter,
+    decoder: FrameDecoder,
     output: Output,
     /// Reading is paused since more than the high-water mark was pending.
-    paused: bool,
+    reading_paused: bool,
     /// The object was told that the chat ends.
     told_close: bool,
     settings: Rc<Settings>,
@@ -28,9 +28,9 @@ impl<C: AsyncChat> Chat<C> {
     pub fn new(object: C, terminator: Terminator, settings: Rc<Settings>) -> Self {
         Chat {
             object,
-            splitter: Splitter::new(terminator),
+            decoder: FrameDecoder::new(terminator),
             output: Output::default(),
-            paused: false,
+            reading_paused: false,
             told_close: false,
             settings,
         }
@@ -44,19 +44,19 @@ impl<C: AsyncChat> Chat<C> {
     ) -> T {
         let Chat {
             object,
-            splitter,
+            decoder,
             output,
             ..
         } = self;
         let mut chat = ChatChannel {
             channel,
-            terminator: &mut splitter.terminator,
+            terminator: &mut decoder.terminator,
             output,
             discards_input: false,
         };
         let result = call(object, &mut chat);
         if chat.discards_input {
-            splitter.discard();
+            decoder.discard();
         }
         result
     }
@@ -67,17 +67,17 @@ impl<C: AsyncChat> Chat<C> {
         self.output
             .initiate_send(channel, self.settings.high_water)?;
         // CONCEPT: back-pressure
-        let mark = if self.paused {
+        let mark = if self.reading_paused {
             self.settings.low_water()
         } else {
             self.settings.high_water
         };
-        self.paused = self.output.pending() > mark;
+        self.reading_paused = self.output.pending_output() > mark;
         if self.output.is_done() {
             self.tell_close(channel)?;
         }
         if self.output.is_done() {
-            channel.linger(self.settings.grace);
+            channel.drain(self.settings.shutdown_timeout);
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl<C: AsyncChat> Chat<C> {
 impl<C: AsyncChat> Dispatcher for Chat<C> {
     fn readable(&self) -> bool {
         // The object may have discarded what reading was paused for.
-        let is_paused = self.paused && !self.output.is_empty();
+        let is_paused = self.reading_paused && !self.output.is_empty();
         !is_paused && !self.output.is_closing()
     }
 
@@ -112,12 +112,12 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         self.output.begin(channel);
         let Chat {
             object,
-            splitter,
+            decoder,
             output,
             ..
         } = self;
         // CONCEPT: framing
-        splitter.feed(data, |terminator, piece| {
+        decoder.decode(data, |terminator, piece| {
             let mut chat = ChatChannel {
                 channel,
                 terminator,
@@ -146,11 +146,11 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
             self.told_close = true;
             return self.call(channel, |object, chat| object.handle_close(chat));
         }
-        let withheld = self.splitter.take_withheld();
-        if !withheld.is_empty() && !self.output.is_closing() {
+        let partial_terminator = self.decoder.take_partial_terminator();
+        if !partial_terminator.is_empty() && !self.output.is_closing() {
             // It was no terminator after all.
             self.call(channel, |object, chat| {
-                object.collect_incoming_data(chat, &withheld)
+                object.collect_incoming_data(chat, &partial_terminator)
             })?;
         }
         self.tell_close(channel)?;

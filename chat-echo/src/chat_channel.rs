@@ -9,15 +9,15 @@ use crate::{Producer, Terminator};
 ///
 /// What is pushed is sent when the handler has returned, and all that was pushed for the bytes of
 /// one read is sent together.
-pub struct ChatChannel<'call, 'turn> {
-    pub(crate) channel: &'call mut Channel<'turn>,
+pub struct ChatChannel<'call, 'iteration> {
+    pub(crate) channel: &'call mut Channel<'iteration>,
     pub(crate) terminator: &'call mut Terminator,
     pub(crate) output: &'call mut Output,
     /// The input that was not split yet is to be dropped.
     pub(crate) discards_input: bool,
 }
 
-impl<'turn> ChatChannel<'_, 'turn> {
+impl<'iteration> ChatChannel<'_, 'iteration> {
     /// Says what ends the next message. It holds from the next byte on, also when called from
     /// `found_terminator` with more input at hand.
     pub fn set_terminator(&mut self, terminator: Terminator) {
@@ -42,8 +42,8 @@ impl<'turn> ChatChannel<'_, 'turn> {
 
     /// Closes the channel when all that was pushed is sent: then
     /// [`handle_close`](crate::AsyncChat::handle_close) is called, unless it was before, and the
-    /// channel is closed in a way that cannot destroy what is on its way ([`Channel::linger`]). Until
-    /// then no more input is split, and nothing more can be pushed.
+    /// channel is closed in a way that cannot destroy what is on its way ([`Channel::drain`]).
+    /// Until then no more input is split, and nothing more can be pushed.
     pub fn close_when_done(&mut self) {
         self.output.close_when_done();
     }
@@ -56,12 +56,12 @@ impl<'turn> ChatChannel<'_, 'turn> {
     }
 
     /// How many bytes wait to be sent.
-    pub fn pending(&self) -> usize {
-        self.output.pending()
+    pub fn pending_output(&self) -> usize {
+        self.output.pending_output()
     }
 
     /// The dispatcher's channel below.
-    pub fn channel(&mut self) -> &mut Channel<'turn> {
+    pub fn channel(&mut self) -> &mut Channel<'iteration> {
         self.channel
     }
 }

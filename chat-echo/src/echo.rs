@@ -8,13 +8,13 @@ use std::rc::Rc;
 
 use common::sys::{self, Listener, Stream};
 use common::{Settings, StopSignal};
-use dispatcher_echo::{Channel, Dispatcher, Guest, House, Server};
+use dispatcher_echo::{Channel, Dispatcher, Permit, Server, Shared};
 use tracing::warn;
 
 use crate::{AsyncChat, Chat, ChatChannel, Terminator};
 
-/// Serves until `stop` is raised and the last answer is delivered, or the grace is over. A line
-/// longer than `max_line` bytes, its end not counted, ends its connection.
+/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
+/// A line longer than `max_line` bytes, its end not counted, ends its connection.
 ///
 /// # Errors
 /// As [`server`] and [`Server::serve`].
@@ -32,27 +32,27 @@ pub fn serve(
 /// or descriptors.
 ///
 /// # Errors
-/// As [`House::server`].
+/// As [`Shared::server`].
 pub fn server(
     listener: Listener,
     settings: Settings,
     max_line: usize,
     stop: StopSignal,
 ) -> io::Result<Server> {
-    let house = House::new(settings);
+    let shared = Shared::new(settings);
     let object = EchoServer {
-        house: Rc::clone(&house),
+        shared: Rc::clone(&shared),
         lines: Rc::new(Lines {
             max_line,
-            spare: Cell::default(),
+            recycled: Cell::default(),
         }),
     };
-    house.server(listener, object, stop)
+    shared.server(listener, object, stop)
 }
 
 /// The listener's object: a plain dispatcher, as in asynchat's own example.
 struct EchoServer {
-    house: Rc<House>,
+    shared: Rc<Shared>,
     lines: Rc<Lines>,
 }
 
@@ -61,18 +61,18 @@ struct Lines {
     /// The longest, in bytes without its end.
     max_line: usize,
     /// The memory of the last line that was answered, for the next one that begins.
-    spare: Cell<Vec<u8>>,
+    recycled: Cell<Vec<u8>>,
 }
 
 /// Most memory that is kept for the lines to come, in bytes.
-const MOST_SPARE: usize = 1 << 16;
+const MOST_RECYCLED: usize = 1 << 16;
 
 impl Lines {
     /// Keeps the memory of a line for the next one, unless it is much.
     fn reuse(&self, mut line: Vec<u8>) {
-        if line.capacity() <= MOST_SPARE {
+        if line.capacity() <= MOST_RECYCLED {
             line.clear();
-            self.spare.set(line);
+            self.recycled.set(line);
         }
     }
 }
@@ -80,7 +80,7 @@ impl Lines {
 impl Dispatcher for EchoServer {
     // CONCEPT: descriptors
     fn readable(&self) -> bool {
-        self.house.is_open()
+        self.shared.is_open()
     }
 
     fn handle_accepted(
@@ -89,14 +89,14 @@ impl Dispatcher for EchoServer {
         socket: Stream,
         peer: SocketAddr,
     ) -> io::Result<()> {
-        sys::enter("handle_accepted");
+        sys::trace_handler("handle_accepted");
         // CONCEPT: accept
-        let guest = self.house.admit(peer);
-        let settings = Rc::clone(guest.settings());
+        let permit = self.shared.accepted(peer);
+        let settings = Rc::clone(permit.settings());
         let object = EchoChat {
             line: Vec::new(),
             lines: Rc::clone(&self.lines),
-            guest,
+            permit,
         };
         channel.open(
             socket,
@@ -107,7 +107,7 @@ impl Dispatcher for EchoServer {
 
     // CONCEPT: descriptors
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.house.accept_failed(&error);
+        self.shared.accept_failed(&error);
     }
 }
 
@@ -116,29 +116,29 @@ struct EchoChat {
     /// What has come of a line so far.
     line: Vec<u8>,
     lines: Rc<Lines>,
-    guest: Guest,
+    permit: Permit,
 }
 
 impl AsyncChat for EchoChat {
     fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
-        sys::enter("collect_incoming_data");
+        sys::trace_handler("collect_incoming_data");
         let max_line = self.lines.max_line;
         if self.line.len() + data.len() > max_line {
-            warn!(peer = %self.guest.peer(), max_line, "the line is too long");
-            self.guest.failed(io::Error::other("the line is too long"));
+            warn!(peer = %self.permit.peer(), max_line, "the line is too long");
+            self.permit.failed(io::Error::other("the line is too long"));
             self.line = Vec::new(); // The channel may drain for a while.
             chat.close_when_done();
             return Ok(());
         }
         if self.line.is_empty() {
-            self.line = self.lines.spare.take();
+            self.line = self.lines.recycled.take();
         }
         self.line.extend_from_slice(data);
         Ok(())
     }
 
     fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
-        sys::enter("found_terminator");
+        sys::trace_handler("found_terminator");
         let mut line = mem::take(&mut self.line);
         line.push(b'\n');
         chat.push(&line);
@@ -149,7 +149,7 @@ impl AsyncChat for EchoChat {
     // CONCEPT: half-close
     fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
         if let Some(error) = chat.channel().take_error() {
-            self.guest.failed(error);
+            self.permit.failed(error);
         }
         chat.close_when_done();
         Ok(())
@@ -157,7 +157,7 @@ impl AsyncChat for EchoChat {
 
     // CONCEPT: isolation
     fn handle_error(&mut self, chat: &mut ChatChannel, error: io::Error) {
-        self.guest.failed(error);
+        self.permit.failed(error);
         chat.channel().close();
     }
 }
@@ -170,11 +170,11 @@ mod tests {
     fn a_long_line_leaves_no_memory_behind() {
         let lines = Lines {
             max_line: usize::MAX,
-            spare: Cell::default(),
+            recycled: Cell::default(),
         };
-        lines.reuse(Vec::with_capacity(MOST_SPARE));
-        assert_eq!(lines.spare.take().capacity(), MOST_SPARE);
-        lines.reuse(Vec::with_capacity(2 * MOST_SPARE));
-        assert_eq!(lines.spare.take().capacity(), 0);
+        lines.reuse(Vec::with_capacity(MOST_RECYCLED));
+        assert_eq!(lines.recycled.take().capacity(), MOST_RECYCLED);
+        lines.reuse(Vec::with_capacity(2 * MOST_RECYCLED));
+        assert_eq!(lines.recycled.take().capacity(), 0);
     }
 }

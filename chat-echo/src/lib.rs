@@ -17,7 +17,7 @@
 //! | `ac_in_buffer_size`, `ac_out_buffer_size` | [`Settings`](common::Settings): `recv_size` and `high_water` | |
 //! | `use_encoding`, `_collect_incoming_data`, `_get_data` | – | |
 //! | `simple_producer` | [`SimpleProducer`] | |
-//! | the loop in `handle_read`, `find_prefix_at_end` | [`Splitter`] | on its own, so that it can be tested without a socket |
+//! | the loop in `handle_read`, `find_prefix_at_end` | [`FrameDecoder`] | on its own, so that it can be tested without a socket |
 //!
 //! [`echo`] is what a user of this style writes.
 
@@ -30,15 +30,15 @@ mod async_chat;
 mod chat;
 mod chat_channel;
 pub mod echo;
+mod frame_decoder;
 mod output;
 mod producer;
-mod splitter;
 mod terminator;
 
 pub use async_chat::AsyncChat;
 pub use chat::Chat;
 pub use chat_channel::ChatChannel;
 pub use echo::{serve, server};
+pub use frame_decoder::{FrameDecoder, Piece};
 pub use producer::{Producer, SimpleProducer};
-pub use splitter::{Piece, Splitter};
 pub use terminator::Terminator;

@@ -10,7 +10,7 @@ use crate::Producer;
 /// What to send, in order: asynchat's `producer_fifo`.
 #[derive(Default)]
 pub(crate) struct Output {
-    /// Bytes to be sent, those pushed in this turn last: they are sent together at its end.
+    /// Bytes to be sent, those pushed in this iteration last: they are sent together at its end.
     out: DispatcherWithSend,
     /// What comes after them, if a producer or the end of the output is among it.
     #[expect(clippy::box_collection, reason = "few connections ever have one")]
@@ -57,7 +57,7 @@ impl Output {
     }
 
     /// How many bytes wait; what a producer will make is not among them.
-    pub fn pending(&self) -> usize {
+    pub fn pending_output(&self) -> usize {
         let waits = |item: &Item| {
             if let Item::Data(data) = item {
                 data.len()
@@ -66,7 +66,7 @@ impl Output {
             }
         };
         let fifo = self.fifo.iter().flat_map(|fifo| fifo.iter());
-        self.out.pending() + fifo.map(waits).sum::<usize>()
+        self.out.pending_output() + fifo.map(waits).sum::<usize>()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -91,7 +91,7 @@ impl Output {
     /// The connection's end.
     // CONCEPT: partial-write
     pub fn initiate_send(&mut self, channel: &mut Channel, high_water: usize) -> io::Result<()> {
-        while self.out.pending() <= high_water && self.refill() {}
+        while self.out.pending_output() <= high_water && self.refill() {}
         self.out.initiate_send(channel)
     }
 

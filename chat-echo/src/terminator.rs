@@ -32,7 +32,7 @@ pub(crate) enum Split<'input> {
         message: &'input [u8],
         /// This may be the first part of a terminator: to be put in front of what comes next, and
         /// split with it.
-        withheld: &'input [u8],
+        partial_terminator: &'input [u8],
     },
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Split<'input> {
 pub(crate) fn split<'input>(terminator: &Terminator, input: &'input [u8]) -> Split<'input> {
     let more = Split::More {
         message: input,
-        withheld: b"",
+        partial_terminator: b"",
     };
     match terminator {
         Terminator::Never | Terminator::Count(0) => more,
@@ -55,8 +55,12 @@ pub(crate) fn split<'input>(terminator: &Terminator, input: &'input [u8]) -> Spl
                 rest: &input[at + bytes.len()..],
             },
             None => {
-                let (message, withheld) = input.split_at(input.len() - prefix_at_end(input, bytes));
-                Split::More { message, withheld }
+                let (message, partial_terminator) =
+                    input.split_at(input.len() - prefix_at_end(input, bytes));
+                Split::More {
+                    message,
+                    partial_terminator,
+                }
             }
         },
     }
@@ -87,12 +91,15 @@ mod tests {
         Split::Found { message, rest }
     }
 
-    fn more<'a>(message: &'a [u8], withheld: &'a [u8]) -> Split<'a> {
-        Split::More { message, withheld }
+    fn more<'a>(message: &'a [u8], partial_terminator: &'a [u8]) -> Split<'a> {
+        Split::More {
+            message,
+            partial_terminator,
+        }
     }
 
     #[test]
-    fn bytes_end_a_message_where_they_stand_whole() {
+    fn a_whole_terminator_ends_a_message() {
         let crlf = Terminator::Bytes(b"\r\n".into());
         assert_eq!(split(&crlf, b"one\r\ntwo"), found(b"one", b"two"));
         assert_eq!(split(&crlf, b"\r\n\r\n"), found(b"", b"\r\n"));
@@ -102,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_is_withheld() {
+    fn the_longest_prefix_of_a_terminator_is_held_back() {
         let aab = Terminator::Bytes(b"aab".into());
         assert_eq!(split(&aab, b"aaa"), more(b"a", b"aa"));
         assert_eq!(split(&aab, b"aaab"), found(b"a", b""));

@@ -1,17 +1,17 @@
-//! The contract, judged by the checker against the real program.
+//! The contract, graded by the checker against the real program.
 
-use common::check::{Judge, Kept, Kind};
+use common::check::{ContractTest, Grade, Kind};
 
-fn judge() -> Judge {
-    Judge::of(Kind::Line, env!("CARGO_BIN_EXE_chat-echo"))
+fn contract_test() -> ContractTest {
+    ContractTest::of(Kind::Line, env!("CARGO_BIN_EXE_chat-echo"))
 }
 
 #[test]
-fn the_contract_is_kept() -> Kept {
-    judge().on_a_good_day()
+fn the_contract_is_kept() -> Grade {
+    contract_test().without_faults()
 }
 
 #[test]
-fn the_contract_is_kept_on_a_bad_day() -> Kept {
-    judge().on_a_bad_day()
+fn the_contract_is_kept_with_faults() -> Grade {
+    contract_test().with_faults()
 }

@@ -66,15 +66,15 @@ pub struct LimitArgs {
     /// Close a connection that was silent for so long [default: never]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_above_zero)]
     pub idle_timeout: Option<Duration>,
-    /// Most bytes read from one connection in one turn of the loop
+    /// Most bytes read from one connection in one iteration of the loop
     #[arg(long, value_name = "BYTES", default_value_t = Settings::default().recv_size, value_parser = number(1..=MOST_RECV_SIZE))]
     pub recv_size: usize,
     /// Pending bytes above which a connection is not read
     #[arg(long, value_name = "BYTES", default_value_t = Settings::default().high_water, value_parser = number(1..=MOST_PENDING))]
     pub high_water: usize,
-    /// Time to deliver what is owed when asked to stop
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    pub grace: Duration,
+    /// Time to send pending output when asked to stop
+    #[arg(long, alias = "grace", value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub shutdown_timeout: Duration,
 }
 
 /// What is shown, counted or upset of the loop's work.
@@ -87,7 +87,7 @@ pub struct ObserveArgs {
     /// Print at exit, as one line of JSON, what the loop did how often
     #[arg(long)]
     pub counters: bool,
-    /// Make system calls fail as on a bad day, repeatably: SEED[:KIND=PERCENT,…],
+    /// Make system calls fail, repeatably: SEED[:KIND=PERCENT,…],
     /// kinds short, eintr, spurious, aborted, emfile, eacces [example: 7 or 7:short=90]
     #[arg(long, value_name = "SPEC")]
     pub faults: Option<Faults>,
@@ -119,14 +119,14 @@ pub struct Settings {
     pub max_connections: usize,
     /// A connection that was silent for so long is closed; `None` is never.
     pub idle_timeout: Option<Duration>,
-    /// Most bytes read from one connection in one turn, which is the size of the loop's one read
-    /// buffer.
+    /// Most bytes read from one connection in one iteration, which is the size of the loop's one
+    /// read buffer.
     pub recv_size: usize,
     /// A connection with more pending bytes than this is not read.
     pub high_water: usize,
-    /// Time to deliver what is owed, when asked to stop and before a connection is dropped with
-    /// input unread.
-    pub grace: Duration,
+    /// Time to send pending output when asked to stop; also how long a draining connection waits
+    /// for its peer to close.
+    pub shutdown_timeout: Duration,
 }
 
 impl Settings {
@@ -160,7 +160,7 @@ impl Default for Settings {
             idle_timeout: None,
             recv_size: 64 * 1024,
             high_water: 64 * 1024,
-            grace: Duration::from_secs(1),
+            shutdown_timeout: Duration::from_secs(1),
         }
     }
 }
@@ -172,7 +172,7 @@ impl From<&LimitArgs> for Settings {
             idle_timeout: limits.idle_timeout,
             recv_size: limits.recv_size,
             high_water: limits.high_water,
-            grace: limits.grace,
+            shutdown_timeout: limits.shutdown_timeout,
         }
     }
 }
@@ -252,18 +252,27 @@ pub fn seconds_above_zero(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        limits: LimitArgs,
+    }
 
     #[test]
     fn without_options_the_settings_are_the_defaults() {
-        #[derive(Parser)]
-        struct Options {
-            #[command(flatten)]
-            limits: LimitArgs,
-        }
         let parsed = Settings::from(&Options::parse_from(["server"]).limits);
         assert_eq!(parsed, Settings::default());
         assert_eq!(parsed.low_water(), 16384);
+    }
+
+    #[test]
+    fn grace_is_a_hidden_alias_of_shutdown_timeout() {
+        let parsed = Options::parse_from(["server", "--grace", "5"]).limits;
+        assert_eq!(parsed.shutdown_timeout, Duration::from_secs(5));
+        let help = Options::command().render_long_help().to_string();
+        assert!(help.contains("--shutdown-timeout") && !help.contains("--grace"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! checker can start
 //! - prints `listening on ADDRESS` on its standard output once it is bound,
 //! - takes `--port`, and for the cases on limits `--max-connections`, `--idle-timeout`,
-//!   `--max-line` and `--grace`,
+//!   `--max-line` and `--shutdown-timeout`,
 //! - is the process that was started: `cargo run` or a script without `exec` would be measured in
 //!   its place.
 //!
@@ -29,17 +29,17 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
+mod case_run;
 mod cases;
-mod judge;
+mod contract_test;
 mod options;
 mod proc;
 mod report;
 mod runner;
 mod server;
 pub(crate) mod traffic;
-mod trial;
 
-pub use judge::{Broken, Judge, Kept};
+pub use contract_test::{Broken, ContractTest, Grade};
 pub use options::{Options, command};
 pub use report::{Finding, Outcome, Report};
 pub use runner::{NotGraded, run, run_with};
@@ -102,7 +102,7 @@ pub struct Case {
     pub only: Option<Kind>,
     /// Whether it mostly waits, so that it may run beside others.
     waits: bool,
-    body: fn(&trial::Trial) -> trial::Verdict,
+    body: fn(&case_run::CaseRun) -> case_run::CaseResult,
 }
 
 impl Case {
@@ -177,8 +177,8 @@ impl Selection {
         self
     }
 
-    /// Runs all cases side by side, also those that measure. They disturb each other, so this is for
-    /// a run with much [`slack`](Self::slack).
+    /// Runs all cases side by side, also those that measure. They disturb each other, so this is
+    /// for a run with much [`slack`](Self::slack).
     #[must_use]
     pub fn hurried(mut self) -> Self {
         self.is_hurried = true;
@@ -195,8 +195,8 @@ impl Selection {
         })
     }
 
-    /// Why this selection doesn't run what was asked for: a name that no case has, or a case that is
-    /// named and left out all the same. A slip must not pass for a success.
+    /// Why this selection doesn't run what was asked for: a name that no case has, or a case that
+    /// is named and left out all the same. A slip must not pass for a success.
     pub fn mistake(&self) -> Option<String> {
         let names = self.only.iter().chain(&self.skipped);
         let mut unknown = names.filter(|name| !cases().iter().any(|case| case.has_name(name)));

@@ -110,13 +110,13 @@ impl EchoClient {
         Ok(bytes)
     }
 
-    /// Receives whatever comes with one recv(2) of at most `room` bytes; empty at the end of the
-    /// stream.
+    /// Receives whatever comes with one recv(2) of at most `capacity` bytes; empty at the end of
+    /// the stream.
     ///
     /// # Errors
     /// `TimedOut`, or what recv(2) answers.
-    pub fn receive_some(&mut self, room: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; room];
+    pub fn receive_some(&mut self, capacity: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; capacity];
         let count = self.socket.read(&mut bytes).map_err(name_time_limit)?;
         bytes.truncate(count);
         Ok(bytes)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use crate::net::{ACCEPTS_PER_TURN, AcceptError};
+use crate::net::{ACCEPTS_PER_ITERATION, AcceptError};
 use crate::sys;
 
 /// How long a loop waits after a lasting error of accept(2) before it tries again, unless a
@@ -94,7 +94,7 @@ impl ConnectionLimit {
             AcceptError::Transient => {
                 let mut backoff = self.0.backoff();
                 backoff.failures += 1;
-                backoff.failures >= ACCEPTS_PER_TURN
+                backoff.failures >= ACCEPTS_PER_ITERATION
             }
         };
         if !is_lasting {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_watched_lowers_the_limit_but_not_to_zero() {
+    fn cannot_watch_lowers_the_limit_but_not_to_zero() {
         let limit = ConnectionLimit::new(usize::MAX);
         let error = io::Error::new(ErrorKind::InvalidInput, "beyond FD_SETSIZE");
         limit.cannot_watch(peer(), &error);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_want_of_memory_lowers_no_limit() {
+    fn out_of_memory_does_not_lower_the_limit() {
         let limit = ConnectionLimit::new(9);
         let _permits = [limit.accepted(peer()), limit.accepted(peer())];
         limit.cannot_watch(peer(), &io::Error::from(Errno::ENOMEM));
@@ -241,11 +241,11 @@ mod tests {
     fn errors_of_single_connections_back_off_only_if_there_is_nothing_else() {
         let limit = ConnectionLimit::new(9);
         let error = io::Error::from(Errno::ECONNABORTED);
-        for _ in 1..ACCEPTS_PER_TURN {
+        for _ in 1..ACCEPTS_PER_ITERATION {
             assert_eq!(limit.accept_failed(&error), AcceptError::Transient);
         }
         drop(limit.accepted(peer()));
-        for _ in 1..ACCEPTS_PER_TURN {
+        for _ in 1..ACCEPTS_PER_ITERATION {
             assert_eq!(limit.accept_failed(&error), AcceptError::Transient);
             assert!(limit.is_open());
         }

@@ -2,9 +2,9 @@
 //!
 //! It runs on one thread, or deals its connections out over several, each with a loop of its own.
 //! Each message costs one send, one recv and a share of the wait, which is what it costs the server
-//! too. A server here has one thread, so two threads on cores of their own outrun every one of them.
-//! With more than one message under way on a connection, those that are due together leave in one
-//! send. Every byte that comes back is verified.
+//! too. A server here has one thread, so two threads on cores of their own outrun every one of
+//! them. With more than one message under way on a connection, those that are due together leave in
+//! one send. Every byte that comes back is verified.
 //!
 //! ```no_run
 //! use common::load::{self, Settings};
@@ -67,7 +67,7 @@ pub struct Settings {
     pub rate: Option<f64>,
     /// Time under load before anything is measured.
     pub warm_up: Duration,
-    /// If nothing moves for so long, what is still owed counts as lost and the run ends; each
+    /// If nothing moves for so long, what has not come back counts as lost and the run ends; each
     /// thread looks after its own connections.
     pub stall_limit: Duration,
 }

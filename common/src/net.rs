@@ -15,9 +15,9 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(unix)]
 use crate::sys::Listener;
 
-/// Most connections that a loop accepts in one turn, so that a rush of clients does not starve
+/// Most connections that a loop accepts in one iteration, so that a rush of clients does not starve
 /// those it has.
-pub const ACCEPTS_PER_TURN: usize = 64;
+pub const ACCEPTS_PER_ITERATION: usize = 64;
 
 /// Most connections that a server accepts when it is asked to stop: as many as wait in its backlog
 /// unless somebody made that longer. More may come while it accepts, and those it can't wait for.
@@ -46,8 +46,8 @@ pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<Listener> {
     Err(failed(last_error))
 }
 
-/// Listens on `address` as [`listen`] does, with a socket of the standard library: for a program that
-/// brings its own loop.
+/// Listens on `address` as [`listen`] does, with a socket of the standard library: for a program
+/// that brings its own loop.
 ///
 /// # Errors
 /// What socket(2), bind(2), or listen(2) returns.

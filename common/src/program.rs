@@ -11,19 +11,19 @@ use nix::sys::signal::Signal;
 use crate::client::TIME_LIMIT;
 use crate::server_process::{Output, Patience, ProcessGroup};
 
+mod chat_room;
 mod options;
-mod room;
 mod serving;
 mod trace;
 
+pub use chat_room::{chat_room_spares_no_deaf_member, chat_room_tells_all_others};
 pub use options::{
     absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
     stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
-pub use room::{room_spares_no_deaf_member, room_tells_all_others};
 pub use serving::{
     Serving, converse, deaf_client_delays_nobody, fill, only_idle_clients_are_closed,
-    stop_delivers_what_is_owed, stop_tries_to_accept_again,
+    stop_flushes_pending_output, stop_tries_to_accept_again,
 };
 pub use trace::{Traced, tells, trace_of_one_line};
 

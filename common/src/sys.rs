@@ -32,10 +32,10 @@
 //! ```
 //!
 //! `os` makes the operating system's calls and does nothing else. `sim` (feature `sim`) is a
-//! simulated kernel with clients that follow a script. A run over it is a function: the same script,
-//! options, and seed always give the same trace. No server is built with that feature. In a crate
-//! that has it, the simulated kernel handles the calls of a thread while `sim::run` runs in it, and
-//! the operating system handles all others.
+//! simulated kernel with clients that follow a script. A run over it is a function: the same
+//! script, options, and seed always give the same trace. No server is built with that feature. In a
+//! crate that has it, the simulated kernel handles the calls of a thread while `sim::run` runs in
+//! it, and the operating system handles all others.
 //!
 //! # How to write a scenario
 //!
@@ -104,8 +104,8 @@ pub fn now() -> Instant {
     kernel::now()
 }
 
-/// Waits for readiness: `call` is select(2), mio's poll or a runtime's turn, told the longest time
-/// to wait (`None` is for ever), and answers how many descriptors are ready.
+/// Waits for readiness: `call` is select(2), mio's poll or a runtime's iteration, told the longest
+/// time to wait (`None` is for ever), and answers how many descriptors are ready.
 ///
 /// # Errors
 /// What `call` answers; `Interrupted` when a signal came, which is no failure.
@@ -133,13 +133,13 @@ pub fn wait(
     result
 }
 
-/// The part of a read buffer that the next [`recv`](Stream::recv) may fill: all of it, but under `--faults`
-/// sometimes less.
+/// The part of a read buffer that the next [`recv`](Stream::recv) may fill: all of it, but under
+/// `--faults` sometimes less.
 ///
-/// A loop whose readiness comes in edges takes a read that left room for the sign that the socket
-/// is empty. It must therefore know how much room there was.
+/// A loop whose readiness comes in edges takes a read that did not fill its window for the sign
+/// that the socket is empty. It must therefore know how large the window was.
 #[inline]
-pub fn room(buffer: &mut [u8]) -> &mut [u8] {
+pub fn read_window(buffer: &mut [u8]) -> &mut [u8] {
     let length = faults::shortened(buffer.len());
     &mut buffer[..length]
 }
@@ -147,7 +147,7 @@ pub fn room(buffer: &mut [u8]) -> &mut [u8] {
 /// Traces that a handler was entered: the moment at which the loop calls the code of its user.
 #[track_caller]
 #[inline]
-pub fn enter(name: &'static str) {
+pub fn trace_handler(name: &'static str) {
     record(|| Call {
         name: "enter",
         handler: Some(name),

@@ -108,13 +108,13 @@ const BROKEN: &[Broken] = &[
     stream("announces-unprepared", &["few-descriptors-at-start"]),
     stream("ignores-sigterm", &["sigterm-idle", "stops-accepting"]).ruinous(),
     stream("ignores-sigint", &["sigint-idle"]),
-    stream("exits-with-three", &["sigterm-idle", "sigint-idle", "sigterm-owed", "sigterm-never-reader", "log-closed"]),
-    stream("lingers-when-idle", &["sigterm-idle", "sigint-idle"]),
-    stream("drops-owed", &["sigterm-owed", "sigterm-unread-input"]),
-    stream("resets-at-stop", &["sigterm-idle", "sigint-idle", "sigterm-owed", "sigterm-unread-input"]),
+    stream("exits-with-three", &["sigterm-idle", "sigint-idle", "sigterm-pending-output", "sigterm-never-reader", "log-closed"]),
+    stream("drains-when-idle", &["sigterm-idle", "sigint-idle"]),
+    stream("drops-pending-output", &["sigterm-pending-output", "sigterm-unread-input"]),
+    stream("resets-at-stop", &["sigterm-idle", "sigint-idle", "sigterm-pending-output", "sigterm-unread-input"]),
     stream("closes-with-unread-input", &["sigterm-unread-input"]),
     line("closes-with-unread-input", &["sigterm-unread-input", "max-line"]),
-    stream("ignores-grace", &["sigterm-never-reader"]),
+    stream("ignores-shutdown-timeout", &["sigterm-never-reader"]),
     stream("ends-first", &["sigterm-paused"]),
     stream("ignores-second-signal", &["second-signal"]),
     stream("accepts-while-stopping", &["stops-accepting"]),
@@ -166,9 +166,9 @@ fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
     ))
 }
 
-/// Every case but one, and with more slack. broken-echo has a thread for each connection, so on a busy
-/// machine it is as fair, and as quick to serve a thousand, as the system's scheduler. That `fairness`
-/// passes a fair server is shown by the four of them.
+/// Every case but one, and with more slack. broken-echo has a thread for each connection, so on a
+/// busy machine it is as fair, and as quick to serve a thousand, as the system's scheduler. That
+/// `fairness` passes a fair server is shown by the four of them.
 fn everything(kind: Kind) -> Selection {
     Selection::of(kind).skip(["fairness"]).slack(5.0 * SLACK)
 }

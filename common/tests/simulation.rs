@@ -18,33 +18,33 @@ use common::sys::{
 /// A connection, and what was read from it but not yet sent back.
 struct Connection {
     stream: Stream,
-    pending: Vec<u8>,
-    peer_has_finished: bool,
+    pending_output: Vec<u8>,
+    peer_closed: bool,
 }
 
 impl Connection {
     fn new(stream: Stream) -> Self {
         Connection {
             stream,
-            pending: Vec::new(),
-            peer_has_finished: false,
+            pending_output: Vec::new(),
+            peer_closed: false,
         }
     }
 
     fn wants_to_read(&self) -> bool {
-        !self.peer_has_finished && self.pending.len() < 4096
+        !self.peer_closed && self.pending_output.len() < 4096
     }
 
-    fn is_over(&self) -> bool {
-        self.peer_has_finished && self.pending.is_empty()
+    fn is_closed(&self) -> bool {
+        self.peer_closed && self.pending_output.is_empty()
     }
 
     /// Reads once. Returns whether to try again.
     fn read(&mut self) -> io::Result<bool> {
         let mut buffer = [0; 1024];
         match self.stream.recv(&mut buffer) {
-            Ok(0) => self.peer_has_finished = true,
-            Ok(count) => self.pending.extend_from_slice(&buffer[..count]),
+            Ok(0) => self.peer_closed = true,
+            Ok(count) => self.pending_output.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -53,9 +53,9 @@ impl Connection {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        while !self.pending.is_empty() {
-            match self.stream.send(&self.pending) {
-                Ok(count) => drop(self.pending.drain(..count)),
+        while !self.pending_output.is_empty() {
+            match self.stream.send(&self.pending_output) {
+                Ok(count) => drop(self.pending_output.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -104,7 +104,7 @@ fn serve_with_select(listener: Listener, stop: StopSignal) -> io::Result<()> {
             if connection.wants_to_read() {
                 inputs.insert(connection.stream.descriptor())?;
             }
-            if !connection.pending.is_empty() {
+            if !connection.pending_output.is_empty() {
                 outputs.insert(connection.stream.descriptor())?;
             }
         }
@@ -129,7 +129,7 @@ fn serve_with_select(listener: Listener, stop: StopSignal) -> io::Result<()> {
                 Ok(())
             };
             let handled = read.and_then(|()| connection.write());
-            if handled.is_err() || connection.is_over() {
+            if handled.is_err() || connection.is_closed() {
                 close(&mut connections, fd);
             }
         }
@@ -189,7 +189,7 @@ fn serve_with_poll(listener: Listener, stop: StopSignal, forgets_the_rest: bool)
                     break;
                 }
             }
-            if handled.is_err() || connection.is_over() {
+            if handled.is_err() || connection.is_closed() {
                 close(&mut connections, fd);
             }
         }
@@ -446,7 +446,7 @@ fn nothing_of_a_run_is_left_in_the_thread() -> io::Result<()> {
 }
 
 #[test]
-fn descriptors_run_out_before_it_is_known_that_nobody_waits() {
+fn accept_returns_emfile_with_an_empty_queue() {
     let script = parsed("descriptors 5; connect 1; wait 1s; descriptors 6; wait 1s");
     let mut errors = Vec::new();
     let trace = sim::run(&script, &Options::default(), 0, |listener, _stop| {

@@ -41,17 +41,17 @@ fn main() -> io::Result<()> {
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let mut map = SocketMap::new(vec![0; 4096])?;
     let room = Room::default();
-    map.open_listener(listener, Door { room })?;
-    map.open_file(stop.try_clone_file()?, Doorman { stop })?;
+    map.open_listener(listener, Acceptor { room })?;
+    map.open_file(stop.try_clone_file()?, StopHandler { stop })?;
     map.run_loop(None, None)
 }
 
 /// The listener's object.
-struct Door {
+struct Acceptor {
     room: Room,
 }
 
-impl Dispatcher for Door {
+impl Dispatcher for Acceptor {
     fn readable(&self) -> bool {
         self.room.borrow().len() < SEATS
     }
@@ -94,7 +94,7 @@ impl Dispatcher for Member {
             let mut outbox = outbox.borrow_mut();
             outbox.append(said);
             channel.reconsider(key);
-            let listens = outbox.pending() <= PATIENCE;
+            let listens = outbox.pending_output() <= PATIENCE;
             if !listens {
                 channel.close_other(key);
             }
@@ -120,11 +120,11 @@ impl Dispatcher for Member {
 }
 
 /// The object of the stop signal. Once all channels are closed the loop ends.
-struct Doorman {
+struct StopHandler {
     stop: StopSignal,
 }
 
-impl Dispatcher for Doorman {
+impl Dispatcher for StopHandler {
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         if self.stop.is_raised() {
             channel.close_all();

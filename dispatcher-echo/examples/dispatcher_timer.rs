@@ -1,9 +1,9 @@
 //! A distant wall: an echo that comes back a while after the call.
 //!
 //! Shows timers where there are none. The loop waits no longer than until the next echo is due;
-//! then the object that owes it is asked again whether it is writable, and by now it says yes. Each
-//! echo is due equally long after its call, so a queue has them in order; where the times differ, a
-//! heap or a `BTreeMap` would take its place.
+//! then the object that has to send it is asked again whether it is writable, and by now it says
+//! yes. Each echo is due equally long after its call, so a queue has them in order; where the times
+//! differ, a heap or a `BTreeMap` would take its place.
 //!
 //! ```sh
 //! cargo run -p dispatcher-echo --example dispatcher_timer -- 7000 0.5     # the port, and the seconds until an echo comes back

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::net::AcceptError;
 use common::sys::{self, Stream};
 
-use crate::entry::{End, Socket, State};
+use crate::entry::{ConnectionState, Socket, State};
 use crate::{Dispatcher, Key, SocketMap};
 
 /// The socket of the object that is being called, and what the object may ask of the loop.
@@ -23,30 +23,30 @@ use crate::{Dispatcher, Key, SocketMap};
 /// | `connect` | [`connect`](Self::connect) | on a new channel; `handle_connect` is never called from inside |
 /// | `close`, `del_channel` | [`close`](Self::close) | done when the handler has returned |
 /// | `close_all` | [`close_all`](Self::close_all) | as above |
-/// | `addr` | – | [`Guest::peer`](crate::Guest::peer) keeps it |
-pub struct Channel<'turn> {
+/// | `addr` | – | [`Permit::peer`](crate::Permit::peer) keeps it |
+pub struct Channel<'iteration> {
     key: Key,
-    pub(crate) state: &'turn mut State,
-    /// The object has closed this channel, or let it linger: it is not called any more.
+    pub(crate) state: &'iteration mut State,
+    /// The object has closed this channel, or let it drain: it is not called any more.
     pub(crate) ended: bool,
-    pub(crate) map: &'turn mut SocketMap,
-    /// The loop's one read buffer, lent for one read a turn.
-    room: Option<&'turn mut [u8]>,
+    pub(crate) map: &'iteration mut SocketMap,
+    /// The loop's one read buffer, lent for one read per iteration.
+    read_buffer: Option<&'iteration mut [u8]>,
 }
 
-impl<'turn> Channel<'turn> {
+impl<'iteration> Channel<'iteration> {
     pub(crate) fn new(
         key: Key,
-        state: &'turn mut State,
-        map: &'turn mut SocketMap,
-        room: &'turn mut [u8],
+        state: &'iteration mut State,
+        map: &'iteration mut SocketMap,
+        read_buffer: &'iteration mut [u8],
     ) -> Self {
         Channel {
             key,
             state,
             ended: false,
             map,
-            room: Some(room),
+            read_buffer: Some(read_buffer),
         }
     }
 
@@ -62,7 +62,7 @@ impl<'turn> Channel<'turn> {
     /// that the connection is lost, such as `TimedOut`.
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
-    pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
+    pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'iteration [u8]> {
         match self.read(buffer_size) {
             Ok(data) => {
                 self.state.since_or_until = self.map.now();
@@ -79,30 +79,30 @@ impl<'turn> Channel<'turn> {
     // CONCEPT: level-and-edge
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
-    fn read(&mut self, buffer_size: usize) -> io::Result<&'turn [u8]> {
+    fn read(&mut self, buffer_size: usize) -> io::Result<&'iteration [u8]> {
         let state = &mut *self.state;
         let Socket::Stream(socket) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
-        let Some(room) = self.room.take() else {
-            state.may_read = true; // In the next turn.
+        let Some(buffer) = self.read_buffer.take() else {
+            state.may_read = true; // In the next iteration.
             return Err(ErrorKind::WouldBlock.into());
         };
-        let size = room.len().min(buffer_size);
-        let room = &mut room[..size];
-        match socket.recv(room) {
+        let size = buffer.len().min(buffer_size);
+        let buffer = &mut buffer[..size];
+        match socket.recv(buffer) {
             Ok(count) => {
-                if count == 0 && size > 0 && state.end == End::NotYet {
-                    state.end = End::Read;
+                if count == 0 && size > 0 && state.connection == ConnectionState::Open {
+                    state.connection = ConnectionState::EndOfStream;
                 }
-                // The kernel tells of an edge, not of a state. A read that filled its room may have
-                // left some; one that did not has emptied the socket, so the next byte to come is
-                // an edge of its own. Two things make that conclusion wrong: the end of the stream,
-                // which may have come in one edge with the bytes, and urgent data, before which a
-                // read stops.
+                // The kernel tells of an edge, not of a state. A read that filled its buffer may
+                // have left some; one that did not has emptied the socket, so the next byte to come
+                // is an edge of its own. Two things make that conclusion wrong: the end of the
+                // stream, which may have come in one edge with the bytes, and urgent data, before
+                // which a read stops.
                 let may_have_stopped_short = state.read_closed || state.marked;
                 state.may_read = count == size || may_have_stopped_short || sys::spurious();
-                Ok(&room[..count])
+                Ok(&buffer[..count])
             }
             Err(error) => {
                 state.may_read = error.kind() == ErrorKind::Interrupted;
@@ -218,12 +218,12 @@ impl<'turn> Channel<'turn> {
     /// A close with unread input sends a reset (RFC 2525, section 2.17), which can destroy what is
     /// still on its way. The original has nothing like it; nginx calls it a lingering close.
     #[track_caller]
-    pub fn linger(&mut self, limit: Duration) {
+    pub fn drain(&mut self, limit: Duration) {
         if self.ended {
             return;
         }
         let state = &mut *self.state;
-        let is_at_end = state.end != End::NotYet;
+        let is_at_end = state.connection != ConnectionState::Open;
         match &state.socket {
             Socket::Stream(socket) if !is_at_end && socket.finish().is_ok() => {}
             _ => return self.close(),
@@ -236,7 +236,7 @@ impl<'turn> Channel<'turn> {
     }
 
     /// Reads and discards, once, as the loop does for a channel that is draining.
-    pub(crate) fn drain(&mut self) {
+    pub(crate) fn discard_input(&mut self) {
         self.state.urgent = false; // That is discarded too.
         if !self.state.takes_read() {
             return;
@@ -285,15 +285,16 @@ impl<'turn> Channel<'turn> {
     }
 
     /// Asks another object again whether it is readable and writable: needed when this call has
-    /// changed the answer. The original need not be told, for it asks every object on every turn.
+    /// changed the answer. The original need not be told, for it asks every object on every
+    /// iteration.
     pub fn reconsider(&mut self, key: Key) {
         self.map.reconsider(key);
     }
 
-    /// Whether the connection is lost: nothing can be sent or read any more, and the loop closes the
-    /// channel when [`Dispatcher::handle_close`] has returned.
+    /// Whether the connection is lost: nothing can be sent or read any more, and the loop closes
+    /// the channel when [`Dispatcher::handle_close`] has returned.
     pub fn is_lost(&self) -> bool {
-        self.state.end == End::Lost
+        self.state.connection == ConnectionState::Lost
     }
 
     /// Takes out the error with which the connection was lost. `None` if the peer has ended it in
@@ -309,7 +310,7 @@ impl<'turn> Channel<'turn> {
     #[cold]
     pub(crate) fn lose(&mut self, error: io::Error) {
         if !self.is_lost() {
-            self.state.end = End::Lost;
+            self.state.connection = ConnectionState::Lost;
             self.map.lost_with = Some(error);
         }
     }

@@ -14,19 +14,19 @@ use crate::Channel;
 /// A handler may return an error, `WouldBlock` and `Interrupted` among them: these two only end it.
 /// asyncore knows no such difference; there, a socket that is not ready after all is closed. An
 /// error that says that the connection is lost (ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED,
-/// ESHUTDOWN, EBADF) goes to [`handle_close`](Self::handle_close), as in asyncore's `readwrite`, any
-/// other to [`handle_error`](Self::handle_error).
+/// ESHUTDOWN, EBADF) goes to [`handle_close`](Self::handle_close), as in asyncore's `readwrite`,
+/// any other to [`handle_error`](Self::handle_error).
 ///
 /// The handlers of one object are called in `readwrite`'s order: connect, read, write, expt, close.
 ///
 /// | original | here | difference |
 /// |---|---|---|
-/// | `readable` | the same | asked after the object was called, not on every turn |
+/// | `readable` | the same | asked after the object was called, not on every iteration |
 /// | `writable` | the same | as above; asked again between `handle_read` and `handle_write`; the default is no |
 /// | `handle_accept`, `handle_accepted` | the same | accepts as many as wait, not one |
 /// | `handle_connect` | the same | only once the socket is connected; the original's is called whenever it looks writable |
 /// | `handle_read`, `handle_write` | the same | not called any more if a handler before it has closed the channel or met the end of the connection |
-/// | `handle_expt` | the same | called once for each urgent byte; the original's on every turn until it was passed |
+/// | `handle_expt` | the same | called once for each urgent byte; the original's on every iteration until it was passed |
 /// | `handle_close` | the same | called by the loop after the handler, never from inside `recv` or `send`; a lost connection is closed after it. Bytes that came before an error are read first |
 /// | `handle_error` | the same | is told the error; closes by itself, where the original calls `handle_close`; a listener stays open |
 /// | `log`, `log_info` | crate `tracing` | |
@@ -76,8 +76,8 @@ pub trait Dispatcher {
     }
 
     /// The listener has connections to accept. Accepts them and tells of each through
-    /// [`handle_accepted`](Self::handle_accepted), at most [`net::ACCEPTS_PER_TURN`] before the
-    /// others have their turn. An error that concerns one connection goes to
+    /// [`handle_accepted`](Self::handle_accepted), at most [`net::ACCEPTS_PER_ITERATION`] before
+    /// the others have their turn. An error that concerns one connection goes to
     /// [`handle_error`](Self::handle_error), and the next one is accepted.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ pub trait Dispatcher {
     fn handle_accept(&mut self, channel: &mut Channel) -> io::Result<()> {
         let mut failures = 0;
         // CONCEPT: accept
-        for _ in 0..net::ACCEPTS_PER_TURN {
+        for _ in 0..net::ACCEPTS_PER_ITERATION {
             if !self.readable() {
                 break;
             }
@@ -99,7 +99,7 @@ pub trait Dispatcher {
                 Err(error) => return Err(error),
             }
         }
-        if failures == net::ACCEPTS_PER_TURN {
+        if failures == net::ACCEPTS_PER_ITERATION {
             channel.starve(); // There is nothing else, and it would go on and on.
         }
         Ok(())
@@ -131,9 +131,9 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// The peer has sent its last byte, and all before it were read. Or the connection is lost, also
-    /// after that: [`Channel::is_lost`] says so, and [`Channel::take_error`] why. By default the
-    /// channel is closed; what the object still has to send is lost then, so an object with an
+    /// The peer has sent its last byte, and all before it were read. Or the connection is lost,
+    /// also after that: [`Channel::is_lost`] says so, and [`Channel::take_error`] why. By default
+    /// the channel is closed; what the object still has to send is lost then, so an object with an
     /// output buffer writes its own.
     ///
     /// A lost connection has nobody to send to. The loop closes it when this has returned.

@@ -9,8 +9,8 @@ use crate::Channel;
 ///
 /// An object keeps it in a field, answers [`writable`](Self::writable) with its answer, and calls
 /// [`initiate_send`](Self::initiate_send) in `handle_write`. The original sends at most 64 KiB a
-/// turn (512 bytes in Python 2.7) and copies the rest each time; here the kernel gets what lies in
-/// one piece, and the rest stays where it is.
+/// iteration (512 bytes in Python 2.7) and copies the rest each time; here the kernel gets what
+/// lies in one piece, and the rest stays where it is.
 #[derive(Debug, Default)]
 pub struct DispatcherWithSend {
     /// There only while something waits.
@@ -19,7 +19,7 @@ pub struct DispatcherWithSend {
 }
 
 /// Most memory that the loop keeps for the answers to come, in bytes.
-const MOST_SPARE: usize = 1 << 16;
+const MOST_RECYCLED: usize = 1 << 16;
 
 impl DispatcherWithSend {
     /// Sends `data` at once, as much of it as the kernel takes, and keeps the rest.
@@ -45,11 +45,11 @@ impl DispatcherWithSend {
         self.out_buffer.get_or_insert_default().extend(data);
     }
 
-    /// Makes room for what will be kept during this call, in memory that the loop lends: answers
+    /// Takes the recycled buffer of the loop for what will be kept during this call: answers
     /// that are sent before the call is over need none of their own.
     pub fn borrow_memory(&mut self, channel: &mut Channel) {
         if self.out_buffer.is_none() {
-            self.out_buffer = channel.map.spare.take();
+            self.out_buffer = channel.map.recycled.take();
         }
     }
 
@@ -74,18 +74,18 @@ impl DispatcherWithSend {
         if out_buffer.is_empty() {
             // An idle connection keeps no memory, and the loop not too much of it.
             let memory = self.out_buffer.take();
-            channel.map.spare = memory.filter(|memory| memory.capacity() <= MOST_SPARE);
+            channel.map.recycled = memory.filter(|memory| memory.capacity() <= MOST_RECYCLED);
         }
         Ok(())
     }
 
     /// Whether there is something to send.
     pub fn writable(&self) -> bool {
-        self.pending() > 0
+        self.pending_output() > 0
     }
 
     /// How many bytes wait to be sent.
-    pub fn pending(&self) -> usize {
+    pub fn pending_output(&self) -> usize {
         self.out_buffer.as_ref().map_or(0, |waiting| waiting.len())
     }
 }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn when_all_is_sent_the_memory_goes_to_the_loop() -> io::Result<()> {
+    fn an_emptied_output_buffer_is_recycled() -> io::Result<()> {
         let listener = net::listen("127.0.0.1", 0, 1)?;
         let mut client = EchoClient::connect(listener.local_addr()?)?;
         let (socket, _) = listener.accept()?;
@@ -127,8 +127,8 @@ mod tests {
         }
         assert_eq!(client.receive(10_000)?, [7; 10_000]);
         assert!(out.borrow().out_buffer.is_none());
-        let spare = map.spare.map_or(0, |memory| memory.capacity());
-        assert!(spare >= 10_000, "for the next one");
+        let recycled = map.recycled.map_or(0, |memory| memory.capacity());
+        assert!(recycled >= 10_000, "for the next one");
         Ok(())
     }
 }

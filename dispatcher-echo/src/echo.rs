@@ -7,9 +7,9 @@ use std::rc::Rc;
 use common::sys::{self, Listener, Stream};
 use common::{Settings, StopSignal};
 
-use crate::{Channel, Dispatcher, DispatcherWithSend, Guest, House, Server};
+use crate::{Channel, Dispatcher, DispatcherWithSend, Permit, Server, Shared};
 
-/// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
+/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
 ///
 /// # Errors
 /// As [`server`] and [`Server::serve`].
@@ -21,24 +21,24 @@ pub fn serve(listener: Listener, settings: Settings, stop: StopSignal) -> io::Re
 /// or descriptors.
 ///
 /// # Errors
-/// As [`House::server`].
+/// As [`Shared::server`].
 pub fn server(listener: Listener, settings: Settings, stop: StopSignal) -> io::Result<Server> {
-    let house = House::new(settings);
+    let shared = Shared::new(settings);
     let object = EchoServer {
-        house: Rc::clone(&house),
+        shared: Rc::clone(&shared),
     };
-    house.server(listener, object, stop)
+    shared.server(listener, object, stop)
 }
 
 /// The listener's object.
 struct EchoServer {
-    house: Rc<House>,
+    shared: Rc<Shared>,
 }
 
 impl Dispatcher for EchoServer {
     // CONCEPT: descriptors
     fn readable(&self) -> bool {
-        self.house.is_open()
+        self.shared.is_open()
     }
 
     fn handle_accepted(
@@ -47,41 +47,42 @@ impl Dispatcher for EchoServer {
         socket: Stream,
         peer: SocketAddr,
     ) -> io::Result<()> {
-        sys::enter("handle_accepted");
-        channel.open(socket, EchoHandler::new(self.house.admit(peer)))?;
+        sys::trace_handler("handle_accepted");
+        channel.open(socket, EchoHandler::new(self.shared.accepted(peer)))?;
         Ok(())
     }
 
     // CONCEPT: descriptors
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.house.accept_failed(&error);
+        self.shared.accept_failed(&error);
     }
 }
 
 /// One client's object.
 struct EchoHandler {
     out: DispatcherWithSend,
-    guest: Guest,
+    permit: Permit,
     /// Reading is paused since more than the high-water mark was pending.
-    paused: bool,
-    /// What to do when all that is pending was sent.
-    then: Then,
+    reading_paused: bool,
+    lifecycle: Lifecycle,
 }
 
+/// Where a connection is in its life: what the object does when it has no pending output.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    /// Wait for more.
-    GoOn,
-    /// Close: the peer has sent its last byte.
-    Close,
-    /// Close without hurting what is on its way: the server stops, and the peer may still be
-    /// sending.
-    Linger,
+enum Lifecycle {
+    /// It waits for more.
+    Open,
+    /// The peer has sent its last byte: the object closes the channel.
+    PeerClosed,
+    /// The server stops, and the peer may still be sending: the object lets the channel drain.
+    Closing,
+    /// The server stops, and there is nothing to lose: the object closes the channel.
+    Closed,
 }
 
 impl Dispatcher for EchoHandler {
     fn readable(&self) -> bool {
-        self.then == Then::GoOn && !self.paused
+        self.lifecycle == Lifecycle::Open && !self.reading_paused
     }
 
     fn writable(&self) -> bool {
@@ -89,68 +90,72 @@ impl Dispatcher for EchoHandler {
     }
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-        sys::enter("handle_read");
-        let data = channel.recv(self.guest.settings().recv_size)?;
+        sys::trace_handler("handle_read");
+        let data = channel.recv(self.permit.settings().recv_size)?;
         self.out.send(channel, data)?;
         // CONCEPT: back-pressure
-        self.paused = self.out.pending() > self.guest.settings().high_water;
+        self.reading_paused = self.out.pending_output() > self.permit.settings().high_water;
         Ok(())
     }
 
     fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
-        sys::enter("handle_write");
+        sys::trace_handler("handle_write");
         self.out.initiate_send(channel)?;
         // CONCEPT: back-pressure
-        self.paused &= self.out.pending() > self.guest.settings().low_water();
+        self.reading_paused &= self.out.pending_output() > self.permit.settings().low_water();
         self.close_if_done(channel);
         Ok(())
     }
 
     // CONCEPT: half-close
     fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
-        sys::enter("handle_close");
+        sys::trace_handler("handle_close");
         if let Some(error) = channel.take_error() {
-            self.guest.failed(error);
+            self.permit.failed(error);
         }
-        self.then = Then::Close;
+        self.lifecycle = Lifecycle::PeerClosed;
         self.close_if_done(channel);
         Ok(())
     }
 
     // CONCEPT: graceful-stop
     fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
-        sys::enter("handle_stop");
-        if self.then == Then::GoOn {
+        sys::trace_handler("handle_stop");
+        if self.lifecycle == Lifecycle::Open {
             let is_busy = self.out.writable() || channel.discard_unread();
-            self.then = if is_busy { Then::Linger } else { Then::Close };
+            self.lifecycle = if is_busy {
+                Lifecycle::Closing
+            } else {
+                Lifecycle::Closed
+            };
         }
         self.close_if_done(channel);
         Ok(())
     }
 
     fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
-        self.guest.failed(error);
+        self.permit.failed(error);
         channel.close();
     }
 }
 
 impl EchoHandler {
-    fn new(guest: Guest) -> Self {
+    fn new(permit: Permit) -> Self {
         EchoHandler {
             out: DispatcherWithSend::default(),
-            guest,
-            paused: false,
-            then: Then::GoOn,
+            permit,
+            reading_paused: false,
+            lifecycle: Lifecycle::Open,
         }
     }
 
     // CONCEPT: half-close
     fn close_if_done(&mut self, channel: &mut Channel) {
-        match self.then {
+        match self.lifecycle {
             _ if self.out.writable() => {}
-            Then::GoOn => {}
-            Then::Close => channel.close(),
-            Then::Linger => channel.linger(self.guest.settings().grace),
+            Lifecycle::Open => {}
+            Lifecycle::PeerClosed | Lifecycle::Closed => channel.close(),
+            Lifecycle::Closing => channel.drain(self.permit.settings().shutdown_timeout),
         }
     }
 }

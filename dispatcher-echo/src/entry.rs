@@ -8,7 +8,8 @@ use common::sys::{AsDescriptor, Descriptor, Event, File, Interest, Listener, Pol
 
 use crate::Dispatcher;
 
-/// A channel, and the object that it belongs to, which is dropped right after the socket was closed.
+/// A channel, and the object that it belongs to, which is dropped right after the socket was
+/// closed.
 pub(crate) struct Entry<D: ?Sized = dyn Dispatcher> {
     pub state: State,
     pub dispatcher: D,
@@ -40,8 +41,8 @@ pub(crate) struct State {
     /// Urgent data stands among the bytes to be read: a read stops before it, however much comes
     /// behind.
     pub marked: bool,
-    /// Whether the connection has ended, and whether the object knows.
-    pub end: End,
+    /// How far the end of the connection has come, and whether the object knows.
+    pub connection: ConnectionState,
     /// It was opened by `connect`, whose outcome is not known yet.
     pub connecting: bool,
     /// It is a listener that could not accept for want of descriptors or memory.
@@ -66,12 +67,13 @@ pub(crate) enum Socket {
 
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    NotYet,
-    /// The peer has sent its last byte, and the object knows. It may still be sending.
-    Told,
-    /// The end of the stream was read: the peer has sent its last byte. The object doesn't know yet.
-    Read,
+pub(crate) enum ConnectionState {
+    Open,
+    /// The end of the stream was read: the peer has sent its last byte. The object doesn't know
+    /// yet.
+    EndOfStream,
+    /// The object knows that the peer has sent its last byte. It may still be sending.
+    PeerClosed,
     /// The connection is lost, in both directions.
     Lost,
 }
@@ -90,7 +92,7 @@ impl State {
             urgent: false,
             failed: false,
             marked: false,
-            end: End::NotYet,
+            connection: ConnectionState::Open,
             connecting: false,
             starved: false,
             draining: false,
@@ -101,7 +103,7 @@ impl State {
     }
 
     /// Notes what an event tells.
-    pub fn note(&mut self, event: Event<'_>) {
+    pub fn record(&mut self, event: Event<'_>) {
         self.may_read |= event.is_readable();
         self.may_write |= event.is_writable();
         self.read_closed |= event.is_read_closed();
@@ -115,12 +117,13 @@ impl State {
 
     /// Asks the object what it wants to know of.
     #[inline]
-    pub fn ask(&mut self, dispatcher: &dyn Dispatcher) {
+    pub fn query_interest(&mut self, dispatcher: &dyn Dispatcher) {
         if self.draining {
             (self.reads, self.writes) = (true, false);
             return;
         }
-        self.reads = self.end == End::NotYet && !self.connecting && dispatcher.readable();
+        self.reads =
+            self.connection == ConnectionState::Open && !self.connecting && dispatcher.readable();
         self.writes = self.connecting || dispatcher.writable();
     }
 
@@ -156,7 +159,7 @@ impl State {
     }
 
     /// Whether it has only to wait for what the kernel was already asked to tell of.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_up_to_date(&self) -> bool {
         !self.closing && self.wanted() == self.interest && !self.can_be_called()
     }
 
@@ -172,8 +175,11 @@ impl State {
     }
 
     /// Whether the connection has ended and the object doesn't know yet.
-    pub fn has_news_of_its_end(&self) -> bool {
-        matches!(self.end, End::Read | End::Lost)
+    pub fn has_unreported_end(&self) -> bool {
+        matches!(
+            self.connection,
+            ConnectionState::EndOfStream | ConnectionState::Lost
+        )
     }
 
     /// Asks the kernel to tell of what is wanted now.
@@ -202,9 +208,9 @@ impl State {
 impl Entry {
     /// Asks the object what it wants to know of, and the kernel to tell of it if that has changed.
     /// Answers whether the object can be called at once.
-    pub fn ask(&mut self, poll: &Poll, token: Token) -> io::Result<bool> {
+    pub fn update_interest(&mut self, poll: &Poll, token: Token) -> io::Result<bool> {
         let Entry { state, dispatcher } = self;
-        state.ask(dispatcher);
+        state.query_interest(dispatcher);
         let wanted = state.wanted();
         if wanted != state.interest {
             state.watch(wanted, poll, token)?;

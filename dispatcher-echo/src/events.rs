@@ -5,7 +5,7 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use crate::channel::is_disconnected;
-use crate::entry::{End, Socket};
+use crate::entry::{ConnectionState, Socket};
 use crate::{Channel, Dispatcher};
 
 /// Calls the handlers that are due, as asyncore's `readwrite` does. Breaks off once one of them has
@@ -17,13 +17,13 @@ pub(crate) fn handle_events(
 ) -> ControlFlow<()> {
     if channel.state.connecting {
         guarded(dispatcher, channel, handle_connect_event)?;
-        channel.state.ask(dispatcher);
+        channel.state.query_interest(dispatcher);
     }
     if channel.state.takes_read() {
         guarded(dispatcher, channel, handle_read_event)?;
     }
     if channel.state.can_write() {
-        channel.state.ask(dispatcher); // Reading may have changed its mind.
+        channel.state.query_interest(dispatcher); // Reading may have changed its mind.
         if channel.state.takes_write() {
             guarded(dispatcher, channel, |object, channel| {
                 object.handle_write(channel)
@@ -54,7 +54,7 @@ pub(crate) fn guarded(
         }
         Err(error) => dispatcher.handle_error(channel, error),
     }
-    match channel.ended || channel.state.has_news_of_its_end() {
+    match channel.ended || channel.state.has_unreported_end() {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     }
@@ -64,11 +64,11 @@ pub(crate) fn guarded(
 /// stream, and once if the connection is lost. A lost connection is closed after that, whatever the
 /// object did: it can neither be read nor written, and nothing else will come of it.
 #[cold] // Once or twice in the life of a connection.
-pub(crate) fn tell_end(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
-    while channel.state.has_news_of_its_end() && !channel.ended {
+pub(crate) fn report_end(dispatcher: &mut dyn Dispatcher, channel: &mut Channel) {
+    while channel.state.has_unreported_end() && !channel.ended {
         let is_lost = channel.is_lost();
         if !is_lost {
-            channel.state.end = End::Told;
+            channel.state.connection = ConnectionState::PeerClosed;
         }
         let _ = guarded(dispatcher, channel, |object, channel| {
             object.handle_close(channel)

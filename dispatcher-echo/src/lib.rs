@@ -11,7 +11,7 @@
 //! | `socket_map` | [`SocketMap`] | a value, no global |
 //! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is [`Poll`](common::sys::Poll)'s choice; no timeout is for ever, not 30 s |
 //! | `poll`, `poll2` | [`SocketMap::poll`] | asks only those objects that were called, not all; in `poll2`'s order: one object after the other |
-//! | `close_all` | [`SocketMap::close_all`], [`Channel::close_all`] | done at the end of the turn |
+//! | `close_all` | [`SocketMap::close_all`], [`Channel::close_all`] | done at the end of the iteration |
 //! | `create_socket`, `bind`, `listen`, `set_reuse_addr` | [`common::net::listen`] | |
 //! | `ExitNow` | – | `close_all` ends the loop |
 //!
@@ -30,12 +30,12 @@ mod dispatcher_with_send;
 pub mod echo;
 mod entry;
 mod events;
-mod house;
+mod shared;
 mod socket_map;
 
 pub use channel::Channel;
 pub use dispatcher::Dispatcher;
 pub use dispatcher_with_send::DispatcherWithSend;
 pub use echo::{serve, server};
-pub use house::{Door, Guest, House, Server};
+pub use shared::{Acceptor, Permit, Server, Shared};
 pub use socket_map::{Key, SocketMap};

@@ -12,7 +12,7 @@ use slotmap::{SlotMap, new_key_type};
 use crate::Dispatcher;
 use crate::entry::{Entry, Socket, State};
 
-mod turn;
+mod iteration;
 
 new_key_type! {
     /// Names a channel. Once that channel is closed the key finds nothing, even when its place is
@@ -25,7 +25,7 @@ new_key_type! {
 ///
 /// [`Poll`] tells of *edges*: once, when a socket becomes ready. The map remembers in each entry
 /// that the socket may still be ready, until a call answers that it is not, and gives each one call
-/// a turn for as long as that is so.
+/// an iteration for as long as that is so.
 pub struct SocketMap {
     /// An entry is not there while its object is being called: so nobody can call it again.
     entries: SlotMap<Key, Option<Box<Entry>>>,
@@ -40,22 +40,22 @@ pub struct SocketMap {
         clippy::box_collection,
         reason = "it is handed on from object to object"
     )]
-    pub(crate) spare: Option<Box<VecDeque<u8>>>,
-    /// Those to call in the next turn.
+    pub(crate) recycled: Option<Box<VecDeque<u8>>>,
+    /// Those to call in the next iteration.
     ready: Vec<Key>,
-    /// Those to call in this turn: a list of its own, so that who stays ready has to wait for the
-    /// next.
-    turn: Vec<Key>,
-    /// Those to be closed, or asked again what they want to know of.
-    touched: Vec<Key>,
-    /// The listeners: they are few, and asked on every turn whether they are readable.
+    /// Those to call in this iteration: a list of its own, so that who stays ready has to wait for
+    /// the next.
+    current: Vec<Key>,
+    /// Those to be closed, or whose interest is to be updated.
+    dirty: Vec<Key>,
+    /// The listeners: they are few, and asked on every iteration whether they are readable.
     listeners: Vec<Key>,
     /// How many channels are streams.
     streams: usize,
     /// Those that are draining, and until when.
     draining: BTreeSet<(Instant, Key)>,
     /// All objects are to be told to stop.
-    stop_asked: bool,
+    stop_requested: bool,
     clock: Clock,
 }
 
@@ -63,7 +63,7 @@ pub struct SocketMap {
 const EVENTS_PER_WAIT: usize = 1024;
 
 impl SocketMap {
-    /// An empty map, whose channels all read into `buffer`, and so at most as much in a turn.
+    /// An empty map, whose channels all read into `buffer`, and so at most as much in an iteration.
     ///
     /// # Errors
     /// No descriptor for the [`Poll`].
@@ -74,14 +74,14 @@ impl SocketMap {
             events: Events::with_capacity(EVENTS_PER_WAIT),
             buffer: buffer.into(),
             lost_with: None,
-            spare: None,
+            recycled: None,
             ready: Vec::new(),
-            turn: Vec::new(),
-            touched: Vec::new(),
+            current: Vec::new(),
+            dirty: Vec::new(),
             listeners: Vec::new(),
             streams: 0,
             draining: BTreeSet::new(),
-            stop_asked: false,
+            stop_requested: false,
             clock: Clock::default(),
         })
     }
@@ -153,10 +153,10 @@ impl SocketMap {
     /// As [`poll`](Self::poll).
     #[doc(alias = "loop")]
     pub fn run_loop(&mut self, timeout: Option<Duration>, count: Option<usize>) -> io::Result<()> {
-        let mut turns = 0;
-        while !self.is_empty() && count.is_none_or(|count| turns < count) {
+        let mut iterations = 0;
+        while !self.is_empty() && count.is_none_or(|count| iterations < count) {
             self.poll(timeout)?;
-            turns += 1;
+            iterations += 1;
         }
         Ok(())
     }
@@ -166,15 +166,15 @@ impl SocketMap {
         self.entries.is_empty()
     }
 
-    /// Closes a channel at the end of the turn. Its object is not called any more.
+    /// Closes a channel at the end of the iteration. Its object is not called any more.
     pub fn close(&mut self, key: Key) {
         if let Some(Some(entry)) = self.entries.get_mut(key) {
             entry.state.closing = true;
-            self.touched.push(key);
+            self.dirty.push(key);
         }
     }
 
-    /// Closes all channels at the end of the turn.
+    /// Closes all channels at the end of the iteration.
     pub fn close_all(&mut self) {
         let keys: Vec<Key> = self.entries.keys().collect();
         for key in keys {
@@ -182,16 +182,16 @@ impl SocketMap {
         }
     }
 
-    /// Tells all objects, at the end of the turn, that the loop is to end; it does once their
+    /// Tells all objects, at the end of the iteration, that the loop is to end; it does once their
     /// channels are closed. Each is told once. The listeners accept the clients that wait before
     /// they are told, and so are these clients' objects.
     pub fn stop_all(&mut self) {
-        self.stop_asked = true;
+        self.stop_requested = true;
     }
 
-    /// Asks an object again whether it is readable and writable, at the end of the turn.
+    /// Asks an object again whether it is readable and writable, at the end of the iteration.
     pub fn reconsider(&mut self, key: Key) {
-        self.touched.push(key);
+        self.dirty.push(key);
     }
 
     /// Fails each connection that was silent for `idle_timeout`, with `TimedOut`, and returns when
@@ -201,8 +201,8 @@ impl SocketMap {
     /// A connection has been silent only if the loop has waited since, and has seen all that had
     /// come in time: see [`Clock`].
     ///
-    /// asyncore has no timers: its users look through the map between two turns of the loop. So
-    /// does this.
+    /// asyncore has no timers: its users look through the map between two iterations of the loop.
+    /// So does this.
     pub fn expire(&mut self, idle_timeout: Duration) -> Option<Instant> {
         let mut silent = Vec::new();
         let mut next = None;
@@ -267,7 +267,7 @@ impl SocketMap {
     fn insert(&mut self, state: State, dispatcher: impl Dispatcher + 'static) -> io::Result<Key> {
         let mut entry: Box<Entry> = Box::new(Entry { state, dispatcher });
         let key = self.entries.insert(None);
-        if let Err(error) = self.ask(key, &mut entry) {
+        if let Err(error) = self.update_interest(key, &mut entry) {
             self.entries.remove(key);
             entry.state.socket.close();
             return Err(error);

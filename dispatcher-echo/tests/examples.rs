@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use common::Settings;
 use common::client::EchoClient;
 use common::program::{
-    Program, Serving, example, room_spares_no_deaf_member, room_tells_all_others,
+    Program, Serving, chat_room_spares_no_deaf_member, chat_room_tells_all_others, example,
 };
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
-    room_tells_all_others("dispatcher_chat_room")
+    chat_room_tells_all_others("dispatcher_chat_room")
 }
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    room_spares_no_deaf_member("dispatcher_chat_room")
+    chat_room_spares_no_deaf_member("dispatcher_chat_room")
 }
 
 #[test]

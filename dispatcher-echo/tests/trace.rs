@@ -16,7 +16,7 @@ fn the_trace_names_the_line_that_made_the_call() -> io::Result<()> {
             call @ ("recv" | "send" | "accept") => &format!("channel.{call}("),
             call @ ("register" | "reregister" | "deregister") => &format!("poll.{call}("),
             "close" => ".close()",
-            handler => &format!("sys::enter(\"{handler}\")"),
+            handler => &format!("sys::trace_handler(\"{handler}\")"),
         };
         assert!(event.text.contains(made_there), "{event:?}");
     }

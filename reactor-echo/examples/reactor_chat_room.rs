@@ -1,5 +1,5 @@
-//! A chat room: each line that one says, the others hear. Shows state that a factory shares among its
-//! protocols.
+//! A chat room: each line that one says, the others hear. Shows state that a factory shares among
+//! its protocols.
 //!
 //! `cargo run -p reactor-echo --example reactor_chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1
 //! 8882` in two windows.
@@ -12,26 +12,26 @@ use std::rc::Rc;
 
 use common::sys::Listener;
 use common::{Settings, StopSignal};
-use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
+use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, ReactorHandle, Reason, Transport};
 
-/// A guest who has so many bytes yet to hear is shown out, or a room with one deaf guest would grow
-/// without end. It is far more than one read makes, since that stays pending for a moment with those
-/// who do listen.
+/// A member that has more pending output than this is disconnected, or a room with one deaf member
+/// would grow without end. It is far more than one read makes, since that stays pending for a
+/// moment with those who do listen.
 const PATIENCE: usize = 1024 * 1024;
 
-/// Longest line, in bytes. A guest who sends a longer one is disconnected.
+/// Longest line, in bytes. A member who sends a longer one is disconnected.
 const LONGEST_LINE: usize = 1000;
 
 /// Who is in the room.
 type Room = Rc<RefCell<BTreeSet<Key>>>;
 
 /// Lets everybody hear it but the one who said it.
-fn tell_others(agenda: &mut Agenda, room: &Room, speaker: Key, words: &[u8]) {
-    for &guest in room.borrow().iter().filter(|guest| **guest != speaker) {
-        let Some(mut transport) = agenda.transport(guest) else {
+fn tell_others(reactor: &mut ReactorHandle, room: &Room, speaker: Key, words: &[u8]) {
+    for &member in room.borrow().iter().filter(|member| **member != speaker) {
+        let Some(mut transport) = reactor.transport(member) else {
             continue;
         };
-        if transport.pending() > PATIENCE {
+        if transport.pending_output() > PATIENCE {
             transport.abort_connection();
         } else {
             transport.write(words);
@@ -39,14 +39,14 @@ fn tell_others(agenda: &mut Agenda, room: &Room, speaker: Key, words: &[u8]) {
     }
 }
 
-struct Guest {
+struct Member {
     room: Room,
     key: Option<Key>,
     /// What has come of a line so far: data arrives in pieces of any length.
     line: Vec<u8>,
 }
 
-impl Protocol for Guest {
+impl Protocol for Member {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let key = transport.key();
         self.key = Some(key);
@@ -74,11 +74,11 @@ impl Protocol for Guest {
         tell_others(transport.reactor(), &self.room, key, &words);
     }
 
-    fn connection_lost(&mut self, agenda: &mut Agenda, _reason: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut ReactorHandle, _reason: &Reason) {
         if let Some(key) = self.key {
             self.room.borrow_mut().remove(&key);
             let words = format!("{key}: goes out\n");
-            tell_others(agenda, &self.room, key, words.as_bytes());
+            tell_others(reactor, &self.room, key, words.as_bytes());
         }
     }
 }
@@ -92,7 +92,7 @@ impl Factory for ChatFactory {
     fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Box<dyn Protocol>> {
         let room = Rc::clone(&self.room);
         let (key, line) = (None, Vec::new());
-        Some(Box::new(Guest { room, key, line }))
+        Some(Box::new(Member { room, key, line }))
     }
 }
 
@@ -106,13 +106,13 @@ fn main() -> io::Result<()> {
     serve(reactor, listener, stop)
 }
 
-/// Serves the guests who come to this listener, until the stop signal is raised.
+/// Serves the members who come to this listener, until the stop signal is raised.
 pub fn serve(mut reactor: Reactor, listener: Listener, stop: StopSignal) -> io::Result<()> {
     reactor.adopt_stream_port(listener, ChatFactory::default())?;
     let stop = Rc::new(stop);
-    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |reactor| {
         if stop.is_raised() {
-            agenda.stop();
+            reactor.stop();
         }
     })?;
     reactor.run()

@@ -10,20 +10,26 @@ use std::time::Duration;
 
 use common::Settings;
 use common::args::seconds;
-use reactor_echo::{Agenda, DelayedCall, EngineKind, Reactor};
+use reactor_echo::{DelayedCall, EngineKind, Reactor, ReactorHandle};
 
 /// Is called with each thing to say.
 type Say = Rc<dyn Fn(&str)>;
 
-fn count_down(agenda: &mut Agenda, left: u32, pace: Duration, say: Say, mut the_end: DelayedCall) {
+fn count_down(
+    reactor: &mut ReactorHandle,
+    left: u32,
+    pace: Duration,
+    say: Say,
+    mut the_end: DelayedCall,
+) {
     if left == 0 {
         say("lift-off");
-        agenda.reset(&mut the_end, Duration::ZERO);
+        reactor.reset(&mut the_end, Duration::ZERO);
         return;
     }
     say(&left.to_string());
-    let next = move |agenda: &mut Agenda| count_down(agenda, left - 1, pace, say, the_end);
-    let _ = agenda.call_later(pace, next);
+    let next = move |reactor: &mut ReactorHandle| count_down(reactor, left - 1, pace, say, the_end);
+    let _ = reactor.call_later(pace, next);
 }
 
 fn main() -> io::Result<()> {
@@ -39,13 +45,13 @@ fn main() -> io::Result<()> {
 
 /// Counts down from three, with this much time between two numbers.
 pub fn run(mut reactor: Reactor, pace: Duration, say: Say) -> io::Result<()> {
-    let agenda = reactor.agenda();
+    let handle = reactor.handle();
     let say_aborted = Rc::clone(&say);
-    let abort = agenda.call_later(pace * 2, move |_| say_aborted("aborted"));
-    let the_end = agenda.call_later(pace * 60, Agenda::stop); // At the latest.
-    agenda.call_when_running(move |agenda| {
-        agenda.cancel(&abort);
-        count_down(agenda, 3, pace, say, the_end);
+    let abort = handle.call_later(pace * 2, move |_| say_aborted("aborted"));
+    let the_end = handle.call_later(pace * 60, ReactorHandle::stop); // At the latest.
+    handle.call_when_running(move |reactor| {
+        reactor.cancel(&abort);
+        count_down(reactor, 3, pace, say, the_end);
     });
     reactor.run()
 }

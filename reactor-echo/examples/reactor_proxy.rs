@@ -3,8 +3,8 @@
 //!
 //! What one connection receives is written to the other, so each is the other's push producer: the
 //! loop stops reading from the one while the other has too much pending. So a slow receiver slows
-//! down its sender, and we hold at most the high-water mark and one read for each direction. The end
-//! of the stream is carried over too (a half-close), and so is a failure.
+//! down its sender, and we hold at most the high-water mark and one read for each direction. The
+//! end of the stream is carried over too (a half-close), and so is a failure.
 //!
 //! ```sh
 //! cargo run -p reactor-echo -- --port 7000                           # some server
@@ -21,7 +21,7 @@ use std::time::Duration;
 use common::sys::Listener;
 use common::{Settings, StopSignal, output};
 use reactor_echo::{
-    Agenda, ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, Reason, Transport,
+    ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, ReactorHandle, Reason, Transport,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,8 +34,8 @@ struct Side {
 }
 
 impl Side {
-    fn other<'a>(&self, agenda: &'a mut Agenda) -> Option<Transport<'a>> {
-        agenda.transport(self.other?)
+    fn other<'a>(&self, reactor: &'a mut ReactorHandle) -> Option<Transport<'a>> {
+        reactor.transport(self.other?)
     }
 }
 
@@ -49,8 +49,8 @@ impl Protocol for Side {
                 address: self.server,
                 client: this,
             };
-            let agenda = transport.reactor();
-            self.other = Some(agenda.connect_tcp(self.server, server, CONNECT_TIMEOUT));
+            let reactor = transport.reactor();
+            self.other = Some(reactor.connect_tcp(self.server, server, CONNECT_TIMEOUT));
             return;
         };
         transport.register_producer(client, true);
@@ -75,15 +75,15 @@ impl Protocol for Side {
         }
     }
 
-    fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
-        match (self.other(agenda), reason) {
+    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
+        match (self.other(reactor), reason) {
             (Some(mut other), Reason::ConnectionDone) => other.lose_connection(),
             (Some(mut other), _) => other.abort_connection(),
             // Perhaps it isn't connected yet.
             (None, _) => self
                 .other
                 .into_iter()
-                .for_each(|other| agenda.stop_connecting(other)),
+                .for_each(|other| reactor.stop_connecting(other)),
         }
     }
 }
@@ -135,9 +135,9 @@ pub fn serve(
     };
     reactor.adopt_stream_port(listener, client)?;
     let stop = Rc::new(stop);
-    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |reactor| {
         if stop.is_raised() {
-            agenda.stop();
+            reactor.stop();
         }
     })?;
     reactor.run()

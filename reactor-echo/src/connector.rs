@@ -5,7 +5,7 @@
 //! | `connector.connect()` | [`Connector::connect`] | noted; the new attempt begins when the callback has returned |
 //! | `stopConnecting()` | [`Connector::stop_connecting`] | raises nothing if the attempt has ended; the reason is `ConnectionAborted`, in Twisted `UserError` |
 //! | `getDestination()` | [`Connector::destination`] | |
-//! | `disconnect()` | [`stop_connecting`](crate::Agenda::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
+//! | `disconnect()` | [`stop_connecting`](crate::ReactorHandle::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use common::sys::Stream;
 
-use crate::{Agenda, ClientFactory, DelayedCall, Key, Protocol, Reason, Transport};
+use crate::{ClientFactory, DelayedCall, Key, Protocol, ReactorHandle, Reason, Transport};
 
 /// An attempt to connect, lent to the callbacks of its [`ClientFactory`].
 pub struct Connector<'a> {
-    agenda: &'a mut Agenda,
+    reactor: &'a mut ReactorHandle,
     attempt: Option<Key>,
     destination: SocketAddr,
     again: bool,
@@ -35,7 +35,7 @@ impl Connector<'_> {
     #[doc(alias = "stopConnecting")]
     pub fn stop_connecting(&mut self) {
         if let Some(attempt) = self.attempt {
-            self.agenda.stop_connecting(attempt);
+            self.reactor.stop_connecting(attempt);
         }
     }
 
@@ -46,8 +46,8 @@ impl Connector<'_> {
     }
 
     /// The reactor, to ask it for something else.
-    pub fn reactor(&mut self) -> &mut Agenda {
-        self.agenda
+    pub fn reactor(&mut self) -> &mut ReactorHandle {
+        self.reactor
     }
 }
 
@@ -58,23 +58,23 @@ impl fmt::Debug for Connector<'_> {
 }
 
 /// The record of an attempt.
-pub(crate) struct Attempt {
+pub(crate) struct PendingConnect {
     /// Absent while one of its callbacks runs.
     pub(crate) client: Option<Client>,
     /// Absent until the loop has begun it.
     pub(crate) socket: Option<Rc<Stream>>,
     pub(crate) deadline: Option<DelayedCall>,
     /// Why it failed, once it has.
-    pub(crate) over: Option<Reason>,
+    pub(crate) failure: Option<Reason>,
 }
 
-impl Attempt {
+impl PendingConnect {
     pub(crate) fn new(
         destination: SocketAddr,
         factory: Box<dyn ClientFactory>,
         timeout: Duration,
     ) -> Self {
-        Attempt {
+        PendingConnect {
             client: Some(Client {
                 factory,
                 destination,
@@ -82,7 +82,7 @@ impl Attempt {
             }),
             socket: None,
             deadline: None,
-            over: None,
+            failure: None,
         }
     }
 }
@@ -95,17 +95,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn started(&mut self, agenda: &mut Agenda, attempt: Key) {
+    pub(crate) fn started(&mut self, reactor: &mut ReactorHandle, attempt: Key) {
         self.factory.started_connecting(&mut Connector {
-            agenda,
+            reactor,
             attempt: Some(attempt),
             destination: self.destination,
             again: false,
         });
     }
 
-    pub(crate) fn failed(self, agenda: &mut Agenda, reason: &Reason) {
-        self.ended(agenda, |factory, connector| {
+    pub(crate) fn failed(self, reactor: &mut ReactorHandle, reason: &Reason) {
+        self.ended(reactor, |factory, connector| {
             factory.client_connection_failed(connector, reason);
         });
     }
@@ -122,18 +122,18 @@ impl Client {
 
     fn ended(
         mut self,
-        agenda: &mut Agenda,
+        reactor: &mut ReactorHandle,
         tell: impl FnOnce(&mut dyn ClientFactory, &mut Connector<'_>),
     ) {
         let mut connector = Connector {
-            agenda,
+            reactor,
             attempt: None,
             destination: self.destination,
             again: false,
         };
         tell(&mut *self.factory, &mut connector);
-        if connector.again && !agenda.stopping {
-            agenda.attempt(self.destination, self.factory, self.timeout);
+        if connector.again && !reactor.stopping {
+            reactor.begin_connect(self.destination, self.factory, self.timeout);
         }
     }
 }
@@ -168,10 +168,10 @@ impl Protocol for ClientProtocol {
         self.protocol.read_connection_lost(transport);
     }
 
-    fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
-        self.protocol.connection_lost(agenda, reason);
+    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
+        self.protocol.connection_lost(reactor, reason);
         if let Some(client) = self.client.take() {
-            client.ended(agenda, |factory, connector| {
+            client.ended(reactor, |factory, connector| {
                 factory.client_connection_lost(connector, reason);
             });
         }

@@ -18,12 +18,12 @@ pub struct Echo {
 
 impl Protocol for Echo {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        sys::enter("connection_made");
+        sys::trace_handler("connection_made");
         transport.set_timeout(self.idle_timeout);
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        sys::enter("data_received");
+        sys::trace_handler("data_received");
         transport.write(data);
     }
 }
@@ -42,7 +42,7 @@ impl Factory for EchoFactory {
     }
 }
 
-/// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
+/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
 ///
 /// # Errors
 /// As [`server`] and [`Reactor::run`]. A connection's error costs that connection only.
@@ -74,9 +74,9 @@ pub fn server(
     reactor.adopt_stream_port(listener, EchoFactory { idle_timeout })?;
 
     let stop = Rc::new(stop);
-    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |agenda| {
+    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |reactor| {
         if stop.is_raised() {
-            agenda.stop();
+            reactor.stop();
         }
     })?;
     Ok(reactor)
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_is_written() {
+    fn received_data_is_written_back() {
         let mut transport = echo(None).expect("nobody is refused");
         transport.receive(b"one ");
         transport.receive(b"two");

@@ -44,18 +44,18 @@ pub trait Engine: Debug {
     /// The reactor has met the end of a readiness: `WouldBlock`.
     fn not_ready(&mut self, key: Key, what: Interest);
 
-    /// A read has left room in its buffer. Mostly that means that nothing is left to read, and so
+    /// A read has not filled its buffer. Mostly that means that nothing is left to read, and so
     /// it saves the read that would meet `WouldBlock` (epoll(7), questions and answers).
     fn short_read(&mut self, key: Key);
 
     /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever). The
     /// list is the one of the last wait: what is over goes out of it, and what else is ready comes
-    /// in, so that it holds all that was ready when this was called. The reactor relies on that when
-    /// it closes those from whom nothing has come.
+    /// in, so that it holds all that was ready when this was called. The reactor relies on that
+    /// when it closes those from whom nothing has come.
     ///
     /// # Errors
-    /// `Interrupted` by a signal, which is no failure, or what the kernel answers. The list may lack
-    /// something then.
+    /// `Interrupted` by a signal, which is no failure, or what the kernel answers. The list may
+    /// lack something then.
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()>;
 }
 

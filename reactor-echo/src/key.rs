@@ -22,16 +22,16 @@ impl fmt::Display for Key {
 
 /// Objects, each named by a key that it is given when it is put in.
 #[derive(Debug)]
-pub(crate) struct Keyed<T> {
-    objects: ByKey<T>,
+pub(crate) struct SlotMap<T> {
+    objects: SecondaryMap<T>,
     free_slots: Vec<usize>,
     next_serial: u32,
 }
 
-impl<T> Keyed<T> {
+impl<T> SlotMap<T> {
     pub(crate) fn new() -> Self {
-        Keyed {
-            objects: ByKey::new(),
+        SlotMap {
+            objects: SecondaryMap::new(),
             free_slots: Vec::new(),
             next_serial: 0,
         }
@@ -68,14 +68,14 @@ impl<T> Keyed<T> {
 
 /// What somebody else knows of the objects with those keys.
 #[derive(Debug)]
-pub(crate) struct ByKey<T> {
+pub(crate) struct SecondaryMap<T> {
     /// In each slot the serial of the key, and the object.
     places: Vec<Option<(u32, T)>>,
 }
 
-impl<T> ByKey<T> {
+impl<T> SecondaryMap<T> {
     pub(crate) fn new() -> Self {
-        ByKey { places: Vec::new() }
+        SecondaryMap { places: Vec::new() }
     }
 
     pub(crate) fn insert(&mut self, key: Key, value: T) {
@@ -141,8 +141,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_outlives_its_object_and_finds_nothing() {
-        let mut objects = Keyed::new();
+    fn a_stale_key_returns_none() {
+        let mut objects = SlotMap::new();
         let first = objects.insert("first");
         assert_eq!(objects.remove(first), Some("first"));
         let second = objects.insert("second");
@@ -155,10 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_an_object_is_found_by_its_key_only() {
-        let mut objects = Keyed::new();
+    fn a_secondary_map_finds_values_only_by_the_current_key() {
+        let mut objects = SlotMap::new();
         let first = objects.insert(());
-        let mut known = ByKey::new();
+        let mut known = SecondaryMap::new();
         known.insert(first, 1);
         objects.remove(first);
         let second = objects.insert(());

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use common::sys::{AsDescriptor, Listener};
 
 use crate::engine::Interest;
-use crate::{Agenda, Factory};
+use crate::{Factory, ReactorHandle};
 
 pub(crate) struct Port {
     pub(crate) listener: Rc<Listener>,
@@ -42,7 +42,7 @@ pub(crate) struct Reader {
     pub(crate) closing: bool,
 }
 
-pub(crate) type Callback = Box<dyn FnMut(&mut Agenda)>;
+pub(crate) type Callback = Box<dyn FnMut(&mut ReactorHandle)>;
 
 impl Reader {
     pub(crate) fn new(descriptor: Rc<dyn AsDescriptor>, callback: Callback) -> Self {

@@ -1,5 +1,5 @@
 //! Where the data comes from that a protocol writes: a producer, which the loop pauses and resumes
-//! by what is pending.
+//! by pending output.
 //!
 //! | Twisted (`IConsumer`, `IPushProducer`, `IPullProducer`) | here | difference |
 //! |---|---|---|
@@ -11,7 +11,7 @@
 //! | a transport is a push producer itself | a [`Key`] is one: the connection that it names | |
 //! | `loseConnection` waits for a pull producer and for a paused push producer | only for a pull producer | a push producer that ends must say so with `lose_connection` either way |
 
-use crate::{Agenda, Key, Transport};
+use crate::{Key, ReactorHandle, Transport};
 
 /// Produces what is written to a connection, which is its consumer.
 ///
@@ -24,7 +24,8 @@ pub trait Producer {
     #[doc(alias = "resumeProducing")]
     fn resume_producing(&mut self, consumer: &mut Transport<'_>);
 
-    /// More than the high-water mark is pending: a push producer writes no more until it is resumed.
+    /// More than the high-water mark is pending: a push producer writes no more until it is
+    /// resumed.
     #[doc(alias = "pauseProducing")]
     fn pause_producing(&mut self, consumer: &mut Transport<'_>) {
         let _ = consumer;
@@ -32,7 +33,7 @@ pub trait Producer {
 
     /// The consumer is gone, or the reactor stops: nothing more will be sent.
     #[doc(alias = "stopProducing")]
-    fn stop_producing(&mut self, agenda: &mut Agenda);
+    fn stop_producing(&mut self, reactor: &mut ReactorHandle);
 }
 
 /// A connection whose protocol writes what it receives to another: the other one's push producer.
@@ -49,8 +50,8 @@ impl Producer for Key {
         }
     }
 
-    fn stop_producing(&mut self, agenda: &mut Agenda) {
-        if let Some(mut connection) = agenda.transport(*self) {
+    fn stop_producing(&mut self, reactor: &mut ReactorHandle) {
+        if let Some(mut connection) = reactor.transport(*self) {
             connection.lose_connection();
         }
     }

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `self.transport` | an argument | lent for the time of the callback |
 //! | `Protocol.connectionMade`, `dataReceived` | [`connection_made`](Protocol::connection_made), [`data_received`](Protocol::data_received) | |
-//! | `Protocol.connectionLost(reason)` | [`connection_lost`](Protocol::connection_lost) | has the agenda too, since there is no global reactor |
-//! | `IHalfCloseableProtocol.readConnectionLost` | [`read_connection_lost`](Protocol::read_connection_lost) | every protocol has it; Twisted drops what is pending for one that has not |
+//! | `Protocol.connectionLost(reason)` | [`connection_lost`](Protocol::connection_lost) | has the reactor too, since there is no global reactor |
+//! | `IHalfCloseableProtocol.readConnectionLost` | [`read_connection_lost`](Protocol::read_connection_lost) | every protocol has it; Twisted drops pending output for one that has not |
 //! | `Factory.buildProtocol`, `startFactory`, `stopFactory` | the same on [`Factory`] | |
 //! | `protocol.factory` | an `Rc` of the user's choice that the factory hands to its protocols | |
 //! | `ClientFactory` | [`ClientFactory`] | it is handed back and forth, so it serves one connection at a time; it has no `startFactory` and `stopFactory` |
@@ -16,7 +16,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::{Agenda, Connector, Transport};
+use crate::{Connector, ReactorHandle, Transport};
 
 /// One side of one conversation. Everything has a default but
 /// [`data_received`](Self::data_received).
@@ -41,8 +41,8 @@ pub trait Protocol {
     /// The connection is gone. Comes once for every connection that was made, and nothing comes
     /// after it.
     #[doc(alias = "connectionLost")]
-    fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
-        let _ = (agenda, reason);
+    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
+        let _ = (reactor, reason);
     }
 }
 
@@ -50,8 +50,8 @@ pub trait Protocol {
 pub trait Factory {
     /// The port begins to listen.
     #[doc(alias = "startFactory")]
-    fn start_factory(&mut self, agenda: &mut Agenda) {
-        let _ = agenda;
+    fn start_factory(&mut self, reactor: &mut ReactorHandle) {
+        let _ = reactor;
     }
 
     /// A protocol for the connection that `peer` has opened; `None` closes it.
@@ -60,8 +60,8 @@ pub trait Factory {
 
     /// The port listens no more.
     #[doc(alias = "stopFactory")]
-    fn stop_factory(&mut self, agenda: &mut Agenda) {
-        let _ = agenda;
+    fn stop_factory(&mut self, reactor: &mut ReactorHandle) {
+        let _ = reactor;
     }
 }
 

@@ -1,11 +1,11 @@
-//! The loop: it waits, calls who is to be called, and does what they have asked for.
+//! The loop: it waits, makes the callbacks, and applies what they have requested.
 //!
 //! | Twisted | here | difference |
 //! |---|---|---|
 //! | `reactor.run()` | [`Reactor::run`] | takes the reactor: it can neither be run twice nor from inside a callback |
 //! | `ReactorBase.mainLoop`: `runUntilCurrent`, `doIteration` | `iterate` | the other way round: the calls that are due come after the events |
 //! | `tcp.Connection.doRead`, `doWrite`, `tcp.Port.doRead` | one place for all engines, in the modules below | |
-//! | a callback's `write` and `loseConnection` record, and add a writer | `act` looks after each callback at those of whom something was asked | |
+//! | a callback's `write` and `loseConnection` record, and add a writer | `apply_requests` looks after each callback at those of whom something was asked | |
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use common::sys::{AsDescriptor, Listener};
 use common::{ConnectionLimit, Settings, net};
 
-use crate::agenda::Entry;
 use crate::engine::{Engine, EngineKind, Event};
-use crate::key::ByKey;
-use crate::{Agenda, ClientFactory, DelayedCall, Factory, Key, Protocol};
+use crate::handle::Entry;
+use crate::key::SecondaryMap;
+use crate::{ClientFactory, DelayedCall, Factory, Key, Protocol, ReactorHandle};
 
 mod connections;
 mod connects;
@@ -40,7 +40,7 @@ pub use connections::Write;
 ///
 /// impl Protocol for Greeter {
 ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-///         transport.write(b"good day\n");
+///         transport.write(b"hello\n");
 ///         transport.lose_connection();
 ///         transport.reactor().stop();
 ///     }
@@ -49,21 +49,21 @@ pub use connections::Write;
 ///
 /// let mut reactor = Reactor::new(EngineKind::default(), Default::default())?;
 /// let port = reactor.listen_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), |_| Greeter, 50)?;
-/// let address = reactor.agenda().host_of(port).expect("it listens");
+/// let address = reactor.handle().host_of(port).expect("it listens");
 /// let client = thread::spawn(move || {
 ///     let mut greeting = String::new();
 ///     TcpStream::connect(address)?.read_to_string(&mut greeting)?;
 ///     std::io::Result::Ok(greeting)
 /// });
 /// reactor.run()?;
-/// assert_eq!(client.join().unwrap()?, "good day\n");
+/// assert_eq!(client.join().unwrap()?, "hello\n");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Reactor {
-    agenda: Agenda,
+    handle: ReactorHandle,
     engine: Box<dyn Engine>,
-    /// Of every connection. Not in the agenda, since their callbacks have that in hand.
-    protocols: ByKey<Box<dyn Protocol>>,
+    /// Of every connection. Not in the handle, since their callbacks have that in hand.
+    protocols: SecondaryMap<Box<dyn Protocol>>,
     settings: Settings,
     write: Write,
     limit: ConnectionLimit,
@@ -74,7 +74,8 @@ pub struct Reactor {
     buffer: Vec<u8>,
     /// What the engine has found ready in this iteration.
     ready: Vec<Event>,
-    /// Set once the reactor was asked to stop: the time at which it does, whatever is still owed.
+    /// Set once the reactor was asked to stop: the time at which it does, whatever output is still
+    /// pending.
     stop_at: Option<Instant>,
 }
 
@@ -89,8 +90,8 @@ impl Reactor {
 
     fn on(engine: Box<dyn Engine>, settings: Settings) -> io::Result<Self> {
         Ok(Reactor {
-            agenda: Agenda::new(),
-            protocols: ByKey::new(),
+            handle: ReactorHandle::new(),
+            protocols: SecondaryMap::new(),
             write: Write::default(),
             limit: ConnectionLimit::new(settings.max_connections),
             engine,
@@ -110,11 +111,11 @@ impl Reactor {
     }
 
     /// What callbacks will ask, asked from outside.
-    pub fn agenda(&mut self) -> &mut Agenda {
-        &mut self.agenda
+    pub fn handle(&mut self) -> &mut ReactorHandle {
+        &mut self.handle
     }
 
-    /// Listens on an address; see [`Agenda::listen_tcp`].
+    /// Listens on an address; see [`ReactorHandle::listen_tcp`].
     ///
     /// # Errors
     /// What bind(2) answers, or a socket that the engine cannot watch.
@@ -125,7 +126,7 @@ impl Reactor {
         factory: impl Factory + 'static,
         backlog: i32,
     ) -> io::Result<Key> {
-        let port = self.agenda.listen_tcp(address, factory, backlog)?;
+        let port = self.handle.listen_tcp(address, factory, backlog)?;
         self.watch_port(port)?;
         Ok(port)
     }
@@ -140,12 +141,12 @@ impl Reactor {
         listener: Listener,
         factory: impl Factory + 'static,
     ) -> io::Result<Key> {
-        let port = self.agenda.adopt_stream_port(listener, factory);
+        let port = self.handle.adopt_stream_port(listener, factory);
         self.watch_port(port)?;
         Ok(port)
     }
 
-    /// Connects to an address; see [`Agenda::connect_tcp`].
+    /// Connects to an address; see [`ReactorHandle::connect_tcp`].
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp(
         &mut self,
@@ -153,10 +154,10 @@ impl Reactor {
         factory: impl ClientFactory + 'static,
         timeout: Duration,
     ) -> Key {
-        self.agenda.connect_tcp(address, factory, timeout)
+        self.handle.connect_tcp(address, factory, timeout)
     }
 
-    /// Watches a descriptor of the user's own; see [`Agenda::add_reader`].
+    /// Watches a descriptor of the user's own; see [`ReactorHandle::add_reader`].
     ///
     /// # Errors
     /// A descriptor that the engine cannot watch.
@@ -164,33 +165,34 @@ impl Reactor {
     pub fn add_reader(
         &mut self,
         descriptor: Rc<dyn AsDescriptor>,
-        callback: impl FnMut(&mut Agenda) + 'static,
+        callback: impl FnMut(&mut ReactorHandle) + 'static,
     ) -> io::Result<Key> {
-        let reader = self.agenda.add_reader(descriptor, callback);
+        let reader = self.handle.add_reader(descriptor, callback);
         self.watch_reader(reader)?;
         Ok(reader)
     }
 
-    /// Calls `call` once the reactor runs and `delay` has passed; see [`Agenda::call_later`].
+    /// Calls `call` once the reactor runs and `delay` has passed; see
+    /// [`ReactorHandle::call_later`].
     #[doc(alias = "callLater")]
     pub fn call_later(
         &mut self,
         delay: Duration,
-        call: impl FnOnce(&mut Agenda) + 'static,
+        call: impl FnOnce(&mut ReactorHandle) + 'static,
     ) -> DelayedCall {
-        self.agenda.call_later(delay, call)
+        self.handle.call_later(delay, call)
     }
 
-    /// Runs until it is asked to [`stop`](Agenda::stop).
+    /// Runs until it is asked to [`stop`](ReactorHandle::stop).
     ///
     /// # Errors
     /// What the engine's wait answers. A connection's error costs that connection only.
     pub fn run(mut self) -> io::Result<()> {
-        self.act();
+        self.apply_requests();
         let mut turned = Ok(());
         // CONCEPT: who-owns-the-loop
-        while turned.is_ok() && !self.is_over() {
-            if self.agenda.stopping && self.stop_at.is_none() {
+        while turned.is_ok() && !self.is_done() {
+            if self.handle.stopping && self.stop_at.is_none() {
                 self.begin_to_stop();
             } else {
                 turned = self.iterate();
@@ -205,15 +207,15 @@ impl Reactor {
     fn iterate(&mut self) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
         let waited = self.engine.wait(self.timeout(), &mut ready);
-        self.agenda.clock.waited(waited.is_ok());
+        self.handle.clock.waited(waited.is_ok());
         match waited {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
         for &event in &ready {
             self.dispatch(event);
-            if !self.agenda.touched.is_empty() {
-                self.act(); // Mostly nobody else was asked.
+            if !self.handle.dirty.is_empty() {
+                self.apply_requests(); // Mostly nothing else was requested.
             }
         }
         self.ready = ready;
@@ -225,50 +227,50 @@ impl Reactor {
     /// Makes the calls that are due, but none that these add.
     #[doc(alias = "runUntilCurrent")]
     fn run_until_current(&mut self) {
-        let mark = self.agenda.timers.mark();
-        while self.agenda.call_next(mark) {
-            self.act();
+        let mark = self.handle.timers.mark();
+        while self.handle.call_next(mark) {
+            self.apply_requests();
         }
     }
 
     /// How long the engine may wait: until the next thing is due that no descriptor tells of.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
-        if !self.agenda.touched.is_empty() {
+        if !self.handle.dirty.is_empty() {
             return Some(Duration::ZERO);
         }
         let times = [
-            self.agenda.timers.next_time(),
+            self.handle.timers.next_time(),
             self.limit.retry_at(),
             self.stop_at,
         ];
         let next = times.into_iter().flatten().min();
-        next.map(|next| self.agenda.clock.until(next))
+        next.map(|next| self.handle.clock.until(next))
     }
 
     fn dispatch(&mut self, Event { key, ready }: Event) {
         // Mostly it is a connection.
-        if self.agenda.link(key).is_some() {
+        if self.handle.connection(key).is_some() {
             return self.handle_ready(key, ready);
         }
-        match self.agenda.entries.get(key) {
-            Some(Entry::Port(_)) => self.accept(key, net::ACCEPTS_PER_TURN),
-            Some(Entry::Attempt(_)) => self.handle_connect(key),
+        match self.handle.entries.get(key) {
+            Some(Entry::Port(_)) => self.accept(key, net::ACCEPTS_PER_ITERATION),
+            Some(Entry::PendingConnect(_)) => self.handle_connect(key),
             Some(Entry::Reader(_)) => self.handle_reader(key),
-            Some(Entry::Link(_) | Entry::Call(_)) | None => {}
+            Some(Entry::Connection(_) | Entry::Call(_)) | None => {}
         }
     }
 
-    /// Does what was asked for, and what was asked for meanwhile, in that order.
+    /// Applies requests, and those that are made meanwhile, in that order.
     // CONCEPT: stale-events
-    fn act(&mut self) {
-        while let Some(key) = self.agenda.touched.pop_front() {
-            match self.agenda.entries.get(key) {
-                Some(Entry::Link(_)) => self.settle(key, false),
-                Some(Entry::Port(_)) => self.settle_port(key),
-                Some(Entry::Attempt(_)) => self.settle_attempt(key),
-                Some(Entry::Reader(_)) => self.settle_reader(key),
-                Some(Entry::Call(_)) => self.agenda.call_now(key),
+    fn apply_requests(&mut self) {
+        while let Some(key) = self.handle.dirty.pop_front() {
+            match self.handle.entries.get(key) {
+                Some(Entry::Connection(_)) => self.flush(key, false),
+                Some(Entry::Port(_)) => self.update_port(key),
+                Some(Entry::PendingConnect(_)) => self.update_pending_connect(key),
+                Some(Entry::Reader(_)) => self.update_reader(key),
+                Some(Entry::Call(_)) => self.handle.call_now(key),
                 None => {}
             }
         }
@@ -279,7 +281,7 @@ impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reactor")
             .field("engine", &self.engine)
-            .field("agenda", &self.agenda)
+            .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
 }

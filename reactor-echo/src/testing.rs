@@ -6,7 +6,7 @@
 //! | `protocol.dataReceived(data)` | [`receive`](StringTransport::receive) | |
 //! | `protocol.transport` | [`transport`](StringTransport::transport) | |
 //! | `value()`, `clear()` | [`value`](StringTransport::value), [`clear`](StringTransport::clear) | |
-//! | `registerProducer`, and the test calls `resumeProducing` | [`clear`](StringTransport::clear) asks a pull producer | what is pending pauses no push producer: there is no high-water mark |
+//! | `registerProducer`, and the test calls `resumeProducing` | [`clear`](StringTransport::clear) asks a pull producer | pending output pauses no push producer: there is no high-water mark |
 //! | `disconnecting`, `disconnected`, `producerState` | [`disconnecting`](StringTransport::disconnecting), [`disconnected`](StringTransport::disconnected), [`is_paused`](StringTransport::is_paused) | |
 //! | `Clock().advance(seconds)` | [`advance`](StringTransport::advance) | |
 
@@ -15,9 +15,9 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::agenda::Entry;
-use crate::link::{Link, Opened, Reading, Writing};
-use crate::{Agenda, Key, Protocol, Reason, Transport};
+use crate::connection::{Connection, Opened, ReadState, WriteState};
+use crate::handle::Entry;
+use crate::{Key, Protocol, ReactorHandle, Reason, Transport};
 
 /// A connection without a socket: what the protocol writes is kept, and what it receives is said by
 /// the test.
@@ -31,7 +31,7 @@ use crate::{Agenda, Key, Protocol, Reason, Transport};
 /// assert_eq!(transport.value(), b"hello");
 /// ```
 pub struct StringTransport {
-    agenda: Agenda,
+    reactor: ReactorHandle,
     key: Key,
     /// Until the connection is lost.
     protocol: Option<Box<dyn Protocol>>,
@@ -48,14 +48,14 @@ impl StringTransport {
     /// Connects the protocol.
     #[doc(alias = "makeConnection")]
     pub fn new(protocol: Box<dyn Protocol>) -> Self {
-        let mut agenda = Agenda::new();
-        let key = agenda.insert(Entry::Link(Link::new(
+        let mut reactor = ReactorHandle::new();
+        let key = reactor.insert(Entry::Connection(Connection::new(
             Opened::ByUs(PEER),
             None,
-            agenda.iteration(),
+            reactor.iteration(),
         )));
         let mut connection = StringTransport {
-            agenda,
+            reactor,
             key,
             protocol: Some(protocol),
         };
@@ -66,123 +66,127 @@ impl StringTransport {
     /// Data comes from the peer.
     #[doc(alias = "dataReceived")]
     pub fn receive(&mut self, data: &[u8]) {
-        self.agenda.clock.waited(true);
-        let now = self.agenda.iteration();
-        self.agenda.ask(self.key, |link| link.last_active = now);
+        self.reactor.clock.waited(true);
+        let now = self.reactor.iteration();
+        self.reactor
+            .request(self.key, |connection| connection.last_active = now);
         self.call(|protocol, transport| protocol.data_received(transport, data));
     }
 
     /// The peer has sent its last byte.
     #[doc(alias = "readConnectionLost")]
     pub fn receive_end(&mut self) {
-        self.agenda
-            .ask(self.key, |link| link.reading = Reading::Finished);
+        self.reactor.request(self.key, |connection| {
+            connection.reading = ReadState::PeerClosed
+        });
         self.call(|protocol, transport| protocol.read_connection_lost(transport));
     }
 
     /// The connection ends.
     #[doc(alias = "connectionLost")]
     pub fn lose(&mut self, reason: &Reason) {
-        if let Some(Entry::Link(link)) = self.agenda.entries.remove(self.key) {
-            self.agenda.stop_producer(link.producer);
+        if let Some(Entry::Connection(connection)) = self.reactor.entries.remove(self.key) {
+            self.reactor.stop_producer(connection.producer);
         }
         if let Some(mut protocol) = self.protocol.take() {
-            protocol.connection_lost(&mut self.agenda, reason);
+            protocol.connection_lost(&mut self.reactor, reason);
         }
-        self.act();
+        self.apply_requests();
     }
 
     /// What the protocol has written.
     pub fn value(&self) -> Vec<u8> {
-        let link = self.agenda.link(self.key);
-        link.map_or(Vec::new(), |link| link.pending.unsent().to_vec())
+        let connection = self.reactor.connection(self.key);
+        connection.map_or(Vec::new(), |connection| {
+            connection.pending_output.unsent().to_vec()
+        })
     }
 
     /// Forgets what the protocol has written, as if it had been sent: a pull producer is asked for
     /// more.
     pub fn clear(&mut self) {
-        self.agenda.ask(self.key, |link| {
-            let had_pending = !mem::take(&mut link.pending).is_empty();
-            if had_pending && let Some(producer) = &mut link.producer {
+        self.reactor.request(self.key, |connection| {
+            let had_pending = !mem::take(&mut connection.pending_output).is_empty();
+            if had_pending && let Some(producer) = &mut connection.producer {
                 producer.all_sent();
             }
-            if link.writing == Writing::Finishing && !link.is_pulling() {
-                link.writing = Writing::Finished;
+            if connection.writing == WriteState::Closing && !connection.is_pulling() {
+                connection.writing = WriteState::Closed;
             }
         });
-        self.agenda.settle_producer(self.key, true);
-        self.act();
+        self.reactor.update_producer(self.key, true);
+        self.apply_requests();
     }
 
     /// Lets time pass: the calls that are due are made.
     pub fn advance(&mut self, time: Duration) {
-        self.agenda.ahead += time;
-        self.agenda.clock.waited(true);
-        self.agenda.clock.waited(true); // The first began before that time.
-        let mark = self.agenda.timers.mark();
-        while self.agenda.call_next(mark) {
-            self.act();
+        self.reactor.ahead += time;
+        self.reactor.clock.waited(true);
+        self.reactor.clock.waited(true); // The first began before that time.
+        let mark = self.reactor.timers.mark();
+        while self.reactor.call_next(mark) {
+            self.apply_requests();
         }
     }
 
     /// Whether the protocol has asked to close the connection once everything is sent.
     pub fn disconnecting(&self) -> bool {
-        self.is(|link| link.losing)
+        self.is(|connection| connection.closing)
     }
 
     /// Whether the connection has been ended without waiting: aborted, or silent for too long.
     pub fn disconnected(&self) -> bool {
-        self.agenda
-            .link(self.key)
-            .is_none_or(|link| link.over.is_some())
+        self.reactor
+            .connection(self.key)
+            .is_none_or(|connection| connection.close_reason.is_some())
     }
 
     /// Whether the protocol has said that it will write no more.
     pub fn is_finished(&self) -> bool {
-        self.is(|link| link.writing != Writing::Open)
+        self.is(|connection| connection.writing != WriteState::Open)
     }
 
     /// Whether the protocol wants no data for now.
     #[doc(alias = "producerState")]
     pub fn is_paused(&self) -> bool {
-        self.is(|link| link.paused)
+        self.is(|connection| connection.pause_requested)
     }
 
     /// The reactor that is not there, to see what was asked of it.
-    pub fn agenda(&mut self) -> &mut Agenda {
-        &mut self.agenda
+    pub fn reactor(&mut self) -> &mut ReactorHandle {
+        &mut self.reactor
     }
 
-    /// The transport itself, as one with its [key](Transport::key) finds it. `None` once the connection
-    /// is lost.
+    /// The transport itself, as one with its [key](Transport::key) finds it. `None` once the
+    /// connection is lost.
     pub fn transport(&mut self) -> Option<Transport<'_>> {
-        self.agenda.transport(self.key)
+        self.reactor.transport(self.key)
     }
 
     fn call(&mut self, callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>)) {
-        let (protocol, transport) = (&mut self.protocol, self.agenda.transport(self.key));
+        let (protocol, transport) = (&mut self.protocol, self.reactor.transport(self.key));
         if let (Some(protocol), Some(mut transport)) = (protocol, transport) {
             callback(&mut **protocol, &mut transport);
         }
-        self.act();
+        self.apply_requests();
     }
 
     /// Makes the calls that were asked for when running; nothing else here is to be done.
-    fn act(&mut self) {
-        while let Some(key) = self.agenda.touched.pop_front() {
-            self.agenda.call_now(key);
+    fn apply_requests(&mut self) {
+        while let Some(key) = self.reactor.dirty.pop_front() {
+            self.reactor.call_now(key);
         }
     }
 
-    fn is(&self, asked: impl FnOnce(&Link) -> bool) -> bool {
-        self.agenda.link(self.key).is_some_and(asked)
+    fn is(&self, asked: impl FnOnce(&Connection) -> bool) -> bool {
+        self.reactor.connection(self.key).is_some_and(asked)
     }
 }
 
 impl fmt::Debug for StringTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StringTransport")
-            .field("agenda", &self.agenda)
+            .field("reactor", &self.reactor)
             .finish_non_exhaustive()
     }
 }
@@ -207,14 +211,14 @@ mod tests {
             }
         }
 
-        fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
+        fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
             assert!(matches!(reason, Reason::ConnectionDone));
-            agenda.stop();
+            reactor.stop();
         }
     }
 
     #[test]
-    fn what_is_asked_is_seen() {
+    fn requests_of_a_protocol_can_be_inspected() {
         let mut transport = StringTransport::new(Box::new(Obedient));
         transport.receive(b"a");
         transport.receive(b"b");
@@ -237,12 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_either_side_is_told() {
+    fn read_connection_lost_and_connection_lost_are_called() {
         let mut transport = StringTransport::new(Box::new(Obedient));
         transport.receive_end();
         assert!(transport.disconnecting(), "the default of every protocol");
         transport.lose(&Reason::ConnectionDone);
-        assert!(transport.agenda().stopping);
+        assert!(transport.reactor().stopping);
         assert!(transport.disconnected());
         transport.receive(b"nobody hears this");
         assert_eq!(transport.value(), b"");
@@ -277,8 +281,8 @@ mod tests {
             }
         }
 
-        fn stop_producing(&mut self, agenda: &mut Agenda) {
-            agenda.stop();
+        fn stop_producing(&mut self, reactor: &mut ReactorHandle) {
+            reactor.stop();
         }
     }
 
@@ -289,7 +293,7 @@ mod tests {
         connection.register_producer(Countdown(3), false);
         connection.lose_connection();
         for value in [b"2".as_slice(), b"1", b"0", b""] {
-            assert!(!transport.agenda().stopping);
+            assert!(!transport.reactor().stopping);
             transport.clear();
             assert_eq!(transport.value(), value);
         }
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_producer_hears_that_its_consumer_is_gone() {
+    fn stop_producing_is_called_when_the_consumer_is_lost() {
         struct Silent;
 
         impl Protocol for Silent {
@@ -310,6 +314,6 @@ mod tests {
         let mut connection = transport.transport().expect("it is there");
         connection.register_producer(Countdown(3), true);
         transport.lose(&Reason::ConnectionDone);
-        assert!(transport.agenda().stopping);
+        assert!(transport.reactor().stopping);
     }
 }

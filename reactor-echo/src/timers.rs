@@ -2,32 +2,32 @@
 //!
 //! | Twisted (`IReactorTime`, `IDelayedCall`) | here | difference |
 //! |---|---|---|
-//! | `callLater(delay, f, *args)` | [`Agenda::call_later`] | the closure is handed the agenda; there is no global reactor |
-//! | `call.cancel()`, `reset`, `delay`, `active` | [`Agenda::cancel`], [`reset`](Agenda::reset), [`delay`](Agenda::delay), [`is_active`](Agenda::is_active) | asked of the agenda; `false` for a call that was made or cancelled, where Twisted raises |
+//! | `callLater(delay, f, *args)` | [`ReactorHandle::call_later`] | the closure is handed the reactor; there is no global reactor |
+//! | `call.cancel()`, `reset`, `delay`, `active` | [`ReactorHandle::cancel`], [`reset`](ReactorHandle::reset), [`delay`](ReactorHandle::delay), [`is_active`](ReactorHandle::is_active) | asked of the reactor; `false` for a call that was made or cancelled, where Twisted raises |
 //! | `call.getTime()` | [`DelayedCall::time`] | |
 //! | a heap, cancelled calls stay in it for a while | a `BTreeMap`, they leave it at once | |
 //! | `runUntilCurrent` comes before `doIteration` | the calls come after the events | after a late wake-up, a timeout finds what came in time |
 //!
-//! [`Agenda`]: crate::Agenda
-//! [`Agenda::call_later`]: crate::Agenda::call_later
-//! [`Agenda::cancel`]: crate::Agenda::cancel
-//! [`Agenda::reset`]: crate::Agenda::reset
-//! [`Agenda::delay`]: crate::Agenda::delay
-//! [`Agenda::is_active`]: crate::Agenda::is_active
+//! [`ReactorHandle`]: crate::ReactorHandle
+//! [`ReactorHandle::call_later`]: crate::ReactorHandle::call_later
+//! [`ReactorHandle::cancel`]: crate::ReactorHandle::cancel
+//! [`ReactorHandle::reset`]: crate::ReactorHandle::reset
+//! [`ReactorHandle::delay`]: crate::ReactorHandle::delay
+//! [`ReactorHandle::is_active`]: crate::ReactorHandle::is_active
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A call that was asked for with [`call_later`](crate::Agenda::call_later): what to cancel or to
-/// move it by.
+/// A call that was asked for with [`call_later`](crate::ReactorHandle::call_later): what to cancel
+/// or to move it by.
 ///
 /// It cannot be copied, so none is left that tells an old time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use = "it is the only handle to cancel the call by; `let _ =` says that it is not needed"]
 pub struct DelayedCall {
     time: Instant,
-    /// Tells calls apart that are due at the same time, and those that an iteration found from those
-    /// that it added.
+    /// Tells calls apart that are due at the same time, and those that an iteration found from
+    /// those that it added.
     number: u64,
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_come_in_the_order_of_their_times_then_of_their_asking() {
+    fn calls_are_made_in_order_of_time_then_of_registration() {
         let (mut timers, now) = (Timers::new(), Instant::now());
         for (milliseconds, name) in [(20, "c"), (10, "a"), (10, "b"), (99, "d")] {
             let _ = timers.add(now, Duration::from_millis(milliseconds), name);

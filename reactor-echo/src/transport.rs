@@ -8,7 +8,7 @@
 //! | `abortConnection` | [`abort_connection`](Transport::abort_connection) | |
 //! | `getPeer`, `getHost` | [`peer`](Transport::peer), [`host`](Transport::host) | |
 //! | `registerProducer`, `unregisterProducer` | [`register_producer`](Transport::register_producer), [`unregister_producer`](Transport::unregister_producer) | see [`Producer`] |
-//! | `pauseProducing`, `resumeProducing` | [`pause_producing`](Transport::pause_producing), [`resume_producing`](Transport::resume_producing) | the loop also pauses by itself while much is [`pending`](Transport::pending) |
+//! | `pauseProducing`, `resumeProducing` | [`pause_producing`](Transport::pause_producing), [`resume_producing`](Transport::resume_producing) | the loop also pauses by itself while much is [`pending_output`](Transport::pending_output) |
 //! | `setTimeout`, `resetTimeout`, `timeoutConnection` | [`set_timeout`](Transport::set_timeout) | the loop notes when a byte moves, in either direction: nothing is to be reset, and nothing to be overridden |
 //! | the global `reactor` | [`reactor`](Transport::reactor) | |
 
@@ -17,21 +17,21 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::link::{Link, Reading};
+use crate::connection::{Connection, ReadState};
 use crate::producer::Registered;
-use crate::{Agenda, Key, Producer, Reason};
+use crate::{Key, Producer, ReactorHandle, Reason};
 
-/// One connection, lent to a callback. Whatever is asked of it is noted, and done once the callback
-/// has returned.
+/// One connection, lent to a callback. Its requests are recorded, and applied once the callback has
+/// returned.
 pub struct Transport<'a> {
-    agenda: &'a mut Agenda,
+    reactor: &'a mut ReactorHandle,
     key: Key,
     peer: SocketAddr,
 }
 
 impl<'a> Transport<'a> {
-    pub(crate) fn new(agenda: &'a mut Agenda, key: Key, peer: SocketAddr) -> Self {
-        Transport { agenda, key, peer }
+    pub(crate) fn new(reactor: &'a mut ReactorHandle, key: Key, peer: SocketAddr) -> Self {
+        Transport { reactor, key, peer }
     }
 
     /// Sends these bytes after those that were written before. Ignored once everything is sent and
@@ -39,11 +39,11 @@ impl<'a> Transport<'a> {
     /// [`lose_connection`](Self::lose_connection).
     ///
     /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not
-    /// reading from a connection that has more than the high-water mark [`pending`](Self::pending);
-    /// who writes to the connections of others looks there, or registers as their
-    /// [producer](Self::register_producer).
+    /// reading from a connection that has more than the high-water mark
+    /// [`pending_output`](Self::pending_output); who writes to the connections of others looks
+    /// there, or registers as their [producer](Self::register_producer).
     pub fn write(&mut self, data: &[u8]) {
-        self.agenda.write(self.key, data);
+        self.reactor.write(self.key, data);
     }
 
     /// Sends all of these, one after the other.
@@ -58,40 +58,41 @@ impl<'a> Transport<'a> {
     /// [unregistered](Self::unregister_producer). Nothing more is read.
     #[doc(alias = "loseConnection")]
     pub fn lose_connection(&mut self) {
-        self.ask(Link::lose);
+        self.request(Connection::begin_closing);
     }
 
     /// Tells the peer, once everything written is sent, that there will be no more; data still
     /// comes in.
     #[doc(alias = "loseWriteConnection")]
     pub fn lose_write_connection(&mut self) {
-        self.ask(Link::finish_writing);
+        self.request(Connection::finish_writing);
     }
 
-    /// Closes the connection at once with a reset: what is pending is thrown away.
+    /// Closes the connection at once with a reset: pending output is thrown away.
     #[doc(alias = "abortConnection")]
     pub fn abort_connection(&mut self) {
-        self.ask(|link| link.end(Reason::ConnectionAborted));
+        self.request(|connection| connection.end(Reason::ConnectionAborted));
     }
 
     /// No data for now, please: what the peer sends stays in the kernel, and soon with the peer.
     #[doc(alias = "pauseProducing")]
     pub fn pause_producing(&mut self) {
-        self.ask(|link| link.paused = true);
+        self.request(|connection| connection.pause_requested = true);
     }
 
     /// Data again.
     #[doc(alias = "resumeProducing")]
     pub fn resume_producing(&mut self) {
-        self.ask(|link| link.paused = false);
+        self.request(|connection| connection.pause_requested = false);
     }
 
-    /// From now on `producer` produces what is written to this connection, and is paused and resumed
-    /// by what is [`pending`](Self::pending): a push producer (`streaming`), or a pull producer. It is
-    /// dropped with the connection; a second one takes the place of the first.
+    /// From now on `producer` produces what is written to this connection, and is paused and
+    /// resumed by what is [`pending_output`](Self::pending_output): a push producer (`streaming`),
+    /// or a pull producer. It is dropped with the connection; a second one takes the place of the
+    /// first.
     ///
-    /// A connection with a producer is itself read whatever is pending, since it isn't its own data
-    /// that it doesn't take.
+    /// A connection with a producer is itself read whatever its pending output, since it isn't its
+    /// own data that it doesn't take.
     ///
     /// ```
     /// # use reactor_echo::{Key, Protocol, Transport};
@@ -116,38 +117,39 @@ impl<'a> Transport<'a> {
     #[doc(alias = "registerProducer")]
     pub fn register_producer(&mut self, producer: impl Producer + 'static, streaming: bool) {
         let registered = Registered::new(Box::new(producer), streaming);
-        self.ask(|link| link.producer = Some(Box::new(registered)));
+        self.request(|connection| connection.producer = Some(Box::new(registered)));
     }
 
     /// The producer, if there is one, has nothing more to send, and is dropped. It isn't told.
     #[doc(alias = "unregisterProducer")]
     pub fn unregister_producer(&mut self) {
-        self.ask(|link| link.producer = None);
+        self.request(|connection| connection.producer = None);
     }
 
-    /// Closes the connection when from now on no byte has gone in or out for so long; `None` lets it
-    /// be silent for ever. What is pending then is still sent, unless no byte moves for as long again.
-    /// The reason is [`TimedOut`](Reason::TimedOut) where nothing was sent, and else `ConnectionDone`.
+    /// Closes the connection when from now on no byte has gone in or out for so long; `None` lets
+    /// it be silent for ever. Pending output is still sent then, unless no byte moves for as long
+    /// again. The reason is [`TimedOut`](Reason::TimedOut) where nothing was sent, and else
+    /// `ConnectionDone`.
     ///
-    /// One [`call_later`](Agenda::call_later) looks when the last byte moved, and asks to be called
-    /// again for the time that is left. A busy connection costs no timer.
+    /// One [`call_later`](ReactorHandle::call_later) looks when the last byte moved, and asks to be
+    /// called again for the time that is left. A busy connection costs no timer.
     #[doc(alias = "setTimeout")]
     #[doc(alias = "TimeoutMixin")]
     pub fn set_timeout(&mut self, limit: Option<Duration>) {
-        let (key, now) = (self.key, self.agenda.iteration());
-        let link = self.agenda.link(key);
-        if link.is_none_or(|link| link.reading == Reading::Draining) {
+        let (key, now) = (self.key, self.reactor.iteration());
+        let connection = self.reactor.connection(key);
+        if connection.is_none_or(|connection| connection.reading == ReadState::Draining) {
             return; // It is being closed, and that has a deadline of its own.
         }
-        let call = limit.map(|limit| self.agenda.close_when_silent(key, now, limit));
-        self.agenda.set_deadline(self.key, call);
+        let call = limit.map(|limit| self.reactor.close_when_silent(key, now, limit));
+        self.reactor.set_deadline(self.key, call);
     }
 
     /// How many bytes are written and not yet taken by the kernel.
-    pub fn pending(&self) -> usize {
-        self.agenda
-            .link(self.key)
-            .map_or(0, |link| link.pending.len())
+    pub fn pending_output(&self) -> usize {
+        self.reactor
+            .connection(self.key)
+            .map_or(0, |connection| connection.pending_output.len())
     }
 
     /// The address of the other side.
@@ -163,24 +165,25 @@ impl<'a> Transport<'a> {
     #[doc(alias = "getHost")]
     pub fn host(&self) -> io::Result<SocketAddr> {
         let socket = self
-            .agenda
-            .link(self.key)
-            .and_then(|link| link.socket.as_ref());
+            .reactor
+            .connection(self.key)
+            .and_then(|connection| connection.socket.as_ref());
         socket.ok_or(ErrorKind::NotConnected)?.local_addr()
     }
 
-    /// The name of this connection, by which [`Agenda::transport`] finds it as long as it is there.
+    /// The name of this connection, by which [`ReactorHandle::transport`] finds it as long as it is
+    /// there.
     pub fn key(&self) -> Key {
         self.key
     }
 
     /// The reactor, to ask it for something else.
-    pub fn reactor(&mut self) -> &mut Agenda {
-        self.agenda
+    pub fn reactor(&mut self) -> &mut ReactorHandle {
+        self.reactor
     }
 
-    fn ask(&mut self, note: impl FnOnce(&mut Link)) {
-        self.agenda.ask(self.key, note);
+    fn request(&mut self, request: impl FnOnce(&mut Connection)) {
+        self.reactor.request(self.key, request);
     }
 }
 

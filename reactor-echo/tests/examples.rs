@@ -48,7 +48,7 @@ fn in_the_chat_room_the_others_hear_it() -> io::Result<()> {
     let room = Program::start_example("reactor_chat_room", &["127.0.0.1:0"])?;
     let address = room.address();
 
-    let (mut anna, mut bert) = (Guest::enter(address)?, Guest::enter(address)?);
+    let (mut anna, mut bert) = (Member::enter(address)?, Member::enter(address)?);
     assert_eq!(anna.hear()?, format!("{}: comes in\n", bert.name));
     anna.says(b"hello\n")?;
     assert_eq!(bert.hear()?, format!("{}: hello\n", anna.name));
@@ -57,20 +57,20 @@ fn in_the_chat_room_the_others_hear_it() -> io::Result<()> {
     Ok(())
 }
 
-struct Guest {
+struct Member {
     reading: BufReader<TcpStream>,
     name: String,
 }
 
-impl Guest {
+impl Member {
     fn enter(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpStream::connect_timeout(&address, TIME_LIMIT)?;
         socket.set_read_timeout(Some(TIME_LIMIT))?;
         let (reading, name) = (BufReader::new(socket), String::new());
-        let mut guest = Guest { reading, name };
-        let greeting = guest.hear()?;
-        guest.name = greeting.trim().trim_start_matches("you are ").to_owned();
-        Ok(guest)
+        let mut member = Member { reading, name };
+        let greeting = member.hear()?;
+        member.name = greeting.trim().trim_start_matches("you are ").to_owned();
+        Ok(member)
     }
 
     fn says(&mut self, words: &[u8]) -> io::Result<()> {
@@ -165,7 +165,7 @@ fn the_proxy_passes_on_all_bytes_and_both_ends() -> io::Result<()> {
 }
 
 #[test]
-fn the_proxy_holds_little_for_who_does_not_read() -> io::Result<()> {
+fn the_proxy_buffers_little_for_a_client_that_does_not_read() -> io::Result<()> {
     let mut proxied = Proxied::start()?;
     #[cfg(target_os = "linux")]
     let before = proxied.most_memory()?;
@@ -190,7 +190,7 @@ fn the_proxy_holds_little_for_who_does_not_read() -> io::Result<()> {
 }
 
 #[test]
-fn the_proxy_reads_from_who_does_not_read() -> io::Result<()> {
+fn the_proxy_still_reads_from_a_client_that_does_not_read() -> io::Result<()> {
     let mut proxied = Proxied::start()?;
     let sent = fill(&proxied.server)?;
     proxied.client.send(b"stop that")?;

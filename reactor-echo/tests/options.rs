@@ -9,10 +9,10 @@ use common::program::{
     stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
 
-/// Has `judge` look at the program with each engine, side by side.
-fn with_each_engine(judge: fn(&dyn Fn() -> Command) -> io::Result<()>) -> io::Result<()> {
+/// Runs `check` on the program with each engine, side by side.
+fn with_each_engine(check: fn(&dyn Fn() -> Command) -> io::Result<()>) -> io::Result<()> {
     let with = |engine| {
-        judge(&|| {
+        check(&|| {
             let mut server = Command::new(env!("CARGO_BIN_EXE_reactor-echo"));
             server.args(["--reactor", engine]);
             server

@@ -1,6 +1,6 @@
 //! A chat room: what one member says, all others hear.
 //!
-//! Shows a turn of this style: make the lists, wait in [`select()`], do what it found to be
+//! Shows an iteration of this style: make the lists, wait in [`select()`], do what it found to be
 //! possible. A member is in the list of outputs only while something waits in their outbox;
 //! otherwise select would never wait.
 //!
@@ -99,7 +99,7 @@ fn hear(room: &mut Room, speaker: Fd) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends as much of a member's outbox as the kernel takes. The rest stays for the next turn.
+/// Sends as much of a member's outbox as the kernel takes. The rest stays for the next iteration.
 fn deliver(room: &mut Room, fd: Fd) -> io::Result<()> {
     if let Some(Member { socket, outbox }) = room.get_mut(fd) {
         let sent = socket.send(outbox.as_slices().0)?;

@@ -82,7 +82,7 @@ fn open(listener: &Listener, target: SocketAddr) -> io::Result<[Flow; 2]> {
 struct Flow {
     from: Rc<Stream>,
     to: Rc<Stream>,
-    pending: VecDeque<u8>,
+    pending_output: VecDeque<u8>,
     /// The sender has sent its last byte,
     at_end: bool,
     /// and the receiver was told.
@@ -94,18 +94,18 @@ impl Flow {
         Flow {
             from: Rc::clone(from),
             to: Rc::clone(to),
-            pending: VecDeque::new(),
+            pending_output: VecDeque::new(),
             at_end: false,
             finished: false,
         }
     }
 
     fn wants_to_read(&self) -> bool {
-        self.pending.is_empty() && !self.at_end
+        self.pending_output.is_empty() && !self.at_end
     }
 
     fn wants_to_write(&self) -> bool {
-        !self.pending.is_empty() || self.at_end && !self.finished
+        !self.pending_output.is_empty() || self.at_end && !self.finished
     }
 
     /// Does what this direction waits for, if select found it to be possible.
@@ -139,18 +139,18 @@ impl Flow {
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 65536];
         let count = self.from.recv(&mut buffer)?;
-        self.pending.extend(&buffer[..count]);
+        self.pending_output.extend(&buffer[..count]);
         self.at_end = count == 0;
         Ok(())
     }
 
     fn write(&mut self) -> io::Result<()> {
-        if self.pending.is_empty() {
+        if self.pending_output.is_empty() {
             self.finished = true;
             return self.to.finish();
         }
-        let sent = self.to.send(self.pending.as_slices().0)?;
-        self.pending.drain(..sent);
+        let sent = self.to.send(self.pending_output.as_slices().0)?;
+        self.pending_output.drain(..sent);
         Ok(())
     }
 }

@@ -9,20 +9,20 @@ use common::{Permit, Settings};
 
 use crate::echo::Write;
 
-/// What the server still does with a connection.
+/// Where a connection is in its life: what the server still does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum Lifecycle {
     /// It reads, and sends back.
-    Echoing,
-    /// The peer has sent its last byte: send what is pending, then close.
-    PeerFinished,
-    /// The server is stopping: send what is pending, then say that there will be no more.
-    Stopping,
+    Open,
+    /// The peer has sent its last byte: send pending output, then close.
+    PeerClosed,
+    /// The server is stopping: send pending output, then say that there will be no more.
+    Closing,
     /// That was said. Read and discard until the peer closes too: closing with unread input would
     /// send a reset, which can destroy the answer that is still on its way.
     Draining,
     /// Nothing more is to be done.
-    Over,
+    Closed,
 }
 
 /// One client.
@@ -31,10 +31,10 @@ pub(crate) struct Connection {
     socket: Stream,
     /// Dropped after the socket.
     pub(crate) permit: Permit,
-    pending: VecDeque<u8>,
-    stage: Stage,
+    pending_output: VecDeque<u8>,
+    lifecycle: Lifecycle,
     /// Reading is paused since more than the high-water mark was pending.
-    paused: bool,
+    reading_paused: bool,
     /// When a byte last went in or out.
     pub(crate) last_active: Instant,
 }
@@ -47,13 +47,13 @@ impl AsDescriptor for Connection {
 
 impl Connection {
     pub(crate) fn new(socket: Stream, permit: Permit, now: Instant) -> Self {
-        let (pending, stage) = (VecDeque::new(), Stage::Echoing);
+        let (pending_output, lifecycle) = (VecDeque::new(), Lifecycle::Open);
         Connection {
             socket,
             permit,
-            pending,
-            stage,
-            paused: false,
+            pending_output,
+            lifecycle,
+            reading_paused: false,
             last_active: now,
         }
     }
@@ -67,18 +67,19 @@ impl Connection {
 
     /// Whether it belongs into the list of inputs.
     pub(crate) fn wants_to_read(&self) -> bool {
-        self.stage == Stage::Echoing && !self.paused || self.stage == Stage::Draining
+        self.lifecycle == Lifecycle::Open && !self.reading_paused
+            || self.lifecycle == Lifecycle::Draining
     }
 
     /// Whether it belongs into the list of outputs. Left in there with nothing to send, it would
     /// never let select wait.
     // CONCEPT: level-and-edge
     pub(crate) fn wants_to_write(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending_output.is_empty()
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lifecycle == Lifecycle::Closed
     }
 
     /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.
@@ -93,18 +94,18 @@ impl Connection {
         now: Instant,
         settings: &Settings,
     ) -> io::Result<()> {
-        let Some(count) = now_or_later(self.socket.recv(sys::room(buffer)))? else {
+        let Some(count) = now_or_later(self.socket.recv(sys::read_window(buffer)))? else {
             return Ok(());
         };
         self.last_active = now;
-        match (count, self.stage) {
-            (0, Stage::Draining) => self.stage = Stage::Over,
-            (0, _) => self.finish(Stage::PeerFinished),
-            (_, Stage::Draining) => {}
+        match (count, self.lifecycle) {
+            (0, Lifecycle::Draining) => self.lifecycle = Lifecycle::Closed,
+            (0, _) => self.finish(Lifecycle::PeerClosed),
+            (_, Lifecycle::Draining) => {}
             (_, _) => self.answer(&buffer[..count], write)?,
         }
         // CONCEPT: back-pressure
-        self.paused = self.pending.len() > settings.high_water;
+        self.reading_paused = self.pending_output.len() > settings.high_water;
         Ok(())
     }
 
@@ -112,12 +113,12 @@ impl Connection {
     // CONCEPT: partial-write
     fn answer(&mut self, data: &[u8], write: Write) -> io::Result<()> {
         let mut sent = 0;
-        if write == Write::AtOnce && self.pending.is_empty() {
+        if write == Write::AtOnce && self.pending_output.is_empty() {
             sent = now_or_later(self.socket.send(data))?.unwrap_or(0);
         }
         let rest = &data[sent..];
         if !rest.is_empty() {
-            self.pending.extend(rest);
+            self.pending_output.extend(rest);
         }
         Ok(())
     }
@@ -128,46 +129,46 @@ impl Connection {
     /// The connection's end.
     // CONCEPT: partial-write
     pub(crate) fn handle_write(&mut self, now: Instant, settings: &Settings) -> io::Result<()> {
-        let (front, _) = self.pending.as_slices();
+        let (front, _) = self.pending_output.as_slices();
         let Some(sent) = now_or_later(self.socket.send(front))? else {
             return Ok(());
         };
         self.last_active = now;
-        self.pending.drain(..sent);
-        if self.pending.is_empty() {
-            self.pending = VecDeque::new(); // An idle connection keeps no memory.
-            self.finish(self.stage);
+        self.pending_output.drain(..sent);
+        if self.pending_output.is_empty() {
+            self.pending_output = VecDeque::new(); // An idle connection keeps no memory.
+            self.finish(self.lifecycle);
         }
         // CONCEPT: back-pressure
-        self.paused &= self.pending.len() > settings.low_water();
+        self.reading_paused &= self.pending_output.len() > settings.low_water();
         Ok(())
     }
 
-    /// The server stops: no more is read, what is pending is sent, and unread input does no harm.
+    /// The server stops: no more is read, pending output is sent, and unread input does no harm.
     // CONCEPT: graceful-stop
     pub(crate) fn stop(&mut self, buffer: &mut [u8]) {
-        if self.stage == Stage::Echoing {
+        if self.lifecycle == Lifecycle::Open {
             let unread = self.socket.recv(buffer);
             let nothing_unread = unread.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-            let is_idle = nothing_unread && self.pending.is_empty();
+            let is_idle = nothing_unread && self.pending_output.is_empty();
             self.finish(if is_idle {
-                Stage::Over
+                Lifecycle::Closed
             } else {
-                Stage::Stopping
+                Lifecycle::Closing
             });
         }
     }
 
-    /// Enters the stage, and the one after it when nothing is pending.
+    /// Enters this state, and the one after it when nothing is pending.
     // CONCEPT: half-close
-    fn finish(&mut self, stage: Stage) {
-        self.stage = match stage {
-            Stage::PeerFinished if self.pending.is_empty() => Stage::Over,
-            Stage::Stopping if self.pending.is_empty() => match self.socket.finish() {
-                Ok(()) => Stage::Draining,
-                Err(_) => Stage::Over,
+    fn finish(&mut self, lifecycle: Lifecycle) {
+        self.lifecycle = match lifecycle {
+            Lifecycle::PeerClosed if self.pending_output.is_empty() => Lifecycle::Closed,
+            Lifecycle::Closing if self.pending_output.is_empty() => match self.socket.finish() {
+                Ok(()) => Lifecycle::Draining,
+                Err(_) => Lifecycle::Closed,
             },
-            stage => stage,
+            lifecycle => lifecycle,
         };
     }
 }

@@ -21,7 +21,7 @@ pub enum Write {
     Queued,
 }
 
-/// Serves until `stop` is raised and the last answer is delivered, or the grace is over.
+/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
 ///
 /// # Errors
 /// What select(2) answers, or a listener that does not fit into its sets. A connection's error
@@ -48,7 +48,7 @@ pub struct Server {
     /// The one read buffer: bytes stay in it only from the read to the write after it.
     buffer: Vec<u8>,
     clock: Clock,
-    /// Set once the server was asked to stop: the time at which it does, whatever is still pending.
+    /// Set once the server was asked to stop: the time at which it does, whatever output is still pending.
     stop_at: Option<Instant>,
 }
 
@@ -89,10 +89,13 @@ impl Server {
         while self.is_serving() {
             let ready = self.wait()?;
             self.clock.waited(true);
-            self.turn(ready);
+            self.dispatch(ready);
         }
         for fd in self.connections.fds_where(|_| true) {
-            self.close(fd, Err(io::Error::other("not finished within the grace")));
+            self.close(
+                fd,
+                Err(io::Error::other("not finished within the shutdown timeout")),
+            );
         }
         Ok(())
     }
@@ -143,16 +146,16 @@ impl Server {
     }
 
     /// Does what select found to be possible. The listener comes last: a descriptor that is closed
-    /// in this turn and given to a new connection is not in `ready` any more.
+    /// in this iteration and given to a new connection is not in `ready` any more.
     // CONCEPT: stale-events
-    fn turn(&mut self, ready: Ready) {
+    fn dispatch(&mut self, ready: Ready) {
         let now = self.clock.now();
         for fd in ready.outputs {
             let Some(connection) = self.connections.get_mut(fd) else {
                 continue;
             };
             let handled = connection.handle_write(now, &self.settings);
-            if handled.is_err() || connection.is_over() {
+            if handled.is_err() || connection.is_closed() {
                 self.close(fd, handled);
             }
         }
@@ -161,7 +164,7 @@ impl Server {
             if let Some(connection) = self.connections.get_mut(fd) {
                 let handled =
                     connection.handle_read(&mut self.buffer, self.write, now, &self.settings);
-                if handled.is_err() || connection.is_over() {
+                if handled.is_err() || connection.is_closed() {
                     self.close(fd, handled);
                 }
             } else {
@@ -175,7 +178,7 @@ impl Server {
         self.close_idle();
         self.limit.retry_if_due(now);
         if accept {
-            self.accept(net::ACCEPTS_PER_TURN);
+            self.accept(net::ACCEPTS_PER_ITERATION);
         }
         if stop && self.stop.is_raised() {
             self.begin_to_stop();
@@ -240,10 +243,11 @@ impl Server {
     }
 
     /// Ends all connections in an orderly way, and closes the listener. Clients that wait in its
-    /// queue would be reset with it, so the server accepts them first and ends them like the others.
+    /// queue would be reset with it, so the server accepts them first and ends them like the
+    /// others.
     // CONCEPT: graceful-stop
     fn begin_to_stop(&mut self) {
-        self.stop_at = Some(self.clock.now() + self.settings.grace);
+        self.stop_at = Some(self.clock.now() + self.settings.shutdown_timeout);
         self.stop_connections();
         self.limit.retry_now();
         self.accept(net::MOST_ACCEPTED_AT_STOP);
@@ -259,7 +263,7 @@ impl Server {
                 continue;
             };
             connection.stop(&mut self.buffer);
-            if connection.is_over() {
+            if connection.is_closed() {
                 self.close(fd, Ok(()));
             }
         }

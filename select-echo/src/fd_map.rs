@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_descriptor_that_is_gone_finds_nothing() {
+    fn a_removed_descriptor_returns_none() {
         let mut map = FdMap::new();
         map.insert(5, "five");
         map.insert(3, "three");

@@ -1,7 +1,7 @@
 //! Style 1: an echo server around a bare select(2) loop.
 //!
 //! There is no framework here. The program keeps its own map of connections, asks the kernel on
-//! every turn which of them are ready, and does the work itself.
+//! every iteration which of them are ready, and does the work itself.
 //!
 //! | original (Python's `select` module) | here | difference |
 //! |---|---|---|

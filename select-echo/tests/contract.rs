@@ -1,22 +1,22 @@
-//! The contract, judged by the checker against the real program.
+//! The contract, graded by the checker against the real program.
 
-use common::check::{Judge, Kept, Kind};
+use common::check::{ContractTest, Grade, Kind};
 
-fn judge() -> Judge {
-    Judge::of(Kind::Stream, env!("CARGO_BIN_EXE_select-echo"))
+fn contract_test() -> ContractTest {
+    ContractTest::of(Kind::Stream, env!("CARGO_BIN_EXE_select-echo"))
 }
 
 #[test]
-fn the_contract_is_kept() -> Kept {
-    judge().on_a_good_day()
+fn the_contract_is_kept() -> Grade {
+    contract_test().without_faults()
 }
 
 #[test]
-fn the_contract_is_kept_when_answers_are_queued() -> Kept {
-    judge().with(&["--write", "queued"]).on_the_wire()
+fn the_contract_is_kept_when_answers_are_queued() -> Grade {
+    contract_test().with(&["--write", "queued"]).wire_only()
 }
 
 #[test]
-fn the_contract_is_kept_on_a_bad_day() -> Kept {
-    judge().on_a_bad_day()
+fn the_contract_is_kept_with_faults() -> Grade {
+    contract_test().with_faults()
 }

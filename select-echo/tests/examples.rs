@@ -6,16 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::{Program, room_spares_no_deaf_member, room_tells_all_others};
+use common::program::{Program, chat_room_spares_no_deaf_member, chat_room_tells_all_others};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
-    room_tells_all_others("select_chat_room")
+    chat_room_tells_all_others("select_chat_room")
 }
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    room_spares_no_deaf_member("select_chat_room")
+    chat_room_spares_no_deaf_member("select_chat_room")
 }
 
 #[test]

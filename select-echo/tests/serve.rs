@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::client::TIME_LIMIT;
 use common::program::{
     Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
-    stop_delivers_what_is_owed, stop_tries_to_accept_again,
+    stop_flushes_pending_output, stop_tries_to_accept_again,
 };
 use common::{Settings, net, sys};
 use select_echo::{Write, serve};
@@ -15,7 +15,7 @@ use select_echo::{Write, serve};
 const BOTH: [Write; 2] = [Write::AtOnce, Write::Queued];
 
 /// What [`Settings::default`] says.
-const GRACE: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[test]
 fn every_byte_comes_back_in_order_and_the_tail_after_half_close() -> io::Result<()> {
@@ -30,7 +30,7 @@ fn every_byte_comes_back_in_order_and_the_tail_after_half_close() -> io::Result<
 }
 
 #[test]
-fn every_byte_comes_back_on_a_bad_day() -> io::Result<()> {
+fn every_byte_comes_back_with_faults() -> io::Result<()> {
     for write in BOTH {
         for seed in 1..=8 {
             let faults = format!("{seed}:short=50,eintr=20,spurious=20,aborted=10");
@@ -52,7 +52,7 @@ fn every_byte_comes_back_on_a_bad_day() -> io::Result<()> {
 }
 
 #[test]
-fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
+fn a_client_that_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
     for write in BOTH {
         deaf_client_delays_nobody(start(write, Settings::default())?)?;
     }
@@ -60,9 +60,9 @@ fn who_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
 }
 
 #[test]
-fn a_stop_delivers_what_is_owed_and_cuts_off_who_stays() -> io::Result<()> {
+fn stop_flushes_pending_output_and_closes_the_rest_at_the_shutdown_timeout() -> io::Result<()> {
     for write in BOTH {
-        stop_delivers_what_is_owed(start(write, Settings::default())?, GRACE)?;
+        stop_flushes_pending_output(start(write, Settings::default())?, SHUTDOWN_TIMEOUT)?;
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ fn a_server_with_nothing_to_do_stops_at_once() -> io::Result<()> {
     assert_eq!(client.echo(b"ping")?, b"ping");
     let begun = Instant::now();
     server.stop()?;
-    assert!(begun.elapsed() < GRACE);
+    assert!(begun.elapsed() < SHUTDOWN_TIMEOUT);
     assert_eq!(client.receive_to_end()?, b"");
     Ok(())
 }
@@ -86,7 +86,7 @@ fn only_the_idle_are_closed() -> io::Result<()> {
 
 #[test]
 fn readiness_without_a_byte_is_no_activity() -> io::Result<()> {
-    // The busy client makes the loop turn, and each time the idle one looks ready.
+    // The busy client makes the loop iterate, and each time the idle one looks ready.
     expect_only_the_idle_to_be_closed("1:spurious=90")
 }
 
@@ -131,7 +131,7 @@ fn clients_in_the_backlog_are_ended_in_good_order() -> io::Result<()> {
         serve(listener, settings, Write::AtOnce, stop)
     })?;
     let mut clients = Vec::new();
-    for _ in 0..net::ACCEPTS_PER_TURN + 10 {
+    for _ in 0..net::ACCEPTS_PER_ITERATION + 10 {
         let mut client = server.connect()?;
         client.send(b"is anybody there?")?;
         clients.push(client);
@@ -153,7 +153,7 @@ fn a_stop_tries_to_accept_again() -> io::Result<()> {
 }
 
 #[test]
-fn queued_answers_cost_one_more_turn_and_silence_costs_none() -> io::Result<()> {
+fn queued_answers_cost_one_more_iteration_and_silence_costs_none() -> io::Result<()> {
     let wakeups = |write| -> io::Result<u64> {
         let server = start(write, Settings::default())?;
         let mut client = server.connect()?;
@@ -179,13 +179,14 @@ fn start(write: Write, settings: Settings) -> io::Result<Serving> {
     })
 }
 
-/// The turn in which the server learns of the stop takes longer than a grace of zero. It has to look
-/// once more all the same: input that it leaves unread would turn the end into a reset.
+/// The iteration in which the server learns of the stop takes longer than a shutdown timeout of
+/// zero. It has to look once more all the same: input that it leaves unread would turn the end into
+/// a reset.
 #[test]
 fn a_deadline_that_is_over_at_once_comes_after_what_is_ready() -> io::Result<()> {
     let settings = Settings {
         recv_size: 64,
-        grace: Duration::ZERO,
+        shutdown_timeout: Duration::ZERO,
         ..Settings::default()
     };
     let (go, wait) = mpsc::channel::<()>();

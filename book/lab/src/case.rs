@@ -130,8 +130,12 @@ impl Display for Case {
         }
         option(f, "recv-size", settings.recv_size, usual.recv_size)?;
         option(f, "high-water", settings.high_water, usual.high_water)?;
-        if settings.grace != usual.grace {
-            write!(f, " --grace {}", settings.grace.as_secs_f64())?;
+        if settings.shutdown_timeout != usual.shutdown_timeout {
+            write!(
+                f,
+                " --shutdown-timeout {}",
+                settings.shutdown_timeout.as_secs_f64()
+            )?;
         }
         if server.is_queued {
             f.write_str(" --queued")?;

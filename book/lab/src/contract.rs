@@ -51,13 +51,14 @@ pub enum Rule {
     Quiet,
     /// At most `max_connections` descriptors of clients.
     Limit,
-    /// A connection without traffic is closed after the idle timeout, and not before. Bytes that came
-    /// earlier count.
+    /// A connection without traffic is closed after the idle timeout, and not before. Bytes that
+    /// came earlier count.
     IdleTimeout,
-    /// When the server has ended its stream, it discards what comes, and closes within the grace.
+    /// When the server has ended its stream, it discards what comes, and closes within the shutdown
+    /// timeout.
     DrainsInTime,
-    /// A server that was asked to stop accepts nobody, ends within its grace, and waits only for
-    /// connections that are not done.
+    /// A server that was asked to stop accepts nobody, ends within its shutdown timeout, and waits
+    /// only for connections that are not done.
     StopsInTime,
     /// Every descriptor is closed.
     ClosesDescriptors,
@@ -73,7 +74,7 @@ impl Display for Broken {
     }
 }
 
-type Verdict = Result<(), Broken>;
+type Outcome = Result<(), Broken>;
 
 fn broken(rule: Rule, what: impl Display) -> Broken {
     Broken {
@@ -83,7 +84,7 @@ fn broken(rule: Rule, what: impl Display) -> Broken {
     }
 }
 
-fn hold(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Verdict {
+fn hold(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Outcome {
     match holds {
         true => Ok(()),
         false => Err(broken(rule, what())),
@@ -94,15 +95,15 @@ fn hold(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Verdict {
 ///
 /// # Errors
 /// The first rule that it has broken.
-pub fn judge(case: &Case, trace: &Trace) -> Result<(), Broken> {
+pub fn check_contract(case: &Case, trace: &Trace) -> Result<(), Broken> {
     let plan = Plan::new(&case.script);
-    let judge = Judge {
+    let contract = Contract {
         server: &case.server,
         plan: &plan,
     };
-    judge.ending(trace)?;
+    contract.ending(trace)?;
     let summary = walk(trace, |moment| {
-        judge.moment(moment).map_err(|broken| Broken {
+        contract.moment(moment).map_err(|broken| Broken {
             place: Some(moment.place),
             ..broken
         })
@@ -111,23 +112,23 @@ pub fn judge(case: &Case, trace: &Trace) -> Result<(), Broken> {
         "it returns and was not asked to stop".into()
     })?;
     trace.clients.iter().try_for_each(|client| {
-        judge.client(client, &summary)?;
-        judge.client_at_stop(client, &summary, trace)
+        contract.client(client, &summary)?;
+        contract.client_at_stop(client, &summary, trace)
     })
 }
 
-struct Judge<'case> {
+struct Contract<'case> {
     server: &'case Server,
     plan: &'case Plan,
 }
 
-impl Judge<'_> {
+impl Contract<'_> {
     fn has_long_line(&self, stream: &[u8]) -> bool {
         let mut lines = stream.split(|byte| *byte == b'\n');
         self.server.style.is_of_lines() && lines.any(|line| line.len() > self.server.max_line)
     }
 
-    /// What the server owes to a client that has sent these bytes.
+    /// What the server answers a client that has sent these bytes.
     fn answer(&self, stream: &[u8]) -> Vec<u8> {
         if !self.server.style.is_of_lines() {
             return stream.to_vec();
@@ -138,14 +139,14 @@ impl Judge<'_> {
         lines.take_while(is_answered).flatten().copied().collect()
     }
 
-    fn moment(&self, moment: &Moment) -> Verdict {
+    fn moment(&self, moment: &Moment) -> Outcome {
         self.fairness(moment)?;
         self.limit(moment)?;
         self.drains_in_time(moment)?;
         if let Some(stop_at) = moment.stop_at.filter(|_| !moment.is_stop()) {
             return self.stops_in_time(moment, moment.record.microseconds - stop_at);
         }
-        self.turns(moment)?;
+        self.reads_what_is_ready(moment)?;
         self.backs_off_in_time(moment)?;
         self.memory(moment)?;
         self.is_closed_in_time(moment)?;
@@ -157,7 +158,7 @@ impl Judge<'_> {
 
     /// The bytes that the server has read and should send. `None` if that can't be told: a line is
     /// too long, or urgent data among the bytes.
-    fn pending(&self, connection: &Connection, open: &Open) -> Option<i64> {
+    fn pending_output(&self, connection: &Connection, open: &Open) -> Option<i64> {
         if !self.server.style.is_of_lines() {
             return Some(connection.server_holds);
         }

@@ -81,7 +81,7 @@ fn server(rng: &mut Rng, style: Style) -> Server {
             true => rng.usize(1..1000),
             false => usual.high_water,
         },
-        grace: milliseconds(rng),
+        shutdown_timeout: milliseconds(rng),
     };
     Server {
         style,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use common::sys::sim::Script;
 use lab::case::CaseArgs;
-use lab::contract::judge;
+use lab::contract::check_contract;
 use lab::server::Style;
 use lab::simulate::simulate;
 
@@ -23,7 +23,7 @@ struct Cli {
 enum Command {
     /// Run a script from standard input, and print the trace as JSON
     Trace(CaseArgs),
-    /// Judge runs by the contract: of generated scripts, or of one
+    /// Contract runs by the contract: of generated scripts, or of one
     Simulate(SimulateArgs),
 }
 
@@ -38,7 +38,7 @@ struct SimulateArgs {
     /// All styles, one after the other
     #[arg(long, conflicts_with_all = ["style", "script"])]
     all: bool,
-    /// Judge this script under the other options
+    /// Contract this script under the other options
     #[arg(long)]
     script: Option<Script>,
     #[command(flatten)]
@@ -75,7 +75,7 @@ fn trace(args: &CaseArgs) -> io::Result<()> {
 fn simulate_as_told(args: SimulateArgs) -> io::Result<bool> {
     if let Some(script) = args.script {
         let case = args.case.case(script);
-        return match judge(&case, &case.run()) {
+        return match check_contract(&case, &case.run()) {
             Ok(()) => say("every rule is kept").map(|()| true),
             Err(broken) => say(broken).map(|()| false),
         };

@@ -4,7 +4,7 @@ use common::Settings;
 use common::sys::sim::{Options, Payload, Schedule, Step};
 
 use crate::case::Case;
-use crate::contract::{Rule, judge};
+use crate::contract::{Rule, check_contract};
 
 impl Case {
     /// Makes the case smaller as long as it breaks the same rule: fewer steps, smaller numbers,
@@ -21,7 +21,7 @@ impl Case {
     }
 
     fn breaks(&self, rule: Rule) -> bool {
-        judge(self, &self.run()).is_err_and(|broken| broken.rule == rule)
+        check_contract(self, &self.run()).is_err_and(|broken| broken.rule == rule)
     }
 
     /// Cases that are a little simpler than this one.
@@ -61,7 +61,7 @@ const OPTIONS: [fn(&mut Case); 14] = [
     |case| case.server.max_line = 65536,
     |case| case.server.settings.idle_timeout = None,
     |case| case.server.settings.max_connections = usize::MAX,
-    |case| case.server.settings.grace = Settings::default().grace,
+    |case| case.server.settings.shutdown_timeout = Settings::default().shutdown_timeout,
     |case| case.server.settings.recv_size = Settings::default().recv_size,
     |case| case.server.settings.high_water = Settings::default().high_water,
     |case| case.options.backlog = Options::default().backlog,

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use crate::case::Case;
-use crate::contract::{Broken, judge};
+use crate::contract::{Broken, check_contract};
 use crate::server::Style;
 
 /// A generated case that breaks a rule.
@@ -68,16 +68,16 @@ pub fn simulate(style: Style, numbers: Range<u64>) -> Option<Failure> {
 
 fn fails(style: Style, number: u64) -> bool {
     let case = Case::generate(style, number);
-    verdict(&case).is_none_or(|verdict| verdict.is_err())
+    outcome(&case).is_none_or(|outcome| outcome.is_err())
 }
 
 /// `None` if the server panics.
-fn verdict(case: &Case) -> Option<Result<(), Broken>> {
-    catch_unwind(AssertUnwindSafe(|| judge(case, &case.run()))).ok()
+fn outcome(case: &Case) -> Option<Result<(), Broken>> {
+    catch_unwind(AssertUnwindSafe(|| check_contract(case, &case.run()))).ok()
 }
 
 fn explain(case: Case, number: u64) -> Failure {
-    let Some(Err(broken)) = verdict(&case) else {
+    let Some(Err(broken)) = outcome(&case) else {
         return Failure {
             number,
             case,
@@ -85,7 +85,7 @@ fn explain(case: Case, number: u64) -> Failure {
         };
     };
     let case = case.shrink(broken.rule);
-    let broken = verdict(&case).and_then(Result::err);
+    let broken = outcome(&case).and_then(Result::err);
     Failure {
         number,
         case,

@@ -10,8 +10,8 @@ use common::sys::sim::{
     CallRecord, ClientEnd, Ending, Options, Schedule, Script, Trace, TraceEvent, run,
 };
 use reactor_echo::{
-    Agenda, ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, Reason, Transport, Write,
-    serve,
+    ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, ReactorHandle, Reason, Transport,
+    Write, serve,
 };
 
 /// The engines that can watch simulated descriptors.
@@ -160,8 +160,8 @@ impl Protocol for Last {
 
     fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 
-    fn connection_lost(&mut self, agenda: &mut Agenda, _: &Reason) {
-        agenda.stop();
+    fn connection_lost(&mut self, reactor: &mut ReactorHandle, _: &Reason) {
+        reactor.stop();
     }
 }
 
@@ -220,8 +220,8 @@ fn every_connect_is_closed_explicitly_whether_it_succeeds_or_fails() {
                 let server = SocketAddr::from(([127, 0, 0, 1], 9000));
                 let client = Once(Rc::clone(&reason));
                 // When the script has begun.
-                let _ = reactor.call_later(Duration::from_millis(100), move |agenda| {
-                    agenda.connect_tcp(server, client, Duration::from_secs(3));
+                let _ = reactor.call_later(Duration::from_millis(100), move |reactor| {
+                    reactor.connect_tcp(server, client, Duration::from_secs(3));
                 });
                 reactor.run()
             });

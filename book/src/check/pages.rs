@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn headings_must_stand_in_order() {
+    fn headings_must_be_in_order() {
         let headings = HEADINGS.map(|heading| format!("## {heading}\n"));
         let good = format!("# X\n{}", headings.concat());
         assert_eq!(page(&good), None);

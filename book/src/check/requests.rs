@@ -81,7 +81,7 @@ mod tests {
     use crate::html;
 
     #[test]
-    fn what_is_fetched_from_elsewhere_is_found() {
+    fn resources_from_other_hosts_are_found() {
         for (text, count) in [
             ("<script src=\"https://cdn.example/x.js\"></script>", 1),
             ("<link rel=stylesheet href=//example.com/x.css>", 1),

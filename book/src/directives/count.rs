@@ -1,7 +1,7 @@
 //! `count`: figures counted from the code or by the servers.
 
 use super::{Block, Rendered, fault};
-use crate::census::Census;
+use crate::code_stats::CodeStats;
 use crate::style::Style;
 use anyhow::{Context, Result, anyhow};
 
@@ -15,13 +15,13 @@ pub fn render(block: &Block) -> Rendered {
 }
 
 /// A row of the table: what is counted, and its number.
-type Row = (&'static str, fn(&Census) -> usize);
+type Row = (&'static str, fn(&CodeStats) -> usize);
 
 /// How much code a style is, and how much of it its user writes.
 fn code(block: &Block) -> Result<String> {
-    let counts: Result<Vec<Census>> = Style::ALL
+    let counts: Result<Vec<CodeStats>> = Style::ALL
         .into_iter()
-        .map(|style| Census::take(block.workspace, style))
+        .map(|style| CodeStats::count(block.workspace, style))
         .collect();
     let counts = counts?;
     let rows: [Row; 6] = [

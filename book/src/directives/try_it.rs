@@ -2,7 +2,7 @@
 
 use super::{Block, Rendered, fault};
 use crate::html;
-use crate::tries::Session;
+use crate::shell_examples::Session;
 
 pub fn render(block: &Block) -> Rendered {
     Session::parse(block.page, block.line, &block.fence.body).map_err(fault)?;

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_value_somewhere_has_a_shorter_line() {
+    fn a_series_with_missing_values_has_a_shorter_line() {
         let lines = Lines {
             axis: "µs".to_owned(),
             across: "idle".to_owned(),

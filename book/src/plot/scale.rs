@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_between_the_ends() {
+    fn values_lie_between_the_ends() {
         assert_eq!(scale(&[0.0, 10.0], Spread::Linear).place(5.0), 50.0);
         assert_eq!(scale(&[1.0, 100.0], Spread::Log).place(10.0), 50.0);
         assert_eq!(scale(&[0.0, 400.0], Spread::Root).place(100.0), 50.0);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_or_nonsense_still_makes_an_axis() {
+    fn empty_or_invalid_data_still_makes_an_axis() {
         for values in [&[][..], &[f64::NAN], &[3.0], &[0.0]] {
             for spread in [Spread::Linear, Spread::Log, Spread::Root] {
                 let scale = scale(values, spread);

@@ -74,7 +74,7 @@ fn parse(text: &str, style: Style) -> Vec<Frame> {
         .collect();
     let captures = |(function, _): &(&str, &str)| {
         function.starts_with("tracing")
-            || function.starts_with("common::sys::enter")
+            || function.starts_with("common::sys::trace_handler")
             || function.starts_with("common::sys::recv::")
     };
     let top = calls.iter().rposition(captures).map_or(0, |last| last + 1);
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn names_are_as_in_the_source() {
         for (full, short) in [
-            ("select_echo::echo::Server::turn", "Server::turn"),
+            ("select_echo::echo::Server::dispatch", "Server::dispatch"),
             ("select_echo::echo::serve", "echo::serve"),
             ("<a_echo::echo::Echo as a_echo::b::C>::d", "Echo::d"),
             (
@@ -170,7 +170,7 @@ mod tests {
                 "Chat::handle_read::{closure}",
             ),
             (
-                "a::turn::<impl a::socket_map::SocketMap>::poll",
+                "a::iteration::<impl a::socket_map::SocketMap>::poll",
                 "SocketMap::poll",
             ),
         ] {
@@ -179,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn what_captures_and_what_is_below_serve_is_left_out() {
+    fn frames_of_the_capture_and_below_serve_are_left_out() {
         let text = "   0: tracing_core::x\n             at /r/registry/src/i/tracing-core-1/src/a.rs:1:2\n\
-                    1: common::sys::enter\n at ./common/src/sys.rs:3:4\n\
+                    1: common::sys::trace_handler\n at ./common/src/sys.rs:3:4\n\
                     2: <chat_echo::echo::EchoChat as chat_echo::AsyncChat>::found_terminator\n at ./chat-echo/src/echo.rs:95:9\n\
                     3: core::ops::function::FnOnce::call_once\n at /rustc/59/library/core/src/ops/function.rs:250:5\n\
                     4: chat_echo::echo::serve\n at ./chat-echo/src/echo.rs:27:11\n\

@@ -43,7 +43,7 @@ fn success(command: &mut Command) -> Result<String> {
 }
 
 #[test]
-fn what_is_not_a_build_is_refused_and_kept() -> Result<()> {
+fn a_folder_that_is_not_a_build_is_refused_and_kept() -> Result<()> {
     let checkout = Checkout::new()?;
     let root = checkout.root();
     let home = root.parent().context("no parent")?;

@@ -42,9 +42,9 @@ fn mdbook_can_call_it() -> Result<()> {
     let page = "```snippet\nselect-echo/src/connection.rs::Connection::answer\n```\n";
     let page = preprocessed(page)?.map_err(anyhow::Error::msg)?;
     ensure!(page.contains("fn answer("), "{page}");
-    let complaint = preprocessed("\n```snippet\nselect-echo/src/nothing.rs\n```\n")?;
-    let complaint = complaint.err().context("no complaint")?;
-    ensure!(complaint.contains("book/md/page.md:3: cannot read select-echo/src/nothing.rs"));
+    let error = preprocessed("\n```snippet\nselect-echo/src/nothing.rs\n```\n")?;
+    let error = error.err().context("no error")?;
+    ensure!(error.contains("book/md/page.md:3: cannot read select-echo/src/nothing.rs"));
     ensure!(
         book()
             .args(["preprocessor", "supports", "html"])

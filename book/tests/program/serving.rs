@@ -135,7 +135,7 @@ fn without_threads_it_still_answers() -> Result<()> {
 }
 
 #[test]
-fn it_is_rebuilt_when_nobody_reads_what_it_says() -> Result<()> {
+fn it_rebuilds_although_nobody_reads_its_output() -> Result<()> {
     let checkout = Checkout::new()?;
     let mut served = Served::over(checkout.book("").stderr(Stdio::piped()))?;
     // Nobody is there to read either output.
@@ -162,7 +162,7 @@ fn a_reader_that_does_not_read_stops_nothing() -> Result<()> {
 }
 
 #[test]
-fn what_it_builds_is_no_change() -> Result<()> {
+fn its_own_output_triggers_no_rebuild() -> Result<()> {
     let checkout = Checkout::new()?;
     let served = Served::over(checkout.book("").env("CARGO_TARGET_DIR", "book/out"))?;
     fs::write(checkout.page(), "# Why\n\nSecond edition.\n")?;

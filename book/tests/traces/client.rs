@@ -69,20 +69,20 @@ impl Client {
     }
 
     /// Reads what is there, if it reads at all. Answers whether there was anything.
-    pub fn look(&mut self, came: &mut Came) -> io::Result<bool> {
+    pub fn look(&mut self, received: &mut Received) -> io::Result<bool> {
         let mut some = [0; 65536];
         let mut anything = false;
         while self.reads {
             match self.socket.read(&mut some) {
-                Ok(0) => came.end = Some("the end of the stream"),
-                Ok(count) => came.bytes.extend(&some[..count]),
+                Ok(0) => received.end = Some("the end of the stream"),
+                Ok(count) => received.bytes.extend(&some[..count]),
                 Err(error) if is_time_out(&error) => break,
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {
-                    came.end = Some("a reset");
+                    received.end = Some("a reset");
                 }
                 Err(error) => return Err(error),
             }
-            self.reads = came.end.is_none();
+            self.reads = received.end.is_none();
             anything = true;
         }
         Ok(anything)
@@ -91,13 +91,13 @@ impl Client {
 
 /// What has come back to a client in one step.
 #[derive(Default)]
-pub struct Came {
+pub struct Received {
     bytes: Vec<u8>,
     /// How the connection ended, if it did.
     pub end: Option<&'static str>,
 }
 
-impl Came {
+impl Received {
     /// In words: the bytes, and the end.
     pub fn in_words(&self) -> Vec<String> {
         let bytes = (!self.bytes.is_empty()).then(|| in_words(&self.bytes));

@@ -10,7 +10,7 @@ use book::style::Style;
 use book::trace::Lane;
 use nix::sys::signal::Signal;
 
-use super::client::{Came, Client};
+use super::client::{Client, Received};
 use super::events::Events;
 use super::server::Server;
 
@@ -142,12 +142,13 @@ impl Stage {
     /// Waits for this time, or without one until the server is at rest. `before` is how many events there
     /// were before the step.
     fn wait(&mut self, time: Duration, before: usize) -> io::Result<()> {
-        let mut came: Vec<Came> = self.clients.iter().map(|_| Came::default()).collect();
+        let mut received: Vec<Received> =
+            self.clients.iter().map(|_| Received::default()).collect();
         let started = Instant::now();
         let mut moved = started;
         loop {
             let has_ended = self.server.has_ended()?;
-            if self.moves(&mut came)? {
+            if self.moves(&mut received)? {
                 moved = Instant::now();
             }
             let begun = self.events.count() > before || started.elapsed() > BEGIN;
@@ -160,17 +161,17 @@ impl Stage {
             }
             thread::sleep(LOOK);
         }
-        self.lane.replies.push(replies(&came));
+        self.lane.replies.push(replies(&received));
         Ok(())
     }
 
     /// Whether the server did anything, or anything came back, since this was called before.
-    fn moves(&mut self, came: &mut [Came]) -> io::Result<bool> {
+    fn moves(&mut self, received: &mut [Received]) -> io::Result<bool> {
         let lines = self.server.new_lines()?;
         let mut moves = self.events.take(&lines, self.lane.replies.len())?;
-        for (client, came) in self.clients.iter_mut().zip(came) {
+        for (client, received) in self.clients.iter_mut().zip(received) {
             if let Some(client) = client {
-                moves |= client.look(came)?;
+                moves |= client.look(received)?;
             }
         }
         Ok(moves)
@@ -188,10 +189,10 @@ fn parse_duration(text: &str) -> io::Result<Duration> {
 }
 
 /// What came back, in words.
-fn replies(came: &[Came]) -> Vec<String> {
-    let numbered = (1..).zip(came);
-    let words = numbered.flat_map(|(number, came)| {
-        let words = came.in_words().into_iter();
+fn replies(received: &[Received]) -> Vec<String> {
+    let numbered = (1..).zip(received);
+    let words = numbered.flat_map(|(number, received)| {
+        let words = received.in_words().into_iter();
         words.map(move |words| format!("client {number} gets {words}"))
     });
     words.collect()

@@ -21,7 +21,8 @@ use crate::log::Log;
 /// A thread's stack. There may be more than a thousand.
 const STACK: usize = 128 << 10;
 
-/// The main thread that wakes up so long after the end of the grace was stopped meanwhile (SIGSTOP).
+/// The main thread that wakes up so long after the end of the shutdown timeout was stopped
+/// meanwhile (SIGSTOP).
 const LATE: Duration = Duration::from_millis(100);
 
 /// How long the other threads then have for what became possible in that time.
@@ -35,10 +36,10 @@ pub struct Shared {
     /// Readable for ever once the server has been asked to stop.
     pub stop: UnixStream,
     pub stopping: AtomicBool,
-    /// The end of the grace, once the server has been asked to stop.
+    /// The end of the shutdown timeout, once the server has been asked to stop.
     pub stop_at: OnceLock<Instant>,
     /// What the bugs hold that serve one connection at a time.
-    pub turn: Mutex<()>,
+    pub one_at_a_time: Mutex<()>,
     /// A client's input has been discarded.
     pub drained: AtomicBool,
     /// Written to by a connection that ends, so that the acceptor looks again.
@@ -52,13 +53,15 @@ impl Shared {
         self.arguments.has(bug)
     }
 
-    /// The end of the grace, which begins now if it has not begun yet.
+    /// The end of the shutdown timeout, which begins now if it has not begun yet.
     fn stop_at(&self) -> Instant {
-        let grace = match self.has(Bug::IgnoresGrace) {
+        let shutdown_timeout = match self.has(Bug::IgnoresShutdownTimeout) {
             true => Duration::from_secs(3600),
-            false => Duration::from_secs_f64(self.arguments.grace),
+            false => Duration::from_secs_f64(self.arguments.shutdown_timeout),
         };
-        *self.stop_at.get_or_init(|| Instant::now() + grace)
+        *self
+            .stop_at
+            .get_or_init(|| Instant::now() + shutdown_timeout)
     }
 
     fn count(&self) -> MutexGuard<'_, usize> {
@@ -66,7 +69,8 @@ impl Shared {
     }
 }
 
-/// Serves until it is asked to stop, and then until nothing is owed or the grace is over.
+/// Serves until it is asked to stop, and then until nothing is pending or the shutdown timeout is
+/// over.
 pub fn serve(arguments: Arguments) -> io::Result<()> {
     let log = Log::start(&arguments)?;
     let early = arguments
@@ -87,7 +91,7 @@ pub fn serve(arguments: Arguments) -> io::Result<()> {
         stop,
         stopping: AtomicBool::new(false),
         stop_at: OnceLock::new(),
-        turn: Mutex::new(()),
+        one_at_a_time: Mutex::new(()),
         drained: AtomicBool::new(false),
         closed,
         count: Mutex::new(0),
@@ -105,12 +109,12 @@ pub fn serve(arguments: Arguments) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the last connection has ended, but not longer than the grace.
+/// Waits until the last connection has ended, but not longer than the shutdown timeout.
 fn wait_for_connections(shared: &Shared) {
-    if shared.has(Bug::LingersWhenIdle) {
+    if shared.has(Bug::DrainsWhenIdle) {
         thread::sleep(Duration::from_secs(3));
     }
-    if shared.has(Bug::DropsOwed) {
+    if shared.has(Bug::DropsPendingOutput) {
         return;
     }
     let stop_at = shared.stop_at();
@@ -227,7 +231,9 @@ impl Acceptor {
             Bug::Ticks => Some(Duration::from_millis(100)),
             Bug::TimesNobody => idle_timeout,
             Bug::LeavesTimers => idle_timeout.filter(|_| self.accepted > 0),
-            Bug::LeavesDrainTimers => drained.then(|| Duration::from_secs_f64(arguments.grace)),
+            Bug::LeavesDrainTimers => {
+                drained.then(|| Duration::from_secs_f64(arguments.shutdown_timeout))
+            }
             _ => None,
         }
     }

@@ -86,17 +86,17 @@ pub enum Bug {
     IgnoresSigint,
     /// Ends with exit status 3
     ExitsWithThree,
-    /// Waits for a while even when nothing is owed
-    LingersWhenIdle,
-    /// Ends at once and owes
-    DropsOwed,
+    /// Waits for a while even when nothing is pending
+    DrainsWhenIdle,
+    /// Ends at once, and drops pending output
+    DropsPendingOutput,
     /// Closes all connections with a reset
     ResetsAtStop,
     /// Closes with unread input, which resets the connection
     ClosesWithUnreadInput,
     /// Waits for a client without end
-    IgnoresGrace,
-    /// Ends when the grace is over before it looks whether it can send
+    IgnoresShutdownTimeout,
+    /// Ends when the shutdown timeout is over before it looks whether it can send
     EndsFirst,
     /// Takes no notice of a second signal
     IgnoresSecondSignal,

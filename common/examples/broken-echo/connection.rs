@@ -45,13 +45,13 @@ enum Event {
 
 /// Why a connection is closed.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+enum CloseReason {
     /// The end of the stream: the peer has sent all that it will.
-    Stream,
-    /// The end of patience: a line was too long, and there is more to come.
-    Patience,
-    /// The end of service: the server stops, or the peer was silent for too long.
-    Service,
+    PeerClosed,
+    /// A line was too long, and there is more to come.
+    LineTooLong,
+    /// The server stops, or the peer was silent for too long.
+    ServerCloses,
 }
 
 impl Connection {
@@ -95,24 +95,27 @@ impl Connection {
         self.close(end?)
     }
 
-    fn talk(&mut self) -> io::Result<End> {
+    fn talk(&mut self) -> io::Result<CloseReason> {
         let mut chunk = vec![0; CHUNK];
         loop {
-            let turn = Arc::clone(&self.shared);
+            let shared = Arc::clone(&self.shared);
             if self.wait(self.idle_timeout())? != Event::Input {
-                return Ok(End::Service);
+                return Ok(CloseReason::ServerCloses);
             }
-            let _turn = self
-                .has(Bug::Unfair)
-                .then(|| turn.turn.lock().unwrap_or_else(PoisonError::into_inner));
-            // The bug `unfair` goes on while there is more to read, and holds the turn.
+            let _guard = self.has(Bug::Unfair).then(|| {
+                shared
+                    .one_at_a_time
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+            });
+            // The bug `unfair` goes on while there is more to read, and holds the lock.
             loop {
                 let count = (&*self.socket).read(&mut chunk)?;
                 if count == 0 && self.ends_here()? {
-                    return Ok(End::Stream);
+                    return Ok(CloseReason::PeerClosed);
                 }
                 if !self.receive(&chunk[..count])? {
-                    return Ok(End::Patience);
+                    return Ok(CloseReason::LineTooLong);
                 }
                 let more = self.has(Bug::Unfair)
                     && self.wait(Some(Duration::from_millis(30)))? == Event::Input;
@@ -250,28 +253,28 @@ impl Connection {
 
     /// Flushes, says that this was all, and throws away what still comes: closing with unread input
     /// would reset the connection and destroy the last answer on its way.
-    fn close(mut self, end: End) -> io::Result<()> {
+    fn close(mut self, reason: CloseReason) -> io::Result<()> {
         self.output.flush();
-        let resets = match end {
-            End::Stream => Bug::ResetsAtHalfClose,
-            End::Patience | End::Service => Bug::ResetsAtStop,
+        let resets = match reason {
+            CloseReason::PeerClosed => Bug::ResetsAtHalfClose,
+            CloseReason::LineTooLong | CloseReason::ServerCloses => Bug::ResetsAtStop,
         };
         if self.has(resets) {
             return SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
         }
-        if end != End::Stream && self.has(Bug::ClosesWithUnreadInput) {
+        if reason != CloseReason::PeerClosed && self.has(Bug::ClosesWithUnreadInput) {
             // Without a shutdown, which a client could see before the reset.
             return Ok(());
         }
         self.socket.shutdown(Shutdown::Write)?;
-        if end == End::Stream {
+        if reason == CloseReason::PeerClosed {
             return Ok(());
         }
-        if end == End::Patience && self.has(Bug::ForgetsTheDraining) {
+        if reason == CloseReason::LineTooLong && self.has(Bug::ForgetsTheDraining) {
             thread::spawn(move || self.drain(true));
             return Ok(());
         }
-        self.drain(end == End::Patience)
+        self.drain(reason == CloseReason::LineTooLong)
     }
 
     /// Reads to the end of the stream for a bounded time; not at all when nothing is there and no

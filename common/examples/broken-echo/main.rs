@@ -48,9 +48,9 @@ struct Arguments {
     /// Longest line in bytes
     #[arg(long, default_value_t = 65536)]
     max_line: usize,
-    /// Seconds to deliver what is owed when asked to stop
+    /// Seconds to send pending output when asked to stop
     #[arg(long, default_value_t = 1.0)]
-    grace: f64,
+    shutdown_timeout: f64,
 }
 
 impl Arguments {
@@ -64,7 +64,7 @@ impl Arguments {
         let seconds = |number| (0.0..=1e9).contains(&number);
         let sensible = self.max_connections > 0
             && self.max_line > 0
-            && seconds(self.grace)
+            && seconds(self.shutdown_timeout)
             && self.idle_timeout.is_none_or(seconds);
         if sensible || self.has(Bug::TakesAnyNumber) {
             return Ok(self);

@@ -49,9 +49,9 @@ impl Output {
         if let Some(queue) = &self.queue {
             queue.push(bytes.to_vec());
         } else if self.shared.has(Bug::OneAtATime) {
-            let _turn = self
+            let _guard = self
                 .shared
-                .turn
+                .one_at_a_time
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             (&*self.socket).write_all(bytes)?;

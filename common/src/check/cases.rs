@@ -1,6 +1,6 @@
 //! The cases themselves, in files by theme. A case's number is its place in this list.
 
-use super::trial::{Trial, Verdict};
+use super::case_run::{CaseResult, CaseRun};
 use super::{Case, Kind, Needs};
 
 mod bytes;
@@ -34,7 +34,7 @@ pub(super) fn numbered() -> Vec<Case> {
         .collect()
 }
 
-type Body = fn(&Trial) -> Verdict;
+type Body = fn(&CaseRun) -> CaseResult;
 
 impl Case {
     const fn wire(name: &'static str, about: &'static str, rule: &'static str, body: Body) -> Self {

@@ -12,7 +12,7 @@ pub(super) use system::{
     anonymous_memory, descriptors, is_asleep, listening_address, queues, usage,
 };
 
-use super::trial::Problem;
+use super::case_run::CaseError;
 
 /// What a process has used since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Queues {
 }
 
 /// What the process uses in the `time` to come, and how long that really was.
-pub(super) fn usage_during(pid: i32, time: Duration) -> Result<(Usage, Duration), Problem> {
+pub(super) fn usage_during(pid: i32, time: Duration) -> Result<(Usage, Duration), CaseError> {
     let before = usage(pid)?;
     let started = Instant::now();
     thread::sleep(time);

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::case_run::{CaseError, CaseResult, CaseRun};
 use super::server::{Launch, ProcessGroups};
-use super::trial::{Problem, Trial, Verdict};
 use super::{Case, Finding, Outcome, Report, Selection, Target};
 use crate::server_process::Patience;
 
@@ -46,7 +46,7 @@ pub fn run_with(
     };
     match try_out(target)? {
         Ok(()) => run_cases(target, selection, &mut keep)?,
-        Err(problem) => skip_cases(selection, problem, &mut keep)?,
+        Err(error) => skip_cases(selection, error, &mut keep)?,
     }
     findings.sort_by_key(|finding| finding.case.number);
     Ok(Report {
@@ -84,7 +84,7 @@ impl From<NotGraded> for io::Error {
 type Keep<'a> = dyn FnMut(Finding) -> Result<(), NotGraded> + 'a;
 
 /// Starts the server once before any case, so that one which doesn't start is reported once.
-fn try_out(target: &Target) -> Result<Result<(), Problem>, NotGraded> {
+fn try_out(target: &Target) -> Result<Result<(), CaseError>, NotGraded> {
     let Target::Command(command) = target else {
         return Ok(Ok(()));
     };
@@ -100,19 +100,19 @@ fn try_out(target: &Target) -> Result<Result<(), Problem>, NotGraded> {
     Launch::new(command, &groups).try_out().map_err(failed)
 }
 
-/// The first case fails with `problem`, and all others are skipped because of it.
+/// The first case fails with `error`, and all others are skipped because of it.
 fn skip_cases(
     selection: &Selection,
-    problem: Problem,
+    error: CaseError,
     keep: &mut Keep<'_>,
 ) -> Result<(), NotGraded> {
-    let mut problem = Some(problem);
+    let mut error = Some(error);
     for case in selection.cases() {
-        let problem = problem.take();
-        let skip = || Problem::Skip("not run, since the server did not start".into());
+        let error = error.take();
+        let skip = || CaseError::Skip("not run, since the server did not start".into());
         keep(Finding {
             case,
-            outcome: outcome(Err(problem.unwrap_or_else(skip))),
+            outcome: outcome(Err(error.unwrap_or_else(skip))),
             took: Duration::ZERO,
         })?;
     }
@@ -165,18 +165,18 @@ fn work_off(
 fn run_case(case: &'static Case, target: &Target, selection: &Selection) -> Finding {
     let started = Instant::now();
     let groups = ProcessGroups::default();
-    let trial = Trial::new(target, selection, &groups);
+    let case_run = CaseRun::new(target, selection, &groups);
     let limit = CASE_LIMIT.mul_f64(selection.slack.clamp(1.0, 10.0));
-    let verdict = within(limit, move || trial.carry_out(case));
+    let result = within(limit, move || case_run.carry_out(case));
     groups.end_all();
     Finding {
         case,
-        outcome: outcome(verdict),
+        outcome: outcome(result),
         took: started.elapsed(),
     }
 }
 
-fn within(limit: Duration, body: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
+fn within(limit: Duration, body: impl FnOnce() -> CaseResult + Send + 'static) -> CaseResult {
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new().spawn(move || sender.send(body()))?;
     Patience::of(limit)
@@ -184,17 +184,17 @@ fn within(limit: Duration, body: impl FnOnce() -> Verdict + Send + 'static) -> V
         .unwrap_or_else(|error| given_up(error, limit))
 }
 
-fn given_up(error: RecvTimeoutError, limit: Duration) -> Verdict {
-    Err(Problem::Fail(match error {
+fn given_up(error: RecvTimeoutError, limit: Duration) -> CaseResult {
+    Err(CaseError::Fail(match error {
         RecvTimeoutError::Timeout => format!("no end after {} s", limit.as_secs()),
         RecvTimeoutError::Disconnected => "the checker itself panicked".into(),
     }))
 }
 
-fn outcome(verdict: Verdict) -> Outcome {
-    match verdict {
+fn outcome(result: CaseResult) -> Outcome {
+    match result {
         Ok(seen) => Outcome::Pass(seen),
-        Err(Problem::Fail(seen)) => Outcome::Fail(seen),
-        Err(Problem::Skip(why)) => Outcome::Skip(why),
+        Err(CaseError::Fail(seen)) => Outcome::Fail(seen),
+        Err(CaseError::Skip(why)) => Outcome::Skip(why),
     }
 }

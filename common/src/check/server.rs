@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::case_run::{CaseError, While, ensure};
 use super::proc;
-use super::trial::{Problem, While, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
 use crate::server_process::{NotAnnounced, Output, ProcessGroup};
 
@@ -36,7 +36,7 @@ impl Server {
         self.address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into())
     }
 
-    pub(super) fn connect(&self) -> Result<EchoClient, Problem> {
+    pub(super) fn connect(&self) -> Result<EchoClient, CaseError> {
         EchoClient::connect(self.address()).while_("connecting")
     }
 
@@ -44,13 +44,13 @@ impl Server {
         lock(&self.group).pid().as_raw()
     }
 
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), Problem> {
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), CaseError> {
         lock(&self.group).signal(signal).while_("signalling")
     }
 
-    /// Stops the server, as a debugger would, until [`resume`](Self::resume). Returns when all of its
-    /// threads have stopped, which is some time after the signal.
-    pub(super) fn pause(&self) -> Result<(), Problem> {
+    /// Stops the server, as a debugger would, until [`resume`](Self::resume). Returns when all of
+    /// its threads have stopped, which is some time after the signal.
+    pub(super) fn pause(&self) -> Result<(), CaseError> {
         self.signal(Signal::SIGSTOP)?;
         let pid = Pid::from_raw(self.pid());
         let started = Instant::now();
@@ -59,14 +59,14 @@ impl Server {
             match waitpid(pid, Some(flags)).map_err(std::io::Error::from)? {
                 WaitStatus::Stopped(..) => return Ok(()),
                 WaitStatus::StillAlive => thread::sleep(Duration::from_millis(1)),
-                ended => return Err(Problem::Fail(format!("the server ended: {ended:?}"))),
+                ended => return Err(CaseError::Fail(format!("the server ended: {ended:?}"))),
             }
         }
-        Err(Problem::Fail("a SIGSTOP does not stop it".into()))
+        Err(CaseError::Fail("a SIGSTOP does not stop it".into()))
     }
 
     /// Lets a server go on that [`pause`](Self::pause) has stopped.
-    pub(super) fn resume(&self) -> Result<(), Problem> {
+    pub(super) fn resume(&self) -> Result<(), CaseError> {
         self.signal(Signal::SIGCONT)
     }
 
@@ -97,7 +97,7 @@ impl Server {
     }
 
     /// Waits for the server to end: its status, and how long that took.
-    pub(super) fn exit_within(&self, limit: Duration) -> Result<(ExitStatus, Duration), Problem> {
+    pub(super) fn exit_within(&self, limit: Duration) -> Result<(ExitStatus, Duration), CaseError> {
         let started = Instant::now();
         loop {
             // Before it is looked whether the server has ended: the checker may itself be stopped
@@ -131,7 +131,7 @@ impl Server {
         String::from_utf8_lossy(&lock(&self.log.text)).into_owned()
     }
 
-    fn not_started(mut self, seen: &NotAnnounced) -> Problem {
+    fn not_started(mut self, seen: &NotAnnounced) -> CaseError {
         if seen.has_ended
             && let Ok((status, _)) = self.exit_within(END_LIMIT)
         {
@@ -141,9 +141,9 @@ impl Server {
                 Some(line) => line.to_owned(),
                 None => seen.to_string(),
             };
-            return Problem::Fail(format!("the server did not start, {status}: {why}"));
+            return CaseError::Fail(format!("the server did not start, {status}: {why}"));
         }
-        Problem::Fail(format!("the server does not say where it listens: {seen}"))
+        CaseError::Fail(format!("the server does not say where it listens: {seen}"))
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::trial::{Problem, While, ensure};
+use super::case_run::{CaseError, While, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
 
 /// Bytes in one line, its `\n` included.
@@ -40,7 +40,7 @@ pub(crate) fn lines(size: usize) -> Vec<u8> {
 }
 
 /// Expects `got` to be the numbered lines from byte `offset` on.
-pub(super) fn expect_lines(offset: usize, got: &[u8]) -> Result<(), Problem> {
+pub(super) fn expect_lines(offset: usize, got: &[u8]) -> Result<(), CaseError> {
     let mut at = 0;
     while at < got.len() {
         let expected = &LINES[(offset + at) % LINES.len()..];
@@ -52,7 +52,7 @@ pub(super) fn expect_lines(offset: usize, got: &[u8]) -> Result<(), Problem> {
 }
 
 /// Expects two runs of the same length to be the same; the first of their bytes is number `offset`.
-fn expect_run(offset: usize, expected: &[u8], got: &[u8]) -> Result<(), Problem> {
+fn expect_run(offset: usize, expected: &[u8], got: &[u8]) -> Result<(), CaseError> {
     if expected == got {
         return Ok(());
     }
@@ -64,13 +64,13 @@ fn expect_run(offset: usize, expected: &[u8], got: &[u8]) -> Result<(), Problem>
         return Ok(());
     };
     let (place, expected, got) = (offset + wrong, expected[wrong], got[wrong]);
-    Err(Problem::Fail(format!(
+    Err(CaseError::Fail(format!(
         "byte {place} came back as {got:#04x}, not {expected:#04x}"
     )))
 }
 
 /// Expects two short messages to be the same.
-pub(super) fn expect_same(expected: &[u8], got: &[u8]) -> Result<(), Problem> {
+pub(super) fn expect_same(expected: &[u8], got: &[u8]) -> Result<(), CaseError> {
     let (shown_got, shown_expected) = (got.escape_ascii(), expected.escape_ascii());
     ensure!(
         expected == got,
@@ -80,7 +80,7 @@ pub(super) fn expect_same(expected: &[u8], got: &[u8]) -> Result<(), Problem> {
 }
 
 /// One line there and back: how long it took.
-pub(super) fn ping(client: &mut EchoClient) -> Result<Duration, Problem> {
+pub(super) fn ping(client: &mut EchoClient) -> Result<Duration, CaseError> {
     let line = &LINES[..LINE];
     let started = Instant::now();
     let answer = client.echo(line).while_("an echo of one line")?;
@@ -90,7 +90,7 @@ pub(super) fn ping(client: &mut EchoClient) -> Result<Duration, Problem> {
 
 /// A client whose kernel takes only so much (128 KiB) unread, so that a server's output is blocked
 /// soon.
-pub(super) fn narrow(address: SocketAddr) -> Result<EchoClient, Problem> {
+pub(super) fn narrow(address: SocketAddr) -> Result<EchoClient, CaseError> {
     let connect = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(128 << 10)?;
@@ -129,7 +129,7 @@ pub(super) fn receive_lines(
     client: &mut EchoClient,
     from: usize,
     to: usize,
-) -> Result<(), Problem> {
+) -> Result<(), CaseError> {
     let mut at = from;
     while at < to {
         let got = client.receive_some((256 << 10).min(to - at)).or_at(at)?;
@@ -149,7 +149,7 @@ pub(super) fn receive_rest(
     client: &mut EchoClient,
     from: usize,
     pause: Duration,
-) -> Result<usize, Problem> {
+) -> Result<usize, CaseError> {
     let mut at = from;
     loop {
         let got = client.receive_some(64 << 10).or_at(at)?;
@@ -163,7 +163,7 @@ pub(super) fn receive_rest(
 }
 
 /// Expects the server to close in an orderly way and to send nothing more.
-pub(super) fn expect_end(client: &mut EchoClient) -> Result<(), Problem> {
+pub(super) fn expect_end(client: &mut EchoClient) -> Result<(), CaseError> {
     let rest = client
         .receive_to_end()
         .while_("waiting for the server to close")?;
@@ -177,11 +177,11 @@ pub(super) fn will_reset(client: &EchoClient) -> io::Result<()> {
 
 /// Says how far the receiving had come.
 trait OrAt<T> {
-    fn or_at(self, at: usize) -> Result<T, Problem>;
+    fn or_at(self, at: usize) -> Result<T, CaseError>;
 }
 
 impl<T> OrAt<T> for io::Result<T> {
-    fn or_at(self, at: usize) -> Result<T, Problem> {
-        self.map_err(|error| Problem::Fail(format!("after {at} bytes: {error}")))
+    fn or_at(self, at: usize) -> Result<T, CaseError> {
+        self.map_err(|error| CaseError::Fail(format!("after {at} bytes: {error}")))
     }
 }

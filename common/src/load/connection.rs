@@ -1,5 +1,5 @@
-//! One of the connections under load: what it has sent, what it is owed, and whether the socket is
-//! ready.
+//! One of the connections under load: what it has sent, which answers it expects, and whether the
+//! socket is ready.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -101,9 +101,9 @@ impl Connection {
         };
         // A short read has emptied the socket: epoll(7) spares us a second try.
         self.may_receive = count == buffer.len() || self.ended;
-        let owed = self.due.len() * payload.size() - self.partial - self.unsent;
-        if count > owed {
-            let message = format!("{} bytes came back that were not sent", count - owed);
+        let expected = self.due.len() * payload.size() - self.partial - self.unsent;
+        if count > expected {
+            let message = format!("{} bytes came back that were not sent", count - expected);
             return Err(io::Error::new(ErrorKind::InvalidData, message));
         }
         self.receiving = payload

@@ -154,11 +154,11 @@ impl Load {
             if let Some(share) = first {
                 let run = Run::new(settings, payload, share, begin)?;
                 tally = run.go(|progress| {
-                    let verdict = watch(board.post(0, progress));
-                    if verdict.is_break() {
+                    let flow = watch(board.post(0, progress));
+                    if flow.is_break() {
                         board.stop();
                     }
-                    verdict
+                    flow
                 })?;
             }
             for other in others {

@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
     /// The clock as last read; looking at it costs as much as a tenth of a message.
     now: Instant,
     measuring: bool,
-    /// Connections that may have more to receive, whose turn comes again without an event.
+    /// Connections that may have more to receive, and are served again without an event.
     again: Vec<usize>,
     buffer: Vec<u8>,
     alive: usize,
@@ -77,10 +77,10 @@ impl<'a> Run<'a> {
     ) -> io::Result<Tally> {
         // Room for all, so that one wait finds every connection that is ready.
         let mut events = Events::with_capacity(self.share.connections.len());
-        let mut turns = Vec::new();
+        let mut ready = Vec::new();
         let mut next_tick = self.now;
         if self.settings.rate.is_none() {
-            (0..self.share.connections.len()).for_each(|index| self.turn(index));
+            (0..self.share.connections.len()).for_each(|index| self.serve(index));
         }
         while !self.is_done() {
             if !self.measuring && self.now >= self.schedule.measured_from {
@@ -103,8 +103,8 @@ impl<'a> Run<'a> {
                 self.note(event);
             }
             self.meter.add_found(found);
-            mem::swap(&mut turns, &mut self.again);
-            turns.drain(..).for_each(|index| self.turn(index));
+            mem::swap(&mut ready, &mut self.again);
+            ready.drain(..).for_each(|index| self.serve(index));
             if is_whole {
                 self.seen_until = waits_from;
             }
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         let now = self.now;
         while let Some(number) = self.schedule.wake(now) {
             let index = number % self.share.connections.len() as u64;
-            self.turn(index as usize);
+            self.serve(index as usize);
         }
     }
 
@@ -152,7 +152,7 @@ impl<'a> Run<'a> {
             Err(error) if error.kind() == ErrorKind::Interrupted => false,
             Err(error) => return Err(error),
         };
-        // With events, the turns that follow read the clock.
+        // With events, serving the connections reads the clock.
         if events.is_empty() {
             let before = self.read_clock();
             if pause.is_zero() && self.again.is_empty() {
@@ -170,8 +170,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// One connection's turn: at most one receive, then as many messages as are due.
-    fn turn(&mut self, index: usize) {
+    /// Serves one connection: at most one receive, then as many messages as are due.
+    fn serve(&mut self, index: usize) {
         let Some(mut connection) = self.share.connections[index].take() else {
             return;
         };
@@ -225,7 +225,7 @@ impl<'a> Run<'a> {
             .count_error(self.now, || format!("connection {number}: {error}"));
     }
 
-    /// Counts as lost every connection that is still owed an answer.
+    /// Counts as lost every connection that is still expects an answer.
     fn give_up(&mut self) {
         let limit = self.settings.stall_limit.as_secs_f64();
         for (index, connection) in mem::take(&mut self.share.connections).iter().enumerate() {

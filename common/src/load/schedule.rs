@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_rate_keeps_to_its_moments_however_late_it_is_asked() {
+    fn a_fixed_rate_keeps_its_schedule_when_polled_late() {
         let settings = Settings {
             length: Length::Duration(SECOND),
             rate: Some(10.0),

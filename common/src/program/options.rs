@@ -22,8 +22,8 @@ use crate::client::{EchoClient, TIME_LIMIT};
 use crate::server_process::ProcessGroup;
 
 /// Expects every option of `server` that takes a number, as `--help` lists them, to refuse numbers
-/// that are out of bounds: with exit status 2, a message that names the option, and before the server
-/// listens. The greatest numbers that are allowed must work.
+/// that are out of bounds: with exit status 2, a message that names the option, and before the
+/// server listens. The greatest numbers that are allowed must work.
 ///
 /// # Errors
 /// The program can't be run, or doesn't end (`TimedOut`).
@@ -54,7 +54,7 @@ pub fn absurd_numbers_are_refused(server: &dyn Fn() -> Command) -> io::Result<()
         format!("--high-water={MOST_PENDING}"),
         "--backlog=65535".into(),
         "--idle-timeout=1e9".into(),
-        "--grace=1e9".into(),
+        "--shutdown-timeout=1e9".into(),
     ];
     let program = Program::start(quiet(server).args(greatest))?;
     let answer = EchoClient::connect(program.address())?.echo(b"hello\n")?;
@@ -151,8 +151,8 @@ fn fill(socket: &UnixStream) -> io::Result<()> {
 }
 
 /// Expects `server` to back off from an accept(2) that fails again and again with an error that
-/// belongs to no connection (EACCES, from a security policy): few calls, at most one warning a second, and
-/// service when the error is over.
+/// belongs to no connection (EACCES, from a security policy): few calls, at most one warning a
+/// second, and service when the error is over.
 ///
 /// # Errors
 /// It doesn't start, or doesn't stop.
@@ -194,8 +194,8 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
     Ok(())
 }
 
-/// Expects `server` to log why it closes a connection at the end of the shutdown timeout: the client
-/// never reads, so the server has output pending that it can't send.
+/// Expects `server` to log why it closes a connection at the end of the shutdown timeout: the
+/// client never reads, so the server has output pending that it can't send.
 ///
 /// # Errors
 /// It doesn't start, or doesn't stop.
@@ -205,7 +205,7 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
 pub fn unfinished_connections_are_logged(server: &dyn Fn() -> Command) -> io::Result<()> {
     let log = Scratch::new("unfinished.log")?;
     let mut command = server();
-    command.args(["--port", "0", "--grace", "0.2"]);
+    command.args(["--port", "0", "--shutdown-timeout", "0.2"]);
     let program = Program::start(command.stderr(fs::File::create(&log.0)?))?;
     let client = EchoClient::connect(program.address())?;
     serving::fill(&client)?;
@@ -215,7 +215,10 @@ pub fn unfinished_connections_are_logged(server: &dyn Fn() -> Command) -> io::Re
     let ended = log.lines().filter(|line| line.contains("disconnected"));
     let ended: Vec<_> = ended.collect();
     assert_eq!(ended.len(), 1, "{log}");
-    assert!(ended[0].contains("not finished within the grace"), "{log}");
+    assert!(
+        ended[0].contains("not finished within the shutdown timeout"),
+        "{log}"
+    );
     Ok(())
 }
 

@@ -21,8 +21,8 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Starts `serve` on a thread and a listener of its own. For a bad day `serve` injects faults
-    /// before anything else, since they concern the thread that asks for them.
+    /// Starts `serve` on a thread and a listener of its own. To test with faults, `serve` injects
+    /// faults before anything else, since they concern the thread that asks for them.
     ///
     /// # Errors
     /// The listener or the stop signal cannot be made.
@@ -130,30 +130,33 @@ pub fn deaf_client_delays_nobody(server: Serving) -> io::Result<()> {
     server.stop().map(drop)
 }
 
-/// A stop lets go who is idle at once, delivers what is owed, and waits for who does not read as
-/// long as the `grace`.
+/// A stop lets go who is idle at once, flushes pending output, and waits for who does not read as
+/// long as the `shutdown_timeout`.
 ///
 /// # Errors
 /// What [`EchoClient`] answers, or what the server did instead.
-pub fn stop_delivers_what_is_owed(server: Serving, grace: Duration) -> io::Result<()> {
+pub fn stop_flushes_pending_output(server: Serving, shutdown_timeout: Duration) -> io::Result<()> {
     let mut idle = server.connect()?;
     expect(idle.echo(b"ping")? == b"ping", "it did not serve")?;
-    let mut owed = server.connect()?;
-    let sent = fill(&owed)?;
+    let mut slow = server.connect()?;
+    let sent = fill(&slow)?;
     let never_reads = server.connect()?;
     fill(&never_reads)?;
 
     let begun = Instant::now();
     server.ask_to_stop()?;
-    let is_let_go = idle.receive_to_end()?.is_empty() && begun.elapsed() < grace;
+    let is_let_go = idle.receive_to_end()?.is_empty() && begun.elapsed() < shutdown_timeout;
     expect(is_let_go, "the idle one was not let go")?;
     // What the server has read is a beginning of what was sent, and it ends in good order although
     // input is unread.
-    let received = owed.receive_to_end()?;
+    let received = slow.receive_to_end()?;
     let is_whole = received.len() >= 64 * 1024 && sent.starts_with(&received);
-    expect(is_whole, "what was owed was not delivered")?;
+    expect(is_whole, "pending output was not sent")?;
     server.ended()?;
-    expect(begun.elapsed() >= grace, "it did not wait for the grace")
+    expect(
+        begun.elapsed() >= shutdown_timeout,
+        "it did not wait for the shutdown timeout",
+    )
 }
 
 /// A client that sends nothing is closed when the idle timeout has passed, and one that sends

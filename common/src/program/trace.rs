@@ -21,8 +21,8 @@ pub struct Traced {
 }
 
 impl Traced {
-    /// What a line contains that makes this call of [`sys`](crate::sys): `recv(`. For a handler that
-    /// is `sys::enter("handle_read")`; a `wake` is the end of a wait.
+    /// What a line contains that makes this call of [`sys`](crate::sys): `recv(`. For a handler
+    /// that is `sys::trace_handler("handle_read")`; a `wake` is the end of a wait.
     pub fn through_sys(&self) -> String {
         match self.call.as_str() {
             "wake" => "wait(".into(),
@@ -30,7 +30,7 @@ impl Traced {
             call @ ("listen" | "accept" | "connect" | "recv" | "send" | "take_error"
             | "reset_on_close" | "close" | "wait" | "register" | "reregister"
             | "deregister") => format!("{call}("),
-            handler => format!("sys::enter(\"{handler}\")"),
+            handler => format!("sys::trace_handler(\"{handler}\")"),
         }
     }
 }
@@ -38,7 +38,8 @@ impl Traced {
 /// Starts a server with `--trace`, has it echo one line, and answers what it has traced.
 ///
 /// # Errors
-/// A server that does not start, echo or stop; a trace that is no lines of JSON, or names no source.
+/// A server that does not start, echo or stop; a trace that is no lines of JSON, or names no
+/// source.
 pub fn trace_of_one_line(server: &mut Command) -> io::Result<Vec<Traced>> {
     let file = env::temp_dir().join(format!("echo-trace-{}.jsonl", std::process::id()));
     let program = Program::start(server.args(["--port", "0", "-q"]).arg("--trace").arg(&file))?;

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_printed_instead_is_quoted_with_what_to_try() {
+    fn unexpected_output_is_quoted_with_a_hint() {
         for (printed, quoted, to_try) in [
             (
                 &b"Server ready on port 9000\n"[..],

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn however_late_it_is_what_has_come_is_received() {
+    fn bytes_that_have_arrived_are_received_after_the_deadline() {
         let (sender, receiver) = mpsc::channel();
         let mut patience = Patience::of(Duration::ZERO);
         sender.send(7).unwrap();

@@ -138,7 +138,7 @@ fn trace(call: Call, caller: &Location<'_>) {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::sys::{AsDescriptor, Stream, enter};
+    use crate::sys::{AsDescriptor, Stream, trace_handler};
     use std::fmt::Debug;
     use std::net::TcpListener;
     use std::sync::{Arc, Mutex, PoisonError};
@@ -147,36 +147,36 @@ mod tests {
 
     /// Keeps the fields of each event as text.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<String>>>);
+    struct RecordedLines(Arc<Mutex<Vec<String>>>);
 
-    impl Visit for Kept {
+    impl Visit for RecordedLines {
         fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(event) = kept.last_mut() {
+            let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(event) = recorded.last_mut() {
                 *event += &format!("{}={value:?} ", field.name());
             }
         }
     }
 
-    impl<S: tracing::Subscriber> Layer<S> for Kept {
+    impl<S: tracing::Subscriber> Layer<S> for RecordedLines {
         fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-            let mut kept = self.clone();
-            let lock = kept.0.lock();
+            let mut recorded = self.clone();
+            let lock = recorded.0.lock();
             lock.unwrap_or_else(PoisonError::into_inner)
                 .push(String::new());
-            event.record(&mut kept);
+            event.record(&mut recorded);
         }
     }
 
     #[test]
     fn a_trace_names_the_line_of_the_caller_and_says_what_was_dropped() -> io::Result<()> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let kept = Kept::default();
-        let subscriber = tracing_subscriber::registry().with(kept.clone());
+        let recorded = RecordedLines::default();
+        let subscriber = tracing_subscriber::registry().with(recorded.clone());
         let mut fds = Vec::new();
         let line = line!();
         tracing::subscriber::with_default(subscriber, || -> io::Result<()> {
-            enter("handle_read");
+            trace_handler("handle_read");
             for explicit in [true, false] {
                 let stream = Stream::connect(listener.local_addr()?)?;
                 fds.push(stream.descriptor().number());
@@ -187,22 +187,22 @@ mod tests {
             }
             Ok(())
         })?;
-        let kept = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorded = recorded.0.lock().unwrap_or_else(PoisonError::into_inner);
         let here = format!("file=\"{}\" line=", file!());
         let place = |line: u32| format!("{here}{line} ");
         assert_eq!(
-            kept[0],
+            recorded[0],
             format!("call=\"enter\" handler=\"handle_read\" {}", place(line + 2))
         );
-        assert!(kept[1].ends_with(&place(line + 4)), "{}", kept[1]);
+        assert!(recorded[1].ends_with(&place(line + 4)), "{}", recorded[1]);
         assert_eq!(
-            kept[2],
+            recorded[2],
             format!("call=\"close\" fd={} {}", fds[0], place(line + 7))
         );
         assert!(
-            kept[4].starts_with(&format!("call=\"dropped\" fd={} ", fds[1])),
+            recorded[4].starts_with(&format!("call=\"dropped\" fd={} ", fds[1])),
             "{}",
-            kept[4]
+            recorded[4]
         );
         Ok(())
     }

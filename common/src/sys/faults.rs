@@ -1,9 +1,9 @@
-//! The answers of a bad day, drawn from a seed.
+//! Faults, drawn from a seed.
 //!
 //! Every fault is one that a correct kernel may give, so the contract must hold under all of them.
 //! A fault never lies about the state of a socket to a loop that waits for edges: a read is
-//! shortened by offering it less [`room`](super::room), and spurious readiness is an answer of
-//! [`spurious`](super::spurious), not a made-up `WouldBlock` that would lose an edge.
+//! shortened by offering it less [`read_window`](super::read_window), and spurious readiness is an
+//! answer of [`spurious`](super::spurious), not a made-up `WouldBlock` that would lose an edge.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -85,13 +85,13 @@ impl fmt::Display for Faults {
 
 thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
-    static BAD_DAY: RefCell<(Faults, Rng)> = RefCell::new((Faults::default(), Rng::with_seed(0)));
+    static FAULTS: RefCell<(Faults, Rng)> = RefCell::new((Faults::default(), Rng::with_seed(0)));
 }
 
 /// From now on the calls that the calling thread makes through [`sys`](super) meet these faults.
 pub fn inject(faults: Faults) {
     let rng = Rng::with_seed(faults.seed);
-    BAD_DAY.with(|day| day.replace((faults, rng)));
+    FAULTS.with(|state| state.replace((faults, rng)));
     ARMED.set(true);
 }
 
@@ -112,14 +112,14 @@ impl State {
 /// Makes the calling thread meet other faults, and returns the state so far.
 #[cfg(feature = "sim")]
 pub(super) fn replace(state: State) -> State {
-    let State(is_armed, day) = state;
-    State(ARMED.replace(is_armed), BAD_DAY.replace(day))
+    let State(is_armed, faults) = state;
+    State(ARMED.replace(is_armed), FAULTS.replace(faults))
 }
 
 /// Draws a fault: whether it comes, and if so, what `then` makes of the dice.
 #[cold]
 fn draw<T>(percent: impl Fn(&Faults) -> u8, then: impl FnOnce(&mut Rng) -> T) -> Option<T> {
-    BAD_DAY.with_borrow_mut(|(faults, rng)| (rng.u8(..100) < percent(faults)).then(|| then(rng)))
+    FAULTS.with_borrow_mut(|(faults, rng)| (rng.u8(..100) < percent(faults)).then(|| then(rng)))
 }
 
 /// A call that a signal interrupted.
@@ -232,16 +232,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_day() -> Result<(), String> {
-        let day = |seed: &str| -> Result<Vec<(bool, usize)>, String> {
+    fn the_same_seed_gives_the_same_faults() -> Result<(), String> {
+        let faults = |seed: &str| -> Result<Vec<(bool, usize)>, String> {
             inject(seed.parse()?);
             Ok((0..100)
                 .map(|_| (interrupted().is_err(), shortened(1000)))
                 .collect())
         };
-        let first = day("1")?;
-        assert_eq!(first, day("1")?);
-        assert_ne!(first, day("2")?);
+        let first = faults("1")?;
+        assert_eq!(first, faults("1")?);
+        assert_ne!(first, faults("2")?);
         assert!(first.iter().any(|(failed, _)| *failed));
         assert!(first.iter().any(|(_, length)| *length == 1));
         assert!(first.iter().all(|(_, length)| (1..=1000).contains(length)));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_happens_unasked() {
+    fn without_faults_nothing_is_injected() {
         assert!(interrupted().is_ok() && not_accepted().is_ok());
         assert!(!spurious());
         assert_eq!(shortened(10), 10);

@@ -16,8 +16,8 @@ pub(super) struct Answers {
     sent: Receiver<Sent>,
     limit: Duration,
     /// What was sent and has not come back yet.
-    owed: VecDeque<u8>,
-    lines_owed: u64,
+    expected: VecDeque<u8>,
+    expected_lines: u64,
     /// Why sending came to an end before its time.
     failed: Option<io::Error>,
     /// All has been sent.
@@ -29,22 +29,22 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Waits at most `limit` for an answer that is owed.
+    /// Waits at most `limit` for an expected answer.
     pub(super) fn new(
         client: EchoClient,
         sent: Receiver<Sent>,
         limit: Duration,
     ) -> io::Result<Self> {
-        // Nobody knows beforehand when an answer will be owed, so look ten times in the time of the
-        // limit.
+        // Nobody knows beforehand when an answer will be expected, so look ten times in the time of
+        // the limit.
         let look_every = (limit / 10).max(Duration::from_millis(1));
         client.socket().set_read_timeout(Some(look_every))?;
         Ok(Answers {
             client,
             sent,
             limit,
-            owed: VecDeque::new(),
-            lines_owed: 0,
+            expected: VecDeque::new(),
+            expected_lines: 0,
             failed: None,
             ended: false,
             waiting_since: Instant::now(),
@@ -86,8 +86,8 @@ impl Answers {
         loop {
             match self.sent.try_recv() {
                 Ok(Sent::Chunk(chunk)) => {
-                    self.lines_owed += lines(&chunk);
-                    self.owed.extend(chunk);
+                    self.expected_lines += lines(&chunk);
+                    self.expected.extend(chunk);
                 }
                 Ok(Sent::Failed(error)) => self.failed = Some(error),
                 Ok(Sent::NotShown(error)) => return Err(error),
@@ -107,7 +107,7 @@ impl Answers {
     /// Whether the server has something to do: to answer a complete line, or to close. (A line
     /// server does not answer the beginning of a line.)
     fn is_waiting(&self) -> bool {
-        self.ended || self.lines_owed > 0
+        self.ended || self.expected_lines > 0
     }
 
     /// Nothing had come when it was looked at `looked_at` and for a while after.
@@ -122,31 +122,31 @@ impl Answers {
         if !self.is_waiting() || waited < self.limit {
             return Ok(());
         }
-        let (limit, owed) = (self.limit.as_secs_f64(), self.owed.len());
-        let message = match owed {
+        let (limit, expected) = (self.limit.as_secs_f64(), self.expected.len());
+        let message = match expected {
             0 => format!("the server answered all, but did not close within {limit} s"),
-            _ => format!("no answer within {limit} s: {owed} bytes did not come back"),
+            _ => format!("no answer within {limit} s: {expected} bytes did not come back"),
         };
         Err(io::Error::new(ErrorKind::TimedOut, message))
     }
 
     fn compare(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut pairs = self.owed.iter().zip(bytes).enumerate();
+        let mut pairs = self.expected.iter().zip(bytes).enumerate();
         if let Some((index, (sent, found))) = pairs.find(|(_, (sent, found))| sent != found) {
             let place = self.received + index as u64 + 1;
             return Err(wrong(format!(
                 "byte {place} came back as {found:#04x}, but {sent:#04x} was sent"
             )));
         }
-        if bytes.len() > self.owed.len() {
-            let unasked = bytes.len() - self.owed.len();
+        if bytes.len() > self.expected.len() {
+            let unasked = bytes.len() - self.expected.len();
             return Err(wrong(format!(
                 "{unasked} bytes came back that were not sent"
             )));
         }
-        self.owed.drain(..bytes.len());
+        self.expected.drain(..bytes.len());
         self.received += bytes.len() as u64;
-        self.lines_owed -= lines(bytes);
+        self.expected_lines -= lines(bytes);
         self.lines_received += lines(bytes);
         self.last_received = bytes.last().copied();
         self.waiting_since = Instant::now();
@@ -155,7 +155,7 @@ impl Answers {
 
     /// The server has closed: was it right to?
     fn conclude(self) -> io::Result<Outcome> {
-        let unanswered = self.owed.len();
+        let unanswered = self.expected.len();
         if !self.ended || self.failed.is_some() {
             let message = format!(
                 "the server closed before the input ended, with {unanswered} bytes not answered"
@@ -163,7 +163,7 @@ impl Answers {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
         }
         let after_a_line = matches!(self.last_received, None | Some(b'\n'));
-        let only_a_tail = self.lines_owed == 0 && after_a_line;
+        let only_a_tail = self.expected_lines == 0 && after_a_line;
         if unanswered > 0 && !only_a_tail {
             let message = format!("the server closed with {unanswered} bytes not answered");
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));

@@ -52,9 +52,9 @@ impl Transcript {
         let mut text = String::new();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             let content = piece.strip_suffix(b"\n").unwrap_or(piece);
-            let room = WIDTH - self.line.len();
+            let capacity = WIDTH - self.line.len();
             self.line
-                .extend_from_slice(&content[..room.min(content.len())]);
+                .extend_from_slice(&content[..capacity.min(content.len())]);
             self.length += content.len();
             if content.len() < piece.len() {
                 self.end_line(&mut text, "");

@@ -178,7 +178,7 @@ fn a_server_is_found_after_noise_and_by_name() -> io::Result<()> {
 }
 
 #[test]
-fn what_a_server_prints_instead_of_its_address_is_told_once() -> io::Result<()> {
+fn unexpected_output_of_a_server_is_reported_once() -> io::Result<()> {
     for (script, expected) in [
         (
             r"printf '\377Ready on port 9000\n'; exec >&-; sleep 60",

@@ -92,7 +92,7 @@ fn a_full_disk_is_a_failure_with_a_message() -> io::Result<()> {
 
 /// The shell closes them, or takes away what else there is.
 #[test]
-fn what_is_missing_is_no_panic() -> io::Result<()> {
+fn missing_descriptors_cause_no_panic() -> io::Result<()> {
     let address = serve(echo)?;
     for arguments in printing(&address) {
         for missing in [

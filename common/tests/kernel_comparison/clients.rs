@@ -21,9 +21,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 pub trait Clients {
     fn connect(&mut self, which: usize) -> io::Result<()>;
-    fn act(&mut self, which: usize, action: &ClientAction) -> io::Result<()>;
+    fn perform(&mut self, which: usize, action: &ClientAction) -> io::Result<()>;
     /// Waits until everything has arrived. `sent_fin` says that the server has sent a FIN.
-    fn settle(&self, sent_fin: bool) -> io::Result<()>;
+    fn wait_for_packets(&self, sent_fin: bool) -> io::Result<()>;
 }
 
 /// Clients on the loopback device.
@@ -110,7 +110,7 @@ impl Clients for Linux {
         Ok(())
     }
 
-    fn act(&mut self, which: usize, action: &ClientAction) -> io::Result<()> {
+    fn perform(&mut self, which: usize, action: &ClientAction) -> io::Result<()> {
         let moment = self.moment();
         let client = &mut self.clients[which];
         let Some(stream) = &client.stream else {
@@ -142,7 +142,7 @@ impl Clients for Linux {
         Ok(())
     }
 
-    fn settle(&self, sent_fin: bool) -> io::Result<()> {
+    fn wait_for_packets(&self, sent_fin: bool) -> io::Result<()> {
         sleep(match sent_fin && self.is_patient {
             true => FIN_MOMENT,
             false => self.moment(),
@@ -179,7 +179,7 @@ impl Clients for Simulated {
         sim::perform_next_step()
     }
 
-    fn act(&mut self, _: usize, action: &ClientAction) -> io::Result<()> {
+    fn perform(&mut self, _: usize, action: &ClientAction) -> io::Result<()> {
         sim::perform_next_step()?;
         match action {
             ClientAction::Read(_) | ClientAction::Drain => sim::perform_next_step(),
@@ -187,7 +187,7 @@ impl Clients for Simulated {
         }
     }
 
-    fn settle(&self, _: bool) -> io::Result<()> {
+    fn wait_for_packets(&self, _: bool) -> io::Result<()> {
         sim::deliver()
     }
 }

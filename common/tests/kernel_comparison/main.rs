@@ -58,13 +58,13 @@ fn play(
     let mut server = Server::new(listener)?;
     for which in 0..CLIENTS {
         clients.connect(which)?;
-        clients.settle(false)?;
+        clients.wait_for_packets(false)?;
     }
     let mut results = Vec::new();
     for operation in operations {
         results.push(match operation {
             Operation::Client(which, action) => {
-                clients.act(*which, action)?;
+                clients.perform(*which, action)?;
                 String::new()
             }
             Operation::Server(which, call) => server.call(*which, call, clients),
@@ -72,7 +72,7 @@ fn play(
             Operation::Select => server.select()?,
             Operation::Wait => server.wait()?,
         });
-        clients.settle(operation.sends_fin())?;
+        clients.wait_for_packets(operation.sends_fin())?;
     }
     Ok(results)
 }
@@ -84,9 +84,9 @@ fn play_to_the_end(
     clients: &mut impl Clients,
 ) -> io::Result<Vec<String>> {
     let results = play(operations, listener, clients)?;
-    clients.settle(true)?;
+    clients.wait_for_packets(true)?;
     for which in 0..CLIENTS {
-        clients.act(which, &ClientAction::Drain)?;
+        clients.perform(which, &ClientAction::Drain)?;
     }
     Ok(results)
 }
@@ -315,7 +315,7 @@ fn on_both_kernels(
 ) -> io::Result<[Vec<String>; 2]> {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), backlog as i32)?;
     let linux = Linux::new(listener.local_addr()?, true);
-    let real = play(&listener, &mut || linux.settle(false))?;
+    let real = play(&listener, &mut || linux.wait_for_packets(false))?;
     let options = Options {
         backlog,
         ..Options::default()
@@ -335,7 +335,7 @@ fn connects_have_the_same_results_on_both_kernels() -> io::Result<()> {
     let [real, simulated] = on_both_kernels(16, "", |listener, settle| {
         let mut server = Server::new(listener)?;
         let mut results = vec![server.connect(listener.local_addr()?)];
-        settle()?;
+        wait_for_packets()?;
         results.extend([server.accept(), server.wait()?, server.select()?]);
         for which in 0..2 {
             for call in [
@@ -352,7 +352,7 @@ fn connects_have_the_same_results_on_both_kernels() -> io::Result<()> {
         let address: SocketAddr = closed.local_addr()?;
         closed.close();
         results.push(server.connect(address));
-        settle()?;
+        wait_for_packets()?;
         results.push(server.select()?);
         for call in [
             ServerCall::Register(3),
@@ -381,7 +381,7 @@ fn the_backlog_has_the_same_length_on_both_kernels() -> io::Result<()> {
             let mut results = Vec::new();
             for _ in 0..backlog + 3 {
                 results.push(server.connect(listener.local_addr()?));
-                settle()?;
+                wait_for_packets()?;
             }
             results.push(server.select()?);
             for which in 0..backlog + 3 {
@@ -405,11 +405,11 @@ fn a_listener_that_is_closed_resets_those_that_wait() -> io::Result<()> {
         let other = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
         let mut server = Server::new(&other)?;
         let mut results = vec![server.connect(listener.local_addr()?)];
-        settle()?;
+        wait_for_packets()?;
         results.push(server.call(0, &ServerCall::Register(7), &Simulated));
         results.push(server.wait()?);
         listener.close();
-        settle()?;
+        wait_for_packets()?;
         results.extend([server.wait()?, server.select()?]);
         for call in [
             ServerCall::Send(1),

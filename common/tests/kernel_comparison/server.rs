@@ -130,7 +130,7 @@ fn until_it_fails(clients: &impl Clients, mut call: impl FnMut() -> io::Result<u
         if last.is_empty() || !has_moved {
             last = told(result);
         }
-        clients.settle(false).is_ok() && has_moved
+        clients.wait_for_packets(false).is_ok() && has_moved
     });
     format!("{last} {repeated:?}")
 }

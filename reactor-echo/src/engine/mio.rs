@@ -9,14 +9,14 @@ use common::sys::{self, Events, Poll, Token};
 
 use super::{Descriptor, Engine, Event, Interest};
 use crate::Key;
-use crate::key::ByKey;
+use crate::key::SecondaryMap;
 
 pub(super) struct Mio {
     poll: Poll,
     /// Its capacity is `most_changes`.
     events: Events,
     most_changes: usize,
-    watched: ByKey<Watched>,
+    watched: SecondaryMap<Watched>,
 }
 
 struct Watched {
@@ -37,7 +37,7 @@ impl Mio {
             poll: Poll::new()?,
             events: Events::with_capacity(most_changes),
             most_changes,
-            watched: ByKey::new(),
+            watched: SecondaryMap::new(),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! The engine on tokio: the readiness of an [`AsyncFd`] for each descriptor, and one future that
 //! waits for any of them.
 //!
-//! No task and no buffer belongs to a connection. Each has a waker of its own instead, which notes
-//! whose it is: so a turn costs as much as is ready, however many are watched.
+//! No task and no buffer belongs to a connection. Each has a waker of its own instead, which
+//! records whose it is: so an iteration costs as much as is ready, however many are watched.
 //!
 //! A runtime watches the operating system's descriptors. So this engine exists only on Unix, and
 //! not in a simulation, whose descriptors tokio doesn't know.
@@ -23,11 +23,11 @@ use tokio::time;
 
 use super::{Descriptor, Engine, Event, Interest};
 use crate::Key;
-use crate::key::ByKey;
+use crate::key::SecondaryMap;
 
-mod woken;
+mod wakers;
 
-use woken::Woken;
+use wakers::Wakers;
 
 pub(super) struct Tokio {
     /// What is watched, before the runtime, so that it is dropped while the runtime still is.
@@ -36,22 +36,22 @@ pub(super) struct Tokio {
 }
 
 struct Watchlist {
-    watched: ByKey<Watched>,
-    /// Those to look at: what was ready, is wanted anew or has been woken.
+    watched: SecondaryMap<Watched>,
+    /// Those to check: what was ready, is wanted anew or has been woken.
     listed: Vec<Key>,
-    /// How often they were looked at.
-    looks: u64,
+    /// How often their readiness was checked.
+    checks: u64,
     /// So many changes the runtime takes from the kernel at once.
     most_changes: usize,
-    woken: Woken,
+    wakers: Wakers,
 }
 
 struct Watched {
     fd: AsyncFd<Fd>,
     wanted: Interest,
     waker: Waker,
-    /// The look that was the last for this one: being listed twice, it is looked at once.
-    last_look: u64,
+    /// The last check of this one: being listed twice, it is checked once.
+    last_check: u64,
 }
 
 /// What an [`AsyncFd`] asks for: a descriptor of the operating system.
@@ -71,11 +71,11 @@ impl Tokio {
             .enable_time()
             .build()?;
         let watched = Watchlist {
-            watched: ByKey::new(),
+            watched: SecondaryMap::new(),
             listed: Vec::new(),
-            looks: 0,
+            checks: 0,
             most_changes,
-            woken: Woken::new(),
+            wakers: Wakers::new(),
         };
         Ok(Tokio { watched, runtime })
     }
@@ -101,7 +101,7 @@ impl Engine for Tokio {
     }
 
     fn short_read(&mut self, key: Key) {
-        // A read stops before urgent data. (Of the end of the stream tokio keeps a note that
+        // A read stops before urgent data. (Of the end of the stream tokio keeps a flag that
         // nothing clears.)
         if let Some(watched) = self.watched.watched.get_mut(key)
             && !watched.is(URGENT)
@@ -113,9 +113,9 @@ impl Engine for Tokio {
     fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
         let Tokio { watched, runtime } = self;
         sys::wait(timeout, |timeout| {
-            // Unconstrained: tokio would have a task yield after some 128 looks, which is for those
-            // with neighbours.
-            runtime.block_on(unconstrained(watched.turn(timeout, ready)));
+            // Unconstrained: tokio would have a task yield after some 128 checks, which is for
+            // those with neighbours.
+            runtime.block_on(unconstrained(watched.iterate(timeout, ready)));
             if sys::spurious() {
                 watched.tell_all(ready);
             }
@@ -135,8 +135,8 @@ impl Watchlist {
             let watched = Watched {
                 fd: register(Rc::clone(descriptor))?,
                 wanted,
-                waker: self.woken.waker(key),
-                last_look: 0,
+                waker: self.wakers.waker(key),
+                last_check: 0,
             };
             self.watched.insert(key, watched);
         }
@@ -147,14 +147,14 @@ impl Watchlist {
         Ok(())
     }
 
-    /// One turn of the runtime, which looks at its descriptors once at least; and more turns while
+    /// One iteration of the runtime, which checks its descriptors once at least; and more while
     /// it may have more to tell than it takes from the kernel in one.
-    async fn turn(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) {
-        self.look(ready).await;
+    async fn iterate(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) {
+        self.check_readiness(ready).await;
         if !ready.is_empty() || timeout == Some(Duration::ZERO) {
-            self.turn_at_once(ready).await;
+            self.poll_once(ready).await;
         } else {
-            let something_is_ready = poll_fn(|cx| self.poll_look(cx, ready));
+            let something_is_ready = poll_fn(|cx| self.poll_readiness(cx, ready));
             match timeout {
                 None => something_is_ready.await,
                 Some(timeout) => {
@@ -164,33 +164,35 @@ impl Watchlist {
         }
         let mut told = self.most_changes;
         while told <= ready.len() {
-            self.turn_at_once(ready).await;
+            self.poll_once(ready).await;
             told += self.most_changes;
         }
     }
 
-    async fn turn_at_once(&mut self, ready: &mut Vec<Event>) {
+    async fn poll_once(&mut self, ready: &mut Vec<Event>) {
         yield_now().await;
-        self.look(ready).await;
+        self.check_readiness(ready).await;
     }
 
-    async fn look(&mut self, list: &mut Vec<Event>) {
+    async fn check_readiness(&mut self, list: &mut Vec<Event>) {
         poll_fn(|cx| {
-            let _ = self.poll_look(cx, list);
+            let _ = self.poll_readiness(cx, list);
             Poll::Ready(())
         })
         .await;
     }
 
-    /// Looks at what is listed. What is ready will be looked at again, and the others will wake when
-    /// they are.
-    fn poll_look(&mut self, cx: &mut Context<'_>, list: &mut Vec<Event>) -> Poll<()> {
-        self.woken.list(&mut self.listed, cx.waker());
+    /// Checks what is listed. What is ready will be checked again, and the others will wake
+    /// when they are.
+    fn poll_readiness(&mut self, cx: &mut Context<'_>, list: &mut Vec<Event>) -> Poll<()> {
+        self.wakers.list(&mut self.listed, cx.waker());
         self.listed.extend(list.drain(..).map(|event| event.key));
-        self.looks += 1;
+        self.checks += 1;
         for key in self.listed.drain(..) {
             let watched = self.watched.get_mut(key);
-            let ready = watched.map_or(Interest::NOTHING, |watched| watched.look(self.looks));
+            let ready = watched.map_or(Interest::NOTHING, |watched| {
+                watched.check_readiness(self.checks)
+            });
             if ready != Interest::NOTHING {
                 list.push(Event { key, ready });
             }
@@ -212,16 +214,16 @@ impl Watchlist {
 }
 
 impl Watched {
-    /// What is ready, the first time that it is asked in this look.
-    fn look(&mut self, look: u64) -> Interest {
-        if std::mem::replace(&mut self.last_look, look) == look {
+    /// What is ready, the first time that this check asks for it.
+    fn check_readiness(&mut self, check: u64) -> Interest {
+        if std::mem::replace(&mut self.last_check, check) == check {
             return Interest::NOTHING;
         }
         self.poll_ready()
     }
 
-    /// What is ready of the wanted; of the rest, tokio will wake the waker. A waker serves once, and
-    /// is left only where it has to be: to see that something is ready is cheaper than to poll.
+    /// What is ready of the wanted; of the rest, tokio will wake the waker. A waker serves once,
+    /// and is left only where it has to be: to see that something is ready is cheaper than to poll.
     fn poll_ready(&self) -> Interest {
         let cx = &mut Context::from_waker(&self.waker);
         let Watched { fd, wanted, .. } = self;

@@ -8,10 +8,10 @@ use clap::ValueEnum;
 use common::sys::{self, Stream};
 
 use super::Reactor;
-use crate::agenda::Entry;
+use crate::connection::{Connection, Opened, ReadState};
 use crate::engine::{Descriptor, Engine, Interest};
-use crate::link::{Link, Opened, Reading};
-use crate::{Agenda, Key, Protocol, Reason, Transport};
+use crate::handle::Entry;
+use crate::{Key, Protocol, ReactorHandle, Reason, Transport};
 
 /// When an answer is sent.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,42 +28,42 @@ impl Reactor {
     /// The socket can be read, written or both.
     // CONCEPT: fairness
     pub(super) fn handle_ready(&mut self, key: Key, ready: Interest) {
-        let Agenda { entries, clock, .. } = &mut self.agenda;
-        let Some(Entry::Link(link)) = entries.get_mut(key) else {
+        let ReactorHandle { entries, clock, .. } = &mut self.handle;
+        let Some(Entry::Connection(connection)) = entries.get_mut(key) else {
             return;
         };
-        link.touched = true; // It is looked after below, whatever is asked of it.
-        // What came before it in this turn may have paused it.
-        let ready = ready & link.watched;
+        connection.dirty = true; // It is flushed below, whatever is requested of it.
+        // What came before it in this iteration may have paused it.
+        let ready = ready & connection.watched;
         // Once, so that a flood waits for its turn like everybody else.
         if ready.reads()
-            && let Some(socket) = &link.socket
+            && let Some(socket) = &connection.socket
         {
-            let room = sys::room(&mut self.buffer);
-            let offered = room.len();
-            match socket.recv(room) {
+            let window = sys::read_window(&mut self.buffer);
+            let offered = window.len();
+            match socket.recv(window) {
                 Ok(0) => self.end_of_stream(key),
                 Ok(count) => {
-                    link.last_active = clock.now();
+                    connection.last_active = clock.now();
                     if count < offered {
                         self.engine.short_read(key);
                     }
-                    if link.reading == Reading::Open
+                    if connection.reading == ReadState::Open
                         && let Some(protocol) = self.protocols.get_mut(key)
                     {
-                        let peer = link.peer();
-                        let mut transport = Transport::new(&mut self.agenda, key, peer);
+                        let peer = connection.peer();
+                        let mut transport = Transport::new(&mut self.handle, key, peer);
                         protocol.data_received(&mut transport, &self.buffer[..count]);
                     }
                 }
                 Err(error) => {
-                    if link.failed(error) {
+                    if connection.failed(error) {
                         self.engine.not_ready(key, Interest::READ);
                     }
                 }
             }
         }
-        self.settle(key, ready.writes());
+        self.flush(key, ready.writes());
     }
 
     /// Has a connection's protocol called.
@@ -72,7 +72,7 @@ impl Reactor {
         key: Key,
         callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>),
     ) {
-        let (protocol, transport) = (self.protocols.get_mut(key), self.agenda.transport(key));
+        let (protocol, transport) = (self.protocols.get_mut(key), self.handle.transport(key));
         if let (Some(protocol), Some(mut transport)) = (protocol, transport) {
             callback(&mut **protocol, &mut transport);
         }
@@ -80,69 +80,72 @@ impl Reactor {
 
     // CONCEPT: half-close
     fn end_of_stream(&mut self, key: Key) {
-        let Some(link) = self.agenda.link_mut(key) else {
+        let Some(connection) = self.handle.connection_mut(key) else {
             return;
         };
-        if link.reading == Reading::Draining {
-            link.end(Reason::ConnectionDone);
+        if connection.reading == ReadState::Draining {
+            connection.end(Reason::ConnectionDone);
         } else {
-            link.reading = Reading::Finished;
+            connection.reading = ReadState::PeerClosed;
             self.call(key, |protocol, transport| {
                 protocol.read_connection_lost(transport);
             });
         }
     }
 
-    /// Does what was asked of a connection: sends, pauses, resumes, closes. Its producer is called
-    /// last.
+    /// Applies what was requested of a connection: sends, pauses, resumes, closes. Its producer is
+    /// called last.
     #[inline(always)] // See `Stream::recv`.
-    pub(super) fn settle(&mut self, key: Key, is_writable: bool) {
-        let Agenda {
+    pub(super) fn flush(&mut self, key: Key, is_writable: bool) {
+        let ReactorHandle {
             entries,
-            spare,
+            recycled,
             clock,
             ..
-        } = &mut self.agenda;
-        let Some(Entry::Link(link)) = entries.get_mut(key) else {
+        } = &mut self.handle;
+        let Some(Entry::Connection(connection)) = entries.get_mut(key) else {
             return;
         };
-        link.touched = false;
-        if link.over.is_some() {
+        connection.dirty = false;
+        if connection.close_reason.is_some() {
             return self.close(key);
         }
         // What waits for the engine to find the socket writable waits in order.
-        let sends = is_writable || (self.write == Write::AtOnce && !link.watched.writes());
-        if sends && !link.pending.is_empty() && link.send(clock.now(), spare) {
+        let sends = is_writable || (self.write == Write::AtOnce && !connection.watched.writes());
+        if sends && !connection.pending_output.is_empty() && connection.send(clock.now(), recycled)
+        {
             self.engine.not_ready(key, Interest::WRITE);
         }
-        let begins_to_drain = link.after_sending(&self.settings);
-        if link.wanted() != link.watched
-            && link.over.is_none()
-            && let Err(error) = watch(&mut *self.engine, key, link)
+        let begins_to_drain = connection.after_sending(&self.settings);
+        if connection.wanted() != connection.watched
+            && connection.close_reason.is_none()
+            && let Err(error) = watch(&mut *self.engine, key, connection)
         {
-            link.end(Reason::ConnectionLost(error));
+            connection.end(Reason::ConnectionLost(error));
         }
-        let has_producer = link.producer.is_some();
-        if link.over.is_some() {
+        let has_producer = connection.producer.is_some();
+        if connection.close_reason.is_some() {
             return self.close(key);
         }
         if begins_to_drain {
-            self.agenda.drain_for(key, self.settings.grace);
+            self.handle.drain(key, self.settings.shutdown_timeout);
         }
         if has_producer {
-            self.agenda.settle_producer(key, is_writable);
+            self.handle.update_producer(key, is_writable);
         }
     }
 
     pub(super) fn close(&mut self, key: Key) {
-        let Some(Entry::Link(link)) = self.agenda.entries.remove(key) else {
+        let Some(Entry::Connection(connection)) = self.handle.entries.remove(key) else {
             return;
         };
-        let reason = link.over.map_or(Reason::ConnectionDone, |reason| *reason);
-        if let Some(deadline) = link.deadline {
-            self.agenda.cancel(&deadline);
+        let reason = connection
+            .close_reason
+            .map_or(Reason::ConnectionDone, |reason| *reason);
+        if let Some(deadline) = connection.deadline {
+            self.handle.cancel(&deadline);
         }
-        if let Some(socket) = link.socket {
+        if let Some(socket) = connection.socket {
             self.unwatch(key, Rc::<Stream>::clone(&socket));
             if matches!(reason, Reason::ConnectionAborted) {
                 let _ = socket.reset_on_close();
@@ -151,14 +154,14 @@ impl Reactor {
                 socket.close();
             }
         }
-        if let Opened::ByPeer(mut permit) = link.opened
+        if let Opened::ByPeer(mut permit) = connection.opened
             && !matches!(reason, Reason::ConnectionDone)
         {
             permit.failed(io::Error::other(reason.to_string()));
         }
-        self.agenda.stop_producer(link.producer);
+        self.handle.stop_producer(connection.producer);
         if let Some(mut protocol) = self.protocols.remove(key) {
-            protocol.connection_lost(&mut self.agenda, &reason);
+            protocol.connection_lost(&mut self.handle, &reason);
         }
     }
 
@@ -170,11 +173,16 @@ impl Reactor {
 }
 
 /// Tells the engine what is wanted of a connection.
-pub(super) fn watch(engine: &mut dyn Engine, key: Key, link: &mut Link) -> io::Result<()> {
-    if let Some(socket) = &link.socket {
-        let (descriptor, wanted): (Descriptor, _) = (Rc::<Stream>::clone(socket), link.wanted());
+pub(super) fn watch(
+    engine: &mut dyn Engine,
+    key: Key,
+    connection: &mut Connection,
+) -> io::Result<()> {
+    if let Some(socket) = &connection.socket {
+        let (descriptor, wanted): (Descriptor, _) =
+            (Rc::<Stream>::clone(socket), connection.wanted());
         engine.watch(key, &descriptor, wanted)?;
-        link.watched = wanted;
+        connection.watched = wanted;
     }
     Ok(())
 }

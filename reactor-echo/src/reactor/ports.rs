@@ -10,11 +10,11 @@ use tracing::warn;
 
 use super::Reactor;
 use super::connections::watch;
-use crate::agenda::Entry;
+use crate::connection::{Connection, Opened};
 use crate::engine::{Descriptor, Interest};
-use crate::link::{Link, Opened};
+use crate::handle::Entry;
 use crate::port::{Port, Reader};
-use crate::{Agenda, Factory, Key, Reason};
+use crate::{Factory, Key, ReactorHandle, Reason};
 
 impl Reactor {
     /// Accepts the clients that wait, but not more than `most`.
@@ -50,14 +50,14 @@ impl Reactor {
             return socket.close(); // First the socket, then its permit.
         };
         let (opened, socket) = (Opened::ByPeer(permit), Some(Rc::new(socket)));
-        let link = Link::new(opened, socket, self.agenda.clock.now());
-        let key = self.agenda.entries.insert(Entry::Link(link));
-        if let Some(link) = self.agenda.link_mut(key)
-            && let Err(error) = watch(&mut *self.engine, key, link)
+        let connection = Connection::new(opened, socket, self.handle.clock.now());
+        let key = self.handle.entries.insert(Entry::Connection(connection));
+        if let Some(connection) = self.handle.connection_mut(key)
+            && let Err(error) = watch(&mut *self.engine, key, connection)
         {
             // It costs this one client.
             let reason = io::Error::new(error.kind(), error.to_string());
-            link.end(Reason::ConnectionLost(reason));
+            connection.end(Reason::ConnectionLost(reason));
             self.close(key);
             return self.limit.cannot_watch(peer, &error);
         }
@@ -65,11 +65,11 @@ impl Reactor {
         self.call(key, |protocol, transport| {
             protocol.connection_made(transport);
         });
-        self.act();
+        self.apply_requests();
     }
 
     fn port(&mut self, key: Key) -> Option<&mut Port> {
-        match self.agenda.entries.get_mut(key) {
+        match self.handle.entries.get_mut(key) {
             Some(Entry::Port(port)) => Some(port),
             _ => None,
         }
@@ -78,21 +78,21 @@ impl Reactor {
     /// Watches the ports while the limit is open, and really not while it isn't.
     // CONCEPT: descriptors
     pub(super) fn open_or_shut_ports(&mut self) {
-        self.limit.retry_if_due(self.agenda.clock.now());
+        self.limit.retry_if_due(self.handle.clock.now());
         let is_open = self.limit.is_open();
         if is_open != self.accepting {
             self.set_accepting(is_open);
-            self.act();
+            self.apply_requests();
         }
     }
 
     fn set_accepting(&mut self, accepting: bool) {
         self.accepting = accepting;
-        self.agenda.touched.extend(&self.ports);
+        self.handle.dirty.extend(&self.ports);
     }
 
-    /// Does what was asked of a port: begins, watches, closes.
-    pub(super) fn settle_port(&mut self, key: Key) {
+    /// Applies what was requested of a port: begins, watches, closes.
+    pub(super) fn update_port(&mut self, key: Key) {
         let is_stopping = self.stop_at.is_some();
         if self
             .port(key)
@@ -119,7 +119,7 @@ impl Reactor {
         let descriptor: Descriptor = Rc::<Listener>::clone(&port.listener);
         if is_new {
             self.ports.push(key);
-            self.call_factory(key, |factory, agenda| factory.start_factory(agenda));
+            self.call_factory(key, |factory, reactor| factory.start_factory(reactor));
         }
         let watched = self.engine.watch(key, &descriptor, wanted);
         drop(descriptor);
@@ -142,9 +142,9 @@ impl Reactor {
 
     fn close_port(&mut self, key: Key) {
         if self.port(key).is_some_and(|port| port.started) {
-            self.call_factory(key, |factory, agenda| factory.stop_factory(agenda));
+            self.call_factory(key, |factory, reactor| factory.stop_factory(reactor));
         }
-        if let Some(Entry::Port(port)) = self.agenda.entries.remove(key) {
+        if let Some(Entry::Port(port)) = self.handle.entries.remove(key) {
             self.ports.retain(|other| *other != key);
             self.unwatch(key, Rc::<Listener>::clone(&port.listener));
             if let Some(listener) = Rc::into_inner(port.listener) {
@@ -153,11 +153,15 @@ impl Reactor {
         }
     }
 
-    fn call_factory(&mut self, key: Key, callback: impl FnOnce(&mut dyn Factory, &mut Agenda)) {
+    fn call_factory(
+        &mut self,
+        key: Key,
+        callback: impl FnOnce(&mut dyn Factory, &mut ReactorHandle),
+    ) {
         let Some(mut factory) = self.port(key).and_then(|port| port.factory.take()) else {
             return;
         };
-        callback(&mut *factory, &mut self.agenda);
+        callback(&mut *factory, &mut self.handle);
         if let Some(port) = self.port(key) {
             port.factory = Some(factory);
         }
@@ -168,7 +172,7 @@ impl Reactor {
         let Some(mut callback) = self.reader(key).and_then(|reader| reader.callback.take()) else {
             return;
         };
-        callback(&mut self.agenda);
+        callback(&mut self.handle);
         if let Some(reader) = self.reader(key) {
             reader.callback = Some(callback);
         }
@@ -176,20 +180,20 @@ impl Reactor {
     }
 
     fn reader(&mut self, key: Key) -> Option<&mut Reader> {
-        match self.agenda.entries.get_mut(key) {
+        match self.handle.entries.get_mut(key) {
             Some(Entry::Reader(reader)) => Some(reader),
             _ => None,
         }
     }
 
-    pub(super) fn settle_reader(&mut self, key: Key) {
+    pub(super) fn update_reader(&mut self, key: Key) {
         let is_stopping = self.stop_at.is_some();
         let Some(reader) = self.reader(key) else {
             return;
         };
         if reader.closing || is_stopping {
             let descriptor = Rc::clone(&reader.descriptor);
-            self.agenda.entries.remove(key);
+            self.handle.entries.remove(key);
             self.unwatch(key, descriptor);
         } else if let Err(error) = self.watch_reader(key) {
             warn!(%error, "cannot watch the descriptor");
@@ -205,7 +209,7 @@ impl Reactor {
         let descriptor = Rc::clone(&reader.descriptor);
         let watched = self.engine.watch(key, &descriptor, Interest::READ);
         if watched.is_err() {
-            self.agenda.entries.remove(key);
+            self.handle.entries.remove(key);
         }
         watched
     }

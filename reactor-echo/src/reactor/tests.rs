@@ -68,8 +68,8 @@ fn serve(nth: usize, requests: &'static [&[u8]]) -> io::Result<Vec<Vec<u8>>> {
     let mut reactor = Reactor::on(Box::new(engine), settings)?;
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let port = reactor.listen_tcp(anywhere, |_| Once, 50)?;
-    let address = reactor.agenda().host_of(port).ok_or(ErrorKind::NotFound)?;
-    let _ = reactor.call_later(TIME_LIMIT, Agenda::stop);
+    let address = reactor.handle().host_of(port).ok_or(ErrorKind::NotFound)?;
+    let _ = reactor.call_later(TIME_LIMIT, ReactorHandle::stop);
     let clients = thread::spawn(move || {
         let request = |request: &&[u8]| {
             let mut client = TcpStream::connect_timeout(&address, TIME_LIMIT)?;

@@ -10,7 +10,7 @@ use common::net;
 use common::sys::{self, Stream};
 use reactor_echo::{ClientFactory, Connector, EngineKind, Protocol, Reason};
 
-use crate::hooks::{ANYWHERE, Hooks, Log, TIME_LIMIT, Trial};
+use crate::hooks::{ANYWHERE, Fixture, Hooks, Log, TIME_LIMIT};
 
 /// Notes what its factory hears; stops the reactor once it has tried often enough.
 struct Noting {
@@ -72,9 +72,9 @@ impl ClientFactory for Noting {
 }
 
 pub fn a_client_talks_to_a_server_in_the_same_loop(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let (_, address) =
-        trial.listen(|_| Hooks::default().data(|transport, data| transport.write(data)))?;
+        fixture.listen(|_| Hooks::default().data(|transport, data| transport.write(data)))?;
     let mut factory = Noting::new(&log);
     factory.protocol = |log| {
         let made = |transport: &mut reactor_echo::Transport<'_>| transport.write(b"hello");
@@ -83,70 +83,72 @@ pub fn a_client_talks_to_a_server_in_the_same_loop(engine: EngineKind) -> io::Re
             transport.lose_connection();
         })
     };
-    trial.reactor.connect_tcp(address, factory, TIME_LIMIT);
-    trial.run()?;
+    fixture.reactor.connect_tcp(address, factory, TIME_LIMIT);
+    fixture.run()?;
     let expected = ["started", "connected", "hello", "factory: ConnectionDone"];
     assert_eq!(log.lines(), expected);
     Ok(())
 }
 
 pub fn a_refused_connect_is_tried_again(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let nobody = TcpListener::bind(ANYWHERE)?.local_addr()?;
     let mut factory = Noting::new(&log);
     factory.attempts = 2;
-    trial.reactor.connect_tcp(nobody, factory, TIME_LIMIT);
-    trial.run()?;
+    fixture.reactor.connect_tcp(nobody, factory, TIME_LIMIT);
+    fixture.run()?;
     let once = ["started", "ConnectionRefused"];
     assert_eq!(log.lines(), [once, once].concat());
     Ok(())
 }
 
-pub fn an_attempt_can_be_given_up(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn stop_connecting_ends_a_connect(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let listener = TcpListener::bind(ANYWHERE)?;
     let mut factory = Noting::new(&log);
     factory.gives_up = true;
-    trial
+    fixture
         .reactor
         .connect_tcp(listener.local_addr()?, factory, TIME_LIMIT);
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(log.lines(), ["started", "ConnectionAborted"]);
     Ok(())
 }
 
 /// A connect that fails at once, and is always tried again, leaves the loop to others.
 pub fn a_connect_that_fails_at_once_lets_the_loop_go_on(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let everyone = SocketAddr::from(([127, 255, 255, 255], 1)); // Not for TCP.
     let mut factory = Noting::new(&log);
     factory.attempts = 5_000;
-    trial.reactor.connect_tcp(everyone, factory, TIME_LIMIT);
+    fixture.reactor.connect_tcp(everyone, factory, TIME_LIMIT);
     let timer = log.clone();
-    let _ = trial
+    let _ = fixture
         .reactor
         .call_later(Duration::from_millis(1), move |_| timer.note("timer"));
-    trial.run()?;
+    fixture.run()?;
     assert!(log.lines().iter().any(|line| line == "timer"));
     Ok(())
 }
 
-pub fn a_factory_that_makes_no_protocol_hears_of_the_end(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
-    let (_, address) = trial.listen(|_| Hooks::default())?;
+pub fn client_connection_lost_is_called_when_no_protocol_is_built(
+    engine: EngineKind,
+) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
+    let (_, address) = fixture.listen(|_| Hooks::default())?;
     let mut factory = Noting::new(&log);
     factory.refuses = true;
     factory.attempts = 2;
-    trial.reactor.connect_tcp(address, factory, TIME_LIMIT);
-    trial.run()?;
+    fixture.reactor.connect_tcp(address, factory, TIME_LIMIT);
+    fixture.run()?;
     let once = ["started", "connected", "factory: ConnectionDone"];
     assert_eq!(log.lines(), [once, once].concat());
     Ok(())
 }
 
 /// A listener whose backlog is full lets further clients wait, on Linux at least.
-pub fn an_attempt_takes_only_so_long(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn a_connect_fails_after_its_timeout(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     // That the socket seems to be writable does not mean that it is connected.
     sys::inject("1:spurious=90".parse().map_err(io::Error::other)?);
     let listener = net::listen("127.0.0.1", 0, 1)?;
@@ -156,10 +158,10 @@ pub fn an_attempt_takes_only_so_long(engine: EngineKind) -> io::Result<()> {
         Stream::connect(address)?,
         Stream::connect(address)?,
     ];
-    trial
+    fixture
         .reactor
         .connect_tcp(address, Noting::new(&log), Duration::from_millis(30));
-    trial.run()?;
+    fixture.run()?;
     drop(waiting);
     if cfg!(target_os = "linux") {
         assert_eq!(log.lines(), ["started", "TimedOut"]);
@@ -167,11 +169,13 @@ pub fn an_attempt_takes_only_so_long(engine: EngineKind) -> io::Result<()> {
     Ok(())
 }
 
-pub fn a_lost_connection_is_heard_by_its_factory(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn client_connection_lost_is_called_for_a_lost_connection(
+    engine: EngineKind,
+) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let served = Rc::new(Cell::new(0));
     let count = Rc::clone(&served);
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let count = Rc::clone(&count);
         Hooks::default().made(move |transport| {
             count.set(count.get() + 1);
@@ -183,8 +187,8 @@ pub fn a_lost_connection_is_heard_by_its_factory(engine: EngineKind) -> io::Resu
     factory.protocol = |log| {
         Hooks::default().lost(move |_, reason| log.note(format_args!("protocol: {reason:?}")))
     };
-    trial.reactor.connect_tcp(address, factory, TIME_LIMIT);
-    trial.run()?;
+    fixture.reactor.connect_tcp(address, factory, TIME_LIMIT);
+    fixture.run()?;
     let once = [
         "started",
         "connected",

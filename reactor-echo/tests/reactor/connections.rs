@@ -9,21 +9,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::Settings;
-use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Transport};
+use reactor_echo::{EngineKind, Factory, Key, Protocol, ReactorHandle, Transport};
 
-use crate::hooks::{Hooks, Log, Trial, connect, result_of};
+use crate::hooks::{Fixture, Hooks, Log, connect, result_of};
 
 pub fn a_paused_connection_gets_nothing(engine: EngineKind) -> io::Result<()> {
     const PAUSE: Duration = Duration::from_millis(50);
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let (log, begun) = (server_log.clone(), Instant::now());
         let made = |transport: &mut Transport<'_>| {
             transport.pause_producing();
             let key = transport.key();
-            let _ = transport.reactor().call_later(PAUSE, move |agenda| {
-                let mut transport = agenda.transport(key).expect("it is there");
+            let _ = transport.reactor().call_later(PAUSE, move |reactor| {
+                let mut transport = reactor.transport(key).expect("it is there");
                 transport.resume_producing();
             });
         };
@@ -35,17 +35,17 @@ pub fn a_paused_connection_gets_nothing(engine: EngineKind) -> io::Result<()> {
     })?;
     let mut client = connect(address)?;
     client.write_all(b"hello")?;
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(log.lines(), ["hello"]);
     Ok(())
 }
 
-/// Two connections are readable in the same turn, and whichever is first pauses the other.
-pub fn a_pause_holds_within_the_turn(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+/// Two connections are readable in the same iteration, and whichever is first pauses the other.
+pub fn a_pause_holds_within_the_iteration(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let keys = Rc::new(RefCell::new(Vec::<Key>::new()));
     let (server_log, server_keys) = (log.clone(), Rc::clone(&keys));
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let (log, keys, all) = (
             server_log.clone(),
             Rc::clone(&server_keys),
@@ -59,7 +59,7 @@ pub fn a_pause_holds_within_the_turn(engine: EngineKind) -> io::Result<()> {
                 let mut other = transport.reactor().transport(other).expect("it is there");
                 other.pause_producing();
             }
-            let stop = |agenda: &mut Agenda| agenda.stop();
+            let stop = |reactor: &mut ReactorHandle| reactor.stop();
             let _ = transport
                 .reactor()
                 .call_later(Duration::from_millis(50), stop);
@@ -69,28 +69,30 @@ pub fn a_pause_holds_within_the_turn(engine: EngineKind) -> io::Result<()> {
     for client in &mut clients {
         client.write_all(b"x")?;
     }
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(log.lines(), ["data"]);
     Ok(())
 }
 
 /// The loop pauses a connection by itself while more is pending than the high-water mark.
-pub fn who_does_not_read_is_not_read(engine: EngineKind) -> io::Result<()> {
+pub fn a_client_that_does_not_read_is_not_read(engine: EngineKind) -> io::Result<()> {
     let settings = Settings {
         recv_size: 10_000,
         high_water: 50_000,
         ..Settings::default()
     };
-    let mut trial = Trial::with(engine, settings)?;
+    let mut fixture = Fixture::with(engine, settings)?;
     let most = Rc::new(Cell::new(0));
     let server_most = Rc::clone(&most);
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let most = Rc::clone(&server_most);
         let echo = move |transport: &mut Transport<'_>, data: &[u8]| {
             transport.write(data);
-            most.set(transport.pending().max(most.get()));
+            most.set(transport.pending_output().max(most.get()));
         };
-        Hooks::default().data(echo).lost(|agenda, _| agenda.stop())
+        Hooks::default()
+            .data(echo)
+            .lost(|reactor, _| reactor.stop())
     })?;
     let client = thread::spawn(move || {
         let mut client = connect(address)?;
@@ -105,7 +107,7 @@ pub fn who_does_not_read_is_not_read(engine: EngineKind) -> io::Result<()> {
         assert_eq!(io::copy(&mut client, &mut io::sink())?, sent);
         Ok(())
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(client)?;
     assert!(
         (50_001..=60_000).contains(&most.get()),
@@ -116,9 +118,9 @@ pub fn who_does_not_read_is_not_read(engine: EngineKind) -> io::Result<()> {
 }
 
 pub fn others_are_reached_by_their_keys(engine: EngineKind) -> io::Result<()> {
-    let mut trial = Trial::new(engine)?;
+    let mut fixture = Fixture::new(engine)?;
     let everyone = Rc::new(RefCell::new(Vec::<Key>::new()));
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let (joining, everyone) = (Rc::clone(&everyone), Rc::clone(&everyone));
         let made = move |transport: &mut Transport<'_>| {
             joining.borrow_mut().push(transport.key());
@@ -146,15 +148,15 @@ pub fn others_are_reached_by_their_keys(engine: EngineKind) -> io::Result<()> {
         }
         Ok(())
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(clients)
 }
 
-pub fn a_key_whose_connection_is_gone_finds_nothing(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn the_key_of_a_closed_connection_returns_none(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let former = Rc::new(Cell::new(None::<Key>));
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let (former, gone, log) = (Rc::clone(&former), Rc::clone(&former), server_log.clone());
         let made = move |transport: &mut Transport<'_>| {
             if let Some(former) = former.replace(Some(transport.key())) {
@@ -165,9 +167,9 @@ pub fn a_key_whose_connection_is_gone_finds_nothing(engine: EngineKind) -> io::R
                 transport.reactor().stop();
             }
         };
-        Hooks::default().made(made).lost(move |agenda, _| {
+        Hooks::default().made(made).lost(move |reactor, _| {
             let own = gone.get().expect("it was made");
-            assert!(agenda.transport(own).is_none());
+            assert!(reactor.transport(own).is_none());
         })
     })?;
     let clients = thread::spawn(move || {
@@ -176,7 +178,7 @@ pub fn a_key_whose_connection_is_gone_finds_nothing(engine: EngineKind) -> io::R
         first.read_to_end(&mut Vec::new())?;
         connect(address)?.read_to_end(&mut Vec::new())
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(clients)?;
     assert_eq!(log.lines(), ["found nothing"]);
     Ok(())
@@ -186,7 +188,7 @@ pub fn a_factory_may_refuse(engine: EngineKind) -> io::Result<()> {
     struct EverySecond(usize, Log);
 
     impl Factory for EverySecond {
-        fn start_factory(&mut self, _: &mut Agenda) {
+        fn start_factory(&mut self, _: &mut ReactorHandle) {
             self.1.note("start");
         }
 
@@ -199,13 +201,13 @@ pub fn a_factory_may_refuse(engine: EngineKind) -> io::Result<()> {
             self.0.is_multiple_of(2).then(|| Box::new(greeter) as _)
         }
 
-        fn stop_factory(&mut self, _: &mut Agenda) {
+        fn stop_factory(&mut self, _: &mut ReactorHandle) {
             self.1.note("stop");
         }
     }
 
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
-    let (_, address) = trial.listen(EverySecond(0, log.clone()))?;
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
+    let (_, address) = fixture.listen(EverySecond(0, log.clone()))?;
     let clients = thread::spawn(move || {
         let mut heard = String::new();
         connect(address)?.read_to_string(&mut heard)?;
@@ -213,17 +215,17 @@ pub fn a_factory_may_refuse(engine: EngineKind) -> io::Result<()> {
         connect(address)?.read_to_string(&mut heard)?;
         Ok(heard)
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(clients)?, "|welcome");
     assert_eq!(log.lines(), ["start", "stop"]);
     Ok(())
 }
 
 pub fn a_closed_port_leaves_its_connections(engine: EngineKind) -> io::Result<()> {
-    let mut trial = Trial::new(engine)?;
+    let mut fixture = Fixture::new(engine)?;
     let closing = Rc::new(Cell::new(None::<Key>));
     let own_port = Rc::clone(&closing);
-    let (port, address) = trial.listen(move |_| {
+    let (port, address) = fixture.listen(move |_| {
         let port = Rc::clone(&own_port);
         Hooks::default().data(move |transport, data| {
             let port = port.get().expect("it listens");
@@ -246,36 +248,36 @@ pub fn a_closed_port_leaves_its_connections(engine: EngineKind) -> io::Result<()
         assert!(connect(address).is_err(), "nobody listens");
         Ok(())
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(client)
 }
 
-pub fn a_descriptor_of_ones_own_is_watched(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn add_reader_watches_a_descriptor(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let (mut here, there) = UnixStream::pair()?;
     there.set_nonblocking(true)?;
     let there = Rc::new(there);
     let (reading, noted) = (Rc::clone(&there), log.clone());
-    let reader = trial.reactor.agenda().add_reader(there, move |agenda| {
+    let reader = fixture.reactor.handle().add_reader(there, move |reactor| {
         let mut text = [0; 9];
         while let Ok(count @ 1..) = (&*reading).read(&mut text) {
             noted.note(String::from_utf8_lossy(&text[..count]));
         }
         if noted.lines().len() == 2 {
-            agenda.stop();
+            reactor.stop();
         }
     });
     here.write_all(b"one")?;
     let second = here.try_clone()?;
-    let _ = trial
+    let _ = fixture
         .reactor
-        .call_later(Duration::from_millis(20), move |agenda| {
+        .call_later(Duration::from_millis(20), move |reactor| {
             (&second).write_all(b"two").expect("there is room");
-            agenda.remove_reader(reader);
+            reactor.remove_reader(reader);
             // Removed when this has returned: the byte is never read.
-            let _ = agenda.call_later(Duration::from_millis(20), |agenda| agenda.stop());
+            let _ = reactor.call_later(Duration::from_millis(20), |reactor| reactor.stop());
         });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(log.lines(), ["one"]);
     Ok(())
 }

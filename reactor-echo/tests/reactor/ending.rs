@@ -8,30 +8,30 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::Settings;
-use reactor_echo::{Agenda, EngineKind, Reason, Transport};
+use reactor_echo::{EngineKind, ReactorHandle, Reason, Transport};
 use socket2::SockRef;
 
-use crate::hooks::{Hooks, Log, TIME_LIMIT, Trial, connect, result_of};
+use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
 
 const MUCH: usize = 4_000_000;
 
-fn note_and_stop(log: &Log) -> impl FnMut(&mut Agenda, &Reason) + use<> {
+fn note_and_stop(log: &Log) -> impl FnMut(&mut ReactorHandle, &Reason) + use<> {
     let log = log.clone();
-    move |agenda, reason| {
+    move |reactor, reason| {
         log.note(format_args!("{reason:?}"));
-        agenda.stop();
+        reactor.stop();
     }
 }
 
 pub fn everything_written_is_sent_before_the_connection_is_lost(
     engine: EngineKind,
 ) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let made = |transport: &mut Transport<'_>| {
             transport.write(&vec![b'x'; MUCH]);
-            assert_eq!(transport.pending(), MUCH);
+            assert_eq!(transport.pending_output(), MUCH);
             transport.lose_connection();
             transport.write(b"and this");
         };
@@ -42,7 +42,7 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
         connect(address)?.read_to_end(&mut received)?;
         Ok(received.len())
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, MUCH + "and this".len());
     assert_eq!(log.lines(), ["ConnectionDone"]);
     Ok(())
@@ -52,15 +52,15 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
 /// time.
 pub fn unread_input_does_not_destroy_the_last_answer(engine: EngineKind) -> io::Result<()> {
     const ANSWER: usize = 200_000;
-    let mut trial = Trial::new(engine)?;
-    let (_, address) = trial.listen(|_| {
+    let mut fixture = Fixture::new(engine)?;
+    let (_, address) = fixture.listen(|_| {
         let answer = |transport: &mut Transport<'_>, _: &[u8]| {
             transport.write(&[b'x'; ANSWER]);
             transport.lose_connection();
         };
         Hooks::default()
             .data(answer)
-            .lost(|agenda, _| agenda.stop())
+            .lost(|reactor, _| reactor.stop())
     })?;
     let client = thread::spawn(move || {
         let (mut client, mut received) = (connect(address)?, Vec::new());
@@ -69,30 +69,30 @@ pub fn unread_input_does_not_destroy_the_last_answer(engine: EngineKind) -> io::
         client.read_to_end(&mut received)?;
         Ok(received.len())
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, ANSWER);
     Ok(())
 }
 
 pub fn an_idle_connection_does_not_delay_a_stop(engine: EngineKind) -> io::Result<()> {
     let settings = Settings {
-        grace: TIME_LIMIT / 2,
+        shutdown_timeout: TIME_LIMIT / 2,
         ..Settings::default()
     };
-    let mut trial = Trial::with(engine, settings)?;
+    let mut fixture = Fixture::with(engine, settings)?;
     let (_, address) =
-        trial.listen(|_| Hooks::default().made(|transport| transport.reactor().stop()))?;
+        fixture.listen(|_| Hooks::default().made(|transport| transport.reactor().stop()))?;
     let (client, begun) = (connect(address)?, Instant::now());
-    trial.run()?;
+    fixture.run()?;
     assert!(begun.elapsed() < TIME_LIMIT / 4);
     drop(client);
     Ok(())
 }
 
 pub fn an_abort_is_a_reset(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let abort = |transport: &mut Transport<'_>, _: &[u8]| {
             transport.write(b"never sent");
             transport.abort_connection();
@@ -106,7 +106,7 @@ pub fn an_abort_is_a_reset(engine: EngineKind) -> io::Result<()> {
         client.write_all(b"x")?;
         client.read(&mut [0; 99])
     });
-    trial.run()?;
+    fixture.run()?;
     let error = result_of(client).expect_err("a reset");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert_eq!(log.lines(), ["ConnectionAborted"]);
@@ -114,9 +114,9 @@ pub fn an_abort_is_a_reset(engine: EngineKind) -> io::Result<()> {
 }
 
 pub fn an_abort_overrides_a_close_in_good_order(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let abort = |transport: &mut Transport<'_>, _: &[u8]| {
             transport.lose_connection();
             transport.abort_connection();
@@ -130,17 +130,17 @@ pub fn an_abort_overrides_a_close_in_good_order(engine: EngineKind) -> io::Resul
         client.write_all(b"x")?;
         client.read(&mut [0; 99])
     });
-    trial.run()?;
+    fixture.run()?;
     let error = result_of(client).expect_err("a reset");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert_eq!(log.lines(), ["ConnectionAborted"]);
     Ok(())
 }
 
-pub fn the_peers_end_is_answered_to_the_last_byte(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn pending_output_is_sent_after_the_peers_end(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let echo = |transport: &mut Transport<'_>, data: &[u8]| transport.write(data);
         Hooks::default().data(echo).lost(note_and_stop(&server_log))
     })?;
@@ -156,28 +156,28 @@ pub fn the_peers_end_is_answered_to_the_last_byte(engine: EngineKind) -> io::Res
         result_of(sender)?;
         Ok(received.len())
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, MUCH);
     assert_eq!(log.lines(), ["ConnectionDone"]);
     Ok(())
 }
 
 pub fn a_protocol_may_go_on_after_the_peers_end(engine: EngineKind) -> io::Result<()> {
-    let mut trial = Trial::new(engine)?;
-    let (_, address) = trial.listen(|_| {
+    let mut fixture = Fixture::new(engine)?;
+    let (_, address) = fixture.listen(|_| {
         let answer_later = |transport: &mut Transport<'_>| {
             let key = transport.key();
             let _ = transport
                 .reactor()
-                .call_later(Duration::from_millis(20), move |agenda| {
-                    let mut transport = agenda.transport(key).expect("it is there");
+                .call_later(Duration::from_millis(20), move |reactor| {
+                    let mut transport = reactor.transport(key).expect("it is there");
                     transport.write(b"the answer");
                     transport.lose_connection();
                 });
         };
         Hooks::default()
             .read_lost(answer_later)
-            .lost(|agenda, _| agenda.stop())
+            .lost(|reactor, _| reactor.stop())
     })?;
     let client = thread::spawn(move || {
         let (mut client, mut received) = (connect(address)?, String::new());
@@ -185,15 +185,15 @@ pub fn a_protocol_may_go_on_after_the_peers_end(engine: EngineKind) -> io::Resul
         client.read_to_string(&mut received)?;
         Ok(received)
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, "the answer");
     Ok(())
 }
 
-pub fn half_a_close_leaves_the_other_half(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn lose_write_connection_keeps_reading(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let made = |transport: &mut Transport<'_>| {
             transport.write(b"all I have to say");
             transport.lose_write_connection();
@@ -215,25 +215,25 @@ pub fn half_a_close_leaves_the_other_half(engine: EngineKind) -> io::Result<()> 
         client.write_all(b"understood")?;
         Ok(received)
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, "all I have to say, and this");
     assert_eq!(log.lines(), ["understood", "ConnectionDone"]);
     Ok(())
 }
 
 pub fn a_reset_is_the_reason(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let log = server_log.clone();
         Hooks::default()
             .made(|transport| transport.write(b"."))
-            .lost(move |agenda, reason| {
+            .lost(move |reactor, reason| {
                 let Reason::ConnectionLost(error) = reason else {
                     panic!("{reason:?}");
                 };
                 log.note(format_args!("{:?}", error.kind()));
-                agenda.stop();
+                reactor.stop();
             })
     })?;
     let client = thread::spawn(move || {
@@ -241,16 +241,16 @@ pub fn a_reset_is_the_reason(engine: EngineKind) -> io::Result<()> {
         client.read_exact(&mut [0])?;
         SockRef::from(&client).set_linger(Some(Duration::ZERO))
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(client)?;
     assert_eq!(log.lines(), ["ConnectionReset"]);
     Ok(())
 }
 
-pub fn a_stop_is_heard_by_all(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+pub fn a_stop_calls_connection_lost_of_all_protocols(engine: EngineKind) -> io::Result<()> {
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let log = server_log.clone();
         let stop = |transport: &mut Transport<'_>, data: &[u8]| {
             transport.write(data);
@@ -268,18 +268,18 @@ pub fn a_stop_is_heard_by_all(engine: EngineKind) -> io::Result<()> {
         idle.read_to_end(&mut received)?;
         Ok(received)
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, b"stop");
     assert_eq!(log.lines(), ["ConnectionDone", "ConnectionDone"]);
     Ok(())
 }
 
 pub fn clients_in_the_backlog_are_not_reset_by_a_stop(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let (busy, is_busy) = mpsc::channel();
     let (connected, are_connected) = mpsc::channel::<()>();
     let (server_log, are_connected) = (log.clone(), Rc::new(are_connected));
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let (log, busy, are_connected) = (server_log.clone(), busy.clone(), are_connected.clone());
         let stop = move |transport: &mut Transport<'_>, _: &[u8]| {
             busy.send(()).expect("the client waits for it");
@@ -287,7 +287,8 @@ pub fn clients_in_the_backlog_are_not_reset_by_a_stop(engine: EngineKind) -> io:
             late.expect("the clients connect in time");
             transport.reactor().stop();
         };
-        let lost = move |_: &mut Agenda, reason: &Reason| log.note(format_args!("{reason:?}"));
+        let lost =
+            move |_: &mut ReactorHandle, reason: &Reason| log.note(format_args!("{reason:?}"));
         Hooks::default().data(stop).lost(lost)
     })?;
     let clients = thread::spawn(move || {
@@ -308,7 +309,7 @@ pub fn clients_in_the_backlog_are_not_reset_by_a_stop(engine: EngineKind) -> io:
         }
         Ok(())
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(clients)?;
     assert_eq!(log.lines(), ["ConnectionDone"; 4]);
     Ok(())

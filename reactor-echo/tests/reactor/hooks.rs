@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::Settings;
-use reactor_echo::{Agenda, EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
+use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, ReactorHandle, Reason, Transport};
 
 /// Longer than anything here takes.
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ pub const ANYWHERE: SocketAddr =
 
 type OnTransport = Box<dyn FnMut(&mut Transport<'_>)>;
 type OnData = Box<dyn FnMut(&mut Transport<'_>, &[u8])>;
-type OnLost = Box<dyn FnMut(&mut Agenda, &Reason)>;
+type OnLost = Box<dyn FnMut(&mut ReactorHandle, &Reason)>;
 
 /// A protocol that does what its closures do.
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl Hooks {
         self
     }
 
-    pub fn lost(mut self, lost: impl FnMut(&mut Agenda, &Reason) + 'static) -> Self {
+    pub fn lost(mut self, lost: impl FnMut(&mut ReactorHandle, &Reason) + 'static) -> Self {
         self.lost = Some(Box::new(lost));
         self
     }
@@ -71,9 +71,9 @@ impl Protocol for Hooks {
         }
     }
 
-    fn connection_lost(&mut self, agenda: &mut Agenda, reason: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
         if let Some(lost) = &mut self.lost {
-            lost(agenda, reason);
+            lost(reactor, reason);
         }
     }
 }
@@ -93,12 +93,12 @@ impl Log {
 }
 
 /// A reactor that runs out of patience.
-pub struct Trial {
+pub struct Fixture {
     pub reactor: Reactor,
     late: Log,
 }
 
-impl Trial {
+impl Fixture {
     pub fn new(engine: EngineKind) -> io::Result<Self> {
         Self::with(engine, Settings::default())
     }
@@ -106,17 +106,17 @@ impl Trial {
     pub fn with(engine: EngineKind, settings: Settings) -> io::Result<Self> {
         let (mut reactor, late) = (Reactor::new(engine, settings)?, Log::default());
         let in_time = late.clone();
-        let _ = reactor.call_later(TIME_LIMIT, move |agenda| {
+        let _ = reactor.call_later(TIME_LIMIT, move |reactor| {
             in_time.note("late");
-            agenda.stop();
+            reactor.stop();
         });
-        Ok(Trial { reactor, late })
+        Ok(Fixture { reactor, late })
     }
 
     /// Listens with that factory, and tells where.
     pub fn listen(&mut self, factory: impl Factory + 'static) -> io::Result<(Key, SocketAddr)> {
         let port = self.reactor.listen_tcp(ANYWHERE, factory, 50)?;
-        let address = self.reactor.agenda().host_of(port);
+        let address = self.reactor.handle().host_of(port);
         Ok((port, address.ok_or(ErrorKind::NotFound)?))
     }
 

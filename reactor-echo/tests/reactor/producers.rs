@@ -1,4 +1,4 @@
-//! Producers, which the loop pauses and resumes by what is pending.
+//! Producers, which the loop pauses and resumes by pending output.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Settings, sys};
-use reactor_echo::{Agenda, EngineKind, Key, Producer, Transport};
+use reactor_echo::{EngineKind, Key, Producer, ReactorHandle, Transport};
 use socket2::SockRef;
 
-use crate::hooks::{Hooks, Log, TIME_LIMIT, Trial, connect, result_of};
+use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
 
 /// Writes so many pieces, one each time that it is asked.
 struct Pieces {
@@ -23,7 +23,7 @@ const PIECE: usize = 300_000;
 
 impl Producer for Pieces {
     fn resume_producing(&mut self, consumer: &mut Transport<'_>) {
-        assert_eq!(consumer.pending(), 0);
+        assert_eq!(consumer.pending_output(), 0);
         match self.left.checked_sub(1) {
             Some(left) => {
                 self.left = left;
@@ -40,29 +40,31 @@ impl Producer for Pieces {
         self.log.note("paused"); // Nobody does that to a pull producer.
     }
 
-    fn stop_producing(&mut self, _: &mut Agenda) {
+    fn stop_producing(&mut self, _: &mut ReactorHandle) {
         self.log.note("stopped");
     }
 }
 
 pub fn a_pull_producer_is_asked_once_for_each_piece(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let log = server_log.clone();
         let made = move |transport: &mut Transport<'_>| {
             let log = log.clone();
             transport.register_producer(Pieces { left: 20, log }, false);
             transport.lose_connection(); // Once all pieces are sent.
         };
-        Hooks::default().made(made).lost(|agenda, _| agenda.stop())
+        Hooks::default()
+            .made(made)
+            .lost(|reactor, _| reactor.stop())
     })?;
     let client = thread::spawn(move || {
         let mut received = Vec::new();
         connect(address)?.read_to_end(&mut received)?;
         Ok(received.len())
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, 20 * PIECE);
     assert!(log.lines().is_empty(), "{:?}", log.lines());
     Ok(())
@@ -76,21 +78,21 @@ pub fn a_pull_producer_that_writes_nothing_is_left_alone(engine: EngineKind) -> 
             self.0.note("asked");
         }
 
-        fn stop_producing(&mut self, _: &mut Agenda) {}
+        fn stop_producing(&mut self, _: &mut ReactorHandle) {}
     }
 
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let log = server_log.clone();
         Hooks::default().made(move |transport| {
             transport.register_producer(Empty(log.clone()), false);
-            let agenda = transport.reactor();
-            let _ = agenda.call_later(Duration::from_millis(50), Agenda::stop);
+            let reactor = transport.reactor();
+            let _ = reactor.call_later(Duration::from_millis(50), ReactorHandle::stop);
         })
     })?;
     let client = connect(address)?;
-    trial.run()?;
+    fixture.run()?;
     drop(client);
     assert_eq!(log.lines(), ["asked"]);
     let waits = sys::counters().waits;
@@ -124,14 +126,14 @@ impl Relay {
             let sink = relay.sink.get().expect("it has come first");
             if let Some(mut sink) = transport.reactor().transport(sink) {
                 sink.write(data);
-                let pending = sink.pending().max(relay.most_pending.get());
+                let pending = sink.pending_output().max(relay.most_pending.get());
                 relay.most_pending.set(pending);
             }
         };
-        let lost = move |agenda: &mut Agenda, _: &reactor_echo::Reason| {
+        let lost = move |reactor: &mut ReactorHandle, _: &reactor_echo::Reason| {
             ended.log.note("lost");
             if ended.log.lines().len() == 2 {
-                agenda.stop();
+                reactor.stop();
             }
         };
         Hooks::default().made(made).data(data).lost(lost)
@@ -139,17 +141,17 @@ impl Relay {
 }
 
 /// The bytes that are held for one who doesn't read are bounded, and when it reads, all come.
-pub fn a_push_producer_is_paused_by_what_is_pending(engine: EngineKind) -> io::Result<()> {
+pub fn a_push_producer_is_paused_above_the_high_water_mark(engine: EngineKind) -> io::Result<()> {
     const MUCH: usize = 20_000_000;
     let settings = Settings {
         recv_size: 10_000,
         high_water: 50_000,
         ..Settings::default()
     };
-    let mut trial = Trial::with(engine, settings)?;
+    let mut fixture = Fixture::with(engine, settings)?;
     let relay = Relay::default();
     let most_pending = Rc::clone(&relay.most_pending);
-    let (_, address) = trial.listen(move |_| relay.protocol())?;
+    let (_, address) = fixture.listen(move |_| relay.protocol())?;
     let clients = thread::spawn(move || {
         let mut sink = connect(address)?;
         sink.read_exact(&mut [0])?;
@@ -174,7 +176,7 @@ pub fn a_push_producer_is_paused_by_what_is_pending(engine: EngineKind) -> io::R
         sink.read_exact(&mut vec![0; MUCH])?;
         result_of(sender)
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(clients)?;
     let most = most_pending.get();
     assert!((50_001..=60_000).contains(&most), "{most} pending");
@@ -182,9 +184,9 @@ pub fn a_push_producer_is_paused_by_what_is_pending(engine: EngineKind) -> io::R
 }
 
 pub fn a_producer_is_stopped_with_its_consumer(engine: EngineKind) -> io::Result<()> {
-    let mut trial = Trial::new(engine)?;
+    let mut fixture = Fixture::new(engine)?;
     let relay = Relay::default();
-    let (_, address) = trial.listen(move |_| relay.protocol())?;
+    let (_, address) = fixture.listen(move |_| relay.protocol())?;
     let clients = thread::spawn(move || {
         let mut sink = connect(address)?;
         sink.read_exact(&mut [0])?;
@@ -196,15 +198,15 @@ pub fn a_producer_is_stopped_with_its_consumer(engine: EngineKind) -> io::Result
         source.read_to_end(&mut rest)?;
         Ok(rest)
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(clients)?, b"");
     Ok(())
 }
 
 pub fn a_producer_is_stopped_with_the_reactor(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let log = server_log.clone();
         let lost = log.clone();
         Hooks::default()
@@ -216,7 +218,7 @@ pub fn a_producer_is_stopped_with_the_reactor(engine: EngineKind) -> io::Result<
             .lost(move |_, reason| lost.note(format_args!("{reason:?}")))
     })?;
     let client = connect(address)?;
-    trial.run()?;
+    fixture.run()?;
     drop(client);
     assert_eq!(log.lines(), ["stopped", "ConnectionDone"]);
     Ok(())

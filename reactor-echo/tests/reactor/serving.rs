@@ -35,7 +35,7 @@ pub fn queued_writes_come_back_too(engine: EngineKind) -> io::Result<()> {
     server.stop().map(drop)
 }
 
-pub fn a_bad_day_changes_nothing(engine: EngineKind) -> io::Result<()> {
+pub fn faults_change_nothing(engine: EngineKind) -> io::Result<()> {
     for faults in [
         "1:short=80,eintr=30,spurious=30,aborted=20",
         "2",
@@ -99,12 +99,12 @@ pub fn no_more_than_the_limit_are_accepted(engine: EngineKind) -> io::Result<()>
     server.stop().map(drop)
 }
 
-pub fn a_stop_delivers_what_is_owed(engine: EngineKind) -> io::Result<()> {
+pub fn stop_flushes_pending_output(engine: EngineKind) -> io::Result<()> {
     let server = start(engine, Settings::default(), Write::AtOnce)?;
     let mut idle = server.connect()?;
     idle.echo(b"idle\n")?;
     let mut slow = server.connect()?;
-    // Now it owes something, and has input unread.
+    // Now it has pending output, and input unread.
     let sent = fill(&slow)?;
     server.ask_to_stop()?;
     assert_eq!(idle.receive_to_end()?, b"");

@@ -8,28 +8,28 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::Settings;
-use reactor_echo::{Agenda, EngineKind, Transport};
+use reactor_echo::{EngineKind, ReactorHandle, Transport};
 
-use crate::hooks::{Hooks, Log, TIME_LIMIT, Trial, connect, result_of};
+use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
 
 const fn milliseconds(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
 pub fn calls_come_in_the_order_of_their_times(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log, begun) = (Trial::new(engine)?, Log::default(), Instant::now());
+    let (mut fixture, log, begun) = (Fixture::new(engine)?, Log::default(), Instant::now());
     for (delay, name) in [(30, "last"), (10, "first"), (20, "second"), (20, "third")] {
         let log = log.clone();
-        let _ = trial
+        let _ = fixture
             .reactor
-            .call_later(milliseconds(delay), move |agenda| {
+            .call_later(milliseconds(delay), move |reactor| {
                 log.note(name);
                 if name == "last" {
-                    agenda.stop();
+                    reactor.stop();
                 }
             });
     }
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(log.lines(), ["first", "second", "third", "last"]);
     assert!(begun.elapsed() >= milliseconds(30));
     Ok(())
@@ -38,23 +38,23 @@ pub fn calls_come_in_the_order_of_their_times(engine: EngineKind) -> io::Result<
 pub fn a_call_from_a_callback_waits_for_the_callback_or_an_iteration(
     engine: EngineKind,
 ) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let note = |name: &'static str| {
         let log = log.clone();
-        move |_: &mut Agenda| log.note(name)
+        move |_: &mut ReactorHandle| log.note(name)
     };
     let (now, then, first) = (note("when running"), note("no delay"), note("first"));
-    let agenda = trial.reactor.agenda();
-    let _ = agenda.call_later(Duration::ZERO, move |agenda| {
-        agenda.call_when_running(now);
-        let _ = agenda.call_later(Duration::ZERO, then);
-        let _ = agenda.call_later(Duration::ZERO, Agenda::stop);
-        first(agenda);
+    let reactor = fixture.reactor.handle();
+    let _ = reactor.call_later(Duration::ZERO, move |reactor| {
+        reactor.call_when_running(now);
+        let _ = reactor.call_later(Duration::ZERO, then);
+        let _ = reactor.call_later(Duration::ZERO, ReactorHandle::stop);
+        first(reactor);
     });
-    let _ = agenda.call_later(Duration::ZERO, note("second"));
-    agenda.call_when_running(note("at the start"));
-    agenda.call_when_running(note("behind it"));
-    trial.run()?;
+    let _ = reactor.call_later(Duration::ZERO, note("second"));
+    reactor.call_when_running(note("at the start"));
+    reactor.call_when_running(note("behind it"));
+    fixture.run()?;
     let expected = [
         "at the start",
         "behind it",
@@ -68,36 +68,36 @@ pub fn a_call_from_a_callback_waits_for_the_callback_or_an_iteration(
 }
 
 pub fn calls_are_cancelled_and_moved(engine: EngineKind) -> io::Result<()> {
-    let (mut trial, log) = (Trial::new(engine)?, Log::default());
+    let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let note = |name: &'static str| {
         let log = log.clone();
-        move |_: &mut Agenda| log.note(name)
+        move |_: &mut ReactorHandle| log.note(name)
     };
-    let agenda = trial.reactor.agenda();
-    let cancelled = agenda.call_later(milliseconds(10), note("cancelled"));
-    let mut moved = agenda.call_later(milliseconds(1), note("moved"));
-    let mut sooner = agenda.call_later(Duration::from_secs(60), note("sooner"));
-    assert!(agenda.reset(&mut moved, milliseconds(20)));
-    assert!(agenda.reset(&mut sooner, Duration::ZERO));
-    assert!(agenda.delay(&mut sooner, milliseconds(5)));
+    let reactor = fixture.reactor.handle();
+    let cancelled = reactor.call_later(milliseconds(10), note("cancelled"));
+    let mut moved = reactor.call_later(milliseconds(1), note("moved"));
+    let mut sooner = reactor.call_later(Duration::from_secs(60), note("sooner"));
+    assert!(reactor.reset(&mut moved, milliseconds(20)));
+    assert!(reactor.reset(&mut sooner, Duration::ZERO));
+    assert!(reactor.delay(&mut sooner, milliseconds(5)));
     assert!(moved.time() > sooner.time());
-    assert!(agenda.is_active(&cancelled));
-    assert!(agenda.cancel(&cancelled) && !agenda.cancel(&cancelled));
-    assert!(!agenda.is_active(&cancelled));
+    assert!(reactor.is_active(&cancelled));
+    assert!(reactor.cancel(&cancelled) && !reactor.cancel(&cancelled));
+    assert!(!reactor.is_active(&cancelled));
 
-    // Cancelled in the turn in which it would have been made.
-    let same_turn = Rc::new(RefCell::new(None));
-    let victim = Rc::clone(&same_turn);
-    agenda.call_when_running(move |agenda| {
+    // Cancelled in the iteration in which it would have been made.
+    let same_iteration = Rc::new(RefCell::new(None));
+    let victim = Rc::clone(&same_iteration);
+    reactor.call_when_running(move |reactor| {
         let call = victim.take().expect("the call is known");
-        assert!(agenda.cancel(&call));
+        assert!(reactor.cancel(&call));
     });
-    same_turn.replace(Some(agenda.call_later(Duration::ZERO, note("too late"))));
-    let _ = agenda.call_later(milliseconds(40), move |agenda| {
-        assert!(!agenda.reset(&mut moved, Duration::ZERO), "it was made");
-        agenda.stop();
+    same_iteration.replace(Some(reactor.call_later(Duration::ZERO, note("too late"))));
+    let _ = reactor.call_later(milliseconds(40), move |reactor| {
+        assert!(!reactor.reset(&mut moved, Duration::ZERO), "it was made");
+        reactor.stop();
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(log.lines(), ["sooner", "moved"]);
     Ok(())
 }
@@ -106,9 +106,9 @@ pub fn calls_are_cancelled_and_moved(engine: EngineKind) -> io::Result<()> {
 /// connection, whose bytes come in time.
 pub fn bytes_that_came_in_time_keep_a_connection(engine: EngineKind) -> io::Result<()> {
     const TIMEOUT: Duration = milliseconds(400);
-    let mut trial = Trial::new(engine)?;
+    let mut fixture = Fixture::new(engine)?;
     let (blocks, blocked) = mpsc::channel();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let made = |transport: &mut Transport<'_>| {
             transport.set_timeout(Some(TIMEOUT));
             transport.write(b".");
@@ -140,17 +140,17 @@ pub fn bytes_that_came_in_time_keep_a_connection(engine: EngineKind) -> io::Resu
         }
         patient.write_all(b"stop")
     });
-    trial.run()?;
+    fixture.run()?;
     result_of(clients)
 }
 
 /// The client reads nothing until the server has lost its patience, and then all.
-pub fn a_timeout_lets_what_is_pending_be_sent(engine: EngineKind) -> io::Result<()> {
+pub fn a_timeout_lets_pending_output_be_sent(engine: EngineKind) -> io::Result<()> {
     const TIMEOUT: Duration = milliseconds(1000);
     const MUCH: usize = 8_000_000;
-    let mut trial = Trial::new(engine)?;
+    let mut fixture = Fixture::new(engine)?;
     let (timed_out, has_timed_out) = mpsc::channel();
-    let (_, address) = trial.listen(move |_| {
+    let (_, address) = fixture.listen(move |_| {
         let timed_out = timed_out.clone();
         let made = move |transport: &mut Transport<'_>| {
             transport.set_timeout(Some(TIMEOUT));
@@ -162,7 +162,9 @@ pub fn a_timeout_lets_what_is_pending_be_sent(engine: EngineKind) -> io::Result<
                     timed_out.send(()).expect("the client waits for it");
                 });
         };
-        Hooks::default().made(made).lost(|agenda, _| agenda.stop())
+        Hooks::default()
+            .made(made)
+            .lost(|reactor, _| reactor.stop())
     })?;
     let client = thread::spawn(move || {
         let (mut client, mut received) = (connect(address)?, Vec::new());
@@ -171,33 +173,36 @@ pub fn a_timeout_lets_what_is_pending_be_sent(engine: EngineKind) -> io::Result<
         client.read_to_end(&mut received)?;
         Ok(received.len())
     });
-    trial.run()?;
+    fixture.run()?;
     assert_eq!(result_of(client)?, MUCH);
     Ok(())
 }
 
-/// A connection that waits for its peer to close waits for the grace, whatever timeout it is given.
+/// A connection that waits for its peer to close waits for the shutdown timeout, whatever timeout
+/// it is given.
 pub fn a_timeout_does_not_delay_a_close(engine: EngineKind) -> io::Result<()> {
     let settings = Settings {
-        grace: milliseconds(100),
+        shutdown_timeout: milliseconds(100),
         ..Settings::default()
     };
-    let mut trial = Trial::with(engine, settings)?;
-    let (_, address) = trial.listen(|_| {
+    let mut fixture = Fixture::with(engine, settings)?;
+    let (_, address) = fixture.listen(|_| {
         let made = |transport: &mut Transport<'_>| {
             let key = transport.key();
             transport.lose_connection();
             let _ = transport
                 .reactor()
-                .call_later(milliseconds(20), move |agenda| {
-                    let mut transport = agenda.transport(key).expect("it is there");
+                .call_later(milliseconds(20), move |reactor| {
+                    let mut transport = reactor.transport(key).expect("it is there");
                     transport.set_timeout(None);
                 });
         };
-        Hooks::default().made(made).lost(|agenda, _| agenda.stop())
+        Hooks::default()
+            .made(made)
+            .lost(|reactor, _| reactor.stop())
     })?;
     let client = connect(address)?;
-    trial.run()?;
+    fixture.run()?;
     drop(client);
     Ok(())
 }

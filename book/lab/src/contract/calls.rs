@@ -3,11 +3,11 @@
 use common::connection_limit::RETRY_AFTER;
 use common::sys::sim::ConnectionState;
 
-use super::{ITERATION, Judge, Rule, Verdict, broken, hold, is_held, microseconds};
+use super::{Contract, ITERATION, Outcome, Rule, broken, hold, is_held, microseconds};
 use crate::history::Moment;
 
-impl Judge<'_> {
-    pub(super) fn fairness(&self, moment: &Moment) -> Verdict {
+impl Contract<'_> {
+    pub(super) fn fairness(&self, moment: &Moment) -> Outcome {
         let Some((call, fd)) = moment.call().and_then(|call| Some((call, call.fd?))) else {
             return Ok(());
         };
@@ -24,7 +24,7 @@ impl Judge<'_> {
         })
     }
 
-    pub(super) fn limit(&self, moment: &Moment) -> Verdict {
+    pub(super) fn limit(&self, moment: &Moment) -> Outcome {
         let (count, most) = (moment.open.len(), self.server.settings.max_connections);
         hold(count <= most, Rule::Limit, || {
             format!("{count} connections, and the limit is {most}")
@@ -32,7 +32,7 @@ impl Judge<'_> {
     }
 
     /// What the last wait has told of is read before the next one.
-    pub(super) fn turns(&self, moment: &Moment) -> Verdict {
+    pub(super) fn reads_what_is_ready(&self, moment: &Moment) -> Outcome {
         if moment.call().is_none_or(|call| call.call != "wait") {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl Judge<'_> {
         }
     }
 
-    pub(super) fn backs_off_in_time(&self, moment: &Moment) -> Verdict {
+    pub(super) fn backs_off_in_time(&self, moment: &Moment) -> Outcome {
         let Some(since) = moment.backs_off_since else {
             return Ok(());
         };
@@ -65,9 +65,9 @@ impl Judge<'_> {
         })
     }
 
-    pub(super) fn drains_in_time(&self, moment: &Moment) -> Verdict {
+    pub(super) fn drains_in_time(&self, moment: &Moment) -> Outcome {
         let now = moment.record.microseconds;
-        let most = microseconds(self.server.settings.grace) + 100_000;
+        let most = microseconds(self.server.settings.shutdown_timeout) + 100_000;
         moment.open.values().try_for_each(|open| {
             let Some(finished_at) = open.finished_at else {
                 return Ok(());
@@ -87,11 +87,13 @@ impl Judge<'_> {
         })
     }
 
-    pub(super) fn stops_in_time(&self, moment: &Moment, took: u64) -> Verdict {
+    pub(super) fn stops_in_time(&self, moment: &Moment, took: u64) -> Outcome {
         let rule = Rule::StopsInTime;
-        let grace = microseconds(self.server.settings.grace);
-        hold(took <= grace + 100_000, rule, || {
-            format!("{took} µs after the stop it still runs; its grace is {grace} µs")
+        let shutdown_timeout = microseconds(self.server.settings.shutdown_timeout);
+        hold(took <= shutdown_timeout + 100_000, rule, || {
+            format!(
+                "{took} µs after the stop it still runs; its shutdown timeout is {shutdown_timeout} µs"
+            )
         })?;
         let Some(call) = moment.call().filter(|_| took > 2 * ITERATION) else {
             return Ok(()); // It may not have noticed.
@@ -109,7 +111,7 @@ impl Judge<'_> {
         moment.open.iter().try_for_each(|(fd, open)| {
             let connection = moment.connection(*fd);
             let connection = connection.filter(|one| is_held(one.state));
-            let pending = connection.and_then(|connection| self.pending(connection, open));
+            let pending = connection.and_then(|connection| self.pending_output(connection, open));
             let is_done = pending.is_some_and(|pending| pending <= 0);
             hold(!is_done, rule, || {
                 format!("it waits for {}, to whom nothing is pending", open.name)
@@ -117,7 +119,7 @@ impl Judge<'_> {
         })
     }
 
-    pub(super) fn memory(&self, moment: &Moment) -> Verdict {
+    pub(super) fn memory(&self, moment: &Moment) -> Outcome {
         let settings = &self.server.settings;
         let line = match self.server.style.is_of_lines() {
             true => self.server.max_line + settings.recv_size,
@@ -138,7 +140,7 @@ impl Judge<'_> {
     }
 
     /// A connection that neither its peer nor a stop has ended is closed for its silence only.
-    pub(super) fn is_closed_in_time(&self, moment: &Moment) -> Verdict {
+    pub(super) fn is_closed_in_time(&self, moment: &Moment) -> Outcome {
         let Some(idle_timeout) = self.server.settings.idle_timeout else {
             return Ok(());
         };
@@ -166,11 +168,11 @@ impl Judge<'_> {
         let in_time = |since: u64| since < open.active_iteration + least;
         let is_unread = open.unread_since.is_some_and(in_time);
         let is_paused = before.iter().any(|one| {
-            let pending = self.pending(one, open).unwrap_or(i64::MAX);
+            let pending = self.pending_output(one, open).unwrap_or(i64::MAX);
             one.fd == call.fd && pending > 0
         });
-        // Linux interrupts no read that doesn't block. Where one is, a style reads at its next wait,
-        // and the deadline can pass before that.
+        // Linux interrupts no read that doesn't block. Where one is, a style reads at its next
+        // wait, and the deadline can pass before that.
         let is_excused = is_paused || open.is_interrupted;
         hold(
             !is_idle || !is_unread || is_excused,

@@ -2,12 +2,12 @@
 
 use common::sys::sim::{ClientEnd, ClientTrace, Ending, Trace};
 
-use super::{Judge, Rule, Verdict, hold, microseconds};
+use super::{Contract, Outcome, Rule, hold, microseconds};
 use crate::history::Summary;
 use crate::plan::ClientPlan;
 
-impl Judge<'_> {
-    pub(super) fn ending(&self, trace: &Trace) -> Verdict {
+impl Contract<'_> {
+    pub(super) fn ending(&self, trace: &Trace) -> Outcome {
         let ending = &trace.ending;
         hold(*ending == Ending::Returned, Rule::Ends, || {
             format!("{ending:?}")
@@ -22,7 +22,7 @@ impl Judge<'_> {
         })
     }
 
-    pub(super) fn client(&self, client: &ClientTrace, summary: &Summary) -> Verdict {
+    pub(super) fn client(&self, client: &ClientTrace, summary: &Summary) -> Outcome {
         let Some(plan) = self.plan.clients.get(&client.client) else {
             return Ok(());
         };
@@ -58,13 +58,14 @@ impl Judge<'_> {
         client: &ClientTrace,
         summary: &Summary,
         trace: &Trace,
-    ) -> Verdict {
+    ) -> Outcome {
         let number = client.client;
         let (Some(plan), Some(stop_at)) = (self.plan.clients.get(&number), summary.stop_at) else {
             return Ok(());
         };
         let served = summary.of(number);
-        let has_time = trace.microseconds - stop_at < microseconds(self.server.settings.grace);
+        let has_time =
+            trace.microseconds - stop_at < microseconds(self.server.settings.shutdown_timeout);
         if !has_time || plan.sends_late || served.was_sending || !self.is_attentive(plan) {
             return Ok(());
         }
@@ -80,14 +81,14 @@ impl Judge<'_> {
         })
     }
 
-    fn got(&self, client: &ClientTrace, owed: usize) -> Verdict {
+    fn got(&self, client: &ClientTrace, expected: usize) -> Outcome {
         let (number, got) = (client.client, client.received.len());
-        hold(got >= owed, Rule::NothingIsLost, || {
-            format!("client {number} got {got} of {owed} bytes")
+        hold(got >= expected, Rule::NothingIsLost, || {
+            format!("client {number} got {got} of {expected} bytes")
         })
     }
 
-    fn ended_with_fin(&self, client: &ClientTrace) -> Verdict {
+    fn ended_with_fin(&self, client: &ClientTrace) -> Outcome {
         let is_orderly = client.ended == Some(ClientEnd::EndOfStream);
         let (number, ended) = (client.client, client.ended);
         hold(is_orderly, Rule::NothingIsLost, || {

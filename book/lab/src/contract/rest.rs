@@ -2,11 +2,11 @@
 
 use common::sys::sim::{Connection, ConnectionState};
 
-use super::{ITERATION, Judge, Rule, Verdict, broken, hold, is_held, microseconds};
+use super::{Contract, ITERATION, Outcome, Rule, broken, hold, is_held, microseconds};
 use crate::history::{Moment, Open};
 
-impl Judge<'_> {
-    pub(super) fn rest(&self, moment: &Moment) -> Verdict {
+impl Contract<'_> {
+    pub(super) fn rest(&self, moment: &Moment) -> Outcome {
         let connections = &moment.record.connections;
         let others = connections.iter().filter(|one| !moment.concerns(&one.name));
         for connection in others.clone() {
@@ -19,13 +19,13 @@ impl Judge<'_> {
         self.quiet(moment)
     }
 
-    fn connection_at_rest(&self, connection: &Connection, open: &Open, moment: &Moment) -> Verdict {
+    fn connection_at_rest(&self, connection: &Connection, open: &Open, moment: &Moment) -> Outcome {
         let (rule, name) = (Rule::SleepsOnlyWhenDone, &connection.name);
         let state = connection.state;
         hold(state != ConnectionState::Reset, rule, || {
             format!("it sleeps with {name} open, whose connection was reset")
         })?;
-        let Some(pending) = self.pending(connection, open) else {
+        let Some(pending) = self.pending_output(connection, open) else {
             return Ok(());
         };
         let settings = &self.server.settings;
@@ -33,7 +33,8 @@ impl Judge<'_> {
         let unread = connection.server_receive_buffer.saturating_sub(urgent);
         let unsent = connection.server_send_buffer;
         let silence = moment.record.microseconds - open.active_at;
-        // Once a connection was silent for too long, what is pending is still sent, and no more read.
+        // Once a connection was silent for too long, pending output is still sent, and no more
+        // read.
         let is_idle = |timeout| silence + ITERATION >= microseconds(timeout);
         let is_closing = pending > 0 && settings.idle_timeout.is_some_and(is_idle);
         let may_read = pending <= settings.low_water() as i64 && !is_closing;
@@ -52,8 +53,8 @@ impl Judge<'_> {
             format!("it sleeps with {name} open, whose stream has ended and is answered")
         })?;
         if let Some(idle_timeout) = settings.idle_timeout {
-            // What is pending may still be sent, for at most the grace.
-            let most = 2 * microseconds(idle_timeout + settings.grace);
+            // Pending output may still be sent, for at most the shutdown timeout.
+            let most = 2 * microseconds(idle_timeout + settings.shutdown_timeout);
             hold(silence <= most, Rule::IdleTimeout, || {
                 format!("{name} is open after {silence} µs without traffic")
             })?;
@@ -65,7 +66,7 @@ impl Judge<'_> {
         &self,
         connections: impl Iterator<Item = &'c Connection>,
         moment: &Moment,
-    ) -> Verdict {
+    ) -> Outcome {
         let is_full = moment.open.len() >= self.server.settings.max_connections;
         if is_full || self.backs_off(moment) {
             return Ok(());
@@ -80,7 +81,7 @@ impl Judge<'_> {
         }
     }
 
-    fn quiet(&self, moment: &Moment) -> Verdict {
+    fn quiet(&self, moment: &Moment) -> Outcome {
         let has_timed_out = moment.call().is_some_and(|call| call.error.is_none());
         let has_timer = self.server.settings.idle_timeout.is_some() && !moment.open.is_empty()
             || self.backs_off(moment)

@@ -114,7 +114,7 @@ fn echo(stream: &Stream, bug: Bug) -> io::Result<bool> {
     Ok(false)
 }
 
-fn verdict(bug: Bug, script: &str, settings: &Settings) -> Result<Verdict, sim::ParseError> {
+fn outcome(bug: Bug, script: &str, settings: &Settings) -> Result<Outcome, sim::ParseError> {
     let server = Server {
         style: Style::Select,
         settings: settings.clone(),
@@ -130,14 +130,14 @@ fn verdict(bug: Bug, script: &str, settings: &Settings) -> Result<Verdict, sim::
     let trace = sim::run(&case.script, &case.options, 0, |listener, stop| {
         serve(listener, stop, bug)
     });
-    Ok(judge(&case, &trace))
+    Ok(check_contract(&case, &trace))
 }
 
 #[test]
 fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
     let settings = Settings {
         recv_size: 100,
-        grace: Duration::from_millis(50),
+        shutdown_timeout: Duration::from_millis(50),
         ..Settings::default()
     };
     for (bug, rule, script) in [
@@ -191,9 +191,9 @@ fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
             "connect 1; half-close 1; stop",
         ),
     ] {
-        let kept = verdict(Bug::Nothing, script, &settings)?;
+        let kept = outcome(Bug::Nothing, script, &settings)?;
         assert_eq!(kept, Ok(()), "{script}");
-        let broken = verdict(bug, script, &settings)?.err();
+        let broken = outcome(bug, script, &settings)?.err();
         assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{bug:?}");
     }
     Ok(())
@@ -218,7 +218,7 @@ fn limits_are_judged() -> Result<(), sim::ParseError> {
         (impatient, Rule::IdleTimeout, "connect 1; wait 100s; stop"),
         (greedy, Rule::Fairness, "connect 1; send 1 20; stop"),
     ] {
-        let broken = verdict(Bug::Nothing, script, &settings)?.err();
+        let broken = outcome(Bug::Nothing, script, &settings)?.err();
         assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{script}");
     }
     Ok(())

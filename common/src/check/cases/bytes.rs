@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use crate::check::case_run::{CaseError, CaseResult, CaseRun, While, ensure};
 use crate::check::traffic::{expect_end, expect_same, lines, ping, receive_lines};
-use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::check::{Case, Kind};
 use crate::client::EchoClient;
 
@@ -83,22 +83,22 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn one_line(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn one_line(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     let took = ping(&mut client)?;
     Ok(format!("after {} µs", took.as_micros()))
 }
 
-fn every_byte_value(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn every_byte_value(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     // For a line server, the values around 10 are the ends and beginnings of lines.
     let all: Vec<u8> = (0..=255).cycle().take(1024).chain([b'\n']).collect();
     expect_same(&all, &client.echo(&all)?)?;
     Ok("1,025 bytes came back".into())
 }
 
-fn byte_at_a_time(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn byte_at_a_time(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     let message = lines(256);
     for (at, byte) in message.iter().enumerate() {
         client.send(&[*byte])?;
@@ -111,8 +111,8 @@ fn byte_at_a_time(trial: &Trial) -> Verdict {
     Ok("256 writes came back".into())
 }
 
-fn many_in_one_write(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn many_in_one_write(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     let message: Vec<u8> = (0..1000)
         .flat_map(|number| format!("{number}\n").into_bytes())
         .collect();
@@ -120,9 +120,9 @@ fn many_in_one_write(trial: &Trial) -> Verdict {
     Ok(format!("1,000 lines, {} bytes", message.len()))
 }
 
-fn full_duplex(trial: &Trial) -> Verdict {
+fn full_duplex(case: &CaseRun) -> CaseResult {
     const SIZE: usize = 8 << 20;
-    let mut client = trial.connect()?;
+    let mut client = case.connect()?;
     let started = Instant::now();
     thread::scope(|scope| {
         let mut sending = EchoClient::over(client.socket().try_clone()?)?;
@@ -133,8 +133,8 @@ fn full_duplex(trial: &Trial) -> Verdict {
     Ok(format!("8 MiB at {rate:.0} MB/s"))
 }
 
-fn half_a_line(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn half_a_line(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     let started = Instant::now();
     expect_same(
         b"half a li",
@@ -145,8 +145,8 @@ fn half_a_line(trial: &Trial) -> Verdict {
     Ok(format!("after {} µs", started.elapsed().as_micros()))
 }
 
-fn line_held_back(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn line_held_back(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     client.set_time_limit(Duration::from_millis(100))?;
     client.send(b"half a li")?;
     let early = client.receive_some(64).unwrap_or_default();
@@ -161,8 +161,8 @@ fn line_held_back(trial: &Trial) -> Verdict {
     Ok("held for 100 ms, then whole".into())
 }
 
-fn split_terminator(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn split_terminator(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     let parts: [&[u8]; 6] = [b"one\r", b"\ntwo\n\n", b"\n", b"\r", b"\n", b"three\r\r\n"];
     for part in parts {
         client.send(part)?;
@@ -174,8 +174,8 @@ fn split_terminator(trial: &Trial) -> Verdict {
     Ok("6 parts, 6 lines".into())
 }
 
-fn unterminated_tail(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn unterminated_tail(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     client.send(b"a line\nand a tail")?;
     client.finish()?;
     expect_same(b"a line\n", &client.receive(7)?)?;
@@ -187,10 +187,10 @@ fn unterminated_tail(trial: &Trial) -> Verdict {
 /// client's kernel delays that by 40 ms once the two sides have been taking turns. An urgent byte
 /// between two messages makes the server read, and so answer, twice: recv(2) does not read across
 /// the urgent mark. On a busy machine any answer can be late, so single ones are counted as well.
-fn no_delay(trial: &Trial) -> Verdict {
+fn no_delay(case: &CaseRun) -> CaseResult {
     const ROUNDS: usize = 60;
-    let mut client = trial.connect()?;
-    let mut other = trial.connect()?;
+    let mut client = case.connect()?;
+    let mut other = case.connect()?;
     let (mut delayed, mut delayed_anyway) = (0, 0);
     for _ in 0..ROUNDS {
         delayed += usize::from(is_delayed(&mut client, &mut other, two_with_urgent)?);
@@ -205,20 +205,21 @@ fn no_delay(trial: &Trial) -> Verdict {
 
 /// Whether an exchange took 30 ms or more.
 ///
-/// The other client keeps the server busy meanwhile. If the server answered the first of two messages
-/// before the second is sent, that would carry the acknowledgement, and nothing would be left to wait
-/// for.
+/// The other client keeps the server busy meanwhile. If the server answered the first of two
+/// messages before the second is sent, that would carry the acknowledgement, and nothing would be
+/// left to wait for.
 fn is_delayed(
     client: &mut EchoClient,
     other: &mut EchoClient,
     exchange: impl Fn(&mut EchoClient) -> io::Result<()>,
-) -> Result<bool, Problem> {
+) -> Result<bool, CaseError> {
     let much = lines(64 << 10);
     delay_acknowledgement(client);
     other.send(&much)?;
     let started = Instant::now();
-    exchange(client)
-        .map_err(|error| Problem::Skip(format!("cannot be seen here, see urgent-data: {error}")))?;
+    exchange(client).map_err(|error| {
+        CaseError::Skip(format!("cannot be seen here, see urgent-data: {error}"))
+    })?;
     let took = started.elapsed();
     expect_same(&much, &other.receive(much.len())?)?;
     Ok(took >= Duration::from_millis(30))
@@ -239,12 +240,12 @@ fn delay_acknowledgement(client: &EchoClient) {
 }
 
 /// Whether the urgent byte itself comes back depends on SO_OOBINLINE and is left to the server.
-fn urgent_data(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn urgent_data(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     for _ in 0..20 {
         two_with_urgent(&mut client).while_("a message behind urgent data")?;
     }
-    ping(&mut trial.connect()?)?;
+    ping(&mut case.connect()?)?;
     Ok("20 times the message behind it came back, with no further nudge".into())
 }
 

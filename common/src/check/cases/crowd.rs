@@ -7,10 +7,10 @@ use std::{fs, thread};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::check::Case;
+use crate::check::case_run::{CaseError, CaseResult, CaseRun, While, ensure};
 use crate::check::proc;
 use crate::check::server::Server;
 use crate::check::traffic::{LINE, expect_end, expect_same, lines, ping, will_reset};
-use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::client::EchoClient;
 
 /// Connections of mixed endings after which the server is looked at, and then as many again.
@@ -37,10 +37,10 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn short_connections(trial: &Trial) -> Verdict {
+fn short_connections(case: &CaseRun) -> CaseResult {
     let started = Instant::now();
     for _ in 0..2000 {
-        let mut client = trial.connect()?;
+        let mut client = case.connect()?;
         ping(&mut client)?;
         // Leaves no TIME-WAIT behind, so that the checker can be run again and again. A table with
         // thousands of them also takes long to read.
@@ -54,11 +54,11 @@ fn short_connections(trial: &Trial) -> Verdict {
 
 /// Where the checker knows the process it holds it still while the clients connect, as a busy
 /// machine might: then only the backlog takes them.
-fn thousand_at_once(trial: &Trial) -> Verdict {
+fn thousand_at_once(case: &CaseRun) -> CaseResult {
     const CLIENTS: usize = 1000;
     allow_descriptors(CLIENTS as u64 + 100)?;
-    ping(&mut trial.connect()?)?;
-    let held = trial.server().filter(|_| kernel_backlog() >= CLIENTS);
+    ping(&mut case.connect()?)?;
+    let held = case.server().filter(|_| kernel_backlog() >= CLIENTS);
     let mut clients = Vec::with_capacity(CLIENTS);
     let message = lines(LINE);
     let mut started = Instant::now();
@@ -66,7 +66,7 @@ fn thousand_at_once(trial: &Trial) -> Verdict {
         server.pause()?;
     }
     for number in 0..CLIENTS {
-        let mut client = EchoClient::connect_within(trial.address()?, Duration::from_millis(800))
+        let mut client = EchoClient::connect_within(case.address()?, Duration::from_millis(800))
             .while_(&format!("connect number {number}"))?;
         client.set_time_limit(crate::client::TIME_LIMIT)?;
         client.send(&message)?;
@@ -87,21 +87,21 @@ fn thousand_at_once(trial: &Trial) -> Verdict {
     let took = started.elapsed();
     clients.iter().try_for_each(will_reset)?;
     let seen = format!("all answered after {:.0} ms", took.as_secs_f64() * 1e3);
-    ensure!(took <= trial.limit(200), "{seen}");
+    ensure!(took <= case.limit(200), "{seen}");
     Ok(seen)
 }
 
 /// An allocator, and a server, may keep some memory for the next connections, and a reset may get
 /// lost on a busy machine. So it goes by batches: after the first, one of three must leave nothing
 /// behind.
-fn nothing_left_behind(trial: &Trial) -> Verdict {
+fn nothing_left_behind(case: &CaseRun) -> CaseResult {
     const MOST: u64 = 256 << 10;
-    let server = trial.start()?;
+    let server = case.start()?;
     churn(server.address(), BATCH)?;
-    settle(&server, 0, trial.limit(1000))?;
+    wait_until_released(&server, 0, case.limit(1000))?;
     let mut seen = String::new();
     for _ in 0..3 {
-        let (descriptors, memory) = left_by_batch(trial, &server)?;
+        let (descriptors, memory) = left_by_batch(case, &server)?;
         seen = format!(
             "{descriptors} descriptors and {} KiB more after {BATCH} connections",
             memory >> 10
@@ -111,15 +111,15 @@ fn nothing_left_behind(trial: &Trial) -> Verdict {
             return Ok(seen);
         }
     }
-    Err(Problem::Fail(seen))
+    Err(CaseError::Fail(seen))
 }
 
 /// How many descriptors, and bytes of memory, a batch of connections has left behind.
-fn left_by_batch(trial: &Trial, server: &Server) -> Result<(usize, u64), Problem> {
+fn left_by_batch(case: &CaseRun, server: &Server) -> Result<(usize, u64), CaseError> {
     let pid = server.pid();
     let (descriptors, memory) = (proc::descriptors(pid)?, proc::anonymous_memory(pid)?);
     churn(server.address(), BATCH)?;
-    settle(server, descriptors, trial.limit(1000))?;
+    wait_until_released(server, descriptors, case.limit(1000))?;
     Ok((
         proc::descriptors(pid)?.saturating_sub(descriptors),
         proc::anonymous_memory(pid)?.saturating_sub(memory),
@@ -128,7 +128,11 @@ fn left_by_batch(trial: &Trial, server: &Server) -> Result<(usize, u64), Problem
 
 /// Waits until the server has at most `descriptors` open, or its time is up; with 0, until their
 /// number stays the same.
-fn settle(server: &Server, descriptors: usize, limit: Duration) -> Result<(), Problem> {
+fn wait_until_released(
+    server: &Server,
+    descriptors: usize,
+    limit: Duration,
+) -> Result<(), CaseError> {
     let started = Instant::now();
     let mut before = usize::MAX;
     while started.elapsed() < limit {
@@ -143,7 +147,7 @@ fn settle(server: &Server, descriptors: usize, limit: Duration) -> Result<(), Pr
 }
 
 /// So many connections, eight at a time, that end in all the ways there are.
-fn churn(server: SocketAddr, connections: usize) -> Result<(), Problem> {
+fn churn(server: SocketAddr, connections: usize) -> Result<(), CaseError> {
     const SIDE_BY_SIDE: usize = 8;
     let several =
         || (0..connections / SIDE_BY_SIDE).try_for_each(|number| one_of_many(server, number));
@@ -154,7 +158,7 @@ fn churn(server: SocketAddr, connections: usize) -> Result<(), Problem> {
     })
 }
 
-fn one_of_many(server: SocketAddr, number: usize) -> Result<(), Problem> {
+fn one_of_many(server: SocketAddr, number: usize) -> Result<(), CaseError> {
     let mut client = EchoClient::connect(server).while_("connecting")?;
     // Few of the orderly endings: each leaves a socket in TIME-WAIT for a minute.
     match number % 100 {
@@ -183,7 +187,7 @@ fn one_of_many(server: SocketAddr, number: usize) -> Result<(), Problem> {
 
 /// Raises this process's own limit on descriptors where that is allowed. Servers started later
 /// inherit it.
-pub(super) fn allow_descriptors(needed: u64) -> Result<(), Problem> {
+pub(super) fn allow_descriptors(needed: u64) -> Result<(), CaseError> {
     // FreeBSD's limits have a sign.
     let needed = needed as rlim_t;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(std::io::Error::from)?;
@@ -193,7 +197,7 @@ pub(super) fn allow_descriptors(needed: u64) -> Result<(), Problem> {
     let raised = hard >= needed && setrlimit(Resource::RLIMIT_NOFILE, needed, hard).is_ok();
     match raised {
         true => Ok(()),
-        false => Err(Problem::Skip(format!(
+        false => Err(CaseError::Skip(format!(
             "needs a limit of {needed} descriptors (ulimit -n); it is {soft}"
         ))),
     }

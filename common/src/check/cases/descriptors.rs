@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::crowd::allow_descriptors;
 use crate::check::Case;
+use crate::check::case_run::{CaseError, CaseResult, CaseRun, While, ensure};
 use crate::check::proc;
 use crate::check::server::Server;
 use crate::check::traffic::{LINE, expect_same, lines, ping, will_reset};
-use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
 
 const DESCRIPTORS: &str = "contract: out of descriptors; accept(2)";
@@ -38,13 +38,13 @@ pub(super) const CASES: &[Case] = &[
 
 /// How long an unanswered client is watched before it counts as waiting: 300 ms, and up to three
 /// times as long where the machine may be busy.
-fn watch_time(trial: &Trial) -> Duration {
+fn watch_time(case: &CaseRun) -> Duration {
     let shortest = Duration::from_millis(300);
-    trial.limit(300).clamp(shortest, shortest * 3)
+    case.limit(300).clamp(shortest, shortest * 3)
 }
 
-fn out_of_descriptors(trial: &Trial) -> Verdict {
-    let (server, mut served, mut waiting) = exhausted(trial)?;
+fn out_of_descriptors(case: &CaseRun) -> CaseResult {
+    let (server, mut served, mut waiting) = exhausted(case)?;
     for client in &mut served {
         ping(client)?;
     }
@@ -64,12 +64,12 @@ fn out_of_descriptors(trial: &Trial) -> Verdict {
         "{count} served, 5 waited and were served {:.0} ms after a close",
         after.as_secs_f64() * 1e3
     );
-    ensure!(after <= trial.limit(1000), "{seen}");
+    ensure!(after <= case.limit(1000), "{seen}");
     Ok(seen)
 }
 
-fn out_of_descriptors_quiet(trial: &Trial) -> Verdict {
-    let (server, served, _waiting) = exhausted(trial)?;
+fn out_of_descriptors_quiet(case: &CaseRun) -> CaseResult {
+    let (server, served, _waiting) = exhausted(case)?;
     let lines = server.log_lines();
     let (used, time) = proc::usage_during(server.pid(), Duration::from_secs(2))?;
     let logged = server.log_lines() - lines;
@@ -81,7 +81,7 @@ fn out_of_descriptors_quiet(trial: &Trial) -> Verdict {
         served.len()
     );
     ensure!(
-        share <= trial.share(0.01) && logged <= most_lines(time),
+        share <= case.share(0.01) && logged <= most_lines(time),
         "{seen}"
     );
     ensure!(server.ended().is_none(), "the server ended");
@@ -96,12 +96,9 @@ fn most_lines(time: Duration) -> usize {
 }
 
 /// A server that may have 32 descriptors, the clients that it serves, and five that wait.
-fn exhausted(trial: &Trial) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>), Problem> {
-    let server = trial
-        .launch()?
-        .script("ulimit -n 32; exec \"$@\"")
-        .start()?;
-    let watch_time = watch_time(trial);
+fn exhausted(case: &CaseRun) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>), CaseError> {
+    let server = case.launch()?.script("ulimit -n 32; exec \"$@\"").start()?;
+    let watch_time = watch_time(case);
     let mut served = Vec::new();
     let mut waiting = Vec::new();
     while waiting.len() < 5 {
@@ -130,11 +127,11 @@ fn exhausted(trial: &Trial) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>)
     Ok((server, served, waiting))
 }
 
-fn beyond_fd_setsize(trial: &Trial) -> Verdict {
+fn beyond_fd_setsize(case: &CaseRun) -> CaseResult {
     const CLIENTS: usize = 1100;
     const SURE: usize = 900;
     allow_descriptors(CLIENTS as u64 + 100)?;
-    let server = trial.start()?;
+    let server = case.start()?;
     let mut clients = Vec::with_capacity(CLIENTS);
     for _ in 0..CLIENTS {
         let mut client = server.connect()?;
@@ -150,7 +147,7 @@ fn beyond_fd_setsize(trial: &Trial) -> Verdict {
             &client.receive(LINE).while_("one of the first 900")?,
         )?;
     }
-    let (answered, waiting, refused) = sort_out(rest, watch_time(trial))?;
+    let (answered, waiting, refused) = sort_out(rest, watch_time(case))?;
     ensure!(refused <= 3, "{refused} clients were turned away");
     ping(&mut clients[SURE - 1])?;
     clients.drain(..300);
@@ -165,7 +162,7 @@ fn beyond_fd_setsize(trial: &Trial) -> Verdict {
     }
     let after = started.elapsed();
     ensure!(
-        after <= trial.limit(1000),
+        after <= case.limit(1000),
         "the waiting were served only after {:.1} s",
         after.as_secs_f64()
     );
@@ -179,7 +176,7 @@ fn beyond_fd_setsize(trial: &Trial) -> Verdict {
 fn sort_out(
     clients: Vec<EchoClient>,
     watch_time: Duration,
-) -> Result<(Vec<EchoClient>, Vec<EchoClient>, usize), Problem> {
+) -> Result<(Vec<EchoClient>, Vec<EchoClient>, usize), CaseError> {
     let (mut answered, mut waiting, mut refused) = (Vec::new(), Vec::new(), 0);
     for mut client in clients {
         let patience = if waiting.is_empty() {

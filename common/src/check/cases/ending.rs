@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::check::Case;
+use crate::check::case_run::{CaseResult, CaseRun, While, ensure};
 use crate::check::traffic::{
     expect_end, expect_same, fill, lines, narrow, ping, receive_rest, will_reset,
 };
-use crate::check::trial::{Trial, Verdict, While, ensure};
 
 const HALF_CLOSE: &str = "contract: half-close; RFC 9293 §3.6";
 const ISOLATION: &str = "contract: isolation";
@@ -26,7 +26,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::wire(
         "half-close-flushes",
-        "all that the server owes at the half-close arrives, then the end, not a reset",
+        "all pending output at the half-close arrives, then the end, not a reset",
         HALF_CLOSE,
         half_close_flushes,
     )
@@ -45,17 +45,17 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn half_close_at_once(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn half_close_at_once(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     client.finish()?;
     expect_end(&mut client)?;
     Ok("the server closed".into())
 }
 
-fn half_close_small(trial: &Trial) -> Verdict {
+fn half_close_small(case: &CaseRun) -> CaseResult {
     let message = lines(256);
     for _ in 0..50 {
-        let mut client = trial.connect()?;
+        let mut client = case.connect()?;
         client.send(&message)?;
         client.finish()?;
         expect_same(
@@ -66,41 +66,41 @@ fn half_close_small(trial: &Trial) -> Verdict {
     Ok("50 times 256 bytes, then the end".into())
 }
 
-fn half_close_flushes(trial: &Trial) -> Verdict {
-    let mut client = narrow(trial.address()?)?;
+fn half_close_flushes(case: &CaseRun) -> CaseResult {
+    let mut client = narrow(case.address()?)?;
     let sent = fill(&client)?;
     client.finish()?;
     let received = receive_rest(&mut client, 0, Duration::ZERO)?;
-    let owed = trial.owed(sent);
+    let expected = case.expected_answer(sent);
     ensure!(
-        received == owed,
-        "{received} of {owed} bytes came before the end"
+        received == expected,
+        "{received} of {expected} bytes came before the end"
     );
     Ok(format!("{received} bytes, then the end"))
 }
 
-fn reset_amid_traffic(trial: &Trial) -> Verdict {
-    let mut steady = trial.connect()?;
+fn reset_amid_traffic(case: &CaseRun) -> CaseResult {
+    let mut steady = case.connect()?;
     for _ in 0..20 {
-        let rude = trial.connect()?;
+        let rude = case.connect()?;
         fill_a_little(&rude)?;
         ping(&mut steady)?;
         rude.reset()?;
         ping(&mut steady)?;
     }
-    ping(&mut trial.connect()?)?;
+    ping(&mut case.connect()?)?;
     Ok("20 resets, and the others were answered".into())
 }
 
-fn vanishing_clients(trial: &Trial) -> Verdict {
-    let mut steady = trial.connect()?;
+fn vanishing_clients(case: &CaseRun) -> CaseResult {
+    let mut steady = case.connect()?;
     for _ in 0..100 {
-        drop(trial.connect()?);
-        will_reset(&trial.connect()?)?;
-        fill_a_little(&trial.connect()?)?;
+        drop(case.connect()?);
+        will_reset(&case.connect()?)?;
+        fill_a_little(&case.connect()?)?;
     }
     ping(&mut steady)?;
-    ping(&mut trial.connect()?)?;
+    ping(&mut case.connect()?)?;
     Ok("300 clients left early, and the others were answered".into())
 }
 

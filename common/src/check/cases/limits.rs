@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::check::case_run::{CaseError, CaseResult, CaseRun, While, ensure};
 use crate::check::proc;
 use crate::check::server::Server;
 use crate::check::traffic::{LINE, expect_end, expect_same, lines, ping};
-use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::check::{Case, Kind};
 use crate::client::{EchoClient, TIME_LIMIT};
 
@@ -25,8 +25,8 @@ pub(super) const CASES: &[Case] = &[
         .waits(),
 ];
 
-fn max_connections(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.option("--max-connections", "5").start()?;
+fn max_connections(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.option("--max-connections", "5").start()?;
     let mut clients = (0..5)
         .map(|_| server.connect())
         .collect::<Result<Vec<_>, _>>()?;
@@ -52,7 +52,7 @@ fn max_connections(trial: &Trial) -> Verdict {
     )?;
     let after = started.elapsed();
     ensure!(
-        after <= trial.limit(1000),
+        after <= case.limit(1000),
         "the sixth was served only after {:.1} s",
         after.as_secs_f64()
     );
@@ -62,15 +62,15 @@ fn max_connections(trial: &Trial) -> Verdict {
     ))
 }
 
-fn idle_timeout_closes(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.option("--idle-timeout", "0.5").start()?;
+fn idle_timeout_closes(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.option("--idle-timeout", "0.5").start()?;
     let mut silent = server.connect()?;
     let started = Instant::now();
     ping(&mut silent)?;
     expect_end(&mut silent)?;
     let after = started.elapsed();
     let seen = format!("closed after {:.2} s", after.as_secs_f64());
-    let latest = Duration::from_millis(500) + trial.limit(250);
+    let latest = Duration::from_millis(500) + case.limit(250);
     ensure!(
         (Duration::from_millis(450)..=latest).contains(&after),
         "{seen}"
@@ -78,9 +78,9 @@ fn idle_timeout_closes(trial: &Trial) -> Verdict {
     Ok(seen)
 }
 
-fn idle_timeout_spares(trial: &Trial) -> Verdict {
+fn idle_timeout_spares(case: &CaseRun) -> CaseResult {
     with_idle_timeout(
-        trial,
+        case,
         Duration::from_millis(500),
         |server, timeout, silence| {
             let mut talking = server.connect()?;
@@ -98,9 +98,9 @@ fn idle_timeout_spares(trial: &Trial) -> Verdict {
 }
 
 /// When the server runs again, its deadlines have passed, but the bytes arrived before them.
-fn idle_timeout_paused(trial: &Trial) -> Verdict {
+fn idle_timeout_paused(case: &CaseRun) -> CaseResult {
     const CLIENTS: usize = 12;
-    with_idle_timeout(trial, Duration::from_secs(1), |server, timeout, silence| {
+    with_idle_timeout(case, Duration::from_secs(1), |server, timeout, silence| {
         silence.begin();
         let mut clients = (0..CLIENTS)
             .map(|_| server.connect())
@@ -129,26 +129,26 @@ fn idle_timeout_paused(trial: &Trial) -> Verdict {
     })
 }
 
-/// Runs a case whose server has an idle timeout. A busy machine can hold up the checker's clients for
-/// as long as that, and then the server is right to close them. Such a round shows nothing, and the
-/// next one has a longer timeout.
+/// Runs a case whose server has an idle timeout. A busy machine can hold up the checker's clients
+/// for as long as that, and then the server is right to close them. Such a round shows nothing, and
+/// the next one has a longer timeout.
 fn with_idle_timeout(
-    trial: &Trial,
+    case: &CaseRun,
     shortest: Duration,
-    round: impl Fn(&Server, Duration, &mut Silence) -> Verdict,
-) -> Verdict {
-    let mut verdict = Err(Problem::Skip("no round was run".into()));
+    round: impl Fn(&Server, Duration, &mut Silence) -> CaseResult,
+) -> CaseResult {
+    let mut result = Err(CaseError::Skip("no round was run".into()));
     for timeout in [1, 2, 4].map(|factor| shortest * factor) {
         let seconds = timeout.as_secs_f64().to_string();
-        let server = trial.launch()?.option("--idle-timeout", &seconds).start()?;
+        let server = case.launch()?.option("--idle-timeout", &seconds).start()?;
         let mut silence = Silence::default();
-        verdict = round(&server, timeout, &mut silence);
+        result = round(&server, timeout, &mut silence);
         silence.end();
-        if verdict.is_ok() || silence.longest < timeout / 2 {
+        if result.is_ok() || silence.longest < timeout / 2 {
             break;
         }
     }
-    verdict
+    result
 }
 
 /// The longest time in which the server may have heard nothing of a client.
@@ -171,8 +171,8 @@ impl Silence {
     }
 }
 
-fn line_of_16000(trial: &Trial) -> Verdict {
-    let mut client = trial.connect()?;
+fn line_of_16000(case: &CaseRun) -> CaseResult {
+    let mut client = case.connect()?;
     let mut line = vec![b'x'; 15_999];
     line.push(b'\n');
     expect_same(&line, &client.echo(&line)?)?;
@@ -181,8 +181,8 @@ fn line_of_16000(trial: &Trial) -> Verdict {
 
 /// Much of the input is still unread when the server closes; its last answer must arrive all the
 /// same.
-fn max_line(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.option("--max-line", "1024").start()?;
+fn max_line(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.option("--max-line", "1024").start()?;
     let mut other = server.connect()?;
     let mut client = server.connect()?;
     let mut message = b"one\ntwo\n".to_vec();
@@ -191,7 +191,7 @@ fn max_line(trial: &Trial) -> Verdict {
         let mut sending = EchoClient::over(client.socket().try_clone()?)?;
         let sent = scope.spawn(move || sending.send(&message));
         let rest = client.receive_to_end();
-        Ok::<_, Problem>((sent.join().unwrap_or(Ok(())), rest))
+        Ok::<_, CaseError>((sent.join().unwrap_or(Ok(())), rest))
     })?;
     expect_same(b"one\ntwo\n", &rest.while_("after a line too long")?)?;
     // A reset that comes behind the end is not seen by reading.
@@ -201,11 +201,13 @@ fn max_line(trial: &Trial) -> Verdict {
     Ok("two lines came back, then the end".into())
 }
 
-/// The first client has sent a line too long, has seen the end, and stays. Its connection still takes
-/// a descriptor, unless the server has closed it.
-fn draining_counts(trial: &Trial) -> Verdict {
-    let launch = trial.launch()?.option("--max-connections", "1");
-    let launch = launch.option("--max-line", "8").option("--grace", "5");
+/// The first client has sent a line too long, has seen the end, and stays. Its connection still
+/// takes a descriptor, unless the server has closed it.
+fn draining_counts(case: &CaseRun) -> CaseResult {
+    let launch = case.launch()?.option("--max-connections", "1");
+    let launch = launch
+        .option("--max-line", "8")
+        .option("--shutdown-timeout", "5");
     let server = launch.start()?;
     let mut first = server.connect()?;
     expect_same(b"short\n", &first.echo(b"short\n")?)?;
@@ -231,12 +233,12 @@ fn draining_counts(trial: &Trial) -> Verdict {
         waited.as_secs_f64() * 1e3,
         after.as_secs_f64() * 1e3
     );
-    ensure!(after <= trial.limit(1000), "{seen}");
+    ensure!(after <= case.limit(1000), "{seen}");
     Ok(seen)
 }
 
 /// Watches the server for a while: it must not have more descriptors than so many.
-fn expect_no_more(server: &Server, most: usize) -> Result<Duration, Problem> {
+fn expect_no_more(server: &Server, most: usize) -> Result<Duration, CaseError> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_millis(300) {
         let count = proc::descriptors(server.pid())?;

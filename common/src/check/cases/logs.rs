@@ -9,9 +9,9 @@ use nix::pty::openpty;
 use nix::sys::signal::Signal;
 
 use crate::check::Case;
+use crate::check::case_run::{CaseResult, CaseRun, ensure};
 use crate::check::server::{Errors, Server};
 use crate::check::traffic::{ping, will_reset};
-use crate::check::trial::{Trial, Verdict, ensure};
 
 const LOGGING: &str = "contract: logging never hurts service";
 
@@ -54,38 +54,38 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn log_closed(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.script("exec \"$@\" 2>&-").start()?;
-    serve_and_stop(trial, &server, 50)
+fn log_closed(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.script("exec \"$@\" 2>&-").start()?;
+    serve_and_stop(case, &server, 50)
 }
 
-fn log_dead_reader(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.errors(Errors::Dead).start()?;
-    serve_and_stop(trial, &server, 50)
+fn log_dead_reader(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.errors(Errors::Dead).start()?;
+    serve_and_stop(case, &server, 50)
 }
 
-fn log_stalled(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.errors(Errors::Stalled).start()?;
-    serve_and_stop(trial, &server, 2000)
+fn log_stalled(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.errors(Errors::Stalled).start()?;
+    serve_and_stop(case, &server, 2000)
 }
 
 /// Unlike a pipe, a terminal is writable, poll(2) says, while it has room for less than a line.
-fn log_terminal(trial: &Trial) -> Verdict {
+fn log_terminal(case: &CaseRun) -> CaseResult {
     let terminal = openpty(None, None).map_err(io::Error::from)?;
     // Unlike the descriptors of openpty(3), these two are not inherited by other servers.
     let (_unread, slave) = (terminal.master.try_clone()?, terminal.slave.try_clone()?);
     let path = path_of(&slave);
     drop(terminal);
     let script = format!("exec \"$@\" >{path} 2>&1");
-    let server = trial.launch()?.script(script).start_unheard()?;
-    serve_and_stop(trial, &server, 2000)
+    let server = case.launch()?.script(script).start_unheard()?;
+    serve_and_stop(case, &server, 2000)
 }
 
-fn output_stalled(trial: &Trial) -> Verdict {
+fn output_stalled(case: &CaseRun) -> CaseResult {
     let (_unread, writer) = io::pipe()?;
     let script = format!("exec \"$@\" >{}", path_of(&writer));
-    let server = trial.launch()?.script(script).start_unheard()?;
-    serve_and_stop(trial, &server, 2000)
+    let server = case.launch()?.script(script).start_unheard()?;
+    serve_and_stop(case, &server, 2000)
 }
 
 /// How another process opens what this descriptor is of, proc(5).
@@ -93,16 +93,16 @@ fn path_of(descriptor: &impl AsRawFd) -> String {
     format!("/proc/{}/fd/{}", process::id(), descriptor.as_raw_fd())
 }
 
-fn no_standard_descriptors(trial: &Trial) -> Verdict {
-    let server = trial
+fn no_standard_descriptors(case: &CaseRun) -> CaseResult {
+    let server = case
         .launch()?
         .script("exec \"$@\" <&- >&- 2>&-")
         .start_unheard()?;
-    serve_and_stop(trial, &server, 50)
+    serve_and_stop(case, &server, 50)
 }
 
 /// Expects so many connections, some of them reset, to be served, and the server to stop as ever.
-fn serve_and_stop(trial: &Trial, server: &Server, connections: usize) -> Verdict {
+fn serve_and_stop(case: &CaseRun, server: &Server, connections: usize) -> CaseResult {
     for number in 0..connections {
         let mut client = server.connect()?;
         ping(&mut client)?;
@@ -111,7 +111,7 @@ fn serve_and_stop(trial: &Trial, server: &Server, connections: usize) -> Verdict
         }
     }
     server.signal(Signal::SIGTERM)?;
-    let (status, _) = server.exit_within(trial.limit(1100))?;
+    let (status, _) = server.exit_within(case.limit(1100))?;
     ensure!(status.code() == Some(0), "{status}, not 0");
     Ok(format!("{connections} connections served, exit status 0"))
 }

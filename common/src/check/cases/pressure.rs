@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::check::Case;
+use crate::check::case_run::{CaseError, CaseResult, CaseRun, While, ensure};
 use crate::check::traffic::{
     LINE, TOO_MUCH, expect_same, fill, lines, narrow, ping, receive_lines, receive_rest,
 };
-use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::client::{EchoClient, TIME_LIMIT};
 
 const PRESSURE: &str = "contract: back-pressure";
@@ -45,8 +45,8 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn never_reader_refused(trial: &Trial) -> Verdict {
-    let client = narrow(trial.address()?)?;
+fn never_reader_refused(case: &CaseRun) -> CaseResult {
+    let client = narrow(case.address()?)?;
     let sent = fill(&client)?;
     ensure!(
         sent < TOO_MUCH,
@@ -59,36 +59,36 @@ fn never_reader_refused(trial: &Trial) -> Verdict {
     ))
 }
 
-fn late_reader_served(trial: &Trial) -> Verdict {
-    let mut client = narrow(trial.address()?)?;
+fn late_reader_served(case: &CaseRun) -> CaseResult {
+    let mut client = narrow(case.address()?)?;
     let sent = fill(&client)?;
     receive_lines(&mut client, 0, sent - sent % LINE)?;
     // Reading must have been resumed, too.
     client.finish()?;
     let received = receive_rest(&mut client, sent - sent % LINE, Duration::ZERO)?;
     ensure!(
-        received == trial.owed(sent),
+        received == case.expected_answer(sent),
         "{received} of {sent} bytes came"
     );
     Ok(format!("{received} bytes in order"))
 }
 
-fn never_reader_harmless(trial: &Trial) -> Verdict {
-    let limit = trial.limit(50);
-    let silent = narrow(trial.address()?)?;
-    let mut other = trial.connect()?;
+fn never_reader_harmless(case: &CaseRun) -> CaseResult {
+    let limit = case.limit(50);
+    let silent = narrow(case.address()?)?;
+    let mut other = case.connect()?;
     let mut slowest = ping(&mut other)?;
     thread::scope(|scope| {
         let filling = scope.spawn(|| fill(&silent));
         while !filling.is_finished() {
             slowest = slowest.max(ping(&mut other)?);
         }
-        Ok::<(), Problem>(())
+        Ok::<(), CaseError>(())
     })?;
     for _ in 0..100 {
         slowest = slowest.max(ping(&mut other)?);
     }
-    ping(&mut trial.connect()?)?;
+    ping(&mut case.connect()?)?;
     let seen = format!(
         "the slowest answer took {:.1} ms",
         slowest.as_secs_f64() * 1e3
@@ -101,12 +101,12 @@ fn never_reader_harmless(trial: &Trial) -> Verdict {
 /// show the fairness of the system's scheduler instead. How much of the flood is answered before a
 /// ping shows the server's own, however busy the machine is. But a server that is unfair can look
 /// fair in a round in which the flooder itself was held up, so one round isn't enough for that.
-fn fairness(trial: &Trial) -> Verdict {
-    let limit = trial.limit(2);
+fn fairness(case: &CaseRun) -> CaseResult {
+    let limit = case.limit(2);
     let mut seen = Vec::new();
     let mut is_orderly = true;
     for number in 1..=6 {
-        let round = ping_beside_flood(trial)?;
+        let round = ping_beside_flood(case)?;
         let milliseconds = round.time.as_secs_f64() * 1e3;
         seen.push(format!("{milliseconds:.2} ms, {} KiB", round.ahead >> 10));
         is_orderly &= round.ahead <= MOST_AHEAD;
@@ -114,14 +114,15 @@ fn fairness(trial: &Trial) -> Verdict {
             return Ok(format!("p99 {}", seen.join("; ")));
         }
     }
-    Err(Problem::Fail(format!(
+    Err(CaseError::Fail(format!(
         "p99 {} in six rounds",
         seen.join("; ")
     )))
 }
 
-/// The most that a fair server answers of the flood before a ping: four reads of 64 KiB. Two of them
-/// are the one that the server was busy with, and the one in the iteration that answers the ping.
+/// The most that a fair server answers of the flood before a ping: four reads of 64 KiB. Two of
+/// them are the one that the server was busy with, and the one in the iteration that answers the
+/// ping.
 const MOST_AHEAD: usize = 256 << 10;
 
 /// The 99th percentiles of what ten pingers see in one round.
@@ -133,11 +134,11 @@ struct Round {
 }
 
 /// One round: all pingers send at once, again and again, with a pause of 1 ms.
-fn ping_beside_flood(trial: &Trial) -> Result<Round, Problem> {
+fn ping_beside_flood(case: &CaseRun) -> Result<Round, CaseError> {
     let mut pingers = (0..10)
-        .map(|_| trial.connect())
+        .map(|_| case.connect())
         .collect::<Result<Vec<_>, _>>()?;
-    let mut flooder = Flooder::over(trial.connect()?).while_("the flooder")?;
+    let mut flooder = Flooder::over(case.connect()?).while_("the flooder")?;
     let message = lines(LINE);
     let (mut times, mut aheads) = (Vec::new(), Vec::new());
     let started = Instant::now();
@@ -174,7 +175,7 @@ fn p99<T: Ord + Copy>(mut values: Vec<T>) -> T {
 }
 
 /// A client that keeps the server's input full and reads every answer. It has no thread of its own:
-/// on two cores that would keep the pingers from running, and it is the server's turns that are
+/// on two cores that would keep the pingers from running, and it is the server's fairness that is
 /// judged, not the scheduler's.
 struct Flooder {
     client: EchoClient,
@@ -228,13 +229,13 @@ impl Flooder {
                 return Ok(true);
             }
             if flooder == Some(true) {
-                self.turn()?;
+                self.exchange()?;
             }
         }
     }
 
     /// Sends and receives once, as far as that is possible.
-    fn turn(&mut self) -> io::Result<()> {
+    fn exchange(&mut self) -> io::Result<()> {
         let mut socket = self.client.socket();
         if self.under_way() < Self::AHEAD {
             let from = self.sent % self.chunk.len();

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use crate::check::case_run::{CaseResult, CaseRun, ensure};
 use crate::check::proc;
 use crate::check::server::Server;
 use crate::check::traffic::{
     LINE, expect_end, expect_same, fill, lines, narrow, ping, receive_lines,
 };
-use crate::check::trial::{Trial, Verdict, ensure};
 use crate::check::{Case, Kind};
 
 const PRESSURE: &str = "contract: back-pressure";
@@ -68,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
     Case::process(
         "quiet-after-draining",
-        "with --grace 2, clients that sent a line too long and have left cause no wake-up later",
+        "with --shutdown-timeout 2, clients that sent a line too long and have left cause no wake-up later",
         TIMERS,
         quiet_after_draining,
     )
@@ -76,9 +76,9 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
 ];
 
-fn memory_never_reader(trial: &Trial) -> Verdict {
+fn memory_never_reader(case: &CaseRun) -> CaseResult {
     const MOST: u64 = 256 << 10;
-    let server = trial.start()?;
+    let server = case.start()?;
     let mut ordinary = server.connect()?;
     let message = lines(128 << 10);
     for _ in 0..8 {
@@ -97,72 +97,72 @@ fn memory_never_reader(trial: &Trial) -> Verdict {
     Ok(seen)
 }
 
-fn quiet_idle(trial: &Trial) -> Verdict {
-    let server = trial.start()?;
+fn quiet_idle(case: &CaseRun) -> CaseResult {
+    let server = case.start()?;
     let mut clients = (0..100)
         .map(|_| server.connect())
         .collect::<Result<Vec<_>, _>>()?;
     for client in &mut clients {
         ping(client)?;
     }
-    expect_quiet(trial, &server, Duration::from_secs(5))
+    expect_quiet(case, &server, Duration::from_secs(5))
 }
 
-fn quiet_never_reader(trial: &Trial) -> Verdict {
-    let server = trial.start()?;
+fn quiet_never_reader(case: &CaseRun) -> CaseResult {
+    let server = case.start()?;
     let client = narrow(server.address())?;
     fill(&client)?;
-    expect_quiet(trial, &server, Duration::from_secs(1))
+    expect_quiet(case, &server, Duration::from_secs(1))
 }
 
-fn quiet_after_slow_reader(trial: &Trial) -> Verdict {
-    let server = trial.start()?;
+fn quiet_after_slow_reader(case: &CaseRun) -> CaseResult {
+    let server = case.start()?;
     let mut client = narrow(server.address())?;
     let sent = fill(&client)?;
     receive_lines(&mut client, 0, sent - sent % LINE)?;
-    expect_quiet(trial, &server, Duration::from_secs(1))
+    expect_quiet(case, &server, Duration::from_secs(1))
 }
 
-fn quiet_after_urgent_data(trial: &Trial) -> Verdict {
-    let server = trial.start()?;
+fn quiet_after_urgent_data(case: &CaseRun) -> CaseResult {
+    let server = case.start()?;
     let mut client = server.connect()?;
     ping(&mut client)?;
     SockRef::from(client.socket()).send_out_of_band(b"!")?;
-    expect_quiet(trial, &server, Duration::from_secs(1))
+    expect_quiet(case, &server, Duration::from_secs(1))
 }
 
-fn quiet_idle_timeout(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.option("--idle-timeout", "0.2").start()?;
-    expect_quiet(trial, &server, Duration::from_secs(2))
+fn quiet_idle_timeout(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.option("--idle-timeout", "0.2").start()?;
+    expect_quiet(case, &server, Duration::from_secs(2))
 }
 
-fn quiet_after_leaving(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.option("--idle-timeout", "2").start()?;
+fn quiet_after_leaving(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.option("--idle-timeout", "2").start()?;
     for _ in 0..3 {
         let mut client = server.connect()?;
         ping(&mut client)?;
         client.finish()?;
         expect_end(&mut client)?;
     }
-    expect_quiet(trial, &server, Duration::from_millis(2500))
+    expect_quiet(case, &server, Duration::from_millis(2500))
 }
 
-fn quiet_after_draining(trial: &Trial) -> Verdict {
-    let launch = trial.launch()?.option("--grace", "2");
+fn quiet_after_draining(case: &CaseRun) -> CaseResult {
+    let launch = case.launch()?.option("--shutdown-timeout", "2");
     let server = launch.option("--max-line", "8").start()?;
     for _ in 0..3 {
         let mut client = server.connect()?;
         client.send(&[b'x'; 64])?;
         expect_end(&mut client)?;
     }
-    expect_quiet(trial, &server, Duration::from_millis(2500))
+    expect_quiet(case, &server, Duration::from_millis(2500))
 }
 
 /// Expects no wake-up, and no CPU time worth the name: a loop that spins without sleeping has no
 /// wake-ups either.
-fn expect_quiet(trial: &Trial, server: &Server, time: Duration) -> Verdict {
+fn expect_quiet(case: &CaseRun, server: &Server, time: Duration) -> CaseResult {
     // What has just been done may still be read, or logged.
-    server.let_it_rest(Duration::from_millis(50), trial.limit(100));
+    server.let_it_rest(Duration::from_millis(50), case.limit(100));
     let (used, real) = proc::usage_during(server.pid(), time)?;
     let (wake_ups, cpu) = (used.wake_ups, used.cpu.as_secs_f64() * 1e3);
     let seen = format!(

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::check::case_run::{CaseError, CaseResult, CaseRun, ensure};
 use crate::check::server::{Launch, Server, StartResult};
 use crate::check::traffic::{LINE, lines, ping};
-use crate::check::trial::{Problem, Trial, Verdict, ensure};
 use crate::check::{Case, Kind};
 use crate::client::{EchoClient, TIME_LIMIT};
 
@@ -49,8 +49,8 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn listening_line(trial: &Trial) -> Verdict {
-    let server = trial.launch()?.option("--port", "0").start()?;
+fn listening_line(case: &CaseRun) -> CaseResult {
+    let server = case.launch()?.option("--port", "0").start()?;
     ensure!(
         server.address().port() != 0,
         "it says port 0, which is nobody's"
@@ -60,11 +60,11 @@ fn listening_line(trial: &Trial) -> Verdict {
     Ok(format!("listening on {}", server.address()))
 }
 
-fn ipv6(trial: &Trial) -> Verdict {
+fn ipv6(case: &CaseRun) -> CaseResult {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        return Err(Problem::Skip("this machine has no ::1".into()));
+        return Err(CaseError::Skip("this machine has no ::1".into()));
     }
-    let server = trial.launch()?.option("--host", "::1").start()?;
+    let server = case.launch()?.option("--host", "::1").start()?;
     ensure!(
         server.address().is_ipv6(),
         "it listens on {}",
@@ -74,10 +74,10 @@ fn ipv6(trial: &Trial) -> Verdict {
     Ok(format!("listening on {}", server.address()))
 }
 
-fn port_in_use(trial: &Trial) -> Verdict {
-    let first = trial.start()?;
+fn port_in_use(case: &CaseRun) -> CaseResult {
+    let first = case.start()?;
     let port = first.address().port().to_string();
-    let (status, errors) = trial
+    let (status, errors) = case
         .launch()?
         .option("--port", &port)
         .run()
@@ -95,11 +95,11 @@ fn port_in_use(trial: &Trial) -> Verdict {
     Ok(format!("exit status 1, \"{line}\""))
 }
 
-fn bad_arguments(trial: &Trial) -> Verdict {
+fn bad_arguments(case: &CaseRun) -> CaseResult {
     let wrong = [
-        trial.launch()?.argument("--no-such-option"),
-        trial.launch()?.option("--port", "99999"),
-        trial.launch()?.option("--port", "many"),
+        case.launch()?.argument("--no-such-option"),
+        case.launch()?.option("--port", "99999"),
+        case.launch()?.option("--port", "many"),
     ];
     for launch in wrong {
         let (status, errors) = launch.run().map_err(still_running)?;
@@ -108,7 +108,7 @@ fn bad_arguments(trial: &Trial) -> Verdict {
     Ok("three wrong commands, three times exit status 2".into())
 }
 
-fn expect_usage_error(status: ExitStatus, errors: &str) -> Result<(), Problem> {
+fn expect_usage_error(status: ExitStatus, errors: &str) -> Result<(), CaseError> {
     let errors = errors.trim();
     ensure!(!errors.contains("panicked"), "it panicked: {errors}");
     ensure!(status.code() == Some(2), "{status}, not 2");
@@ -116,36 +116,36 @@ fn expect_usage_error(status: ExitStatus, errors: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn absurd_numbers(trial: &Trial) -> Verdict {
+fn absurd_numbers(case: &CaseRun) -> CaseResult {
     let counts = ["0", "-1", "1.5", "18446744073709551616", "1e9", ""];
     let seconds = ["-1", "nan", "inf", "1e300", "soon", ""];
     let mut nonsense = vec![
         ("--max-connections", counts),
         ("--idle-timeout", seconds),
-        ("--grace", seconds),
+        ("--shutdown-timeout", seconds),
     ];
     let mut huge = vec![
         ("--max-connections", "18446744073709551615"),
         ("--idle-timeout", "1e9"),
-        ("--grace", "1e9"),
+        ("--shutdown-timeout", "1e9"),
     ];
-    if trial.kind() == Kind::Line {
+    if case.kind() == Kind::Line {
         nonsense.push(("--max-line", counts));
         huge.push(("--max-line", "18446744073709551615"));
     }
     let mut refused = 0;
     for (name, values) in nonsense {
         for value in values {
-            let said = |problem| named(name, value, problem);
-            let launch = trial.launch()?.option(name, value);
+            let said = |error| named(name, value, error);
+            let launch = case.launch()?.option(name, value);
             let (status, errors) = launch.run().map_err(still_running).map_err(said)?;
             expect_usage_error(status, &errors).map_err(said)?;
             refused += 1;
         }
     }
     for (name, value) in &huge {
-        let launch = trial.launch()?.option(name, value);
-        refused_or_works(launch).map_err(|problem| named(name, value, problem))?;
+        let launch = case.launch()?.option(name, value);
+        refused_or_works(launch).map_err(|error| named(name, value, error))?;
     }
     Ok(format!(
         "{refused} numbers refused, {} huge ones survived",
@@ -154,14 +154,14 @@ fn absurd_numbers(trial: &Trial) -> Verdict {
 }
 
 /// Says with which option something was seen.
-fn named(name: &str, value: &str, problem: Problem) -> Problem {
-    match problem {
-        Problem::Fail(seen) => Problem::Fail(format!("{name} {value:?}: {seen}")),
+fn named(name: &str, value: &str, error: CaseError) -> CaseError {
+    match error {
+        CaseError::Fail(seen) => CaseError::Fail(format!("{name} {value:?}: {seen}")),
         skip => skip,
     }
 }
 
-fn refused_or_works(launch: Launch) -> Result<(), Problem> {
+fn refused_or_works(launch: Launch) -> Result<(), CaseError> {
     match launch.start_or_exit()? {
         StartResult::Listening(server) => {
             ping(&mut server.connect()?)?;
@@ -175,11 +175,11 @@ fn refused_or_works(launch: Launch) -> Result<(), Problem> {
 }
 
 /// What starts with one descriptor fewer than it needs must not say that it listens.
-fn few_descriptors_at_start(trial: &Trial) -> Verdict {
+fn few_descriptors_at_start(case: &CaseRun) -> CaseResult {
     let (mut refused, mut served, mut stayed) = (0, 0, 0);
     for limit in 3..=20 {
-        let with_limit = |problem| named("ulimit -n", &limit.to_string(), problem);
-        let launch = trial
+        let with_limit = |error| named("ulimit -n", &limit.to_string(), error);
+        let launch = case
             .launch()?
             .script(format!("ulimit -n {limit}; exec \"$@\""));
         match launch.start_or_exit().map_err(with_limit)? {
@@ -199,7 +199,7 @@ fn few_descriptors_at_start(trial: &Trial) -> Verdict {
 }
 
 /// Exit status 127 is not the server's own: it could not even be loaded.
-fn expect_clear_refusal(status: ExitStatus, errors: &str) -> Result<(), Problem> {
+fn expect_clear_refusal(status: ExitStatus, errors: &str) -> Result<(), CaseError> {
     let errors = errors.trim();
     if status.code() == Some(127) {
         return Ok(());
@@ -216,7 +216,7 @@ fn expect_clear_refusal(status: ExitStatus, errors: &str) -> Result<(), Problem>
 
 /// Whether a server that has few descriptors serves a client. It can have none left for it, but it
 /// must go on, and stop at a SIGTERM.
-fn serves(server: &Server) -> Result<bool, Problem> {
+fn serves(server: &Server) -> Result<bool, CaseError> {
     let answer = EchoClient::connect(server.address()).and_then(|mut client| {
         client.set_time_limit(Duration::from_millis(200))?;
         client.echo(&lines(LINE))
@@ -231,9 +231,9 @@ fn serves(server: &Server) -> Result<bool, Problem> {
     Ok(is_served)
 }
 
-fn still_running(problem: Problem) -> Problem {
-    match problem {
-        Problem::Fail(seen) => Problem::Fail(format!("it did not refuse to start: {seen}")),
+fn still_running(error: CaseError) -> CaseError {
+    match error {
+        CaseError::Fail(seen) => CaseError::Fail(format!("it did not refuse to start: {seen}")),
         skip => skip,
     }
 }

@@ -1,18 +1,18 @@
-//! SIGTERM and SIGINT: flush what is owed, exit 0, in time.
+//! SIGTERM and SIGINT: flush pending output, exit 0, in time.
 
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::check::Case;
+use crate::check::case_run::{CaseError, CaseResult, CaseRun, While, ensure};
 use crate::check::server::Server;
 use crate::check::traffic::{LINE, expect_end, expect_lines, fill, lines, narrow, ping};
-use crate::check::trial::{Problem, Trial, Verdict, While, ensure};
 use crate::client::EchoClient;
 
-mod owed;
+mod pending_output;
 
-use owed::{sigterm_owed, sigterm_paused, sigterm_unread_input};
+use pending_output::{sigterm_paused, sigterm_pending_output, sigterm_unread_input};
 
 const STOP: &str = "contract: start and stop; signal(7)";
 const CLOSE: &str = "contract: close; RFC 9293 §3.6.1";
@@ -31,10 +31,10 @@ pub(super) const CASES: &[Case] = &[
         sigint_idle,
     ),
     Case::process(
-        "sigterm-owed",
-        "SIGTERM with output owed to a slow reader: every byte arrives, exit 0 within the grace",
+        "sigterm-pending-output",
+        "SIGTERM with pending output for a slow reader: every byte arrives, exit 0 within the shutdown timeout",
         STOP,
-        sigterm_owed,
+        sigterm_pending_output,
     ),
     Case::process(
         "sigterm-unread-input",
@@ -44,14 +44,14 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::process(
         "sigterm-never-reader",
-        "SIGTERM with a client that never reads: exit 0 when the grace is over",
+        "SIGTERM with a client that never reads: exit 0 when the shutdown timeout is over",
         STOP,
         sigterm_never_reader,
     )
     .waits(),
     Case::process(
         "sigterm-paused",
-        "SIGTERM with output owed, then SIGSTOP until the grace is over: what the client has made room for arrives, exit 0",
+        "SIGTERM with pending output, then SIGSTOP until the shutdown timeout is over: what the client has made room for arrives, exit 0",
         STOP,
         sigterm_paused,
     )
@@ -65,7 +65,7 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
     Case::process(
         "stops-accepting",
-        "after SIGTERM nobody new is served, while the grace lasts",
+        "after SIGTERM nobody new is served, while the shutdown timeout lasts",
         STOP,
         stops_accepting,
     )
@@ -78,18 +78,18 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn sigterm_idle(trial: &Trial) -> Verdict {
-    stop_idle(trial, Signal::SIGTERM)
+fn sigterm_idle(case: &CaseRun) -> CaseResult {
+    stop_idle(case, Signal::SIGTERM)
 }
 
-fn sigint_idle(trial: &Trial) -> Verdict {
-    stop_idle(trial, Signal::SIGINT)
+fn sigint_idle(case: &CaseRun) -> CaseResult {
+    stop_idle(case, Signal::SIGINT)
 }
 
-/// The clients keep their ends open until the server has gone: it owes them nothing, so it need not
-/// wait for them.
-fn stop_idle(trial: &Trial, signal: Signal) -> Verdict {
-    let server = trial.start()?;
+/// The clients keep their ends open until the server has gone: it has no pending output for them,
+/// so it need not wait for them.
+fn stop_idle(case: &CaseRun, signal: Signal) -> CaseResult {
+    let server = case.start()?;
     let mut clients = (0..10)
         .map(|_| server.connect())
         .collect::<Result<Vec<_>, _>>()?;
@@ -97,7 +97,7 @@ fn stop_idle(trial: &Trial, signal: Signal) -> Verdict {
         ping(client)?;
     }
     server.signal(signal)?;
-    let after = expect_exit(&server, trial.limit(100))?;
+    let after = expect_exit(&server, case.limit(100))?;
     for client in &mut clients {
         expect_end(client)?;
     }
@@ -107,35 +107,35 @@ fn stop_idle(trial: &Trial, signal: Signal) -> Verdict {
     ))
 }
 
-fn sigterm_never_reader(trial: &Trial) -> Verdict {
-    let (server, _client) = stalled(trial, "1")?;
+fn sigterm_never_reader(case: &CaseRun) -> CaseResult {
+    let (server, _client) = stalled(case, "1")?;
     server.signal(Signal::SIGTERM)?;
-    let after = expect_exit(&server, trial.limit(1100))?;
+    let after = expect_exit(&server, case.limit(1100))?;
     Ok(format!("exit status 0 after {:.2} s", after.as_secs_f64()))
 }
 
-fn second_signal(trial: &Trial) -> Verdict {
-    let (server, _client) = stalled(trial, "30")?;
+fn second_signal(case: &CaseRun) -> CaseResult {
+    let (server, _client) = stalled(case, "30")?;
     server.signal(Signal::SIGTERM)?;
     // Two that are pending at once are one, signal(7).
-    server.let_it_rest(Duration::ZERO, trial.limit(200));
+    server.let_it_rest(Duration::ZERO, case.limit(200));
     if server.ended().is_some() {
-        return Err(Problem::Skip("it had ended at the first".into()));
+        return Err(CaseError::Skip("it had ended at the first".into()));
     }
     server.signal(Signal::SIGTERM)?;
-    let (status, after) = server.exit_within(trial.limit(100))?;
+    let (status, after) = server.exit_within(case.limit(100))?;
     Ok(format!(
         "{status} after {:.1} ms",
         after.as_secs_f64() * 1e3
     ))
 }
 
-fn stops_accepting(trial: &Trial) -> Verdict {
-    let (server, _client) = stalled(trial, "30")?;
+fn stops_accepting(case: &CaseRun) -> CaseResult {
+    let (server, _client) = stalled(case, "30")?;
     server.signal(Signal::SIGTERM)?;
-    server.let_it_rest(Duration::from_millis(50), trial.limit(200));
+    server.let_it_rest(Duration::from_millis(50), case.limit(200));
     if server.ended().is_some() {
-        return Err(Problem::Skip("it had ended at once".into()));
+        return Err(CaseError::Skip("it had ended at once".into()));
     }
     let Ok(mut late) = EchoClient::connect(server.address()) else {
         return Ok("a new connection was refused".into());
@@ -146,11 +146,11 @@ fn stops_accepting(trial: &Trial) -> Verdict {
     Ok("a new client was not answered".into())
 }
 
-/// The server is held still while the clients connect, so the kernel has accepted them and the server
-/// has not. Every second one has sent a line.
-fn stop_backlog(trial: &Trial) -> Verdict {
+/// The server is held still while the clients connect, so the kernel has accepted them and the
+/// server has not. Every second one has sent a line.
+fn stop_backlog(case: &CaseRun) -> CaseResult {
     const CLIENTS: usize = 100;
-    let server = trial.start()?;
+    let server = case.start()?;
     ping(&mut server.connect()?)?;
     server.pause()?;
     let mut clients = Vec::with_capacity(CLIENTS);
@@ -172,24 +172,27 @@ fn stop_backlog(trial: &Trial) -> Verdict {
         ensure!(answer.len() <= most, "more came back than was sent");
         answered += usize::from(!answer.is_empty());
     }
-    let after = expect_exit(&server, trial.limit(1100))?;
+    let after = expect_exit(&server, case.limit(1100))?;
     Ok(format!(
         "{answered} answers, {CLIENTS} ends, exit status 0 after {:.1} ms",
         after.as_secs_f64() * 1e3
     ))
 }
 
-/// A server with this much grace, and a client to which it owes more than that client will ever
-/// read.
-fn stalled(trial: &Trial, grace: &str) -> Result<(Server, EchoClient), Problem> {
-    let server = trial.launch()?.option("--grace", grace).start()?;
+/// A server with this shutdown timeout, and a client for which it has more pending output than that
+/// client will ever read.
+fn stalled(case: &CaseRun, shutdown_timeout: &str) -> Result<(Server, EchoClient), CaseError> {
+    let server = case
+        .launch()?
+        .option("--shutdown-timeout", shutdown_timeout)
+        .start()?;
     let client = narrow(server.address())?;
     fill(&client).while_("filling the server")?;
     Ok((server, client))
 }
 
 /// Expects the server to exit with status 0: how long that took.
-fn expect_exit(server: &Server, limit: Duration) -> Result<Duration, Problem> {
+fn expect_exit(server: &Server, limit: Duration) -> Result<Duration, CaseError> {
     let (status, after) = server.exit_within(limit)?;
     ensure!(status.code() == Some(0), "{status}, not 0");
     Ok(after)

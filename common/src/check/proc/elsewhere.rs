@@ -3,35 +3,35 @@
 use std::net::SocketAddr;
 
 use super::{Queues, Usage};
-use crate::check::trial::Problem;
+use crate::check::case_run::CaseError;
 
-pub(in crate::check) fn anonymous_memory(_pid: i32) -> Result<u64, Problem> {
+pub(in crate::check) fn anonymous_memory(_pid: i32) -> Result<u64, CaseError> {
     unknown()
 }
 
-pub(in crate::check) fn usage(_pid: i32) -> Result<Usage, Problem> {
+pub(in crate::check) fn usage(_pid: i32) -> Result<Usage, CaseError> {
     unknown()
 }
 
-pub(in crate::check) fn is_asleep(_pid: i32) -> Result<bool, Problem> {
+pub(in crate::check) fn is_asleep(_pid: i32) -> Result<bool, CaseError> {
     unknown()
 }
 
-pub(in crate::check) fn descriptors(_pid: i32) -> Result<usize, Problem> {
+pub(in crate::check) fn descriptors(_pid: i32) -> Result<usize, CaseError> {
     unknown()
 }
 
-pub(in crate::check) fn listening_address(_pid: i32) -> Result<Option<SocketAddr>, Problem> {
+pub(in crate::check) fn listening_address(_pid: i32) -> Result<Option<SocketAddr>, CaseError> {
     unknown()
 }
 
 pub(in crate::check) fn queues(
     _client: SocketAddr,
     _server: SocketAddr,
-) -> Result<Queues, Problem> {
+) -> Result<Queues, CaseError> {
     unknown()
 }
 
-fn unknown<T>() -> Result<T, Problem> {
-    Err(Problem::Skip("needs Linux's /proc".into()))
+fn unknown<T>() -> Result<T, CaseError> {
+    Err(CaseError::Skip("needs Linux's /proc".into()))
 }

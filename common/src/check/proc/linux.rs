@@ -10,31 +10,31 @@ use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process};
 
 use super::{Queues, Usage};
-use crate::check::trial::{Problem, While};
+use crate::check::case_run::{CaseError, While};
 
-impl From<ProcError> for Problem {
+impl From<ProcError> for CaseError {
     fn from(error: ProcError) -> Self {
         match error {
-            ProcError::PermissionDenied(_) => Problem::Skip(format!("/proc: {error}")),
-            _ => Problem::Fail(format!("/proc: {error}")),
+            ProcError::PermissionDenied(_) => CaseError::Skip(format!("/proc: {error}")),
+            _ => CaseError::Fail(format!("/proc: {error}")),
         }
     }
 }
 
 /// Bytes of memory that the process holds for itself. Unlike the resident size in statm they are
 /// exact, and its program text does not count.
-pub(in crate::check) fn anonymous_memory(pid: i32) -> Result<u64, Problem> {
+pub(in crate::check) fn anonymous_memory(pid: i32) -> Result<u64, CaseError> {
     let rollup = Process::new(pid)?.smaps_rollup()?.memory_map_rollup;
     let anonymous = |map: &procfs::process::MemoryMap| map.extension.map.get("Anonymous").copied();
     rollup
         .0
         .first()
         .and_then(anonymous)
-        .ok_or_else(|| Problem::Skip("/proc has no smaps_rollup".into()))
+        .ok_or_else(|| CaseError::Skip("/proc has no smaps_rollup".into()))
 }
 
 /// Wake-ups and CPU time of all threads that live now.
-pub(in crate::check) fn usage(pid: i32) -> Result<Usage, Problem> {
+pub(in crate::check) fn usage(pid: i32) -> Result<Usage, CaseError> {
     let mut usage = Usage {
         wake_ups: 0,
         cpu: Duration::ZERO,
@@ -52,18 +52,18 @@ pub(in crate::check) fn usage(pid: i32) -> Result<Usage, Problem> {
 }
 
 /// Whether none of its threads runs or waits for a processor.
-pub(in crate::check) fn is_asleep(pid: i32) -> Result<bool, Problem> {
+pub(in crate::check) fn is_asleep(pid: i32) -> Result<bool, CaseError> {
     let mut tasks = Process::new(pid)?.tasks()?.flatten();
     Ok(tasks.all(|task| task.stat().is_ok_and(|stat| stat.state == 'S')))
 }
 
 /// How many descriptors the process has open.
-pub(in crate::check) fn descriptors(pid: i32) -> Result<usize, Problem> {
+pub(in crate::check) fn descriptors(pid: i32) -> Result<usize, CaseError> {
     Ok(Process::new(pid)?.fd_count()?)
 }
 
 /// Where the process listens, if it does.
-pub(in crate::check) fn listening_address(pid: i32) -> Result<Option<SocketAddr>, Problem> {
+pub(in crate::check) fn listening_address(pid: i32) -> Result<Option<SocketAddr>, CaseError> {
     let mut sockets = HashSet::new();
     for descriptor in Process::new(pid)?.fd()?.flatten() {
         if let FDTarget::Socket(inode) = descriptor.target {
@@ -85,7 +85,10 @@ pub(in crate::check) fn listening_address(pid: i32) -> Result<Option<SocketAddr>
 /// This is called again and again, and the table can have thousands of connections that have ended.
 /// So it reads no more of each line than it needs, and
 /// knows the connection by its two ports.
-pub(in crate::check) fn queues(client: SocketAddr, server: SocketAddr) -> Result<Queues, Problem> {
+pub(in crate::check) fn queues(
+    client: SocketAddr,
+    server: SocketAddr,
+) -> Result<Queues, CaseError> {
     let mut queues = Queues {
         unsent: 0,
         unread: 0,

@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Log, ProcessGroups, Server, lock};
+use crate::check::case_run::{CaseError, While, ensure};
 use crate::check::proc;
-use crate::check::trial::{Problem, While, ensure};
 use crate::server_process::{Output, ProcessGroup};
 
 /// How long a server may take to say where it listens, or to end when it cannot start.
@@ -94,7 +94,7 @@ impl Launch {
     }
 
     /// Starts the server and waits until it says where it listens.
-    pub(in crate::check) fn start(self) -> Result<Server, Problem> {
+    pub(in crate::check) fn start(self) -> Result<Server, CaseError> {
         announced(self.spawn()?)
     }
 
@@ -102,7 +102,7 @@ impl Launch {
     ///
     /// # Errors
     /// The outer error: the command can't be run. The inner one: it was run, but is no server.
-    pub(in crate::check) fn try_out(self) -> io::Result<Result<(), Problem>> {
+    pub(in crate::check) fn try_out(self) -> io::Result<Result<(), CaseError>> {
         let group = self
             .command()
             .and_then(|mut command| ProcessGroup::start(&mut command))?;
@@ -110,7 +110,7 @@ impl Launch {
     }
 
     /// Starts a server that cannot say where it listens, and finds that out from /proc.
-    pub(in crate::check) fn start_unheard(self) -> Result<Server, Problem> {
+    pub(in crate::check) fn start_unheard(self) -> Result<Server, CaseError> {
         let mut server = self.spawn()?;
         let started = Instant::now();
         while server.address.is_none() {
@@ -123,14 +123,14 @@ impl Launch {
     }
 
     /// Starts the server and waits for it to end by itself: its status and its standard error.
-    pub(in crate::check) fn run(self) -> Result<(ExitStatus, String), Problem> {
+    pub(in crate::check) fn run(self) -> Result<(ExitStatus, String), CaseError> {
         let mut server = self.spawn()?;
         let (status, _) = server.exit_within(START_LIMIT)?;
         Ok((status, server.all_errors()))
     }
 
     /// Starts a server that may refuse to start.
-    pub(in crate::check) fn start_or_exit(self) -> Result<StartResult, Problem> {
+    pub(in crate::check) fn start_or_exit(self) -> Result<StartResult, CaseError> {
         let mut server = self.spawn()?;
         if let Ok(address) = server.output.address(START_LIMIT) {
             server.address = Some(address);
@@ -148,7 +148,7 @@ impl Launch {
         self.arguments.iter().position(is_it)
     }
 
-    fn spawn(self) -> Result<Server, Problem> {
+    fn spawn(self) -> Result<Server, CaseError> {
         let group = self
             .command()
             .and_then(|mut command| ProcessGroup::start(&mut command));
@@ -157,7 +157,7 @@ impl Launch {
     }
 
     /// Reads what the server writes.
-    fn attend(self, mut group: ProcessGroup) -> Result<Server, Problem> {
+    fn attend(self, mut group: ProcessGroup) -> Result<Server, CaseError> {
         let (output, errors) = (group.take_stdout(), group.take_stderr());
         let group = self.groups.add(group);
         let output = Output::read(output.ok_or(io::Error::from(ErrorKind::BrokenPipe))?)?;
@@ -201,7 +201,7 @@ impl Launch {
 }
 
 /// Waits until the server says where it listens.
-fn announced(mut server: Server) -> Result<Server, Problem> {
+fn announced(mut server: Server) -> Result<Server, CaseError> {
     match server.output.address(START_LIMIT) {
         Ok(address) => server.address = Some(address),
         Err(seen) => return Err(server.not_started(&seen)),

@@ -9,7 +9,7 @@ use super::trace::ClientEnd;
 
 /// What a client does when everything is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Then {
+enum AfterSending {
     #[default]
     Nothing,
     HalfClose,
@@ -23,7 +23,7 @@ pub(super) struct Client {
     /// What it is still to send, and the position of an urgent byte in it.
     pub to_send: VecDeque<u8>,
     urgent: Option<usize>,
-    then: Then,
+    after_sending: AfterSending,
     /// It reads only this many more bytes.
     may_read: Option<usize>,
     /// How many bytes of the alphabet it has sent.
@@ -70,13 +70,13 @@ impl Client {
     }
 
     pub fn half_close(&mut self) {
-        if self.then == Then::Nothing {
-            self.then = Then::HalfClose;
+        if self.after_sending == AfterSending::Nothing {
+            self.after_sending = AfterSending::HalfClose;
         }
     }
 
     pub fn close(&mut self) {
-        self.then = Then::Close;
+        self.after_sending = AfterSending::Close;
     }
 
     /// It closes at once, and sends nothing more.
@@ -89,7 +89,7 @@ impl Client {
         };
     }
 
-    /// Whether [`act`](Self::act) would do anything.
+    /// Whether [`run_client`](Self::run_client) would do anything.
     pub fn can_act(&self, socket: &mut Socket) -> bool {
         if socket.phase == Phase::Connecting {
             return false;
@@ -97,13 +97,13 @@ impl Client {
         let can_read = self.may_read != Some(0) && self.ended.is_none();
         let readiness = socket.readiness();
         let writes = readiness & super::tcp::bits::OUT != 0 && !self.to_send.is_empty();
-        let ends = self.to_send.is_empty() && self.then != Then::Nothing;
+        let ends = self.to_send.is_empty() && self.after_sending != AfterSending::Nothing;
         writes || ends || can_read && readiness & super::tcp::bits::IN != 0
     }
 
     /// Sends, reads, and closes as far as the kernel allows, at most `limit` bytes each. Returns
     /// whether that was anything.
-    pub fn act(&mut self, socket: &mut Socket, limit: usize) -> bool {
+    pub fn run_client(&mut self, socket: &mut Socket, limit: usize) -> bool {
         if socket.phase == Phase::Connecting {
             return false;
         }
@@ -158,14 +158,14 @@ impl Client {
     }
 
     fn end_stream(&mut self, socket: &mut Socket) -> bool {
-        match std::mem::take(&mut self.then) {
-            Then::Nothing => return false,
-            Then::HalfClose if self.has_half_closed => return false,
-            Then::HalfClose => {
+        match std::mem::take(&mut self.after_sending) {
+            AfterSending::Nothing => return false,
+            AfterSending::HalfClose if self.has_half_closed => return false,
+            AfterSending::HalfClose => {
                 self.has_half_closed = true;
                 let _ = socket.finish(); // The connection can have ended already.
             }
-            Then::Close => {
+            AfterSending::Close => {
                 socket.close();
                 self.forget_connection();
             }

@@ -170,7 +170,7 @@ struct Select {
 }
 
 impl Readiness for Select {
-    fn look(&mut self, kernel: &mut Kernel, _: Option<&mut Rng>) -> usize {
+    fn check_readiness(&mut self, kernel: &mut Kernel, _: Option<&mut Rng>) -> usize {
         let (ready, count) = kernel.select(&self.sets);
         self.ready = ready;
         count

@@ -67,7 +67,7 @@ pub(super) struct World {
 /// What a wait asks the kernel, and how it takes the answer.
 pub(super) trait Readiness {
     /// How many descriptors are ready now.
-    fn look(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize;
+    fn check_readiness(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize;
 }
 
 impl World {
@@ -165,7 +165,7 @@ impl World {
             if self.rng.is_none() {
                 self.move_everything();
             }
-            let ready = interest.look(&mut self.kernel, self.rng.as_mut());
+            let ready = interest.check_readiness(&mut self.kernel, self.rng.as_mut());
             if ready > 0 || has_no_time {
                 return Ok(ready);
             }

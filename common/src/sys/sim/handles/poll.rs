@@ -82,7 +82,7 @@ struct Wait<'a> {
 }
 
 impl Readiness for Wait<'_> {
-    fn look(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize {
+    fn check_readiness(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize {
         let events = &mut self.events.events;
         *events = kernel.take_events(self.poll, self.events.capacity);
         if let Some(rng) = rng {

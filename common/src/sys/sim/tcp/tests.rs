@@ -19,7 +19,7 @@ fn connected() -> [Socket; 2] {
 }
 
 /// Everything that can travel does.
-fn settle(one: &mut Socket, other: &mut Socket) {
+fn deliver_all(one: &mut Socket, other: &mut Socket) {
     while one.send_packet(other, PACKET) || other.send_packet(one, PACKET) {}
 }
 
@@ -40,12 +40,12 @@ fn bytes_stay_in_order_and_within_the_buffers() -> io::Result<()> {
     assert_eq!(kind(one.send(b"jkl")), ErrorKind::WouldBlock);
     assert!(one.send_packet(&mut other, 2));
     assert_eq!(read(&mut other)?, b"ab");
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(one.send(b"jklmnopqrstuvw")?, 9);
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!((one.sending.len(), other.received.len()), (7, 9));
     assert_eq!(read(&mut other)?, b"cdefghijk");
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(read(&mut other)?, b"lmnopqr");
     assert_eq!(kind(read(&mut other)), ErrorKind::WouldBlock);
     Ok(())
@@ -56,13 +56,13 @@ fn writable_is_told_after_a_refusal_once_a_third_is_free() -> io::Result<()> {
     let [mut one, mut other] = connected();
     let mut ten = [0; 10];
     assert_eq!(one.send(&ten)?, 9);
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(one.news & bits::OUT, bits::OUT);
     one.news = 0;
     assert_eq!(one.send(&ten)?, 9);
     assert_eq!(one.readiness() & bits::OUT, 0);
     other.recv(&mut ten[..2])?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(
         (one.readiness() | one.news) & bits::OUT,
         0,
@@ -70,11 +70,11 @@ fn writable_is_told_after_a_refusal_once_a_third_is_free() -> io::Result<()> {
     );
     assert_eq!(one.send(&ten)?, 2, "though a send takes them");
     other.recv(&mut ten[..5])?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(one.readiness() & one.news & bits::OUT, bits::OUT);
     one.news = 0;
     other.recv(&mut ten)?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(one.news, 0, "no send was refused since");
     Ok(())
 }
@@ -85,15 +85,15 @@ fn each_end_finishes_for_itself() -> io::Result<()> {
     one.send(b"last")?;
     one.finish()?;
     assert_eq!(kind(one.send(b"more")), ErrorKind::BrokenPipe);
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(other.readiness() & bits::RDHUP, bits::RDHUP);
     assert_eq!(read(&mut other)?, b"last");
     assert_eq!(read(&mut other)?, b"");
     assert_eq!(other.send(b"answer")?, 6);
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(read(&mut one)?, b"answer");
     other.finish()?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     for end in [&mut one, &mut other] {
         assert_eq!(end.phase, Phase::Finished);
         assert_eq!(kind(end.peer_addr()), ErrorKind::NotConnected);
@@ -107,10 +107,10 @@ fn each_end_finishes_for_itself() -> io::Result<()> {
 fn a_close_with_unread_input_resets_and_destroys_what_has_not_arrived() -> io::Result<()> {
     let [mut one, mut other] = connected();
     one.send(b"request")?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     other.send(b"answer")?;
     other.close();
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(kind(read(&mut one)), ErrorKind::ConnectionReset);
     assert_eq!(read(&mut one)?, b"", "the error is returned once");
     assert_eq!(kind(one.send(b"x")), ErrorKind::BrokenPipe);
@@ -118,13 +118,13 @@ fn a_close_with_unread_input_resets_and_destroys_what_has_not_arrived() -> io::R
 }
 
 #[test]
-fn what_arrived_before_a_reset_can_be_read() -> io::Result<()> {
+fn bytes_before_a_reset_can_be_read() -> io::Result<()> {
     let [mut one, mut other] = connected();
     other.send(b"answer")?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     other.reset_on_close();
     other.close();
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(one.readiness() & bits::ERR, bits::ERR);
     assert_eq!(read(&mut one)?, b"answer");
     assert_eq!(kind(read(&mut one)), ErrorKind::ConnectionReset);
@@ -135,10 +135,10 @@ fn what_arrived_before_a_reset_can_be_read() -> io::Result<()> {
 fn data_for_a_closed_socket_is_answered_with_a_reset() -> io::Result<()> {
     let [mut one, mut other] = connected();
     other.close();
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(read(&mut one)?, b"");
     assert_eq!(one.send(b"x")?, 1);
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(one.take_error(), Some(ErrorKind::BrokenPipe));
     Ok(())
 }
@@ -149,13 +149,13 @@ fn a_read_stops_before_urgent_data_and_then_skips_it() -> io::Result<()> {
     one.send(b"ab")?;
     one.send_urgent(b"!")?;
     one.send(b"cd")?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(other.readiness() & bits::PRI, bits::PRI);
     assert_eq!(read(&mut other)?, b"ab");
     assert_eq!(read(&mut other)?, b"cd");
     assert_eq!(other.readiness() & bits::PRI, 0);
     one.send_urgent(b"!")?;
-    settle(&mut one, &mut other);
+    deliver_all(&mut one, &mut other);
     assert_eq!(other.readiness() & (bits::PRI | bits::IN), bits::PRI);
     assert_eq!(kind(read(&mut other)), ErrorKind::WouldBlock);
     Ok(())

@@ -18,7 +18,7 @@ impl World {
             for place in 0..self.active.len() {
                 let first = self.active[place];
                 for end in [first, other(first)] {
-                    moved |= self.act(end, usize::MAX);
+                    moved |= self.run_client(end, usize::MAX);
                     while self.kernel.send_packet(end, usize::MAX) {
                         moved = true;
                     }
@@ -61,7 +61,7 @@ impl World {
             self.now += Duration::from_micros(rng.u64(..50));
             moved |= match is_packet {
                 true => self.kernel.send_packet(end, limit),
-                false => self.act(end, limit),
+                false => self.run_client(end, limit),
             };
         } else {
             self.forget_the_inactive();
@@ -98,13 +98,13 @@ impl World {
         })
     }
 
-    fn act(&mut self, end: usize, limit: usize) -> bool {
+    fn run_client(&mut self, end: usize, limit: usize) -> bool {
         let Owner::Client(number) = self.kernel.owners[end] else {
             return false;
         };
         let client = self.clients.get_mut(&number);
         client.is_some_and(|client| {
-            client.end == Some(end) && client.act(&mut self.kernel.sockets[end], limit)
+            client.end == Some(end) && client.run_client(&mut self.kernel.sockets[end], limit)
         })
     }
 

@@ -1,0 +1,114 @@
+//! Servers on threads, with chat objects made of closures.
+
+use std::borrow::Cow;
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
+use common::Settings;
+use common::client::{EchoClient, TIME_LIMIT};
+use common::program::Serving;
+use common::sys::Stream;
+use dispatcher_echo::{Channel, Dispatcher, Shared};
+
+/// A server whose clients each talk to an object of their own.
+pub fn serve_chats<C: AsyncChat + 'static>(
+    settings: Settings,
+    terminator: Terminator,
+    make: impl Fn() -> C + Send + 'static,
+) -> io::Result<Serving> {
+    Serving::start(settings, move |listener, settings, stop| {
+        let acceptor = Acceptor {
+            settings: Rc::new(settings.clone()),
+            terminator,
+            make,
+        };
+        Shared::new(settings).serve(listener, acceptor, stop)
+    })
+}
+
+/// The listener's object.
+struct Acceptor<M> {
+    settings: Rc<Settings>,
+    terminator: Terminator,
+    make: M,
+}
+
+impl<C: AsyncChat + 'static, M: Fn() -> C> Dispatcher for Acceptor<M> {
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: Stream,
+        _: SocketAddr,
+    ) -> io::Result<()> {
+        let (terminator, settings) = (self.terminator.clone(), Rc::clone(&self.settings));
+        channel.open(socket, Chat::new((self.make)(), terminator, settings))?;
+        Ok(())
+    }
+}
+
+/// An object that collects, and passes each whole message to a closure, but for two: `tick` it
+/// answers itself, and at `fail` it does.
+pub struct OnMessage<F> {
+    message: Vec<u8>,
+    found: F,
+}
+
+pub fn on_message<F>(found: F) -> OnMessage<F>
+where
+    F: FnMut(&mut ChatChannel, &[u8]),
+{
+    let message = Vec::new();
+    OnMessage { message, found }
+}
+
+impl<F> AsyncChat for OnMessage<F>
+where
+    F: FnMut(&mut ChatChannel, &[u8]),
+{
+    fn collect_incoming_data(&mut self, _: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
+        self.message.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        match &*mem::take(&mut self.message) {
+            b"tick" => chat.push(b"tick\n"),
+            b"fail" => return Err(io::Error::other("it was asked for")),
+            message => (self.found)(chat, message),
+        }
+        Ok(())
+    }
+}
+
+/// What ends a message in most tests.
+pub const NEWLINE: Terminator = Terminator::Bytes(Cow::Borrowed(b"\n"));
+
+/// Bytes that show it when some are lost, or come twice.
+pub fn pattern(length: usize) -> Vec<u8> {
+    // Copied block by block: the server's thread makes it while its client waits, and byte by byte
+    // that would take half a second in a debug build.
+    let block: Vec<u8> = (0..251).collect();
+    let mut pattern = block.repeat(length.div_ceil(block.len()));
+    pattern.truncate(length);
+    pattern
+}
+
+/// Waits until `value` stays what it is while the server gives everyone a number of iterations,
+/// which `other` is a client for.
+pub fn stable_value<T: PartialEq>(other: &mut EchoClient, value: impl Fn() -> T) -> io::Result<T> {
+    let begun = Instant::now();
+    let mut last = value();
+    let mut iterations = 0;
+    while iterations < 100 {
+        assert!(begun.elapsed() < TIME_LIMIT, "it goes on and on");
+        assert_eq!(other.echo(b"tick\n")?, b"tick\n");
+        let now = value();
+        iterations = if now == last { iterations + 1 } else { 0 };
+        last = now;
+    }
+    Ok(last)
+}

@@ -1,0 +1,12 @@
+//! Every method of the API does what its documentation says: one object that writes down how
+//! it is called, on loopback connections whose other end is the test.
+
+mod accepting;
+mod closing;
+mod connecting;
+mod looping;
+mod probe;
+mod reading;
+mod serving;
+mod stopping;
+mod writing;

@@ -1,0 +1,50 @@
+//! The wakers of descriptors, and which of them tokio has woken.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+
+use crate::Key;
+
+/// Makes the wakers, and keeps the keys of those that were woken since readiness was last checked.
+pub(super) struct Wakers(Arc<Mutex<WokenKeys>>);
+
+struct WokenKeys {
+    keys: Vec<Key>,
+    /// Wakes the future that waits for all.
+    engine: Waker,
+}
+
+impl Wakers {
+    pub(super) fn new() -> Self {
+        let (keys, engine) = (Vec::new(), Waker::noop().clone());
+        Wakers(Arc::new(Mutex::new(WokenKeys { keys, engine })))
+    }
+
+    /// The waker of one descriptor, which records its key.
+    pub(super) fn waker(&self, key: Key) -> Waker {
+        let woken = Arc::clone(&self.0);
+        Waker::from(Arc::new(KeyWaker { key, woken }))
+    }
+
+    /// Appends the keys of those that have been woken to the list. The next one wakes `engine`.
+    pub(super) fn list(&self, list: &mut Vec<Key>, engine: &Waker) {
+        let mut woken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        woken.engine.clone_from(engine);
+        list.append(&mut woken.keys);
+    }
+}
+
+struct KeyWaker {
+    key: Key,
+    woken: Arc<Mutex<WokenKeys>>,
+}
+
+impl Wake for KeyWaker {
+    fn wake(self: Arc<Self>) {
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        if woken.keys.is_empty() {
+            woken.engine.wake_by_ref();
+        }
+        woken.keys.push(self.key);
+    }
+}
