@@ -115,11 +115,34 @@ fn limit(served: &Served, limit: &str) -> Result<()> {
     Ok(())
 }
 
+/// Waits until all threads of the process sleep: then none is about to take memory.
+#[cfg(target_os = "linux")]
+fn wait_until_asleep(process: u32) -> Result<()> {
+    let deadline = std::time::Instant::now() + crate::TIME_LIMIT;
+    loop {
+        let mut states = Vec::new();
+        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+            let stat = fs::read_to_string(thread?.path().join("stat"))?;
+            let (_, state) = stat.rsplit_once(") ").context("no state")?;
+            states.push(state.chars().next());
+        }
+        if states.iter().all(|state| *state == Some('S')) {
+            return Ok(());
+        }
+        ensure!(
+            std::time::Instant::now() < deadline,
+            "its threads go on: {states:?}"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn without_threads_it_still_answers() -> Result<()> {
     let checkout = Checkout::new()?;
     let served = Served::over(&mut checkout.book(""))?;
+    wait_until_asleep(served.process.id())?;
     let status = fs::read_to_string(format!("/proc/{}/status", served.process.id()))?;
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let size = size.context("no size")?.trim().trim_end_matches(" kB");

@@ -100,14 +100,16 @@ fn every_byte_value(case: &CaseRun) -> CaseResult {
 fn byte_at_a_time(case: &CaseRun) -> CaseResult {
     let mut client = case.connect()?;
     let message = lines(256);
+    let mut received = Vec::new();
     for (at, byte) in message.iter().enumerate() {
         client.send(&[*byte])?;
-        if at < 16 {
-            // So that the server reads some of them one by one.
-            thread::sleep(Duration::from_millis(1));
+        // A stream server reads the first ones one by one, since the next one waits for the answer.
+        if at < 16 && case.kind() == Kind::Stream {
+            received.extend(client.receive(1)?);
         }
     }
-    expect_same(&message, &client.receive(message.len())?)?;
+    received.extend(client.receive(message.len() - received.len())?);
+    expect_same(&message, &received)?;
     Ok("256 writes came back".into())
 }
 

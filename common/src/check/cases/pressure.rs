@@ -73,8 +73,25 @@ fn late_reader_served(case: &CaseRun) -> CaseResult {
     Ok(format!("{received} bytes in order"))
 }
 
+/// The best of three rounds counts: on a busy machine any answer can be late. A server that waits for
+/// the client that never reads is late in each.
 fn never_reader_harmless(case: &CaseRun) -> CaseResult {
     let limit = case.limit(50);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let slowest = slowest_beside_never_reader(case)?;
+        seen.push(format!("{:.1} ms", slowest.as_secs_f64() * 1e3));
+        if slowest <= limit {
+            return Ok(format!("the slowest answer took {}", seen.join("; ")));
+        }
+    }
+    Err(CaseError::Fail(format!(
+        "the slowest answers took {} in three rounds",
+        seen.join("; ")
+    )))
+}
+
+fn slowest_beside_never_reader(case: &CaseRun) -> Result<Duration, CaseError> {
     let silent = narrow(case.address()?)?;
     let mut other = case.connect()?;
     let mut slowest = ping(&mut other)?;
@@ -89,12 +106,7 @@ fn never_reader_harmless(case: &CaseRun) -> CaseResult {
         slowest = slowest.max(ping(&mut other)?);
     }
     ping(&mut case.connect()?)?;
-    let seen = format!(
-        "the slowest answer took {:.1} ms",
-        slowest.as_secs_f64() * 1e3
-    );
-    ensure!(slowest <= limit, "{seen}");
-    Ok(seen)
+    Ok(slowest)
 }
 
 /// The best of several rounds counts: with server, flooder and pingers on few cores, some rounds
