@@ -332,7 +332,7 @@ fn on_both_kernels(
 #[test]
 fn connects_have_the_same_results_on_both_kernels() -> io::Result<()> {
     let _alone = alone();
-    let [real, simulated] = on_both_kernels(16, "", |listener, settle| {
+    let [real, simulated] = on_both_kernels(16, "", |listener, wait_for_packets| {
         let mut server = Server::new(listener)?;
         let mut results = vec![server.connect(listener.local_addr()?)];
         wait_for_packets()?;
@@ -376,7 +376,7 @@ fn connects_have_the_same_results_on_both_kernels() -> io::Result<()> {
 fn the_backlog_has_the_same_length_on_both_kernels() -> io::Result<()> {
     let _alone = alone();
     for backlog in [1, 2, 5] {
-        let [real, simulated] = on_both_kernels(backlog, "", |listener, settle| {
+        let [real, simulated] = on_both_kernels(backlog, "", |listener, wait_for_packets| {
             let mut server = Server::new(listener)?;
             let mut results = Vec::new();
             for _ in 0..backlog + 3 {
@@ -400,7 +400,7 @@ fn the_backlog_has_the_same_length_on_both_kernels() -> io::Result<()> {
 #[test]
 fn a_listener_that_is_closed_resets_those_that_wait() -> io::Result<()> {
     let _alone = alone();
-    let [real, simulated] = on_both_kernels(16, "", |_, settle| {
+    let [real, simulated] = on_both_kernels(16, "", |_, wait_for_packets| {
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
         let other = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
         let mut server = Server::new(&other)?;
