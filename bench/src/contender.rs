@@ -70,7 +70,7 @@ pub const ALL: &[Contender] = &[
         FD_SETSIZE,
         "select-echo",
         &[],
-        &["select-echo/src/echo.rs", "select-echo/src/connection.rs"],
+        &["select-echo/src/echo.rs"],
     ),
     ours(
         "select-queued",
@@ -78,7 +78,7 @@ pub const ALL: &[Contender] = &[
         FD_SETSIZE,
         "select-echo",
         &["--write", "queued"],
-        &["select-echo/src/echo.rs", "select-echo/src/connection.rs"],
+        &["select-echo/src/echo.rs"],
     ),
     ours(
         "dispatcher",

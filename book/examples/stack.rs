@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::sys::Listener;
-use common::{Settings, StopSignal, net, output, sys};
+use common::{SendPolicy, Settings, StopSignal, net, output, sys};
 use reactor_echo::EngineKind;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -45,7 +45,7 @@ fn main() -> io::Result<()> {
 fn serve(style: &str, listener: Listener, stop: StopSignal) -> io::Result<()> {
     let settings = Settings::default();
     match style {
-        "select" => select_echo::serve(listener, settings, select_echo::Write::default(), stop),
+        "select" => select_echo::serve(listener, settings, SendPolicy::default(), stop),
         "dispatcher" => dispatcher_echo::serve(listener, settings, stop),
         "chat" => chat_echo::serve(listener, settings, 65_536, stop),
         "reactor" => {

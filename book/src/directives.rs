@@ -216,9 +216,9 @@ mod tests {
     #[test]
     fn a_snippet_names_its_file_and_lines() {
         let (html, problems) =
-            expanded("```snippet\nselect-echo/src/connection.rs::Connection::handle_write\n```\n");
+            expanded("```snippet\nselect-echo/src/echo.rs::Connection::handle_write\n```\n");
         assert!(problems.is_empty(), "{problems:?}");
-        assert!(html.contains("select-echo/src/connection.rs:"), "{html}");
+        assert!(html.contains("select-echo/src/echo.rs:"), "{html}");
         assert!(
             html.contains("fn handle_write") && !html.contains("///"),
             "{html}"

@@ -112,6 +112,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// When an answer is sent, for the styles that offer a choice.
+#[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SendPolicy {
+    /// At once after the read; only what the kernel refuses waits until the socket is writable
+    #[default]
+    AtOnce,
+    /// Once the loop has found the socket writable, as the originals do
+    Queued,
+}
+
 /// What a server's loop is told: the same for all four, so that comparing them is fair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -6,6 +6,7 @@
 //! | `run` | from parsed arguments to a serving loop and an exit status (feature `server`, as is `logging`) |
 //! | [`net`] | listening, connecting and tuning sockets, in one place |
 //! | [`connection_limit`] | how many connections a server holds, and when it accepts the next one |
+//! | [`lifecycle`] | where a connection is in its life |
 //! | [`stop`] | SIGINT and SIGTERM as a descriptor that any loop can wait on |
 //! | [`clock`] | the time of a loop, and when a deadline has passed |
 //! | [`output`] | what programs print |
@@ -33,6 +34,7 @@ pub mod args;
 pub mod background_writer;
 pub mod clock;
 pub mod connection_limit;
+pub mod lifecycle;
 #[cfg(all(unix, feature = "server"))]
 pub mod logging;
 pub mod net;
@@ -43,9 +45,10 @@ pub mod run;
 pub mod stop;
 pub mod sys;
 
-pub use args::Settings;
+pub use args::{SendPolicy, Settings};
 pub use clock::Clock;
 pub use connection_limit::{ConnectionLimit, Permit};
+pub use lifecycle::Lifecycle;
 pub use stop::StopSignal;
 
 #[cfg(feature = "client")]

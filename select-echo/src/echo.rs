@@ -1,25 +1,14 @@
 //! The echo server: what a user of this style writes, which is everything.
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use common::net::{self, AcceptError};
-use common::sys::{AsDescriptor, Descriptor, Fd, Listener, check_fits};
-use common::{Clock, ConnectionLimit, Settings, StopSignal};
+use common::sys::{self, AsDescriptor, Descriptor, Fd, Listener, Stream, check_fits};
+use common::{Clock, ConnectionLimit, Lifecycle, Permit, SendPolicy, Settings, StopSignal};
 
-use crate::connection::Connection;
 use crate::{FdMap, NOTHING, Ready, select};
-
-/// When an answer is sent.
-#[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Write {
-    /// At once after the read; only what the kernel refuses waits for select.
-    #[default]
-    AtOnce,
-    /// When select has found the socket writable, as the textbook's loop does.
-    Queued,
-}
 
 /// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
 ///
@@ -29,10 +18,10 @@ pub enum Write {
 pub fn serve(
     listener: Listener,
     settings: Settings,
-    write: Write,
+    policy: SendPolicy,
     stop: StopSignal,
 ) -> io::Result<()> {
-    Server::new(listener, settings, write, stop)?.serve()
+    Server::new(listener, settings, policy, stop)?.serve()
 }
 
 /// The server: its listener, its connections, and the loop over them.
@@ -42,7 +31,7 @@ pub struct Server {
     listener: Option<Listener>,
     stop: StopSignal,
     settings: Settings,
-    write: Write,
+    policy: SendPolicy,
     limit: ConnectionLimit,
     connections: FdMap<Connection>,
     /// The one read buffer: bytes stay in it only from the read to the write after it.
@@ -62,7 +51,7 @@ impl Server {
     pub fn new(
         listener: Listener,
         settings: Settings,
-        write: Write,
+        policy: SendPolicy,
         stop: StopSignal,
     ) -> io::Result<Self> {
         check_fits(listener.descriptor())?;
@@ -70,7 +59,7 @@ impl Server {
         Ok(Server {
             listener: Some(listener),
             stop,
-            write,
+            policy,
             limit: ConnectionLimit::new(settings.max_connections),
             connections: FdMap::new(),
             buffer: settings.read_buffer()?,
@@ -120,10 +109,10 @@ impl Server {
             }
         }
         for connection in self.connections.values() {
-            if connection.wants_to_read() {
+            if connection.readable() {
                 inputs.push(connection.descriptor());
             }
-            if connection.wants_to_write() {
+            if connection.writable() {
                 outputs.push(connection.descriptor());
             }
         }
@@ -155,7 +144,7 @@ impl Server {
                 continue;
             };
             let handled = connection.handle_write(now, &self.settings);
-            if handled.is_err() || connection.is_closed() {
+            if handled.is_err() || connection.lifecycle == Lifecycle::Closed {
                 self.close(fd, handled);
             }
         }
@@ -163,8 +152,8 @@ impl Server {
         for fd in ready.inputs {
             if let Some(connection) = self.connections.get_mut(fd) {
                 let handled =
-                    connection.handle_read(&mut self.buffer, self.write, now, &self.settings);
-                if handled.is_err() || connection.is_closed() {
+                    connection.handle_read(&mut self.buffer, self.policy, now, &self.settings);
+                if handled.is_err() || connection.lifecycle == Lifecycle::Closed {
                     self.close(fd, handled);
                 }
             } else {
@@ -216,32 +205,165 @@ impl Server {
             }
         }
     }
+}
 
-    /// Closes a connection that has ended in an orderly way, or with an error.
-    // CONCEPT: isolation
-    fn close(&mut self, fd: Fd, end: io::Result<()>) {
-        let Some(mut connection) = self.connections.remove(fd) else {
-            return;
-        };
-        if let Err(error) = end {
-            connection.permit.failed(error);
+/// One client: its socket, and what was read from it but not yet sent back.
+#[derive(Debug)]
+struct Connection {
+    socket: Stream,
+    /// Dropped after the socket.
+    permit: Permit,
+    pending_output: VecDeque<u8>,
+    lifecycle: Lifecycle,
+    /// Reading is paused since more than the high-water mark was pending.
+    reading_paused: bool,
+    /// When a byte last went in or out.
+    last_active: Instant,
+}
+
+impl AsDescriptor for Connection {
+    fn descriptor(&self) -> Descriptor<'_> {
+        self.socket.descriptor()
+    }
+}
+
+impl Connection {
+    fn new(socket: Stream, permit: Permit, now: Instant) -> Self {
+        Connection {
+            socket,
+            permit,
+            pending_output: VecDeque::new(),
+            lifecycle: Lifecycle::Open,
+            reading_paused: false,
+            last_active: now,
         }
-        connection.close();
     }
 
-    // CONCEPT: timers
-    fn close_idle(&mut self) {
-        let Some(idle_timeout) = self.settings.idle_timeout else {
-            return;
-        };
-        let clock = self.clock;
-        let is_idle =
-            |connection: &Connection| clock.has_passed(connection.last_active + idle_timeout);
-        for fd in self.connections.fds_where(is_idle) {
-            self.close(fd, Err(io::Error::other("idle for too long")));
-        }
+    /// Whether it belongs into the list of inputs.
+    fn readable(&self) -> bool {
+        self.lifecycle == Lifecycle::Open && !self.reading_paused
+            || self.lifecycle == Lifecycle::Draining
     }
 
+    /// Whether it belongs into the list of outputs. Left in there with nothing to send, it would
+    /// never let select wait.
+    // CONCEPT: level-and-edge
+    fn writable(&self) -> bool {
+        !self.pending_output.is_empty()
+    }
+
+    /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.
+    ///
+    /// # Errors
+    /// The connection's end other than an orderly one.
+    // CONCEPT: fairness
+    fn handle_read(
+        &mut self,
+        buffer: &mut [u8],
+        policy: SendPolicy,
+        now: Instant,
+        settings: &Settings,
+    ) -> io::Result<()> {
+        let Some(count) = now_or_later(self.socket.recv(sys::read_window(buffer)))? else {
+            return Ok(());
+        };
+        self.last_active = now;
+        match (count, self.lifecycle) {
+            (0, _) => self.handle_close(),
+            (_, Lifecycle::Draining) => {}
+            (_, _) => self.answer(&buffer[..count], policy)?,
+        }
+        // CONCEPT: back-pressure
+        self.reading_paused = self.pending_output.len() > settings.high_water;
+        Ok(())
+    }
+
+    /// Sends `data` back at once, as much of it as the kernel takes, and keeps the rest for later.
+    // CONCEPT: partial-write
+    fn answer(&mut self, data: &[u8], policy: SendPolicy) -> io::Result<()> {
+        let mut sent = 0;
+        if policy == SendPolicy::AtOnce && self.pending_output.is_empty() {
+            sent = now_or_later(self.socket.send(data))?.unwrap_or(0);
+        }
+        let rest = &data[sent..];
+        if !rest.is_empty() {
+            self.pending_output.extend(rest);
+        }
+        Ok(())
+    }
+
+    /// The socket can be written: sends from where the last send stopped.
+    ///
+    /// # Errors
+    /// The connection's end.
+    // CONCEPT: partial-write
+    fn handle_write(&mut self, now: Instant, settings: &Settings) -> io::Result<()> {
+        let (front, _) = self.pending_output.as_slices();
+        let Some(sent) = now_or_later(self.socket.send(front))? else {
+            return Ok(());
+        };
+        self.last_active = now;
+        self.pending_output.drain(..sent);
+        if self.pending_output.is_empty() {
+            self.pending_output = VecDeque::new(); // An idle connection keeps no memory.
+            self.enter(self.lifecycle);
+        }
+        // CONCEPT: back-pressure
+        self.reading_paused &= self.pending_output.len() > settings.low_water();
+        Ok(())
+    }
+
+    /// The peer has sent its last byte.
+    // CONCEPT: half-close
+    fn handle_close(&mut self) {
+        self.enter(match self.lifecycle {
+            Lifecycle::Draining => Lifecycle::Closed,
+            _ => Lifecycle::PeerClosed,
+        });
+    }
+
+    /// The server stops: no more is read, pending output is sent, and unread input does no harm.
+    // CONCEPT: graceful-stop
+    fn handle_stop(&mut self, buffer: &mut [u8]) {
+        if self.lifecycle != Lifecycle::Open {
+            return;
+        }
+        let unread = self.socket.recv(buffer);
+        let nothing_unread = unread.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        let is_idle = nothing_unread && self.pending_output.is_empty();
+        self.enter(if is_idle {
+            Lifecycle::Closed
+        } else {
+            Lifecycle::Closing
+        });
+    }
+
+    /// Enters this state, and the one after it when nothing is pending.
+    fn enter(&mut self, lifecycle: Lifecycle) {
+        self.lifecycle = match lifecycle {
+            Lifecycle::PeerClosed if self.pending_output.is_empty() => Lifecycle::Closed,
+            Lifecycle::Closing if self.pending_output.is_empty() => match self.socket.finish() {
+                Ok(()) => Lifecycle::Draining,
+                Err(_) => Lifecycle::Closed,
+            },
+            lifecycle => lifecycle,
+        };
+    }
+}
+
+/// `None` for a call that has to wait for the next time that select finds its socket ready.
+fn now_or_later(result: io::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Ok(count) => Ok(Some(count)),
+        // CONCEPT: readiness
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Server {
     /// Ends all connections in an orderly way, and closes the listener. Clients that wait in its
     /// queue would be reset with it, so the server accepts them first and ends them like the
     /// others.
@@ -262,10 +384,35 @@ impl Server {
             let Some(connection) = self.connections.get_mut(fd) else {
                 continue;
             };
-            connection.stop(&mut self.buffer);
-            if connection.is_closed() {
+            connection.handle_stop(&mut self.buffer);
+            if connection.lifecycle == Lifecycle::Closed {
                 self.close(fd, Ok(()));
             }
         }
+    }
+
+    // CONCEPT: timers
+    fn close_idle(&mut self) {
+        let Some(idle_timeout) = self.settings.idle_timeout else {
+            return;
+        };
+        let clock = self.clock;
+        let is_idle =
+            |connection: &Connection| clock.has_passed(connection.last_active + idle_timeout);
+        for fd in self.connections.fds_where(is_idle) {
+            self.close(fd, Err(io::Error::other("idle for too long")));
+        }
+    }
+
+    /// Closes a connection that has ended in an orderly way, or with an error.
+    // CONCEPT: isolation
+    fn close(&mut self, fd: Fd, end: io::Result<()>) {
+        let Some(mut connection) = self.connections.remove(fd) else {
+            return;
+        };
+        if let Err(error) = end {
+            connection.permit.failed(error);
+        }
+        connection.socket.close(); // First the socket, then its permit.
     }
 }

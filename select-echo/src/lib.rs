@@ -16,11 +16,10 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
-mod connection;
 pub mod echo;
 mod fd_map;
 mod select;
 
-pub use echo::{Server, Write, serve};
+pub use echo::{Server, serve};
 pub use fd_map::FdMap;
 pub use select::{NOTHING, Ready, select};

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::SendPolicy;
 use common::args::{self, ServerArgs};
 use common::run::run;
-use select_echo::{Server, Write};
+use select_echo::Server;
 
 /// Echo server, style 1: a bare select(2) loop
 #[derive(Parser)]
@@ -18,7 +19,7 @@ struct Args {
     server: ServerArgs,
     /// When an answer is sent
     #[arg(long, value_enum, default_value_t, help_heading = "Style")]
-    write: Write,
+    write: SendPolicy,
 }
 
 fn main() -> ExitCode {

@@ -9,18 +9,18 @@ use common::program::{
     Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
     stop_flushes_pending_output, stop_tries_to_accept_again,
 };
-use common::{Settings, net, sys};
-use select_echo::{Write, serve};
+use common::{SendPolicy, Settings, net, sys};
+use select_echo::serve;
 
-const BOTH: [Write; 2] = [Write::AtOnce, Write::Queued];
+const BOTH: [SendPolicy; 2] = [SendPolicy::AtOnce, SendPolicy::Queued];
 
 /// What [`Settings::default`] says.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[test]
 fn every_byte_comes_back_in_order_and_the_tail_after_half_close() -> io::Result<()> {
-    for write in BOTH {
-        let server = start(write, Settings::default())?;
+    for policy in BOTH {
+        let server = start(policy, Settings::default())?;
         let mut client = server.connect()?;
         assert_eq!(client.echo(b"hello")?, b"hello");
         converse(client, 4 * 1024 * 1024)?;
@@ -31,7 +31,7 @@ fn every_byte_comes_back_in_order_and_the_tail_after_half_close() -> io::Result<
 
 #[test]
 fn every_byte_comes_back_with_faults() -> io::Result<()> {
-    for write in BOTH {
+    for policy in BOTH {
         for seed in 1..=8 {
             let faults = format!("{seed}:short=50,eintr=20,spurious=20,aborted=10");
             let settings = Settings {
@@ -42,7 +42,7 @@ fn every_byte_comes_back_with_faults() -> io::Result<()> {
             // CONCEPT: testing
             let server = Serving::start(settings, move |listener, settings, stop| {
                 sys::inject(faults);
-                serve(listener, settings, write, stop)
+                serve(listener, settings, policy, stop)
             })?;
             converse(server.connect()?, 100_000)?;
             server.stop()?;
@@ -53,23 +53,23 @@ fn every_byte_comes_back_with_faults() -> io::Result<()> {
 
 #[test]
 fn a_client_that_does_not_read_is_not_read_and_delays_nobody() -> io::Result<()> {
-    for write in BOTH {
-        deaf_client_delays_nobody(start(write, Settings::default())?)?;
+    for policy in BOTH {
+        deaf_client_delays_nobody(start(policy, Settings::default())?)?;
     }
     Ok(())
 }
 
 #[test]
 fn stop_flushes_pending_output_and_closes_the_rest_at_the_shutdown_timeout() -> io::Result<()> {
-    for write in BOTH {
-        stop_flushes_pending_output(start(write, Settings::default())?, SHUTDOWN_TIMEOUT)?;
+    for policy in BOTH {
+        stop_flushes_pending_output(start(policy, Settings::default())?, SHUTDOWN_TIMEOUT)?;
     }
     Ok(())
 }
 
 #[test]
 fn a_server_with_nothing_to_do_stops_at_once() -> io::Result<()> {
-    let server = start(Write::AtOnce, Settings::default())?;
+    let server = start(SendPolicy::AtOnce, Settings::default())?;
     let mut client = server.connect()?;
     assert_eq!(client.echo(b"ping")?, b"ping");
     let begun = Instant::now();
@@ -95,7 +95,7 @@ fn expect_only_the_idle_to_be_closed(faults: &str) -> io::Result<()> {
         let faults = faults.parse().map_err(io::Error::other)?;
         Serving::start(settings, move |listener, settings, stop| {
             sys::inject(faults);
-            serve(listener, settings, Write::AtOnce, stop)
+            serve(listener, settings, SendPolicy::AtOnce, stop)
         })
     })
 }
@@ -106,7 +106,7 @@ fn more_than_the_limit_wait_outside() -> io::Result<()> {
         max_connections: 1,
         ..Settings::default()
     };
-    let server = start(Write::AtOnce, settings)?;
+    let server = start(SendPolicy::AtOnce, settings)?;
     let mut first = server.connect()?;
     assert_eq!(first.echo(b"first")?, b"first");
     let mut second = server.connect()?;
@@ -128,7 +128,7 @@ fn clients_in_the_backlog_are_ended_in_good_order() -> io::Result<()> {
     let server = Serving::start(Settings::default(), move |listener, settings, stop| {
         // It begins to serve when all have connected and the stop was asked for.
         wait.recv().map_err(io::Error::other)?;
-        serve(listener, settings, Write::AtOnce, stop)
+        serve(listener, settings, SendPolicy::AtOnce, stop)
     })?;
     let mut clients = Vec::new();
     for _ in 0..net::ACCEPTS_PER_ITERATION + 10 {
@@ -148,14 +148,14 @@ fn clients_in_the_backlog_are_ended_in_good_order() -> io::Result<()> {
 #[test]
 fn a_stop_tries_to_accept_again() -> io::Result<()> {
     stop_tries_to_accept_again(|listener, settings, stop| {
-        serve(listener, settings, Write::AtOnce, stop)
+        serve(listener, settings, SendPolicy::AtOnce, stop)
     })
 }
 
 #[test]
 fn queued_answers_cost_one_more_iteration_and_silence_costs_none() -> io::Result<()> {
-    let wakeups = |write| -> io::Result<u64> {
-        let server = start(write, Settings::default())?;
+    let wakeups = |policy| -> io::Result<u64> {
+        let server = start(policy, Settings::default())?;
         let mut client = server.connect()?;
         for _ in 0..10 {
             assert_eq!(client.echo(b"ping")?, b"ping");
@@ -166,16 +166,16 @@ fn queued_answers_cost_one_more_iteration_and_silence_costs_none() -> io::Result
     };
     // One for the connection, one for each message, one for the stop; the first two may come
     // together.
-    let at_once = wakeups(Write::AtOnce)?;
+    let at_once = wakeups(SendPolicy::AtOnce)?;
     assert!((11..=12).contains(&at_once), "{at_once} wake-ups");
-    let queued = wakeups(Write::Queued)?;
+    let queued = wakeups(SendPolicy::Queued)?;
     assert!((21..=22).contains(&queued), "{queued} wake-ups");
     Ok(())
 }
 
-fn start(write: Write, settings: Settings) -> io::Result<Serving> {
+fn start(policy: SendPolicy, settings: Settings) -> io::Result<Serving> {
     Serving::start(settings, move |listener, settings, stop| {
-        serve(listener, settings, write, stop)
+        serve(listener, settings, policy, stop)
     })
 }
 
@@ -192,7 +192,7 @@ fn a_deadline_that_is_over_at_once_comes_after_what_is_ready() -> io::Result<()>
     let (go, wait) = mpsc::channel::<()>();
     let server = Serving::start(settings, move |listener, settings, stop| {
         wait.recv().map_err(io::Error::other)?;
-        serve(listener, settings, Write::AtOnce, stop)
+        serve(listener, settings, SendPolicy::AtOnce, stop)
     })?;
     let mut client = server.connect()?;
     client.send(&[b'x'; 100])?; // More than one read takes.

@@ -101,7 +101,6 @@ impl CaseArgs {
                     ScheduleArg::Random => Schedule::Random,
                 },
                 faults: kernel.faults.clone(),
-                user_files: self.server.style.user_files(),
                 record: true,
             },
             seed: self.seed,

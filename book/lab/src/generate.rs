@@ -32,7 +32,6 @@ impl Case {
                 _ => Schedule::Random,
             },
             faults: faults(&mut rng, number),
-            user_files: style.user_files(),
             ..Options::default()
         };
         let server = server(&mut rng, style);

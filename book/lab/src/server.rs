@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use common::args::{self, LimitArgs};
 use common::sys::Listener;
 use common::sys::sim::{self, Options, Script, Trace};
-use common::{Settings, StopSignal};
+use common::{SendPolicy, Settings, StopSignal};
 
 /// A style, and for the reactor its engine.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +37,6 @@ impl Style {
     pub fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
-    /// The ends of the names of the source files that a user of the style writes.
-    pub fn user_files(self) -> Vec<String> {
-        let files: &[&str] = match self {
-            // All but the call itself and the map.
-            Style::Select => &["/echo.rs", "/connection.rs"],
-            _ => &["/echo.rs"],
-        };
-        files.iter().copied().map(str::to_owned).collect()
     }
 
     /// Whether it echoes whole lines, and not a stream of bytes.
@@ -111,18 +101,12 @@ impl Server {
     fn serve(&self, listener: Listener, stop: StopSignal) -> io::Result<()> {
         use reactor_echo::EngineKind;
         let settings = self.settings.clone();
-        let write = match self.is_queued {
-            true => reactor_echo::Write::Queued,
-            false => reactor_echo::Write::AtOnce,
+        let (policy, write) = match self.is_queued {
+            true => (SendPolicy::Queued, reactor_echo::Write::Queued),
+            false => (SendPolicy::AtOnce, reactor_echo::Write::AtOnce),
         };
         match self.style {
-            Style::Select => {
-                let write = match self.is_queued {
-                    true => select_echo::Write::Queued,
-                    false => select_echo::Write::AtOnce,
-                };
-                select_echo::serve(listener, settings, write, stop)
-            }
+            Style::Select => select_echo::serve(listener, settings, policy, stop),
             Style::Dispatcher => dispatcher_echo::serve(listener, settings, stop),
             Style::Chat => chat_echo::serve(listener, settings, self.max_line, stop),
             Style::Reactor => reactor_echo::serve(listener, settings, EngineKind::Mio, write, stop),

@@ -39,7 +39,7 @@ fn preprocessed(page: &str) -> Result<std::result::Result<String, String>> {
 
 #[test]
 fn mdbook_can_call_it() -> Result<()> {
-    let page = "```snippet\nselect-echo/src/connection.rs::Connection::answer\n```\n";
+    let page = "```snippet\nselect-echo/src/echo.rs::Connection::answer\n```\n";
     let page = preprocessed(page)?.map_err(anyhow::Error::msg)?;
     ensure!(page.contains("fn answer("), "{page}");
     let error = preprocessed("\n```snippet\nselect-echo/src/nothing.rs\n```\n")?;

@@ -107,9 +107,6 @@ pub struct Options {
     /// How often calls fail. The run's seed replaces the one in here. Serialized as its text.
     #[serde(with = "as_text")]
     pub faults: Option<Faults>,
-    /// The source files that a user of the style writes, by the ends of their names. The trace tells
-    /// their calls from those of the style.
-    pub user_files: Vec<String>,
     /// Whether the trace contains [`records`](Trace::records). Without them a run is faster.
     pub record: bool,
 }
@@ -126,7 +123,6 @@ impl Default for Options {
             client_send_buffer: 256 * 1024,
             schedule: Schedule::default(),
             faults: None,
-            user_files: vec!["/echo.rs".to_owned()],
             record: true,
         }
     }

@@ -54,7 +54,6 @@ pub(super) struct World {
     rng: Option<Rng>,
     records: Vec<Record>,
     is_recording: bool,
-    user_files: Vec<String>,
     lost_edges: Vec<LostEdge>,
     /// The server can't go on: each of its calls fails.
     ended: Option<Ending>,
@@ -86,7 +85,6 @@ impl World {
             rng,
             records: Vec::new(),
             is_recording: options.record,
-            user_files: options.user_files.clone(),
             lost_edges: Vec::new(),
             ended: None,
             calls_since_rest: 0,
@@ -316,9 +314,7 @@ impl World {
 
     pub fn note(&mut self, call: Call, caller: &'static Location<'static>) {
         self.has_progressed |= call.is_progress();
-        let user_files = std::mem::take(&mut self.user_files);
-        self.record(|| Event::Call(CallRecord::new(call, caller, &user_files)));
-        self.user_files = user_files;
+        self.record(|| Event::Call(CallRecord::new(call, caller)));
     }
 
     fn record(&mut self, event: impl FnOnce() -> Event) {
