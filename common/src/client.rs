@@ -117,9 +117,17 @@ impl EchoClient {
     /// `TimedOut`, or what recv(2) answers.
     pub fn receive_some(&mut self, capacity: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; capacity];
-        let count = self.socket.read(&mut bytes).map_err(name_time_limit)?;
-        bytes.truncate(count);
-        Ok(bytes)
+        loop {
+            match self.socket.read(&mut bytes) {
+                // A call with a time limit isn't resumed after a signal, or a stop: signal(7).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(count) => {
+                    bytes.truncate(count);
+                    return Ok(bytes);
+                }
+                Err(error) => return Err(name_time_limit(error)),
+            }
+        }
     }
 
     /// Receives until the server closes.

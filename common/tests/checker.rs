@@ -226,10 +226,12 @@ fn look_at(broken: &Broken) -> io::Result<Option<String>> {
     let mut expected = broken.fails.to_vec();
     expected.sort_by_key(|name| selection.cases().position(|case| case.name == *name));
     Ok((failed != expected).then(|| {
-        format!(
-            "{}: {expected:?} should have failed, not\n{report}\n",
-            broken.bug
-        )
+        let all: String = report
+            .findings
+            .iter()
+            .map(|finding| format!("{finding}\n"))
+            .collect();
+        format!("{}: {expected:?} should have failed:\n{all}", broken.bug)
     }))
 }
 

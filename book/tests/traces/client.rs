@@ -77,6 +77,7 @@ impl Client {
                 Ok(0) => received.end = Some("the end of the stream"),
                 Ok(count) => received.bytes.extend(&some[..count]),
                 Err(error) if is_time_out(&error) => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                     received.end = Some("a reset");
                 }

@@ -117,6 +117,7 @@ pub(super) fn fill_on(client: &EchoClient, mut sent: usize) -> io::Result<usize>
         match socket.write(&LINES[from..to]) {
             Ok(count) => sent += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

@@ -1,6 +1,6 @@
 //! Small echo servers, good and bad, on ports that the system picks.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -27,7 +27,10 @@ pub fn serve(handle: fn(TcpStream) -> io::Result<()>) -> io::Result<SocketAddr> 
 pub fn exchange(mut socket: TcpStream, mut answer: impl FnMut(&mut Vec<u8>)) -> io::Result<()> {
     let mut buffer = vec![0; 65536];
     loop {
-        let count = socket.read(&mut buffer)?;
+        let count = match socket.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            count => count?,
+        };
         if count == 0 {
             return socket.shutdown(Shutdown::Write);
         }

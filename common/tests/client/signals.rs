@@ -107,6 +107,24 @@ fn blocked_signals_reach_the_client_and_the_servers_that_it_starts() -> io::Resu
     Ok(())
 }
 
+/// A call with a time limit that waits when its program is stopped is not resumed (signal(7)): it
+/// answers EINTR.
+#[test]
+fn a_checker_that_is_stopped_again_and_again_still_passes_the_server() -> io::Result<()> {
+    let server = example("broken-echo")?.get_program().display().to_string();
+    let cases = ["--case", "sigterm-never-reader", "--slack", "10"];
+    let mut checker = check(&cases, &[server]).spawn()?;
+    let begun = Instant::now();
+    while checker.try_wait()?.is_none() && begun.elapsed() < TIME_LIMIT {
+        signal(&checker, Signal::SIGSTOP)?;
+        signal(&checker, Signal::SIGCONT)?;
+        thread::sleep(Duration::from_millis(20));
+    }
+    let output = end(checker)?;
+    assert!(output.status.success(), "{output:?}");
+    Ok(())
+}
+
 fn load(address: SocketAddr, options: &[&str]) -> Command {
     let mut load = Command::new(env!("CARGO_BIN_EXE_echo-client"));
     load.args(["load", &address.to_string()]).args(options);
