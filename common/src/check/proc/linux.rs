@@ -1,13 +1,14 @@
 //! The answers of Linux.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use procfs::ProcError;
-use procfs::net::{TcpNetEntry, TcpState};
+use procfs::net::{TcpNetEntries, TcpNetEntry};
 use procfs::process::{FDTarget, Process};
+use procfs::{FromReadSI, ProcError, current_system_info};
 
 use super::{Queues, Usage};
 use crate::check::case_run::{CaseError, While};
@@ -70,14 +71,31 @@ pub(in crate::check) fn listening_address(pid: i32) -> Result<Option<SocketAddr>
             sockets.insert(inode);
         }
     }
-    let listens =
-        |entry: &TcpNetEntry| entry.state == TcpState::Listen && sockets.contains(&entry.inode);
-    let mut all = procfs::net::tcp()?;
-    all.extend(procfs::net::tcp6().unwrap_or_default());
+    let mut all = listeners("tcp")?;
+    all.extend(listeners("tcp6").unwrap_or_default()); // A system can be without IPv6.
     Ok(all
         .into_iter()
-        .find(listens)
+        .find(|entry| sockets.contains(&entry.inode))
         .map(|entry| entry.local_address))
+}
+
+/// All listeners of /proc/net/tcp or tcp6. They come first, and what follows can be tens of thousands
+/// of connections that have ended: it isn't read.
+fn listeners(table: &str) -> Result<Vec<TcpNetEntry>, CaseError> {
+    const LISTEN: &str = "0A";
+    let table = File::open(format!("/proc/net/{table}")).while_("/proc/net")?;
+    let mut text = String::new();
+    for line in BufReader::new(table).lines() {
+        let line = line.while_("/proc/net")?;
+        let is_heading = text.is_empty();
+        if !is_heading && line.split_ascii_whitespace().nth(3) != Some(LISTEN) {
+            break;
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let TcpNetEntries(entries) = TcpNetEntries::from_read(text.as_bytes(), current_system_info())?;
+    Ok(entries)
 }
 
 /// What lies between a client's socket and its server.
