@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use signal_hook::consts::SIGHUP;
 use signal_hook::flag;
 
 use crate::check::{Script, check};
-use crate::servers::{echo, serve};
+use crate::servers::{echo, exchange, serve};
 use crate::{TIME_LIMIT, text};
 
 fn signal(child: &Child, signal: Signal) -> io::Result<()> {
@@ -180,10 +181,16 @@ fn an_interrupted_load_reports_what_it_has_seen() -> io::Result<()> {
 
 #[test]
 fn all_threads_of_an_interrupted_load_end() -> io::Result<()> {
+    static IS_SENDING: AtomicBool = AtomicBool::new(false);
+    let address = serve(|socket| exchange(socket, |_| IS_SENDING.store(true, SeqCst)))?;
     let options = ["--threads", "3", "--warm-up", "60", "-c", "3"];
-    let load = load(serve(echo)?, &options).spawn()?;
-    // Whether it is interrupted early or late, it ends.
-    thread::sleep(Duration::from_millis(300));
+    let load = load(address, &options).spawn()?;
+    // From then on, and not before, it catches signals: whether its threads have just begun or not,
+    // they end.
+    let begun = Instant::now();
+    while !IS_SENDING.load(SeqCst) && begun.elapsed() < TIME_LIMIT {
+        thread::yield_now();
+    }
     signal(&load, Signal::SIGINT)?;
     let output = end(load)?;
     assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32));
