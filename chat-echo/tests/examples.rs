@@ -3,7 +3,7 @@
 use std::io;
 
 use common::client::EchoClient;
-use common::program::Program;
+use common::client::program::Program;
 
 #[test]
 fn in_a_chat_room_all_others_hear() -> io::Result<()> {

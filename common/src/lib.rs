@@ -13,10 +13,7 @@
 //! | `logging`, [`background_writer`] | what servers write while they run: the log, the trace |
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
 //! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
-//! | `client`, `program` | the test client, and a server that a test starts (feature `client`, as is the next line) |
-//! | `server_process`, `interrupt` | starting a server, and never leaving one behind |
-//! | `terminal` | whether there is a terminal that shows colours and progress |
-//! | `talk`, `load`, `check` | what the program `echo-client` does |
+//! | `client` | the test client, the contract checker, the load generator (feature `client`) |
 //!
 //! On a system that isn't Unix, such as WebAssembly, there is only what a server needs over the
 //! simulated kernel (feature `sim`).
@@ -32,6 +29,8 @@
 pub mod args;
 #[cfg(unix)]
 pub mod background_writer;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 pub mod connection_limit;
 pub mod lifecycle;
@@ -50,20 +49,3 @@ pub use clock::Clock;
 pub use connection_limit::{ConnectionLimit, Permit};
 pub use lifecycle::Lifecycle;
 pub use stop::StopSignal;
-
-#[cfg(feature = "client")]
-pub mod check;
-#[cfg(feature = "client")]
-pub mod client;
-#[cfg(feature = "client")]
-pub mod interrupt;
-#[cfg(feature = "client")]
-pub mod load;
-#[cfg(feature = "client")]
-pub mod program;
-#[cfg(feature = "client")]
-pub mod server_process;
-#[cfg(feature = "client")]
-pub mod talk;
-#[cfg(feature = "client")]
-pub mod terminal;

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use common::check::{self, Kind, Selection, Target};
+use common::client::check::{self, Kind, Selection, Target};
 
 /// Debug builds, and several servers at once.
 const SLACK: f64 = 10.0;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::Settings;
 use common::client::EchoClient;
-use common::program::{
+use common::client::program::{
     Program, Serving, chat_room_spares_no_deaf_member, chat_room_tells_all_others, example,
 };
 

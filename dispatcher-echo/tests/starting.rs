@@ -3,7 +3,7 @@
 use std::io;
 use std::process::{Command, Stdio};
 
-use common::program::Program;
+use common::client::program::Program;
 
 /// A server that has said `listening on` serves until it is told to stop, however few descriptors it
 /// was left.

@@ -1,6 +1,6 @@
 //! The contract, graded by the checker against the real program on each engine.
 
-use common::check::{ContractTest, Grade, Kind};
+use common::client::check::{ContractTest, Grade, Kind};
 
 /// The other engines. What isn't on the wire is the same code for all.
 const ENGINES: [&str; 2] = ["mio", "select"];

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use common::Settings;
+use common::client::program::{Program, Serving, example, fill};
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::{Program, Serving, example, fill};
 use reactor_echo::{EngineKind, Write as Sending, serve};
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::{Command, Stdio};
 
-use common::program::Program;
+use common::client::program::Program;
 
 const ENGINES: [&str; 3] = ["tokio", "mio", "select"];
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::Command;
 
-use common::program::{tells, trace_of_one_line};
+use common::client::program::{tells, trace_of_one_line};
 
 #[test]
 fn the_trace_names_the_line_that_made_the_call_on_every_engine() -> io::Result<()> {

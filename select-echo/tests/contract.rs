@@ -1,6 +1,6 @@
 //! The contract, graded by the checker against the real program.
 
-use common::check::{ContractTest, Grade, Kind};
+use common::client::check::{ContractTest, Grade, Kind};
 
 fn contract_test() -> ContractTest {
     ContractTest::of(Kind::Stream, env!("CARGO_BIN_EXE_select-echo"))

@@ -5,8 +5,10 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::client::program::{
+    Program, chat_room_spares_no_deaf_member, chat_room_tells_all_others,
+};
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::{Program, chat_room_spares_no_deaf_member, chat_room_tells_all_others};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::Command;
 
-use common::program::{
+use common::client::program::{
     absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
     stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };

@@ -5,7 +5,7 @@ use std::io;
 use std::process::{Command, Output, Stdio};
 
 use common::client::EchoClient;
-use common::program::{Program, trace_of_one_line};
+use common::client::program::{Program, trace_of_one_line};
 
 fn server() -> Command {
     Command::new(env!("CARGO_BIN_EXE_select-echo"))

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::client::TIME_LIMIT;
-use common::program::{
+use common::client::program::{
     Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
     stop_flushes_pending_output, stop_tries_to_accept_again,
 };

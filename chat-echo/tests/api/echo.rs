@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use common::client::program::{
+    Program, Serving, only_idle_clients_are_closed, stop_tries_to_accept_again,
+};
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::{Program, Serving, only_idle_clients_are_closed, stop_tries_to_accept_again};
 use common::{Settings, sys};
 
 fn echo(settings: Settings, max_line: usize) -> io::Result<Serving> {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use chat_echo::{AsyncChat, ChatChannel, Terminator};
 use common::Settings;
 use common::client::TIME_LIMIT;
-use common::program::Serving;
+use common::client::program::Serving;
 
 use crate::support::{NEWLINE, on_message, serve_chats};
 

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
 use common::Settings;
+use common::client::program::Serving;
 use common::client::{EchoClient, TIME_LIMIT};
-use common::program::Serving;
 use common::sys::Stream;
 use dispatcher_echo::{Channel, Dispatcher, Shared};
 

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::{args, check, interrupt, load, output, talk};
+use common::client::{check, interrupt, load, talk};
+use common::{args, output};
 
 /// A client for echo servers in any language
 #[derive(Parser)]

@@ -9,7 +9,7 @@ use std::process::{self, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::program::{Program, example};
+use common::client::program::{Program, example};
 
 use crate::{TIME_LIMIT, text};
 

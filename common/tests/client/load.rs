@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::load::{self, Length, Settings};
+use common::client::load::{self, Length, Settings};
 
 use crate::TIME_LIMIT;
 use crate::servers::{close_early, corrupt, echo, echo_lines, keep_silent, serve, stutter, swap};

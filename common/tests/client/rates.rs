@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::load::{self, Length, Settings};
+use common::client::load::{self, Length, Settings};
 
 use crate::load::few;
 use crate::servers::{echo, pause_once, serve};

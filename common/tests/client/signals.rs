@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::program::example;
+use common::client::program::example;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use signal_hook::consts::SIGHUP;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
-use common::program::{
+use common::client::program::{
     Program, Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
     stop_flushes_pending_output, stop_tries_to_accept_again,
 };

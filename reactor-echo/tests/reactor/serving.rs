@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
-use common::program::{
+use common::client::program::{
     Serving, converse, fill, only_idle_clients_are_closed, stop_tries_to_accept_again,
 };
 use common::{Settings, sys};

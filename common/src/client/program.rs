@@ -1,0 +1,117 @@
+//! A server that a test starts and stops: as a program, or on a thread of the test's own process.
+
+use std::env;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::client::TIME_LIMIT;
+use crate::client::server_process::{Output, Patience, ProcessGroup};
+
+mod chat_room;
+mod options;
+mod serving;
+mod trace;
+
+pub use chat_room::{chat_room_spares_no_deaf_member, chat_room_tells_all_others};
+pub use options::{
+    absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
+    stalled_trace_stops_nothing, unfinished_connections_are_logged,
+};
+pub use serving::{
+    Serving, converse, deaf_client_delays_nobody, fill, only_idle_clients_are_closed,
+    stop_flushes_pending_output, stop_tries_to_accept_again,
+};
+pub use trace::{Traced, tells, trace_of_one_line};
+
+/// A running program that says `listening on ADDRESS`. It is killed when this is dropped, with all
+/// that it has started.
+#[derive(Debug)]
+pub struct Program {
+    group: ProcessGroup,
+    address: SocketAddr,
+    output: Output,
+}
+
+impl Program {
+    /// Starts the program and waits until it listens, for at most [`TIME_LIMIT`].
+    ///
+    /// # Errors
+    /// A program that cannot be started, or that says something else or nothing.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        Self::start_within(command, TIME_LIMIT)
+    }
+
+    /// As [`start`](Self::start), with another limit.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_within(command: &mut Command, limit: Duration) -> io::Result<Self> {
+        let mut group = ProcessGroup::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let output = group.take_stdout().ok_or(ErrorKind::BrokenPipe)?;
+        let output = Output::read(output)?;
+        Ok(Program {
+            address: output.address(limit)?,
+            group,
+            output,
+        })
+    }
+
+    /// Starts an example of the crate whose test calls this: cargo has built it beside the test.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_example(name: &str, arguments: &[&str]) -> io::Result<Self> {
+        Self::start(example(name)?.args(arguments))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.group.pid().as_raw().cast_unsigned()
+    }
+
+    /// Sends it SIGTERM and waits for its end, for at most [`TIME_LIMIT`]. Answers how it ended,
+    /// and what else it has printed.
+    ///
+    /// # Errors
+    /// `TimedOut` if it does not end.
+    pub fn stop(self) -> io::Result<(ExitStatus, Vec<String>)> {
+        self.stop_within(TIME_LIMIT)
+    }
+
+    /// As [`stop`](Self::stop), with another limit.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub fn stop_within(mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
+        self.group.signal(Signal::SIGTERM)?;
+        let mut patience = Patience::of(limit);
+        let mut lines = Vec::new();
+        // Its standard output ends with it.
+        while let Some(line) = self.output.next_line(&mut patience)? {
+            lines.push(line);
+        }
+        Ok((self.group.wait()?, lines))
+    }
+}
+
+/// The command that runs an example of the crate whose test calls this.
+///
+/// # Errors
+/// A test that does not know where it is.
+pub fn example(name: &str) -> io::Result<Command> {
+    let test = env::current_exe()?;
+    let target = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .ok_or(ErrorKind::NotFound)?;
+    Ok(Command::new(target.join("examples").join(name)))
+}
