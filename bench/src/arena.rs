@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
-use common::load::{Load, Settings, Summary};
-use common::program::Program;
+use common::client::load::{Load, Settings, Summary};
+use common::client::program::Program;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;

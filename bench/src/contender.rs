@@ -1,6 +1,6 @@
 //! Who is compared.
 
-use common::check::Kind;
+use common::client::check::Kind;
 use serde::{Deserialize, Serialize};
 
 /// A server that takes part.

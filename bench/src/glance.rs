@@ -31,7 +31,7 @@ mod words;
 use std::io;
 use std::time::Instant;
 
-use common::interrupt::{self, Interrupt};
+use common::client::interrupt::{self, Interrupt};
 use common::output;
 
 use crate::arena::{Arena, rotated};

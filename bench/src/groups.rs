@@ -1,6 +1,6 @@
 //! The groups of benchmarks: who is put to what.
 
-use common::load::Settings;
+use common::client::load::Settings;
 
 use crate::contender::{ALL, Contender, Family};
 use crate::trial::Trial;

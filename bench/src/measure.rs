@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
-use common::load::Settings;
+use common::client::load::Settings;
 
 use crate::arena::{Arena, rotated};
 use crate::estimate::Estimate;

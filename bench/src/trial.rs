@@ -6,7 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use common::client::EchoClient;
-use common::load::{Length, Settings};
+use common::client::load::{Length, Settings};
 
 use crate::arena::Server;
 use fairness::PingsBesideFlood;

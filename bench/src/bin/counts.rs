@@ -9,7 +9,8 @@ use bench::contender::{self, ALL, Contender, Made};
 use bench::counts::{self, Counts, Tools, bands, build_seconds, table};
 use bench::workshop::{Profile, Ready, Workshop};
 use clap::Parser;
-use common::{output, terminal};
+use common::client::terminal;
+use common::output;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Count what each contender costs: system calls, instructions, memory, wake-ups, lines

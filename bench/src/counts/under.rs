@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use common::load::{self, Length, Settings, Summary};
-use common::program::Program;
+use common::client::load::{self, Length, Settings, Summary};
+use common::client::program::Program;
 
 use super::{CONNECTIONS, SIZE};
 use crate::arena::Arena;

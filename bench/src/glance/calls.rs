@@ -3,8 +3,8 @@
 use std::io;
 use std::thread;
 
-use common::load::{self, Settings, Summary};
-use common::program::Program;
+use common::client::load::{self, Settings, Summary};
+use common::client::program::Program;
 use serde::Deserialize;
 
 use crate::arena::Arena;

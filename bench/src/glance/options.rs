@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use common::args::{number, seconds};
-use common::load::{Length, Settings};
+use common::client::load::{Length, Settings};
 
 use super::conditions::Skipped;
 use super::race::SLICE;

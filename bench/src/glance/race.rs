@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::load::{Latency, Length, Settings};
+use common::client::load::{Latency, Length, Settings};
 
 use super::calls;
 use crate::arena::{Arena, Server, Slice};

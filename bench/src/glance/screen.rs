@@ -4,7 +4,8 @@ use std::env;
 use std::fmt::Write as _;
 use std::io;
 
-use common::{output, terminal};
+use common::client::terminal;
+use common::output;
 use console::Term;
 
 use super::layout::{self, Line};
