@@ -1,17 +1,21 @@
 //! The contract, graded by the checker against the real program.
 
-use common::client::check::{ContractTest, Grade, Kind};
+#[path = "../../common/tests/shared/contract.rs"]
+mod contract;
 
-fn contract_test() -> ContractTest {
-    ContractTest::of(Kind::Stream, env!("CARGO_BIN_EXE_dispatcher-echo"))
+use std::io;
+
+use common::client::check::{Kind, Selection};
+use contract::{grade, grade_with_faults};
+
+const SERVER: &str = env!("CARGO_BIN_EXE_dispatcher-echo");
+
+#[test]
+fn the_contract_is_kept() -> io::Result<()> {
+    grade(SERVER, &[], Selection::of(Kind::Stream))
 }
 
 #[test]
-fn the_contract_is_kept() -> Grade {
-    contract_test().without_faults()
-}
-
-#[test]
-fn the_contract_is_kept_with_faults() -> Grade {
-    contract_test().with_faults()
+fn the_contract_is_kept_with_faults() -> io::Result<()> {
+    grade_with_faults(SERVER, Kind::Stream)
 }

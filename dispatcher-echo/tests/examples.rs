@@ -1,23 +1,24 @@
 //! The programs under `examples/`, each started as a process and talked to.
 
+#[path = "../../common/tests/shared/chat_room.rs"]
+mod chat_room;
+
 use std::io;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use common::Settings;
 use common::client::EchoClient;
-use common::client::program::{
-    Program, Serving, chat_room_spares_no_deaf_member, chat_room_tells_all_others, example,
-};
+use common::client::program::{Program, Serving, example};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
-    chat_room_tells_all_others("dispatcher_chat_room")
+    chat_room::tells_all_others("dispatcher_chat_room")
 }
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    chat_room_spares_no_deaf_member("dispatcher_chat_room")
+    chat_room::spares_no_deaf_member("dispatcher_chat_room")
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! What the options of the program must not do to its service.
 
+#[path = "../../common/tests/shared/options.rs"]
+mod options;
+
 use std::io;
 use std::process::Command;
 
-use common::client::program::{
+use options::{
     absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
     stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };

@@ -1,33 +1,40 @@
 //! The contract, graded by the checker against the real program on each engine.
 
-use common::client::check::{ContractTest, Grade, Kind};
+#[path = "../../common/tests/shared/contract.rs"]
+mod contract;
+
+use std::io;
+
+use common::client::check::{Kind, Selection};
+use contract::{grade, grade_with_faults};
+
+const SERVER: &str = env!("CARGO_BIN_EXE_reactor-echo");
 
 /// The other engines. What isn't on the wire is the same code for all.
-const ENGINES: [&str; 2] = ["mio", "select"];
+const OTHERS: [&str; 2] = ["mio", "select"];
 
-fn contract_test(engine: &str) -> ContractTest {
-    ContractTest::of(Kind::Stream, env!("CARGO_BIN_EXE_reactor-echo")).with(&["--reactor", engine])
+#[test]
+fn the_contract_is_kept() -> io::Result<()> {
+    grade(SERVER, &["--reactor", "tokio"], Selection::of(Kind::Stream))
 }
 
 #[test]
-fn the_contract_is_kept() -> Grade {
-    contract_test("tokio").without_faults()
+fn the_contract_is_kept_on_each_engine() -> io::Result<()> {
+    let mut engines = OTHERS.iter();
+    engines.try_for_each(|engine| grade(SERVER, &["--reactor", engine], wire_only()))
 }
 
 #[test]
-fn the_contract_is_kept_on_each_engine() -> Grade {
-    let mut engines = ENGINES.iter().map(|engine| contract_test(engine));
-    engines.try_for_each(|test| test.wire_only())
+fn the_contract_is_kept_when_answers_are_queued() -> io::Result<()> {
+    let queued = ["--reactor", "tokio", "--write", "queued"];
+    grade(SERVER, &queued, wire_only())
 }
 
 #[test]
-fn the_contract_is_kept_when_answers_are_queued() -> Grade {
-    contract_test("tokio")
-        .with(&["--write", "queued"])
-        .wire_only()
+fn the_contract_is_kept_with_faults() -> io::Result<()> {
+    grade_with_faults(SERVER, Kind::Stream)
 }
 
-#[test]
-fn the_contract_is_kept_with_faults() -> Grade {
-    contract_test("tokio").with_faults()
+fn wire_only() -> Selection {
+    Selection::of(Kind::Stream).wire_only()
 }

@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use common::Settings;
-use common::client::program::{Program, Serving, example, fill};
+use common::client::program::{Program, Serving, example};
+use common::client::traffic::{fill, lines};
 use common::client::{EchoClient, TIME_LIMIT};
 use reactor_echo::{EngineKind, Write as Sending, serve};
 
@@ -169,7 +170,7 @@ fn the_proxy_buffers_little_for_a_client_that_does_not_read() -> io::Result<()> 
     let mut proxied = Proxied::start()?;
     #[cfg(target_os = "linux")]
     let before = proxied.most_memory()?;
-    let sent = fill(&proxied.client)?;
+    let sent = lines(fill(&proxied.client)?);
     #[cfg(target_os = "linux")]
     {
         // The kernel holds the rest. The high-water mark and one read are 128 KiB; a buffer that
@@ -192,7 +193,7 @@ fn the_proxy_buffers_little_for_a_client_that_does_not_read() -> io::Result<()> 
 #[test]
 fn the_proxy_still_reads_from_a_client_that_does_not_read() -> io::Result<()> {
     let mut proxied = Proxied::start()?;
-    let sent = fill(&proxied.server)?;
+    let sent = lines(fill(&proxied.server)?);
     proxied.client.send(b"stop that")?;
     assert_eq!(proxied.server.receive(9)?, b"stop that");
     let read = proxied.client.receive(sent.len())?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::Command;
 
-use common::client::program::{tells, trace_of_one_line};
+use common::client::program::{Traced, tells, trace_of_one_line};
 
 #[test]
 fn the_trace_names_the_line_that_made_the_call_on_every_engine() -> io::Result<()> {
@@ -13,7 +13,7 @@ fn the_trace_names_the_line_that_made_the_call_on_every_engine() -> io::Result<(
         for event in &trace {
             let made_there = match event.call.as_str() {
                 "wait" | "wake" if engine == "select" => "select(".into(),
-                _ => event.through_sys(),
+                _ => through_sys(event),
             };
             assert!(event.text.contains(&made_there), "{engine}: {event:?}");
             // The program listens before it has a loop.
@@ -30,4 +30,17 @@ fn the_trace_names_the_line_that_made_the_call_on_every_engine() -> io::Result<(
         assert!(tells(&trace, &story), "{engine}: {trace:#?}");
     }
     Ok(())
+}
+
+/// What a line contains that makes this call of [`common::sys`]: `recv(`. For a handler that is
+/// `sys::trace_handler("handle_read")`; a `wake` is the end of a wait.
+fn through_sys(event: &Traced) -> String {
+    match event.call.as_str() {
+        "wake" => "wait(".into(),
+        "shutdown" => "finish(".into(),
+        call @ ("listen" | "accept" | "connect" | "recv" | "send" | "take_error"
+        | "reset_on_close" | "close" | "wait" | "register" | "reregister"
+        | "deregister") => format!("{call}("),
+        handler => format!("sys::trace_handler(\"{handler}\")"),
+    }
 }

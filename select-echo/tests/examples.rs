@@ -1,23 +1,24 @@
 //! The programs under `examples/`, each started as a process and talked to.
 
+#[path = "../../common/tests/shared/chat_room.rs"]
+mod chat_room;
+
 use std::io::{self, BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::client::program::{
-    Program, chat_room_spares_no_deaf_member, chat_room_tells_all_others,
-};
+use common::client::program::Program;
 use common::client::{EchoClient, TIME_LIMIT};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
-    chat_room_tells_all_others("select_chat_room")
+    chat_room::tells_all_others("select_chat_room")
 }
 
 #[test]
 fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
-    chat_room_spares_no_deaf_member("select_chat_room")
+    chat_room::spares_no_deaf_member("select_chat_room")
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::process::{Command, Output, Stdio};
 
 use common::client::EchoClient;
-use common::client::program::{Program, trace_of_one_line};
+use common::client::program::{Program, tells, trace_of_one_line};
 
 fn server() -> Command {
     Command::new(env!("CARGO_BIN_EXE_select-echo"))
@@ -53,14 +53,10 @@ fn the_trace_names_the_line_that_made_the_call() -> io::Result<()> {
         };
         assert!(event.text.contains(made_there), "{event:?}");
     }
-    let calls: Vec<&str> = trace.iter().map(|event| event.call.as_str()).collect();
     let story = [
         "wait", "wake", "recv", "send", "wait", "wake", "recv", "close",
     ];
-    assert!(
-        calls.windows(story.len()).any(|calls| calls == story),
-        "{calls:?}"
-    );
+    assert!(tells(&trace, &story), "{trace:#?}");
     Ok(())
 }
 

@@ -1,16 +1,20 @@
 //! The server in this process, on a thread of its own: what the contract says, seen from inside.
 
+#[path = "../../common/tests/shared/serving.rs"]
+mod serving;
+#[path = "../../common/tests/shared/stream.rs"]
+mod stream;
+
 use std::io;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::client::TIME_LIMIT;
-use common::client::program::{
-    Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
-    stop_flushes_pending_output, stop_tries_to_accept_again,
-};
+use common::client::program::Serving;
 use common::{SendPolicy, Settings, net, sys};
 use select_echo::serve;
+use serving::{only_idle_clients_are_closed, stop_tries_to_accept_again};
+use stream::{converse, deaf_client_delays_nobody, stop_flushes_pending_output};
 
 const BOTH: [SendPolicy; 2] = [SendPolicy::AtOnce, SendPolicy::Queued];
 

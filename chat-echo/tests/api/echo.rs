@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::client::program::{
-    Program, Serving, only_idle_clients_are_closed, stop_tries_to_accept_again,
-};
+use common::client::program::{Program, Serving};
 use common::client::{EchoClient, TIME_LIMIT};
 use common::{Settings, sys};
+
+use crate::shared::{only_idle_clients_are_closed, stop_tries_to_accept_again};
 
 fn echo(settings: Settings, max_line: usize) -> io::Result<Serving> {
     Serving::start(settings, move |listener, settings, stop| {

@@ -7,4 +7,6 @@ mod closing;
 mod echo;
 mod receiving;
 mod sending;
+#[path = "../../../common/tests/shared/serving.rs"]
+mod shared;
 mod support;

@@ -31,15 +31,13 @@ use serde::Serialize;
 
 mod case_run;
 mod cases;
-mod contract_test;
 mod options;
 mod proc;
 mod report;
 mod runner;
 mod server;
-pub(crate) mod traffic;
+mod traffic;
 
-pub use contract_test::{Broken, ContractTest, Grade};
 pub use options::{Options, command};
 pub use report::{Finding, Outcome, Report};
 pub use runner::{NotGraded, run, run_with};

@@ -6,25 +6,13 @@ use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-
 use crate::client::TIME_LIMIT;
 use crate::client::server_process::{Output, Patience, ProcessGroup};
 
-mod chat_room;
-mod options;
 mod serving;
 mod trace;
 
-pub use chat_room::{chat_room_spares_no_deaf_member, chat_room_tells_all_others};
-pub use options::{
-    absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
-    stalled_trace_stops_nothing, unfinished_connections_are_logged,
-};
-pub use serving::{
-    Serving, converse, deaf_client_delays_nobody, fill, only_idle_clients_are_closed,
-    stop_flushes_pending_output, stop_tries_to_accept_again,
-};
+pub use serving::Serving;
 pub use trace::{Traced, tells, trace_of_one_line};
 
 /// A running program that says `listening on ADDRESS`. It is killed when this is dropped, with all
@@ -92,7 +80,7 @@ impl Program {
     /// # Errors
     /// As [`stop`](Self::stop).
     pub fn stop_within(mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
-        self.group.signal(Signal::SIGTERM)?;
+        self.group.ask_to_stop()?;
         let mut patience = Patience::of(limit);
         let mut lines = Vec::new();
         // Its standard output ends with it.

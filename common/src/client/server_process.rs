@@ -5,5 +5,5 @@ mod output;
 mod patience;
 
 pub use group::ProcessGroup;
-pub use output::{NotAnnounced, Output};
+pub use output::{NotAnnounced, Output, announced};
 pub use patience::Patience;

@@ -8,5 +8,9 @@ mod looping;
 mod probe;
 mod reading;
 mod serving;
+#[path = "../../../common/tests/shared/serving.rs"]
+mod shared;
 mod stopping;
+#[path = "../../../common/tests/shared/stream.rs"]
+mod stream;
 mod writing;

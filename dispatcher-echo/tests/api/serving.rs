@@ -9,12 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
-use common::client::program::{
-    Program, Serving, converse, deaf_client_delays_nobody, only_idle_clients_are_closed,
-    stop_flushes_pending_output, stop_tries_to_accept_again,
-};
+use common::client::program::{Program, Serving};
 use common::{Settings, net, sys};
 use dispatcher_echo::serve;
+
+use crate::shared::{only_idle_clients_are_closed, stop_tries_to_accept_again};
+use crate::stream::{converse, deaf_client_delays_nobody, stop_flushes_pending_output};
 
 #[test]
 fn every_byte_comes_back() -> io::Result<()> {

@@ -6,6 +6,10 @@ mod ending;
 mod hooks;
 mod producers;
 mod serving;
+#[path = "../../../common/tests/shared/serving.rs"]
+mod shared;
+#[path = "../../../common/tests/shared/stream.rs"]
+mod stream;
 mod timers;
 
 /// Makes of each function a test for each engine.
@@ -33,6 +37,7 @@ for_every_engine![
     serving::faults_change_nothing,
     serving::data_behind_an_urgent_mark_is_read,
     serving::no_more_than_the_limit_are_accepted,
+    serving::a_client_that_does_not_read_delays_nobody,
     serving::stop_flushes_pending_output,
     serving::only_silent_connections_are_closed,
     serving::a_stop_tries_to_accept_again,

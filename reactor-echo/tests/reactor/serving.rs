@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
-use common::client::program::{
-    Serving, converse, fill, only_idle_clients_are_closed, stop_tries_to_accept_again,
-};
+use common::client::program::Serving;
 use common::{Settings, sys};
 use reactor_echo::{EngineKind, Write, serve};
 use socket2::SockRef;
 
 use crate::hooks::{connect, result_of};
+use crate::shared::{only_idle_clients_are_closed, stop_tries_to_accept_again};
+use crate::stream::{self, converse};
 
 fn start(engine: EngineKind, settings: Settings, write: Write) -> io::Result<Serving> {
     Serving::start(settings, move |listener, settings, stop| {
@@ -99,18 +99,15 @@ pub fn no_more_than_the_limit_are_accepted(engine: EngineKind) -> io::Result<()>
     server.stop().map(drop)
 }
 
+pub fn a_client_that_does_not_read_delays_nobody(engine: EngineKind) -> io::Result<()> {
+    stream::deaf_client_delays_nobody(start(engine, Settings::default(), Write::AtOnce)?)
+}
+
 pub fn stop_flushes_pending_output(engine: EngineKind) -> io::Result<()> {
-    let server = start(engine, Settings::default(), Write::AtOnce)?;
-    let mut idle = server.connect()?;
-    idle.echo(b"idle\n")?;
-    let mut slow = server.connect()?;
-    // Now it has pending output, and input unread.
-    let sent = fill(&slow)?;
-    server.ask_to_stop()?;
-    assert_eq!(idle.receive_to_end()?, b"");
-    let received = slow.receive_to_end()?;
-    assert!(received.len() > 64 * 1024 && sent.starts_with(&received));
-    server.ended().map(drop)
+    let settings = Settings::default();
+    let shutdown_timeout = settings.shutdown_timeout;
+    let server = start(engine, settings, Write::AtOnce)?;
+    stream::stop_flushes_pending_output(server, shutdown_timeout)
 }
 
 pub fn only_silent_connections_are_closed(engine: EngineKind) -> io::Result<()> {

@@ -20,21 +20,6 @@ pub struct Traced {
     pub text: String,
 }
 
-impl Traced {
-    /// What a line contains that makes this call of [`sys`](crate::sys): `recv(`. For a handler
-    /// that is `sys::trace_handler("handle_read")`; a `wake` is the end of a wait.
-    pub fn through_sys(&self) -> String {
-        match self.call.as_str() {
-            "wake" => "wait(".into(),
-            "shutdown" => "finish(".into(),
-            call @ ("listen" | "accept" | "connect" | "recv" | "send" | "take_error"
-            | "reset_on_close" | "close" | "wait" | "register" | "reregister"
-            | "deregister") => format!("{call}("),
-            handler => format!("sys::trace_handler(\"{handler}\")"),
-        }
-    }
-}
-
 /// Starts a server with `--trace`, has it echo one line, and answers what it has traced.
 ///
 /// # Errors

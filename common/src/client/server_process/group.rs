@@ -1,9 +1,11 @@
 //! A process group: a child and all that it starts in turn, such as the server of a script.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -63,10 +65,18 @@ impl ProcessGroup {
     /// A leader that has ended.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         match self.is_over {
-            // Its number may be somebody else's by now.
+            // Its number can be another process's by now.
             true => Err(nix::errno::Errno::ESRCH.into()),
             false => Ok(kill(self.pid(), signal)?),
         }
+    }
+
+    /// Sends the leader SIGTERM, and does not wait for its end.
+    ///
+    /// # Errors
+    /// A leader that has ended.
+    pub fn ask_to_stop(&self) -> io::Result<()> {
+        self.signal(Signal::SIGTERM)
     }
 
     /// The leader's exit status, if it has ended. Ends the rest of the group then.
@@ -90,6 +100,26 @@ impl ProcessGroup {
         let status = self.leader.wait()?;
         self.end();
         Ok(status)
+    }
+
+    /// As [`wait`](Self::wait), but for at most `limit`.
+    ///
+    /// # Errors
+    /// `TimedOut`, or what waitpid(2) returns.
+    pub fn wait_within(&mut self, limit: Duration) -> io::Result<ExitStatus> {
+        let started = Instant::now();
+        loop {
+            // Before it is looked whether the leader has ended: this program may itself be stopped
+            // between the two.
+            let waited = started.elapsed();
+            if let Some(status) = self.try_wait()? {
+                return Ok(status);
+            }
+            if waited >= limit {
+                return Err(io::Error::new(ErrorKind::TimedOut, "it didn't end"));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Kills the whole group and reaps its leader.

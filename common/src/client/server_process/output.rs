@@ -127,7 +127,7 @@ impl From<NotAnnounced> for io::Error {
 
 /// The address that this line says the server listens on, if it is such a line. A server that
 /// listens on a name is reached at that one of its addresses which accepts.
-fn announced(line: &str) -> Option<SocketAddr> {
+pub fn announced(line: &str) -> Option<SocketAddr> {
     let text = line.trim().strip_prefix(PREFIX)?.trim();
     if let Ok(address) = text.parse() {
         return Some(reachable(address));

@@ -1,35 +1,22 @@
 //! What the options that all four servers have must not do to their service.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{self, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, process};
 
-use nix::libc::MSG_DONTWAIT;
-use nix::sys::signal::Signal;
-use socket2::SockRef;
-
-use super::{Program, serving};
-use crate::args::{MOST_CONNECTIONS, MOST_PENDING, MOST_RECV_SIZE};
-use crate::client::server_process::ProcessGroup;
-use crate::client::{EchoClient, TIME_LIMIT};
+use common::args::{MOST_CONNECTIONS, MOST_PENDING, MOST_RECV_SIZE};
+use common::client::program::Program;
+use common::client::server_process::{ProcessGroup, announced};
+use common::client::{EchoClient, TIME_LIMIT, traffic};
 
 /// Expects every option of `server` that takes a number, as `--help` lists them, to refuse numbers
 /// that are out of bounds: with exit status 2, a message that names the option, and before the
 /// server listens. The greatest numbers that are allowed must work.
-///
-/// # Errors
-/// The program can't be run, or doesn't end (`TimedOut`).
-///
-/// # Panics
-/// It accepts a number that it should refuse, or refuses it in another way.
 pub fn absurd_numbers_are_refused(server: &dyn Fn() -> Command) -> io::Result<()> {
     let help = output_of(server().arg("--help"))?;
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
@@ -89,12 +76,6 @@ fn absurd(unit: &str) -> &'static [&'static str] {
 }
 
 /// Expects `server` to serve 500 clients and to stop while its trace is not read.
-///
-/// # Errors
-/// It doesn't serve, or doesn't end (`TimedOut`).
-///
-/// # Panics
-/// An answer is wrong, or a signal ended the server.
 pub fn stalled_trace_stops_nothing(server: &dyn Fn() -> Command) -> io::Result<()> {
     let (_unread, trace) = io::pipe()?;
     let mut command = quiet(server);
@@ -112,12 +93,6 @@ pub fn stalled_trace_stops_nothing(server: &dyn Fn() -> Command) -> io::Result<(
 
 /// Expects `server` to exit with status 0 in time although its counters are not read, and standard
 /// output takes no byte more.
-///
-/// # Errors
-/// It doesn't serve, or doesn't end (`TimedOut`).
-///
-/// # Panics
-/// Another exit status.
 pub fn stalled_counters_stop_nothing(server: &dyn Fn() -> Command) -> io::Result<()> {
     let (here, there) = UnixStream::pair()?;
     here.set_read_timeout(Some(TIME_LIMIT))?;
@@ -126,41 +101,30 @@ pub fn stalled_counters_stop_nothing(server: &dyn Fn() -> Command) -> io::Result
     let mut group = ProcessGroup::start(command.arg("--counters").stdout(stdout))?;
     let mut line = String::new();
     BufReader::new(&here).read_line(&mut line)?;
-    let address = line.trim().strip_prefix("listening on ").unwrap_or(&line);
-    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let address = announced(&line).ok_or(ErrorKind::InvalidData)?;
     assert_eq!(EchoClient::connect(address)?.echo(b"hello\n")?, b"hello\n");
     fill(&there)?;
-    group.signal(Signal::SIGTERM)?;
-    let status = ended_within(&mut group, TIME_LIMIT)?;
+    group.ask_to_stop()?;
+    let status = group.wait_within(TIME_LIMIT)?;
     assert!(status.success(), "{status}");
     Ok(())
 }
 
-/// Writes until not one byte more fits.
-fn fill(socket: &UnixStream) -> io::Result<()> {
+/// Writes until not one byte more fits. The other end of the descriptor writes nothing meanwhile: it
+/// would see that the socket doesn't block.
+fn fill(mut socket: &UnixStream) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
     for size in [4096, 1] {
-        loop {
-            match SockRef::from(socket).send_with_flags(&vec![b'x'; size], MSG_DONTWAIT) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
+        while socket.write(&vec![b'x'; size]).is_ok() {}
     }
-    Ok(())
+    socket.set_nonblocking(false)
 }
 
 /// Expects `server` to back off from an accept(2) that fails again and again with an error that
 /// belongs to no connection (EACCES, from a security policy): few calls, at most one warning a
 /// second, and service when the error is over.
-///
-/// # Errors
-/// It doesn't start, or doesn't stop.
-///
-/// # Panics
-/// It spins, floods its log, or says nothing.
 pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::Result<()> {
-    let (trace, log) = (Scratch::new("trace")?, Scratch::new("log")?);
+    let (trace, log) = (Scratch::new("trace"), Scratch::new("log"));
     let mut command = server();
     command
         .args(["--port", "0", "--faults", "1:eacces=99", "--trace"])
@@ -196,19 +160,13 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
 
 /// Expects `server` to log why it closes a connection at the end of the shutdown timeout: the
 /// client never reads, so the server has output pending that it can't send.
-///
-/// # Errors
-/// It doesn't start, or doesn't stop.
-///
-/// # Panics
-/// The log has another reason, or the exit status is not 0.
 pub fn unfinished_connections_are_logged(server: &dyn Fn() -> Command) -> io::Result<()> {
-    let log = Scratch::new("unfinished.log")?;
+    let log = Scratch::new("unfinished.log");
     let mut command = server();
     command.args(["--port", "0", "--shutdown-timeout", "0.2"]);
     let program = Program::start(command.stderr(fs::File::create(&log.0)?))?;
     let client = EchoClient::connect(program.address())?;
-    serving::fill(&client)?;
+    traffic::fill(&client)?;
     let (status, _) = program.stop()?;
     assert!(status.success(), "{status}");
     let log = fs::read_to_string(&log.0)?;
@@ -236,7 +194,7 @@ fn output_of(command: &mut Command) -> io::Result<Output> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut group = ProcessGroup::start(command)?;
-    let status = ended_within(&mut group, TIME_LIMIT)?;
+    let status = group.wait_within(TIME_LIMIT)?;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     if let (Some(mut printed), Some(mut errors)) = (group.take_stdout(), group.take_stderr()) {
         printed.read_to_end(&mut stdout)?;
@@ -249,29 +207,15 @@ fn output_of(command: &mut Command) -> io::Result<Output> {
     })
 }
 
-/// Waits for the end of a process.
-fn ended_within(group: &mut ProcessGroup, limit: Duration) -> io::Result<ExitStatus> {
-    let started = Instant::now();
-    while started.elapsed() < limit {
-        if let Some(status) = group.try_wait()? {
-            return Ok(status);
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    Err(io::Error::new(ErrorKind::TimedOut, "it didn't end"))
-}
-
 /// A file that is removed when this is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> io::Result<Self> {
-        let program = env::current_exe()?;
-        let program = program.file_stem().map(Path::new).unwrap_or(Path::new(""));
+    fn new(name: &str) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{}-{number}.{name}", program.display(), process::id());
-        Ok(Scratch(env::temp_dir().join(name)))
+        let name = format!("{}-{number}.{name}", process::id());
+        Scratch(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
     }
 }
 

@@ -1,0 +1,33 @@
+//! The contract as a server's own tests grade it: without faults, and with them.
+
+use std::io;
+
+use common::client::check::{self, Kind, Selection, Target};
+
+/// A debug build on a busy machine can take ten times as long as the contract says.
+const SLACK: f64 = 10.0;
+
+/// Expects `program` to pass the selected cases. It takes the options that all servers here take.
+pub fn grade(program: &str, arguments: &[&str], selection: Selection) -> io::Result<()> {
+    let target = Target::command(program, arguments);
+    let report = check::run(&target, &selection.slack(SLACK).hurried())?;
+    assert!(report.failed().is_empty(), "{arguments:?}\n{report}");
+    Ok(())
+}
+
+/// Expects `program` to pass a few cases with faults: short reads and writes, signals, spurious
+/// readiness, connections that are gone before they are accepted, and sometimes no descriptor for
+/// one. This shows that the real program copes with each kind; the simulation tries thousands of
+/// seeds.
+pub fn grade_with_faults(program: &str, kind: Kind) -> io::Result<()> {
+    let cases = [
+        "one-line",
+        "every-byte-value",
+        "many-in-one-write",
+        "half-close-flushes",
+        "reset-amid-traffic",
+    ];
+    let faults = "7:short=60,eintr=20,spurious=20,aborted=10,emfile=5";
+    let arguments = ["--quiet", "--recv-size", "1000", "--faults", faults];
+    grade(program, &arguments, Selection::of(kind).only(cases))
+}
