@@ -1,5 +1,9 @@
 //! The program `book`, as its reader and mdBook use it.
 
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "only its limits are needed")]
+mod support;
+
 mod building;
 mod inherited;
 mod preprocessor;

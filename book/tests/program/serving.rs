@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+#[cfg(target_os = "linux")]
+use rustix::process::Resource;
 
+#[cfg(target_os = "linux")]
+use crate::support::limits;
 use crate::{Checkout, Served};
 
 #[test]
@@ -84,7 +87,7 @@ fn cpu_time(served: &Served) -> Result<Duration> {
 fn without_descriptors_it_waits() -> Result<()> {
     let checkout = Checkout::new()?;
     let served = Served::over(&mut checkout.book(""))?;
-    limit(&served, &format!("--nofile={}:", free_descriptor(&served)))?;
+    limits::leave_descriptors(&served.process, 0)?;
     let _waiting = TcpStream::connect(served.address)?;
     let before = cpu_time(&served)?;
     thread::sleep(Duration::from_secs(1));
@@ -93,25 +96,8 @@ fn without_descriptors_it_waits() -> Result<()> {
         used < Duration::from_millis(300),
         "{used:?} of processor time in 1 s"
     );
-    limit(&served, "--nofile=100:")?;
+    limits::set(&served.process, Resource::Nofile, 100)?;
     ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
-    Ok(())
-}
-
-/// The number that the next descriptor gets, which is the lowest free one.
-#[cfg(target_os = "linux")]
-fn free_descriptor(served: &Served) -> usize {
-    let folder = format!("/proc/{}/fd", served.process.id());
-    let mut numbers = 0..;
-    let free = numbers.find(|number| !Path::new(&folder).join(number.to_string()).is_symlink());
-    free.unwrap_or_default()
-}
-
-#[cfg(target_os = "linux")]
-fn limit(served: &Served, limit: &str) -> Result<()> {
-    let mut command = Command::new("prlimit");
-    command.args([&format!("--pid={}", served.process.id()), limit]);
-    ensure!(command.status()?.success(), "prlimit {limit}");
     Ok(())
 }
 
@@ -147,10 +133,8 @@ fn without_threads_it_still_answers() -> Result<()> {
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let size = size.context("no size")?.trim().trim_end_matches(" kB");
     // There is address space for an answer, but not for the stack of a thread, which has 2 MiB.
-    limit(
-        &served,
-        &format!("--as={}", (size.parse::<u64>()? + 1024) * 1024),
-    )?;
+    let limit = (size.parse::<u64>()? + 1024) * 1024;
+    limits::set(&served.process, Resource::As, limit)?;
     for _ in 0..3 {
         ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
     }

@@ -1,5 +1,9 @@
 //! What several tests need.
 
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "not every test limits programs")]
+pub mod limits;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};

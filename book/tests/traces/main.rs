@@ -1,5 +1,7 @@
 //! The traces are true: the servers do the same on the real kernel.
 
+#![cfg(target_os = "linux")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

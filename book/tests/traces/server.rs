@@ -1,8 +1,7 @@
 //! The servers: built, started, signalled and ended.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,6 +13,8 @@ use nix::unistd::Pid;
 use tempfile::NamedTempFile;
 
 use book::style::Style;
+
+use super::support::limits;
 
 /// A running server. It is killed when this is dropped.
 pub struct Server {
@@ -80,22 +81,9 @@ impl Server {
         Ok(())
     }
 
-    /// Sets its limit (RLIMIT_NOFILE) so that it can open so many descriptors more.
+    /// Lowers its limit, so that it can open only `more` descriptors besides those that it has open.
     pub fn leave_descriptors(&self, more: usize) -> io::Result<()> {
-        let id = self.child.id();
-        let open: BTreeSet<OsString> = fs::read_dir(format!("/proc/{id}/fd"))?
-            .map(|entry| entry.map(|entry| entry.file_name()))
-            .collect::<io::Result<_>>()?;
-        // A new descriptor gets the lowest free number, which must be below the limit.
-        let free = (0..).map(|number: u32| number.to_string());
-        let mut free = free.filter(|number| !open.contains(OsStr::new(number)));
-        let limit = free.nth(more).unwrap_or_default();
-        let mut command = Command::new("prlimit");
-        command.args([format!("--pid={id}"), format!("--nofile={limit}")]);
-        if !command.status()?.success() {
-            return Err(io::Error::other("its descriptors cannot be limited"));
-        }
-        Ok(())
+        limits::leave_descriptors(&self.child, more)
     }
 
     fn id(&self) -> Pid {
