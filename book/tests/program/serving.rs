@@ -87,7 +87,7 @@ fn cpu_time(served: &Served) -> Result<Duration> {
 fn without_descriptors_it_waits() -> Result<()> {
     let checkout = Checkout::new()?;
     let served = Served::over(&mut checkout.book(""))?;
-    limits::leave_descriptors(&served.process, 0)?;
+    limits::leave_descriptors(served.process.id(), 0)?;
     let _waiting = TcpStream::connect(served.address)?;
     let before = cpu_time(&served)?;
     thread::sleep(Duration::from_secs(1));
@@ -96,7 +96,7 @@ fn without_descriptors_it_waits() -> Result<()> {
         used < Duration::from_millis(300),
         "{used:?} of processor time in 1 s"
     );
-    limits::set(&served.process, Resource::Nofile, 100)?;
+    limits::set(served.process.id(), Resource::Nofile, 100)?;
     ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
     Ok(())
 }
@@ -134,7 +134,7 @@ fn without_threads_it_still_answers() -> Result<()> {
     let size = size.context("no size")?.trim().trim_end_matches(" kB");
     // There is address space for an answer, but not for the stack of a thread, which has 2 MiB.
     let limit = (size.parse::<u64>()? + 1024) * 1024;
-    limits::set(&served.process, Resource::As, limit)?;
+    limits::set(served.process.id(), Resource::As, limit)?;
     for _ in 0..3 {
         ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
     }

@@ -1,25 +1,24 @@
-//! Limits of a running program.
+//! Limits of a running program, by its process id.
 
 use std::io;
 use std::path::Path;
-use std::process::Child;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 /// Sets the limit that the program meets (the soft one). The hard limit is the one of this process, which
 /// the program has inherited.
-pub fn set(program: &Child, resource: Resource, limit: u64) -> io::Result<()> {
+pub fn set(program: u32, resource: Resource, limit: u64) -> io::Result<()> {
     let limit = Rlimit {
         current: Some(limit),
         ..getrlimit(resource)
     };
-    prlimit(Some(Pid::from_child(program)), resource, limit)?;
+    prlimit(Pid::from_raw(program.cast_signed()), resource, limit)?;
     Ok(())
 }
 
 /// Lowers the program's limit, so that it can open only `more` descriptors besides those that it has open.
-pub fn leave_descriptors(program: &Child, more: usize) -> io::Result<()> {
-    let open = format!("/proc/{}/fd", program.id());
+pub fn leave_descriptors(program: u32, more: usize) -> io::Result<()> {
+    let open = format!("/proc/{program}/fd");
     let is_free = |number: &u64| !Path::new(&open).join(number.to_string()).is_symlink();
     // A new descriptor gets the lowest free number, which must be below the limit.
     let limit = (0..).filter(is_free).nth(more).unwrap_or_default();

@@ -2,25 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
+use common::client::program::Program;
 use tempfile::NamedTempFile;
 
 use book::style::Style;
 
+use super::stage::TIME_LIMIT;
 use super::support::limits;
 
 /// A running server. It is killed when this is dropped.
 pub struct Server {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    address: SocketAddr,
+    program: Program,
     /// The trace as far as it was not read yet, and the beginning of a line that was.
     trace: File,
     begun: String,
@@ -31,33 +28,21 @@ impl Server {
     pub fn start(programs: &Path, style: Style, arguments: &[String]) -> io::Result<Self> {
         // Once both have it open, it needs no name, and loses it.
         let (trace, path) = NamedTempFile::new()?.into_parts();
-        let mut child = Command::new(programs.join(style.program()))
+        let mut command = Command::new(programs.join(style.program()));
+        command
             .args(arguments)
             .args(["--port", "0", "--counters", "-qq", "--trace"])
-            .arg(&path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = BufReader::new(child.stdout.take().ok_or(ErrorKind::BrokenPipe)?);
-        let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Server {
-            child,
-            output,
-            address,
+            .arg(&path);
+        Ok(Server {
+            program: Program::start(&mut command)?,
             trace,
             begun: String::new(),
-        };
-        let mut line = String::new();
-        server.output.read_line(&mut line)?;
-        let address = line.trim_end().strip_prefix("listening on ");
-        let address = address.ok_or_else(|| io::Error::other(format!("it says {line:?}")))?;
-        server.address = address.parse().map_err(io::Error::other)?;
-        Ok(server)
+        })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.program.address()
     }
 
     /// The lines that its trace has grown by, whole lines only.
@@ -69,47 +54,35 @@ impl Server {
         Ok(whole.lines().map(str::to_owned).collect())
     }
 
-    pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        kill(self.id(), signal)?;
-        Ok(())
+    /// Asks it to stop.
+    pub fn ask_to_stop(&self) -> io::Result<()> {
+        self.program.ask_to_stop()
     }
 
-    /// Holds it, until `SIGCONT`, and waits until it is held.
+    /// Holds it, until it is [let go](Self::let_go), and waits until it is held.
     pub fn hold(&self) -> io::Result<()> {
-        self.signal(Signal::SIGSTOP)?;
-        waitpid(self.id(), Some(WaitPidFlag::WUNTRACED))?;
-        Ok(())
+        self.program.pause()
+    }
+
+    pub fn let_go(&self) -> io::Result<()> {
+        self.program.resume()
     }
 
     /// Lowers its limit, so that it can open only `more` descriptors besides those that it has open.
     pub fn leave_descriptors(&self, more: usize) -> io::Result<()> {
-        limits::leave_descriptors(&self.child, more)
-    }
-
-    fn id(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
+        limits::leave_descriptors(self.program.id(), more)
     }
 
     pub fn has_ended(&mut self) -> io::Result<bool> {
-        Ok(self.child.try_wait()?.is_some())
+        self.program.has_ended()
     }
 
     /// What it counted, which it prints at its end.
     pub fn counters(&mut self) -> io::Result<BTreeMap<String, u64>> {
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest)?;
-        let status = self.child.wait()?;
+        let (status, printed) = self.program.wait_within(TIME_LIMIT)?;
         if !status.success() {
             return Err(io::Error::other(format!("it ended with {status}")));
         }
-        Ok(serde_json::from_str(&rest)?)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Both fail only for a child that was reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Ok(serde_json::from_str(&printed.concat())?)
     }
 }

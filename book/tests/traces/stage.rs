@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use book::scenario::Step;
 use book::style::Style;
 use book::trace::Lane;
-use nix::sys::signal::Signal;
 
 use super::client::{Client, Received};
 use super::events::Events;
@@ -19,7 +18,7 @@ const BEGIN: Duration = Duration::from_secs(1);
 /// A server that waits, and has not moved for so long, has done all that a step asks for.
 const QUIET: Duration = Duration::from_millis(50);
 /// How long a step may take in all.
-const TIME_LIMIT: Duration = Duration::from_secs(20);
+pub const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// How often the trace is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -109,7 +108,7 @@ impl Stage {
             "half-close" => self.client(client)?.finish(),
             "close" => self.take(client).map(drop),
             "reset" => self.take(client)?.reset(),
-            "stop" => self.server.signal(Signal::SIGTERM),
+            "stop" => self.server.ask_to_stop(),
             _ => Err(io::Error::other(format!("{line:?} can't be played"))),
         }
     }
@@ -126,7 +125,7 @@ impl Stage {
         for line in lines {
             self.act(line)?;
         }
-        self.server.signal(Signal::SIGCONT)
+        self.server.let_go()
     }
 
     fn client(&mut self, number: usize) -> io::Result<&mut Client> {

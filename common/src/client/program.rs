@@ -39,8 +39,7 @@ impl Program {
     /// As [`start`](Self::start).
     pub fn start_within(command: &mut Command, limit: Duration) -> io::Result<Self> {
         let mut group = ProcessGroup::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
-        let output = group.take_stdout().ok_or(ErrorKind::BrokenPipe)?;
-        let output = Output::read(output)?;
+        let output = group.read_stdout()?;
         Ok(Program {
             address: output.address(limit)?,
             group,
@@ -66,8 +65,40 @@ impl Program {
         self.group.pid().as_raw().cast_unsigned()
     }
 
-    /// Sends it SIGTERM and waits for its end, for at most [`TIME_LIMIT`]. Answers how it ended,
-    /// and what else it has printed.
+    /// Asks it to stop (SIGTERM), and does not wait for that.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn ask_to_stop(&self) -> io::Result<()> {
+        self.group.ask_to_stop()
+    }
+
+    /// Stops it until [`resume`](Self::resume), as [`ProcessGroup::pause`] says.
+    ///
+    /// # Errors
+    /// As [`ProcessGroup::pause`].
+    pub fn pause(&self) -> io::Result<()> {
+        self.group.pause()
+    }
+
+    /// Lets it go on after a [`pause`](Self::pause).
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn resume(&self) -> io::Result<()> {
+        self.group.resume()
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// What waitpid(2) returns.
+    pub fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.group.try_wait()?.is_some())
+    }
+
+    /// Asks it to stop and waits for its end, for at most [`TIME_LIMIT`]: how it ended, and what else
+    /// it has printed.
     ///
     /// # Errors
     /// `TimedOut` if it does not end.
@@ -81,6 +112,14 @@ impl Program {
     /// As [`stop`](Self::stop).
     pub fn stop_within(mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
         self.group.ask_to_stop()?;
+        self.wait_within(limit)
+    }
+
+    /// As [`stop_within`](Self::stop_within), without asking.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub fn wait_within(&mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
         let mut patience = Patience::of(limit);
         let mut lines = Vec::new();
         // Its standard output ends with it.

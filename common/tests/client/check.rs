@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::program::{Program, example};
+use common::client::server_process::announced;
 
 use crate::{TIME_LIMIT, text};
 
@@ -46,12 +47,7 @@ impl Script {
     /// Where its servers listened, however many there were.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let text = fs::read_to_string(self.folder.join("addresses"))?;
-        let lines = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("listening on "));
-        lines
-            .map(|line| line.parse().map_err(io::Error::other))
-            .collect()
+        Ok(text.lines().filter_map(announced).collect())
     }
 
     /// Waits until so many servers have been started.

@@ -7,13 +7,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 
 use super::case_run::{CaseError, While, ensure};
 use super::proc;
+use crate::client::EchoClient;
 use crate::client::server_process::{NotAnnounced, Output, ProcessGroup};
-use crate::client::{EchoClient, TIME_LIMIT};
 
 mod launch;
 
@@ -48,21 +46,9 @@ impl Server {
         lock(&self.group).signal(signal).while_("signalling")
     }
 
-    /// Stops the server, as a debugger would, until [`resume`](Self::resume). Returns when all of
-    /// its threads have stopped, which is some time after the signal.
+    /// Stops the server until [`resume`](Self::resume), as [`ProcessGroup::pause`] says.
     pub(super) fn pause(&self) -> Result<(), CaseError> {
-        self.signal(Signal::SIGSTOP)?;
-        let pid = Pid::from_raw(self.pid());
-        let started = Instant::now();
-        while started.elapsed() < TIME_LIMIT {
-            let flags = WaitPidFlag::WUNTRACED | WaitPidFlag::WNOHANG;
-            match waitpid(pid, Some(flags)).map_err(std::io::Error::from)? {
-                WaitStatus::Stopped(..) => return Ok(()),
-                WaitStatus::StillAlive => thread::sleep(Duration::from_millis(1)),
-                ended => return Err(CaseError::Fail(format!("the server ended: {ended:?}"))),
-            }
-        }
-        Err(CaseError::Fail("a SIGSTOP does not stop it".into()))
+        lock(&self.group).pause().while_("stopping the server")
     }
 
     /// Lets a server go on that [`pause`](Self::pause) has stopped.

@@ -8,9 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::client::interrupt;
+use super::Output;
+use crate::client::{TIME_LIMIT, interrupt};
 
 /// A child that leads a process group of its own. The whole group is killed when this is dropped,
 /// when its leader has ended, and when a signal ends this program.
@@ -49,6 +51,14 @@ impl ProcessGroup {
         Pid::from_raw(self.leader.id().cast_signed())
     }
 
+    /// Starts to read the leader's standard output, the first time, if it is a pipe.
+    ///
+    /// # Errors
+    /// There is no such pipe, or no thread to read with.
+    pub fn read_stdout(&mut self) -> io::Result<Output> {
+        Output::read(self.take_stdout().ok_or(ErrorKind::BrokenPipe)?)
+    }
+
     /// The leader's standard output, the first time, if it is a pipe.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.leader.stdout.take()
@@ -77,6 +87,36 @@ impl ProcessGroup {
     /// A leader that has ended.
     pub fn ask_to_stop(&self) -> io::Result<()> {
         self.signal(Signal::SIGTERM)
+    }
+
+    /// Stops the leader, as a debugger would, until [`resume`](Self::resume). Returns when all of
+    /// its threads have stopped, which is some time after the signal.
+    ///
+    /// # Errors
+    /// A leader that has ended, or does not stop within [`TIME_LIMIT`].
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal(Signal::SIGSTOP)?;
+        let started = Instant::now();
+        while started.elapsed() < TIME_LIMIT {
+            let flags = WaitPidFlag::WUNTRACED | WaitPidFlag::WNOHANG;
+            match waitpid(self.pid(), Some(flags))? {
+                WaitStatus::Stopped(..) => return Ok(()),
+                WaitStatus::StillAlive => thread::sleep(Duration::from_millis(1)),
+                ended => return Err(io::Error::other(format!("the server ended: {ended:?}"))),
+            }
+        }
+        Err(io::Error::new(
+            ErrorKind::TimedOut,
+            "a SIGSTOP does not stop it",
+        ))
+    }
+
+    /// Lets a leader go on that [`pause`](Self::pause) has stopped.
+    ///
+    /// # Errors
+    /// A leader that has ended.
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal(Signal::SIGCONT)
     }
 
     /// The leader's exit status, if it has ended. Ends the rest of the group then.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::{Log, ProcessGroups, Server, lock};
 use crate::client::check::case_run::{CaseError, While, ensure};
 use crate::client::check::proc;
-use crate::client::server_process::{Output, ProcessGroup};
+use crate::client::server_process::ProcessGroup;
 
 /// How long a server may take to say where it listens, or to end when it cannot start.
 const START_LIMIT: Duration = Duration::from_secs(5);
@@ -158,9 +158,9 @@ impl Launch {
 
     /// Reads what the server writes.
     fn attend(self, mut group: ProcessGroup) -> Result<Server, CaseError> {
-        let (output, errors) = (group.take_stdout(), group.take_stderr());
+        let (output, errors) = (group.read_stdout(), group.take_stderr());
         let group = self.groups.add(group);
-        let output = Output::read(output.ok_or(io::Error::from(ErrorKind::BrokenPipe))?)?;
+        let output = output?;
         let (log, reader) = match (self.errors, errors) {
             (Errors::Drained, Some(errors)) => drain(errors)?,
             (Errors::Stalled, Some(errors)) => (
