@@ -2,7 +2,7 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | here | [`EchoClient`], a blocking client, and the [`ServerAddress`] that people type |
+//! | here | [`EchoClient`], a blocking client; the [`ServerAddress`] that people type; a [`RefusingAddress`] |
 //! | [`talk`], [`load`], [`check`] | what the program `echo-client` does |
 //! | [`program`] | a server that a test starts and stops |
 //! | [`server_process`] | starting a server as a child process, and never leaving one behind |
@@ -16,6 +16,7 @@ mod echo_client;
 pub mod interrupt;
 pub mod load;
 pub mod program;
+mod refusing_address;
 pub mod server_process;
 pub mod talk;
 pub mod terminal;
@@ -24,3 +25,4 @@ pub mod traffic;
 pub(crate) use address::reachable;
 pub use address::{DEFAULT_PORT, ServerAddress};
 pub use echo_client::{EchoClient, TIME_LIMIT};
+pub use refusing_address::RefusingAddress;

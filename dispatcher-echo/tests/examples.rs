@@ -4,12 +4,11 @@
 mod chat_room;
 
 use std::io;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use common::Settings;
-use common::client::EchoClient;
 use common::client::program::{Program, Serving, example};
+use common::client::{EchoClient, RefusingAddress};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
@@ -35,9 +34,9 @@ fn a_client_prints_what_comes_back() -> io::Result<()> {
 
 #[test]
 fn a_client_that_is_refused_says_so() -> io::Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let nobody = RefusingAddress::take()?;
     let output = example("dispatcher_client")?
-        .args([&nobody, "hello"])
+        .args([&nobody.address().to_string(), "hello"])
         .output()?;
     assert!(!output.status.success(), "{output:?}");
     let error = String::from_utf8_lossy(&output.stderr);

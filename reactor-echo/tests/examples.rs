@@ -8,7 +8,7 @@ use std::thread;
 use common::Settings;
 use common::client::program::{Program, Serving, example};
 use common::client::traffic::{fill, lines};
-use common::client::{EchoClient, TIME_LIMIT};
+use common::client::{EchoClient, RefusingAddress, TIME_LIMIT};
 use reactor_echo::{EngineKind, Write as Sending, serve};
 
 #[test]
@@ -215,8 +215,8 @@ fn the_proxy_passes_on_a_failure() -> io::Result<()> {
 
 #[test]
 fn the_proxy_lives_on_when_the_server_refuses() -> io::Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let proxy = Program::start_example("reactor_proxy", &[&nobody.to_string()])?;
+    let nobody = RefusingAddress::take()?;
+    let proxy = Program::start_example("reactor_proxy", &[&nobody.address().to_string()])?;
     for _ in 0..2 {
         let mut client = EchoClient::connect(proxy.address())?;
         client.send(b"is anybody there?")?;

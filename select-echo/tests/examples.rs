@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::program::Program;
-use common::client::{EchoClient, TIME_LIMIT};
+use common::client::{EchoClient, RefusingAddress, TIME_LIMIT};
 
 #[test]
 fn a_chat_room_tells_all_others() -> io::Result<()> {
@@ -56,8 +56,8 @@ fn a_proxy_slows_the_sender_down() -> io::Result<()> {
 
 #[test]
 fn a_proxy_whose_target_refuses_lives_on() -> io::Result<()> {
-    let target = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let proxy = Program::start_example("select_proxy", &[&target.to_string()])?;
+    let target = RefusingAddress::take()?;
+    let proxy = Program::start_example("select_proxy", &[&target.address().to_string()])?;
     for _ in 0..2 {
         let mut client = EchoClient::connect(proxy.address())?;
         assert_eq!(client.receive_to_end()?, b"");

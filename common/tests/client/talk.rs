@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::servers::{close_early, corrupt, echo, echo_lines, keep_silent, serve, stutter};
 use crate::{echo_client, text};
+use common::client::RefusingAddress;
 
 #[test]
 fn talk_shows_both_directions() -> io::Result<()> {
@@ -84,7 +85,7 @@ fn talk_sends_a_large_input_without_deadlock() -> io::Result<()> {
 
 #[test]
 fn talk_fails_with_one_clear_line() -> io::Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let nobody = RefusingAddress::take()?;
     let input = [&[b'a'; 1_500][..], b"\n"].concat();
     for (address, expected) in [
         (
@@ -94,7 +95,7 @@ fn talk_fails_with_one_clear_line() -> io::Result<()> {
         (serve(stutter)?, "1501 bytes came back that were not sent"),
         (serve(close_early)?, "with 1001 bytes not answered"),
         (serve(keep_silent)?, "with 1501 bytes not answered"),
-        (nobody, "Connection refused"),
+        (nobody.address(), "Connection refused"),
     ] {
         let options = ["talk", &address.to_string(), "--time-limit", "5"];
         let output = echo_client(&options, &input)?;

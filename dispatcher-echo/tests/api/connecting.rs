@@ -7,7 +7,7 @@ use std::rc::Rc;
 #[cfg(target_os = "linux")]
 use std::time::Duration;
 
-use common::client::EchoClient;
+use common::client::{EchoClient, RefusingAddress};
 #[cfg(target_os = "linux")]
 use common::{net, sys};
 
@@ -54,10 +54,10 @@ fn an_object_that_only_writes_is_called_for_it() -> io::Result<()> {
 
 #[test]
 fn refusal_is_an_error_and_no_connection() -> io::Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let nobody = RefusingAddress::take()?;
     let log = CallLog::default();
     let mut map = new_map()?;
-    map.connect(nobody, Probe::new("client", &log))?;
+    map.connect(nobody.address(), Probe::new("client", &log))?;
     poll_until(&mut map, || !log.all().is_empty())?;
     let expected = [Call::Error(ErrorKind::ConnectionRefused)];
     assert_eq!(log.of("client"), expected);

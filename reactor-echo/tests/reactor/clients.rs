@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
+use common::client::RefusingAddress;
 use common::net;
 use common::sys::{self, Stream};
 use reactor_echo::{ClientFactory, Connector, EngineKind, Protocol, Reason};
@@ -92,10 +93,12 @@ pub fn a_client_talks_to_a_server_in_the_same_loop(engine: EngineKind) -> io::Re
 
 pub fn a_refused_connect_is_tried_again(engine: EngineKind) -> io::Result<()> {
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
-    let nobody = TcpListener::bind(ANYWHERE)?.local_addr()?;
+    let nobody = RefusingAddress::take()?;
     let mut factory = Noting::new(&log);
     factory.attempts = 2;
-    fixture.reactor.connect_tcp(nobody, factory, TIME_LIMIT);
+    fixture
+        .reactor
+        .connect_tcp(nobody.address(), factory, TIME_LIMIT);
     fixture.run()?;
     let once = ["started", "ConnectionRefused"];
     assert_eq!(log.lines(), [once, once].concat());
