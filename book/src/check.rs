@@ -18,7 +18,7 @@ pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
 /// All checks. The commands that pages ask the reader to try are run by
 /// [`shell_examples`](crate::shell_examples).
-pub const CHECKS: [Check; 9] = [
+pub const CHECKS: [Check; 10] = [
     ("directives", |site| site.problems.clone()),
     ("raw directives", pages::raw_directives),
     ("typed code", code::typed_by_hand),
@@ -28,6 +28,7 @@ pub const CHECKS: [Check; 9] = [
     ("requests", requests::external),
     ("parity", concepts::parity),
     ("concept pages", concepts::pages),
+    ("concept table", concepts::table),
 ];
 
 /// The book as it was written and as it was built.

@@ -19,6 +19,7 @@ pub mod build;
 pub mod check;
 pub mod checkout;
 mod code_stats;
+pub mod concept_table;
 mod concepts;
 pub mod destination;
 pub mod directives;

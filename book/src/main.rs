@@ -23,7 +23,7 @@ use book::check::Site;
 use book::destination::Destination;
 use book::problem::{self, Problem};
 use book::workspace::Workspace;
-use book::{lab, preprocessor, serve, stacks};
+use book::{concept_table, lab, preprocessor, serve, stacks};
 use clap::{Parser, Subcommand};
 use common::{StopSignal, args, output};
 use signal_hook::consts::SIGXFSZ;
@@ -61,6 +61,8 @@ enum Command {
     },
     /// Capture the calls that lead to the code of each style's user, for `book/data/stacks.json`
     Stacks,
+    /// Write the concept table in `README.md` again, from `book/concepts.toml` and the tags in the code
+    Readme,
     /// Speak mdBook's protocol of preprocessors
     Preprocessor {
         #[command(subcommand)]
@@ -107,6 +109,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             let path = workspace.book().join("data/stacks.json");
             stacks::capture(&workspace)?.write(&path)?;
         }
+        Some(Command::Readme) => concept_table::write(&workspace()?)?,
         Some(Command::Preprocessor { question: None }) => preprocessor::speak()?,
         // Any renderer can show what the directives become.
         Some(Command::Preprocessor { question: Some(_) }) => {}

@@ -26,25 +26,35 @@ pub struct Tag {
 
 const WORD: &str = "// CONCEPT:";
 
-/// All tags in the four styles' sources, examples and tests.
+/// All tags in the four styles' sources, examples and tests. Those in a style's `echo.rs`, which a user of
+/// the style writes, come before its others.
 ///
 /// # Errors
 /// A file that cannot be read, or that is not Rust.
 pub fn scan(root: &Path) -> Result<Vec<Tag>> {
     let mut tags = Vec::new();
     for style in Style::ALL {
+        let echo = root.join(style.program()).join("src/echo.rs");
+        let mut files = Vec::new();
         for folder in ["src", "examples", "tests"] {
             let folder = root.join(style.program()).join(folder);
-            if !folder.is_dir() {
-                continue;
+            if folder.is_dir() {
+                files.extend(files_under(&folder, "rs")?);
             }
-            for file in files_under(&folder, "rs")? {
-                let path = slashed(file.strip_prefix(root)?);
-                tags.extend(in_file(style, &path, &fs::read_to_string(&file)?)?);
-            }
+        }
+        files.sort_by_key(|file| *file != echo);
+        for file in files {
+            let path = slashed(file.strip_prefix(root)?);
+            tags.extend(in_file(style, &path, &fs::read_to_string(&file)?)?);
         }
     }
     Ok(tags)
+}
+
+/// The style's tags with this concept, the one to read first at the beginning.
+pub fn of<'a>(tags: &'a [Tag], concept: &str, style: Style) -> impl Iterator<Item = &'a Tag> {
+    tags.iter()
+        .filter(move |tag| tag.concept == concept && tag.style == style)
 }
 
 fn in_file(style: Style, path: &str, source: &str) -> Result<Vec<Tag>> {
@@ -121,6 +131,24 @@ impl Link {
             ("timers", 8, "Link::send"),
         ];
         assert_eq!(found, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn tags_in_echo_rs_come_first() -> Result<()> {
+        let root = tempfile::tempdir()?;
+        let folder = root.path().join("chat-echo/src");
+        fs::create_dir_all(&folder)?;
+        for name in ["chat.rs", "echo.rs", "output.rs"] {
+            fs::write(folder.join(name), "// CONCEPT: framing\nfn split() {}")?;
+        }
+        let tags = scan(root.path())?;
+        let paths: Vec<_> = of(&tags, "framing", Style::Chat)
+            .map(|tag| &*tag.path)
+            .collect();
+        let expected =
+            ["echo.rs", "chat.rs", "output.rs"].map(|name| format!("chat-echo/src/{name}"));
+        assert_eq!(paths, expected);
         Ok(())
     }
 

@@ -43,4 +43,5 @@ checks! {
     no_page_fetches_from_elsewhere: "requests",
     every_concept_is_tagged_in_all_styles: "parity",
     every_concept_has_its_page: "concept pages",
+    the_concept_table_in_the_readme_is_up_to_date: "concept table",
 }

@@ -1,10 +1,11 @@
 //! All four styles, concept by concept.
 
 use super::Site;
+use crate::concept_table;
 use crate::concepts::Concept;
 use crate::problem::Problem;
 use crate::style::Style;
-use crate::tags::Tag;
+use crate::tags::{self, Tag};
 
 /// Each concept is tagged in all four styles, or said to be not applicable; and no tag names
 /// another.
@@ -33,8 +34,7 @@ fn stray(concepts: &[Concept], tag: &Tag) -> Option<Problem> {
 
 /// What is wrong with a concept in one style.
 fn one_sided(concept: &Concept, style: Style, tags: &[Tag]) -> Option<Problem> {
-    let mut own = tags.iter();
-    let tag = own.find(|tag| tag.concept == concept.id && tag.style == style);
+    let tag = tags::of(tags, &concept.id, style).next();
     match (tag, concept.missing_from(style)) {
         (None, None) => {
             let text = format!("no // CONCEPT: {} in {}", concept.id, style.program());
@@ -62,6 +62,11 @@ pub fn pages(site: &Site) -> Vec<Problem> {
             Problem::new("book/md/SUMMARY.md", 0, text)
         })
         .collect()
+}
+
+/// The README's table is the one that the code has today.
+pub fn table(site: &Site) -> Vec<Problem> {
+    concept_table::check(&site.workspace).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{Block, Fault, Rendered, fault, snippet};
 use crate::excerpt::Excerpt;
 use crate::html;
 use crate::style::Style;
-use crate::tags::Tag;
+use crate::tags::{self, Tag};
 use crate::workspace::Workspace;
 
 /// What stands in one of the four panes.
@@ -39,11 +39,7 @@ fn tagged(workspace: &Workspace, id: &str, style: Style) -> Result<Pane> {
     if let Some(reason) = concept.missing_from(style) {
         return Ok(Pane::Nothing(reason.to_owned()));
     }
-    let tags: Vec<&Tag> = workspace
-        .tags
-        .iter()
-        .filter(|tag| tag.concept == id && tag.style == style)
-        .collect();
+    let tags: Vec<&Tag> = tags::of(&workspace.tags, id, style).collect();
     if tags.is_empty() {
         return Err(anyhow!("{} has no // CONCEPT: {id}", style.program()));
     }

@@ -4,7 +4,7 @@ use super::{Block, Rendered};
 use crate::concepts::Concept;
 use crate::html;
 use crate::style::Style;
-use crate::tags::Tag;
+use crate::tags::{self, Tag};
 
 pub fn render(block: &Block) -> Rendered {
     let mut table = String::from("<div class=\"concept-index\">\n\n| concept |");
@@ -37,15 +37,17 @@ fn cell(block: &Block, concept: &Concept, style: Style, page: &str) -> String {
         true => format!("{page}#{}-{}", concept.id, style.name()),
         false => page.to_owned(),
     };
-    let tags = block.workspace.tags.iter();
-    let own = tags.filter(|tag| tag.concept == concept.id && tag.style == style);
-    let links: Vec<String> = own.map(|tag| link(tag, &pane)).collect();
+    let tags = tags::of(&block.workspace.tags, &concept.id, style);
+    let mut links: Vec<String> = tags.filter_map(|tag| link(tag, &pane)).collect();
+    // A function can have several tags.
+    links.dedup();
     links.join("<br>")
 }
 
-/// `[link.rs:111](concepts/partial-write.md#partial-write-reactor)`
-fn link(tag: &Tag, pane: &str) -> String {
-    let file = tag.path.rsplit('/').next().unwrap_or(&tag.path);
-    let line = tag.item.as_ref().map_or(tag.line, |item| item.code);
-    format!("[{file}:{line}]({pane})")
+/// The function's name and place, such as
+/// ``[`Connection::send` connection.rs:111](concepts/partial-write.md#partial-write-reactor)``.
+fn link(tag: &Tag, pane: &str) -> Option<String> {
+    let item = tag.item.as_ref()?;
+    let file = tag.path.rsplit('/').next()?;
+    Some(format!("[`{}` {file}:{}]({pane})", item.name, item.code))
 }
