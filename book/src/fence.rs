@@ -1,10 +1,13 @@
 //! Fenced blocks of a page.
 
+use mdbook_markdown::pulldown_cmark::{CodeBlockKind, Event, Tag, TextMergeWithOffset};
+use mdbook_markdown::{MarkdownOptions, new_cmark_parser};
+
 /// A fenced block. Lines count from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fence<'a> {
-    /// What stands behind the opening fence.
-    pub info: &'a str,
+    /// The text after the opening fence.
+    pub info: String,
     /// The lines between the fences.
     pub body: Vec<&'a str>,
     /// The line of the opening fence.
@@ -13,67 +16,54 @@ pub struct Fence<'a> {
     pub last: usize,
 }
 
-/// All blocks of the page, in order. What stands within a block is no block of the page.
+/// All blocks of the page, in order, as mdBook finds them. A block within another one is text of that
+/// one's body.
 pub fn all(text: &str) -> Vec<Fence<'_>> {
+    let parser = new_cmark_parser(text, &MarkdownOptions::default());
+    let mut events = TextMergeWithOffset::new(parser.into_offset_iter()).peekable();
     let mut fences = Vec::new();
-    let mut open: Option<(Fence<'_>, &str)> = None;
-    for (index, line) in text.lines().enumerate() {
-        let bar = bar(line);
-        let rest = line.trim_start()[bar.len()..].trim();
-        match open.take() {
-            None if !bar.is_empty() => {
-                let fence = Fence {
-                    info: rest,
-                    body: Vec::new(),
-                    first: index + 1,
-                    last: index + 1,
-                };
-                open = Some((fence, bar));
-            }
-            None => {}
-            Some((mut fence, opening)) => {
-                fence.last = index + 1;
-                if bar.starts_with(opening) && rest.is_empty() {
-                    fences.push(fence);
-                } else {
-                    fence.body.push(line);
-                    open = Some((fence, opening));
-                }
-            }
+    while let Some((event, block)) = events.next() {
+        if let Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) = event {
+            let body = events.next_if(|(event, _)| matches!(event, Event::Text(_)));
+            fences.push(Fence {
+                info: info.into_string(),
+                body: body.map_or_else(Vec::new, |(_, body)| text[body].lines().collect()),
+                first: text[..block.start].matches('\n').count() + 1,
+                last: text[..block.end].lines().count(),
+            });
         }
     }
-    fences.extend(open.map(|(fence, _)| fence));
     fences
-}
-
-/// The backticks or tildes that the line begins with, if they are enough for a fence.
-fn bar(line: &str) -> &str {
-    let text = line.trim_start();
-    let Some(mark) = text.chars().next().filter(|mark| "`~".contains(*mark)) else {
-        return "";
-    };
-    let length = text.len() - text.trim_start_matches(mark).len();
-    if length < 3 || text[length..].contains('`') {
-        return "";
-    }
-    &text[..length]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn found(page: &str) -> Vec<(String, String, usize, usize)> {
+        let fences = all(page).into_iter();
+        let parts = |fence: Fence| (fence.info, fence.body.join("|"), fence.first, fence.last);
+        fences.map(parts).collect()
+    }
+
+    fn fence(info: &str, body: &str, first: usize, last: usize) -> (String, String, usize, usize) {
+        (info.to_owned(), body.to_owned(), first, last)
+    }
+
     #[test]
     fn a_longer_fence_holds_shorter_ones() {
-        let page = "x\n````predict\nq\n```snippet\na\n```\n````\n~~~ text\ny\n~~~\n```` a `b`\n";
-        let found: Vec<_> = all(page)
-            .into_iter()
-            .map(|fence| (fence.info, fence.body.join("|"), fence.first, fence.last))
-            .collect();
+        let page = "x\n````predict\nq\n\n```snippet\na\n```\n````\n~~~ text\ny\n~~~\n```` a `b`\n";
         let expected = [
-            ("predict", "q|```snippet|a|```".to_owned(), 2, 7),
-            ("text", "y".to_owned(), 8, 10),
+            fence("predict", "q||```snippet|a|```", 2, 8),
+            fence("text", "y", 9, 11),
         ];
-        assert_eq!(found, expected);
+        assert_eq!(found(page), expected);
+    }
+
+    #[test]
+    fn a_fence_can_be_indented_empty_or_unclosed() {
+        let page = "- x\n\n  ```index\n  ```\n\n```text\na\n\nb\n";
+        let expected = [fence("index", "", 3, 4), fence("text", "a||b", 6, 9)];
+        assert_eq!(found(page), expected);
     }
 }

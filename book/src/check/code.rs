@@ -31,8 +31,8 @@ fn included(page: &Page) -> Vec<Problem> {
 
 fn typed(page: &Page) -> Vec<Problem> {
     let fences = fence::all(&page.text).into_iter();
-    let typed = fences.filter(|fence| !directives::is_directive(fence.info));
-    let typed = typed.filter(|fence| !PLAIN.contains(&fence.info));
+    let typed = fences.filter(|fence| !directives::is_directive(&fence.info));
+    let typed = typed.filter(|fence| !PLAIN.contains(&fence.info.as_str()));
     typed
         .map(|fence| {
             let text = format!(
