@@ -30,7 +30,7 @@ pub struct CaseArgs {
     server: ServerArgs,
     #[command(flatten)]
     kernel: KernelArgs,
-    /// Decides what script and options leave open
+    /// Seed for everything that the script and the options leave open
     #[arg(long, default_value_t = 0, help_heading = "Simulated kernel")]
     seed: u64,
 }
@@ -39,19 +39,19 @@ pub struct CaseArgs {
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Simulated kernel")]
 struct KernelArgs {
-    /// Where the server listens
+    /// Address that the server listens on
     #[arg(long, default_value_t = Options::default().address)]
     address: SocketAddr,
     /// When bytes arrive and clients act
     #[arg(long, value_enum, default_value = "lockstep")]
     schedule: ScheduleArg,
-    /// Calls that fail: SEED[:KIND=PERCENT,…], as the servers' option
+    /// Calls that fail: SEED[:KIND=PERCENT,…], as for the servers' own `--faults`
     #[arg(long, value_name = "SPEC")]
     faults: Option<Faults>,
     /// Connections that can wait to be accepted
     #[arg(long, default_value_t = Options::default().backlog)]
     backlog: usize,
-    /// The server's descriptors are below this number
+    /// Upper limit of the server's descriptors: each has a number below it
     #[arg(long, default_value_t = Options::default().descriptors)]
     descriptors: usize,
     /// Bytes that the kernel keeps for the server until it reads them
@@ -60,19 +60,19 @@ struct KernelArgs {
     /// Bytes of the server that the kernel takes before they are acknowledged
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_send_buffer)]
     server_send_buffer: usize,
-    /// The same for clients
+    /// Bytes that the kernel keeps for a client until it reads them
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_receive_buffer)]
     client_receive_buffer: usize,
-    /// The same for clients
+    /// Bytes of a client that the kernel takes before they are acknowledged
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_send_buffer)]
     client_send_buffer: usize,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 enum ScheduleArg {
-    /// While the server waits, at once and completely
+    /// All at once, whenever the server waits
     Lockstep,
-    /// Whenever the seed decides, in pieces
+    /// In pieces, at moments that the seed chooses
     Random,
 }
 

@@ -1,5 +1,5 @@
 //! `lab trace` runs a server over a script from standard input and prints the trace as JSON;
-//! `lab simulate` runs many generated scripts and judges each by the contract.
+//! `lab simulate` runs many generated scripts and checks each run against the contract.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use lab::contract::check_contract;
 use lab::server::Style;
 use lab::simulate::simulate;
 
-/// The four styles over the simulated kernel
+/// Run the four styles over the simulated kernel
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -23,22 +23,22 @@ struct Cli {
 enum Command {
     /// Run a script from standard input, and print the trace as JSON
     Trace(CaseArgs),
-    /// Contract runs by the contract: of generated scripts, or of one
+    /// Run generated scripts, or one of yours, and check each run against the contract
     Simulate(SimulateArgs),
 }
 
 #[derive(clap::Args)]
 struct SimulateArgs {
-    /// How many scripts to generate for the style
+    /// Number of scripts to generate for each style
     #[arg(long, default_value_t = 1000, conflicts_with = "script")]
     seeds: u64,
-    /// The number of the first script
+    /// Number of the first script; the same number always generates the same script
     #[arg(long, default_value_t = 0, conflicts_with = "script")]
     first: u64,
-    /// All styles, one after the other
+    /// Run all styles, one after the other
     #[arg(long, conflicts_with_all = ["style", "script"])]
     all: bool,
-    /// Contract this script under the other options
+    /// Run this script instead, with the other options
     #[arg(long)]
     script: Option<Script>,
     #[command(flatten)]
@@ -48,7 +48,7 @@ struct SimulateArgs {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Trace(args) => trace(&args).map(|()| true),
-        Command::Simulate(args) => simulate_as_told(args),
+        Command::Simulate(args) => simulate_from_args(args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -72,7 +72,7 @@ fn trace(args: &CaseArgs) -> io::Result<()> {
 }
 
 /// Returns whether every run keeps every rule.
-fn simulate_as_told(args: SimulateArgs) -> io::Result<bool> {
+fn simulate_from_args(args: SimulateArgs) -> io::Result<bool> {
     if let Some(script) = args.script {
         let case = args.case.case(script);
         return match check_contract(&case, &case.run()) {

@@ -17,7 +17,7 @@ pub enum Style {
     Dispatcher,
     /// `chat-echo`
     Chat,
-    /// `reactor-echo` on edges, as on mio
+    /// `reactor-echo` on mio, whose events are edges
     Reactor,
     /// `reactor-echo` on select
     ReactorSelect,
@@ -53,7 +53,7 @@ impl Style {
 /// The options of a server, as its program takes them.
 #[derive(Args, Debug, Clone)]
 pub struct ServerArgs {
-    /// The style
+    /// Style of the server
     #[arg(long, value_enum, default_value = "select")]
     pub style: Style,
     #[command(flatten)]

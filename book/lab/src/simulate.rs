@@ -14,7 +14,7 @@ use crate::server::Style;
 pub struct Failure {
     /// The number that it is generated from.
     pub number: u64,
-    /// The case, made as small as it goes.
+    /// The smallest case found that still fails.
     pub case: Case,
     /// The rule that it breaks. `None` if the server panics.
     pub broken: Option<Broken>,
@@ -36,7 +36,7 @@ impl Display for Failure {
         let program = "cargo run --release -p book -- simulate";
         write!(
             f,
-            "It is, as small as it goes:\n  {program} {case}\nAs it was generated:\n  \
+            "The smallest case that still fails:\n  {program} {case}\nThe case as it was generated:\n  \
              {program} --style {style} --first {number} --seeds 1"
         )
     }
