@@ -11,22 +11,22 @@ use tempfile::TempDir;
 use walkdir::WalkDir;
 
 use crate::log_capture;
-use crate::preprocessor::Echo;
+use crate::preprocessor::EchoPreprocessor;
 use crate::problem::Problem;
 use crate::workspace::{Workspace, slashed};
 
-/// The files of a site, by their paths seen from its folder.
-pub type Files = BTreeMap<String, Vec<u8>>;
+/// The files of a site, by their paths from its folder.
+pub type SiteFiles = BTreeMap<String, Vec<u8>>;
 
 /// A site in a new folder of its own, which is deleted with this value.
 #[derive(Debug)]
-pub struct Built {
+pub struct BuiltSite {
     scratch: TempDir,
     /// What is wrong with the site. The pages show it too.
     pub problems: Vec<Problem>,
 }
 
-impl Built {
+impl BuiltSite {
     /// Builds the site of the checkout `root`, in a new folder below `parent`.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Built {
     pub(crate) fn empty(parent: &Path) -> Result<Self> {
         let scratch = fs::create_dir_all(parent)
             .and_then(|()| tempfile::Builder::new().prefix(".book-").tempdir_in(parent));
-        Ok(Built {
+        Ok(BuiltSite {
             scratch: scratch.with_context(|| format!("cannot write to {}", parent.display()))?,
             problems: Vec::new(),
         })
@@ -75,11 +75,11 @@ impl Built {
 /// Builds the site, and reads it into memory. Returns its files, and what is wrong with it.
 ///
 /// # Errors
-/// As [`Built::new`], and a file that cannot be read.
-pub fn in_memory(workspace: &Workspace) -> Result<(Files, Vec<Problem>)> {
-    let built = Built::new(&workspace.root, &workspace.target)?;
+/// As [`BuiltSite::new`], and a file that cannot be read.
+pub fn build_in_memory(workspace: &Workspace) -> Result<(SiteFiles, Vec<Problem>)> {
+    let built = BuiltSite::new(&workspace.root, &workspace.target)?;
     let site = built.site();
-    let mut files = Files::new();
+    let mut files = SiteFiles::new();
     for entry in WalkDir::new(&site) {
         let entry = entry?;
         if entry.file_type().is_file() {
@@ -95,8 +95,8 @@ fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
     let book = root.join("book");
     let mut config = Config::from_disk(book.join("book.toml")).context("book/book.toml")?;
     config.build.build_dir = to.to_owned();
-    let echo = Echo::default();
-    let (built, logged) = log_capture::during(|| {
+    let echo = EchoPreprocessor::default();
+    let (built, logged) = log_capture::capture(|| {
         let mut book = MDBook::load_with_config(book, config)?;
         book.with_preprocessor(echo.clone());
         book.build()

@@ -1,4 +1,4 @@
-//! What must hold before the book can be published. Each check answers what is wrong.
+//! The checks before the book can be published. Each one returns the problems that it finds.
 
 mod addresses;
 mod code;
@@ -8,15 +8,15 @@ mod requests;
 
 use anyhow::Result;
 
-use crate::build::{self, Files};
+use crate::build::{self, SiteFiles};
 use crate::html::{self, Element};
 use crate::problem::Problem;
 use crate::workspace::{Page, Workspace};
 
-/// A check's name, and what it does.
+/// A check: its name, and the function that runs it.
 pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
-/// All checks. The commands that pages ask the reader to try are run by
+/// All checks. The commands that pages show are run by
 /// [`shell_examples`](crate::shell_examples).
 pub const CHECKS: [Check; 10] = [
     ("directives", |site| site.problems.clone()),
@@ -26,30 +26,30 @@ pub const CHECKS: [Check; 10] = [
     ("duplicate ids", addresses::duplicate_ids),
     ("links", addresses::links),
     ("requests", requests::external),
-    ("parity", concepts::parity),
+    ("tags", concepts::tags),
     ("concept pages", concepts::pages),
     ("concept table", concepts::table),
 ];
 
-/// The book as it was written and as it was built.
+/// The book: its sources, and the site that was built from them.
 #[derive(Debug)]
 pub struct Site {
-    /// What it was made from.
+    /// The workspace that it was built from.
     pub workspace: Workspace,
-    /// Its pages as they were written.
+    /// The sources of its pages.
     pub pages: Vec<Page>,
-    /// What was wrong with it when it was built.
+    /// The problems found by building it.
     problems: Vec<Problem>,
-    /// Everything that was built.
-    files: Files,
-    /// Its pages as they were built.
-    built: Vec<Built>,
+    /// All files of the site.
+    files: SiteFiles,
+    /// The pages of the site.
+    built: Vec<BuiltPage>,
 }
 
-/// A page as it was built.
+/// A page of the site.
 #[derive(Debug)]
-struct Built {
-    /// Seen from the site's folder.
+struct BuiltPage {
+    /// Its path from the site's folder.
     path: String,
     elements: Vec<Element>,
 }
@@ -60,9 +60,9 @@ impl Site {
     /// # Errors
     /// A book that cannot be built at all.
     pub fn build(workspace: Workspace) -> Result<Self> {
-        let (files, problems) = build::in_memory(&workspace)?;
+        let (files, problems) = build::build_in_memory(&workspace)?;
         let pages = files.iter().filter(|(path, _)| path.ends_with(".html"));
-        let built = pages.map(|(path, content)| Built {
+        let built = pages.map(|(path, content)| BuiltPage {
             path: path.clone(),
             elements: html::elements(&String::from_utf8_lossy(content)),
         });
@@ -85,14 +85,14 @@ impl Site {
     }
 }
 
-/// A problem in a page as it was written.
+/// A problem in a page's source.
 fn in_page(page: &Page, line: usize, text: impl Into<String>) -> Problem {
     Problem::new(format!("book/md/{}", page.path), line, text)
 }
 
-/// A problem with an address or an id in a page as it was built; where it was written if that can
-/// be found.
-fn in_site(site: &Site, page: &Built, line: usize, of: &str, text: String) -> Problem {
+/// A problem with an address or an id in a page of the site. Its place is in the page's source, if it can be
+/// found there.
+fn in_site(site: &Site, page: &BuiltPage, line: usize, of: &str, text: String) -> Problem {
     let name = page.path.replace(".html", ".md");
     let of = of.replace(".html", ".md");
     let written = site.pages.iter().find(|written| written.path == name);

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_checkout_it_says_what_to_do() {
+    fn the_error_without_a_checkout_says_what_to_do() {
         let nowhere = Path::new("/nothing/here");
         let error = choose(nowhere, nowhere).expect_err("there is no checkout");
         let message = error.to_string();

@@ -78,8 +78,8 @@ fn number_of(fields: &Fields) -> usize {
 }
 
 fn code_lines(source: &str) -> Result<usize> {
-    let tests = items::of(source)?.into_iter().find(|entry| entry.is_test);
-    let end = tests.map_or(usize::MAX, |tests| tests.first - 1);
+    let tests = items::parse(source)?.into_iter().find(|item| item.is_test);
+    let end = tests.map_or(usize::MAX, |tests| tests.first_line - 1);
     let is_code = |line: &&str| !(line.trim().is_empty() || line.trim().starts_with("//"));
     Ok(source.lines().take(end).filter(is_code).count())
 }

@@ -1,7 +1,7 @@
 //! The README's concept table: for each concept and each style, the function to read.
 //!
 //! A link leads to the function's line, so that GitHub and most other hosts show the function, and not the
-//! top of its file. The table is stale once a line of a style has moved, which [`check`] tells.
+//! top of its file. So it goes stale when a line of a style moves, and [`check`] finds that.
 
 use std::fs;
 
@@ -86,8 +86,11 @@ fn table(concepts: &[Concept], tags: &[Tag]) -> String {
 fn cell(concept: &Concept, style: Style, tags: &[Tag]) -> String {
     let mut tags = tags::of(tags, &concept.id, style);
     match tags.find_map(|tag| Some((&tag.path, tag.item.as_ref()?))) {
-        Some((path, item)) => format!("[`{}`]({path}#L{})", item.name, item.code),
-        None => format!("– ({})", concept.missing_from(style).unwrap_or("no tag")),
+        Some((path, item)) => format!("[`{}`]({path}#L{})", item.name, item.code_line),
+        None => format!(
+            "– ({})",
+            concept.not_applicable_to(style).unwrap_or("no tag")
+        ),
     }
 }
 
@@ -103,7 +106,7 @@ mod tests {
             style,
             path: format!("{}/src/echo.rs", style.program()),
             line,
-            item: items::of(&source).unwrap().pop(),
+            item: items::parse(&source).unwrap().pop(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The list of concepts that all four styles are held against.
+//! The list of concepts that all four styles have in common.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,38 +13,38 @@ use crate::style::Style;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Concept {
-    /// What it is called in tags and addresses.
+    /// Its name in tags and addresses.
     pub id: String,
-    /// What it is called in the index.
+    /// Its name in the index.
     pub title: String,
-    /// Its page, seen from `md`.
+    /// The path of its page, from `md`.
     pub page: String,
-    /// The styles that have nothing of it, by name, each with the reason.
+    /// The styles that have no code for it, by name, each with the reason.
     #[serde(default)]
     pub not_applicable: BTreeMap<String, String>,
 }
 
 impl Concept {
-    /// Why the style has nothing of it, if so.
-    pub fn missing_from(&self, style: Style) -> Option<&str> {
+    /// Why the style has no code for it. `None` if it has some.
+    pub fn not_applicable_to(&self, style: Style) -> Option<&str> {
         self.not_applicable.get(style.name()).map(String::as_str)
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct List {
+struct ConceptsFile {
     concept: Vec<Concept>,
 }
 
 /// Reads `book/concepts.toml`.
 ///
 /// # Errors
-/// A file that is not there, or says what nobody understands.
+/// The file can't be read, is no list of concepts, or names a style that doesn't exist.
 pub fn load(root: &Path) -> Result<Vec<Concept>> {
     let path = root.join("book/concepts.toml");
     let text = fs::read_to_string(&path).context("cannot read book/concepts.toml")?;
-    let list: List = toml::from_str(&text).context("book/concepts.toml")?;
+    let list: ConceptsFile = toml::from_str(&text).context("book/concepts.toml")?;
     for concept in &list.concept {
         for (name, reason) in &concept.not_applicable {
             if Style::named(name).is_none() || reason.trim().is_empty() {

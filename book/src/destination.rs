@@ -12,7 +12,7 @@ use std::path::{self, Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use walkdir::WalkDir;
 
-use crate::build::Built;
+use crate::build::BuiltSite;
 use crate::workspace::slashed;
 
 /// The file that marks a folder as a site of ours. It lists everything else in the folder.
@@ -54,7 +54,7 @@ impl Destination {
     ///
     /// # Errors
     /// A folder that can't be replaced. The earlier build is still there.
-    pub fn replace(&self, built: Built) -> Result<()> {
+    pub fn replace(&self, built: BuiltSite) -> Result<()> {
         let cannot = || format!("cannot replace {}", self.folder.display());
         mark(&built.site())?;
         // The build took a while.
@@ -145,7 +145,7 @@ fn mark(site: &Path) -> Result<()> {
     fs::write(&marker, list.join("\n") + "\n").with_context(|| marker.display().to_string())
 }
 
-/// Everything in a folder, seen from there. Symbolic links are not followed.
+/// The paths of everything in a folder, from there. Symbolic links are not followed.
 fn entries(folder: &Path) -> impl Iterator<Item = Result<String>> {
     let entries = WalkDir::new(folder).min_depth(1).sort_by_file_name();
     entries
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_marker_lists_may_be_there() -> Result<()> {
+    fn files_that_the_marker_does_not_list_are_refused() -> Result<()> {
         let scratch = tempfile::tempdir()?;
         let folder = scratch.path().join("site");
         let check = || Destination::new(&folder, Path::new("/nothing/here"));

@@ -1,4 +1,4 @@
-//! The fenced blocks that stand for something made from code or recordings.
+//! The fenced blocks that are replaced by something made from code or recordings.
 
 mod compare;
 mod count;
@@ -17,7 +17,7 @@ use crate::html;
 use crate::problem::Problem;
 use crate::workspace::Workspace;
 
-/// A directive: its name, and what makes HTML of its block.
+/// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
 const DIRECTIVES: [Directive; 9] = [
@@ -32,13 +32,13 @@ const DIRECTIVES: [Directive; 9] = [
     ("stacks", stacks::render),
 ];
 
-/// Whether a block with this behind its fence is one of ours.
+/// Whether a block with this text after its fence is a directive.
 pub fn is_directive(info: &str) -> bool {
     DIRECTIVES.iter().any(|(name, _)| *name == info)
 }
 
-/// Puts what they stand for in the place of a page's directives. `page` is seen from `md`. Where
-/// something is wrong, the page says so in its place.
+/// Replaces the directives of a page by HTML. `page` is its path from `md`. A directive with a problem is
+/// replaced by the problem.
 pub fn expand(workspace: &Workspace, page: &str, text: &str) -> (String, Vec<Problem>) {
     expand_at(workspace, page, text, 0)
 }
@@ -64,8 +64,10 @@ fn expand_at(
             line: above + fence.first,
             fence,
         };
-        let html = render(&block).unwrap_or_else(|faults| {
-            let found = faults.into_iter().map(|fault| block.problem(fault));
+        let html = render(&block).unwrap_or_else(|errors| {
+            let found = errors
+                .into_iter()
+                .map(|block_error| block.problem(block_error));
             let found: Vec<Problem> = found.collect();
             let html = show(&found);
             problems.extend(found);
@@ -93,64 +95,67 @@ fn show(problems: &[Problem]) -> String {
     format!("<div class=\"problem\" role=\"alert\">{lines}</div>")
 }
 
-/// HTML, or what is wrong with the block.
-type Rendered = Result<String, Vec<Fault>>;
+/// HTML, or the problems of the block.
+type Rendered = Result<String, Vec<BlockError>>;
 
-/// A directive's block, and where it stands.
+/// A directive's block, and its place.
 struct Block<'a> {
     workspace: &'a Workspace,
-    /// The page, seen from `md`.
+    /// The path of the page, from `md`.
     page: &'a str,
     /// The line of the opening fence in the page.
     line: usize,
     fence: Fence<'a>,
 }
 
-/// What is wrong with a block.
-struct Fault {
-    /// The line, from the opening fence on.
+/// A problem of a block.
+struct BlockError {
+    /// Its line, counted from the opening fence.
     offset: usize,
     text: String,
 }
 
-impl Fault {
+impl BlockError {
     fn new(offset: usize, error: &Error) -> Self {
         let text = format!("{error:#}");
-        Fault { offset, text }
+        BlockError { offset, text }
     }
 }
 
-/// Something is wrong with the block as a whole.
-fn fault(error: impl Into<Error>) -> Vec<Fault> {
-    vec![Fault::new(0, &error.into())]
+/// A problem of the block as a whole.
+fn block_error(error: impl Into<Error>) -> Vec<BlockError> {
+    vec![BlockError::new(0, &error.into())]
 }
 
 impl Block<'_> {
-    fn problem(&self, fault: Fault) -> Problem {
+    fn problem(&self, block_error: BlockError) -> Problem {
         Problem::new(
             format!("book/md/{}", self.page),
-            self.line + fault.offset,
-            fault.text,
+            self.line + block_error.offset,
+            block_error.text,
         )
     }
 
-    /// Its lines that say something, each with its place from the opening fence on.
+    /// Its lines that are not empty, each with its number, counted from the opening fence.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.fence.body.iter().enumerate();
         let lines = lines.map(|(index, line)| (index + 1, line.trim()));
         lines.filter(|(_, line)| !line.is_empty())
     }
 
-    /// The one line that it says.
-    fn only_line(&self) -> Result<&str, Vec<Fault>> {
+    /// Its only line.
+    fn only_line(&self) -> Result<&str, Vec<BlockError>> {
         let mut lines = self.lines();
         match (lines.next(), lines.next()) {
             (Some((_, line)), None) => Ok(line),
-            _ => Err(fault(anyhow::anyhow!("a {} has one line", self.fence.info))),
+            _ => Err(block_error(anyhow::anyhow!(
+                "a {} block has one line",
+                self.fence.info
+            ))),
         }
     }
 
-    /// Goes from the page up to the folder of all pages.
+    /// The relative path from the page to the folder of all pages.
     fn to_root(&self) -> String {
         "../".repeat(self.page.matches('/').count())
     }
@@ -169,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_item_is_reported_with_its_line() {
+    fn problems_in_a_block_are_reported_with_their_line() {
         for (text, says) in [
             (
                 "\n```snippet\nno/such.rs\n```\n",
@@ -181,7 +186,7 @@ mod tests {
             ),
             (
                 "```snippet\nselect-echo/src/echo.rs highlight=\"no such text\"\n```\n",
-                "2: select-echo/src/echo.rs: no line of it says",
+                "2: select-echo/src/echo.rs: no line contains",
             ),
             ("```snippet\n../a.rs\n```\n", "2: ../a.rs is not a path"),
             ("```snippet\n```\n", "1: there is nothing to show"),
@@ -214,15 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn a_snippet_names_its_file_and_lines() {
-        let (html, problems) =
-            expanded("```snippet\nselect-echo/src/echo.rs::Connection::handle_write\n```\n");
+    fn a_snippet_shows_its_file_and_lines() {
+        let (html, problems) = expanded("```snippet\nbook/src/style.rs::Style::named\n```\n");
         assert!(problems.is_empty(), "{problems:?}");
-        assert!(html.contains("select-echo/src/echo.rs:"), "{html}");
-        assert!(
-            html.contains("fn handle_write") && !html.contains("///"),
-            "{html}"
-        );
+        assert!(html.contains("book/src/style.rs:"), "{html}");
+        assert!(html.contains("fn named") && !html.contains("///"), "{html}");
     }
 
     #[test]
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prediction_is_folded() {
+    fn the_answer_to_a_prediction_is_folded() {
         let (html, _) = expanded("```predict\nHow many\nreads?\n\nTwo.\n\nOr three.\n```\n");
         let (question, answer) = html.split_once("<details").unwrap();
         assert!(question.contains("reads?") && !question.contains("Two"));

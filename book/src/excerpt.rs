@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::items::Entry;
+use crate::items::SourceItem;
 use crate::tags;
 use crate::workspace::Workspace;
 
@@ -14,25 +14,25 @@ use request::Request;
 /// Some items of one file, or the whole of it.
 #[derive(Debug)]
 pub struct Excerpt {
-    /// The file, seen from the workspace's root.
+    /// The path of the file, from the workspace's root.
     pub path: String,
     /// What is shown of it, in order.
-    pub parts: Vec<Vec<Line>>,
+    pub parts: Vec<Vec<SourceLine>>,
 }
 
 /// A line of source.
 #[derive(Debug)]
-pub struct Line {
+pub struct SourceLine {
     /// Its number in the file, from 1.
     pub number: usize,
-    /// What it says, the common indentation taken away.
+    /// Its text, without the indentation that all lines share.
     pub text: String,
-    /// The page wants it to be seen.
-    pub is_marked: bool,
+    /// The page highlights it.
+    pub is_highlighted: bool,
 }
 
 impl Excerpt {
-    /// Cuts out what a line of a page asks for.
+    /// Cuts out what a line of a page requests.
     ///
     /// # Errors
     /// No such file or item, more than one of this name, or nothing in it.
@@ -42,7 +42,7 @@ impl Excerpt {
         let lines = request.lines(&source)?;
         let mut excerpt = Self::of_lines(request.path, &source, &[lines])?;
         if let Some(text) = request.highlight {
-            excerpt.mark(text)?;
+            excerpt.highlight(text)?;
         }
         Ok(excerpt)
     }
@@ -51,8 +51,11 @@ impl Excerpt {
     ///
     /// # Errors
     /// An empty one.
-    pub fn of_items(path: &str, source: &str, items: &[&Entry]) -> Result<Self> {
-        let ranges: Vec<_> = items.iter().map(|item| (item.code, item.last)).collect();
+    pub fn of_items(path: &str, source: &str, items: &[&SourceItem]) -> Result<Self> {
+        let ranges: Vec<_> = items
+            .iter()
+            .map(|item| (item.code_line, item.last_line))
+            .collect();
         Self::of_lines(path, source, &ranges)
     }
 
@@ -71,21 +74,21 @@ impl Excerpt {
         })
     }
 
-    fn mark(&mut self, text: &str) -> Result<()> {
+    fn highlight(&mut self, text: &str) -> Result<()> {
         let mut found = false;
         for line in self.parts.iter_mut().flatten() {
-            line.is_marked = line.text.contains(text);
-            found |= line.is_marked;
+            line.is_highlighted = line.text.contains(text);
+            found |= line.is_highlighted;
         }
         if !found {
-            bail!("{}: no line of it says {text:?}", self.path);
+            bail!("{}: no line contains {text:?}", self.path);
         }
         Ok(())
     }
 
-    /// Where it stands: `select-echo/src/echo.rs:12–40, 52–60`.
+    /// Its place: `select-echo/src/echo.rs:12–40, 52–60`.
     pub fn place(&self) -> String {
-        let range = |part: &Vec<Line>| match (part.first(), part.last()) {
+        let range = |part: &Vec<SourceLine>| match (part.first(), part.last()) {
             (Some(first), Some(last)) if first.number < last.number => {
                 format!("{}–{}", first.number, last.number)
             }
@@ -97,8 +100,8 @@ impl Excerpt {
     }
 }
 
-/// The lines without tags, without empty ones around them and without what all are indented by.
-fn part(source: &str, first: usize, last: usize) -> Vec<Line> {
+/// The lines without tags, empty lines around them, and the indentation that all share.
+fn part(source: &str, first: usize, last: usize) -> Vec<SourceLine> {
     let numbered = source
         .lines()
         .enumerate()
@@ -120,10 +123,10 @@ fn part(source: &str, first: usize, last: usize) -> Vec<Line> {
         .unwrap_or(0);
     lines
         .into_iter()
-        .map(|(number, text)| Line {
+        .map(|(number, text)| SourceLine {
             number,
             text: text.get(indent..).unwrap_or_default().to_owned(),
-            is_marked: false,
+            is_highlighted: false,
         })
         .collect()
 }
@@ -133,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_loses_tags_and_indentation() {
+    fn tags_and_indentation_are_removed_from_a_part() {
         let lines = part(
             "\n    // CONCEPT: x\n    if a {\n        b\n    }\n\n",
             1,

@@ -59,7 +59,7 @@ impl TokenSink for Collector {
         if tag.kind != TagKind::StartTag {
             return TokenSinkResult::Continue;
         }
-        let next = what_follows(&tag);
+        let next = next_state(&tag);
         let attributes = tag.attrs.iter();
         self.0.borrow_mut().push(Element {
             name: tag.name.to_string(),
@@ -77,8 +77,8 @@ impl TokenSink for Collector {
     }
 }
 
-/// What stands in a script or a style is no HTML.
-fn what_follows(tag: &Tag) -> TokenSinkResult<()> {
+/// How the tokenizer continues after the tag: the content of a script or a style is no HTML.
+fn next_state(tag: &Tag) -> TokenSinkResult<()> {
     match &*tag.name {
         "script" => TokenSinkResult::RawData(RawKind::ScriptData),
         "style" => TokenSinkResult::RawData(RawKind::Rawtext),

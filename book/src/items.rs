@@ -1,4 +1,4 @@
-//! The items of a Rust file: where they stand, and what they are called.
+//! The items of a Rust file, with their names and lines.
 
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -9,38 +9,38 @@ use crate::tags;
 
 /// One item. Lines count from 1, the last one is included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// How a page asks for it: `serve`, `Connection::handle_read`, `impl Dispatcher for Echo`.
+pub struct SourceItem {
+    /// Its name in pages: `serve`, `Connection::handle_read`, `impl Dispatcher for Echo`.
     pub name: String,
     /// Its first line, with its documentation.
-    pub first: usize,
+    pub first_line: usize,
     /// Its first line after its documentation and tags.
-    pub code: usize,
+    pub code_line: usize,
     /// Its last line.
-    pub last: usize,
+    pub last_line: usize,
     /// It has items of its own, such as an `impl` or a `mod`.
     pub is_container: bool,
     /// It is compiled for tests only.
     pub is_test: bool,
 }
 
-/// All items of the file, in order; a container stands before its items.
+/// All items of the file, in order. A container comes before its items.
 ///
 /// # Errors
 /// A file that is not Rust.
-pub fn of(source: &str) -> syn::Result<Vec<Entry>> {
+pub fn parse(source: &str) -> syn::Result<Vec<SourceItem>> {
     let file = syn::parse_file(source)?;
-    let mut list = List::default();
+    let mut list = ItemCollector::default();
     list.add_items(&file.items);
     let lines: Vec<&str> = source.lines().collect();
-    for entry in &mut list.entries {
-        let code = &lines[entry.code - 1..];
-        entry.code += code.iter().take_while(|line| is_tag(line)).count();
+    for item in &mut list.items {
+        let code = &lines[item.code_line - 1..];
+        item.code_line += code.iter().take_while(|line| is_tag(line)).count();
     }
-    Ok(list.entries)
+    Ok(list.items)
 }
 
-/// A tag says something about the code, and is no part of it.
+/// Whether there is nothing but a tag on the line, which is no part of the code.
 fn is_tag(line: &str) -> bool {
     tags::without(line).is_none()
 }
@@ -52,14 +52,14 @@ pub fn header(source: &str) -> usize {
 }
 
 #[derive(Default)]
-struct List {
-    entries: Vec<Entry>,
-    /// The modules that the items now stand in, each with its `::`.
+struct ItemCollector {
+    items: Vec<SourceItem>,
+    /// The modules around the items that are added now, each with its `::`.
     path: String,
     in_tests: bool,
 }
 
-impl List {
+impl ItemCollector {
     fn add_items(&mut self, items: &[Item]) {
         for item in items {
             match item {
@@ -120,11 +120,11 @@ impl List {
         let is_doc = |attribute: &&Attribute| attribute.path().is_ident("doc");
         let docs = attributes.iter().take_while(is_doc).last();
         let first = span.start().line;
-        self.entries.push(Entry {
+        self.items.push(SourceItem {
             name: format!("{}{name}", self.path),
-            first,
-            code: docs.map_or(first, |doc| doc.span().end().line + 1),
-            last: span.end().line,
+            first_line: first,
+            code_line: docs.map_or(first, |doc| doc.span().end().line + 1),
+            last_line: span.end().line,
             is_container,
             is_test: self.in_tests,
         });
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn items_are_found_by_their_paths() -> syn::Result<()> {
-        let names: Vec<String> = of(SOURCE)?.into_iter().map(|entry| entry.name).collect();
+        let names: Vec<String> = parse(SOURCE)?.into_iter().map(|item| item.name).collect();
         let expected = [
             "Connection",
             "impl Connection",
@@ -212,12 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn an_item_knows_its_lines() -> syn::Result<()> {
-        let entries = of(SOURCE)?;
-        let lines = |at: usize| (entries[at].first, entries[at].code, entries[at].last);
+    fn an_item_has_its_lines() -> syn::Result<()> {
+        let items = parse(SOURCE)?;
+        let lines = |at: usize| {
+            (
+                items[at].first_line,
+                items[at].code_line,
+                items[at].last_line,
+            )
+        };
         assert_eq!(lines(0), (3, 5, 9));
         assert_eq!(lines(2), (12, 13, 14));
-        assert!(entries[6].is_test && !entries[4].is_test);
+        assert!(items[6].is_test && !items[4].is_test);
         assert_eq!(header(SOURCE), 2);
         Ok(())
     }

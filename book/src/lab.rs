@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::scenario::Scenario;
 use crate::style::Style;
-use crate::trace::Run;
+use crate::trace::LabTrace;
 use crate::workspace::Workspace;
 
 /// The profile that this program was built in. The lab shares crates with it that way.
@@ -68,7 +68,7 @@ impl Lab {
     ///
     /// # Errors
     /// The lab can't be run, or refuses the script or its options.
-    pub(crate) fn play(&self, scenario: &Scenario, style: Style) -> Result<Run> {
+    pub(crate) fn play(&self, scenario: &Scenario, style: Style) -> Result<LabTrace> {
         let mut lab = Command::new(&self.program)
             .args(["trace", "--style", style.name()])
             .args(scenario.options(style))
@@ -119,7 +119,7 @@ mod tests {
         named.collect()
     }
 
-    /// A profile, and what it says of single packages. One that isn't there says nothing.
+    /// A profile, and its settings for single packages. Both are empty if the manifest has no such profile.
     fn profile(manifest: &Table, name: &str) -> (Table, Table) {
         let profile = manifest.get("profile").and_then(|all| all.get(name));
         let profile = profile.and_then(Value::as_table).cloned();

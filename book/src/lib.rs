@@ -1,8 +1,8 @@
-//! The book, and what builds, checks and serves it.
+//! Builds, checks, and serves the book.
 //!
-//! Pages are Markdown under `book/md`. Fenced blocks in them, the [directives], stand for code, simulated
-//! runs, and figures; none of these is typed by hand. [`build`] makes a site of them
-//! and [`check`] says what is wrong with it.
+//! Pages are Markdown under `book/md`. Fenced blocks in them, the [directives], are replaced by code, simulated
+//! runs, and figures; none of these is typed by hand. [`build`] makes a site of the pages, and [`check`] finds
+//! its problems.
 
 #![cfg_attr(
     not(test),

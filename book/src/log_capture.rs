@@ -8,23 +8,23 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber, subscriber};
 
-/// Runs it; answers also all that was logged as a warning or an error meanwhile.
-pub fn during<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
+/// Calls `run`. Returns its result, and all warnings and errors that were logged meanwhile.
+pub fn capture<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
     let log = Arc::new(Mutex::new(Vec::new()));
-    let result = subscriber::with_default(Listener(Arc::clone(&log)), run);
+    let result = subscriber::with_default(WarningSubscriber(Arc::clone(&log)), run);
     let logged = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
     (result, logged)
 }
 
-struct Listener(Arc<Mutex<Vec<String>>>);
+struct WarningSubscriber(Arc<Mutex<Vec<String>>>);
 
-impl Subscriber for Listener {
+impl Subscriber for WarningSubscriber {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= Level::WARN
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = Text(String::new());
+        let mut text = MessageVisitor(String::new());
         event.record(&mut text);
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         log.push(text.0);
@@ -40,9 +40,9 @@ impl Subscriber for Listener {
     fn exit(&self, _: &Id) {}
 }
 
-struct Text(String);
+struct MessageVisitor(String);
 
-impl Visit for Text {
+impl Visit for MessageVisitor {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let _ = match field.name() {
             "message" => write!(self.0, "{value:?}"),
@@ -56,8 +56,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warnings_are_heard() {
-        let ((), logged) = during(|| {
+    fn warnings_are_captured() {
+        let ((), logged) = capture(|| {
             tracing::info!("all is well");
             tracing::warn!("no page {}", 3);
         });

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use book::build::Built;
+use book::build::BuiltSite;
 use book::check::Site;
 use book::destination::Destination;
 use book::problem::{self, Problem};
@@ -28,53 +28,56 @@ use clap::{Parser, Subcommand};
 use common::{StopSignal, args, output};
 use signal_hook::consts::SIGXFSZ;
 
-/// The book of the four echoes: reads itself to you at a loopback address
+/// Build, check, and serve the book of Four Echoes
+///
+/// Without a command, it builds the book, serves it at a loopback address, and opens it in the browser. When a file
+/// changes, it rebuilds the book, and the open pages reload.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The port to serve at; 0 takes a free one
+    /// Port to serve the book at; 0 chooses a free one
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Do not open the browser
+    /// Don't open the browser
     #[arg(long)]
     no_open: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write the site, for a plain web host or to be opened from its folder
+    /// Build the book into a folder, for a web host or to open it from there
     Build {
-        /// Where to: an empty or absent folder, or an earlier build, which is replaced [default: target/book]
+        /// The folder: a new or an empty one, or an earlier build, which is replaced [default: target/book]
         #[arg(long)]
         dest: Option<PathBuf>,
     },
-    /// Say what is wrong with the book
+    /// List the problems of the book; fails if there are any
     Check,
-    /// Run the servers over the simulated kernel and check each run: `simulate --help` shows the options
+    /// Run the servers over the simulated kernel, and check each run; `simulate --help` lists the options
     #[command(disable_help_flag = true)]
     Simulate {
-        /// What to run, such as `--style chat --seeds 1000000`
+        /// Options, such as `--style chat --seeds 1000000`
         #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
         args: Vec<OsString>,
     },
-    /// Capture the calls that lead to the code of each style's user, for `book/data/stacks.json`
+    /// Record the call stacks of the four styles in `book/data/stacks.json`
     Stacks,
-    /// Write the concept table in `README.md` again, from `book/concepts.toml` and the tags in the code
+    /// Write the concept table into `README.md`, from `book/concepts.toml` and the tags in the code
     Readme,
-    /// Speak mdBook's protocol of preprocessors
+    /// Run as a preprocessor of mdBook: read a book as JSON, and write it with its directives expanded
     Preprocessor {
         #[command(subcommand)]
-        question: Option<Question>,
+        command: Option<PreprocessorCommand>,
     },
 }
 
 #[derive(Subcommand)]
-enum Question {
-    /// Whether the renderer is supported: all are
+enum PreprocessorCommand {
+    /// Tell mdBook whether a renderer is supported: all are
     Supports {
-        /// Its name
+        /// Name of the renderer
         renderer: String,
     },
 }
@@ -95,7 +98,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     match &args.command {
         None => {
-            let options = serve::Options {
+            let options = serve::ServeOptions {
                 port: args.port,
                 open: !args.no_open,
             };
@@ -110,9 +113,9 @@ fn run(args: &Args) -> Result<ExitCode> {
             stacks::capture(&workspace)?.write(&path)?;
         }
         Some(Command::Readme) => concept_table::write(&workspace()?)?,
-        Some(Command::Preprocessor { question: None }) => preprocessor::speak()?,
+        Some(Command::Preprocessor { command: None }) => preprocessor::run_as_program()?,
         // Any renderer can show what the directives become.
-        Some(Command::Preprocessor { question: Some(_) }) => {}
+        Some(Command::Preprocessor { command: Some(_) }) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -121,7 +124,7 @@ fn build(workspace: &Workspace, folder: Option<&Path>) -> Result<ExitCode> {
     let default = workspace.target.join("book");
     let destination = Destination::new(folder.unwrap_or(&default), &workspace.root)?;
     let stop = StopSignal::on_signals()?;
-    let built = Built::new(&workspace.root, destination.parent())?;
+    let built = BuiltSite::new(&workspace.root, destination.parent())?;
     ensure!(!stop.is_raised(), "stopped before anything was replaced");
     if built.problems.is_empty() {
         destination.replace(built)?;
@@ -148,7 +151,7 @@ fn report(problems: &[Problem]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The checkout's workspace; says which checkout that is.
+/// Opens the workspace of the checkout, and prints which checkout that is.
 fn workspace() -> Result<Workspace> {
     let workspace = Workspace::here()?;
     output::complain(format_args!("the checkout is {}", workspace.root.display()));

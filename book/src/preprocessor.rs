@@ -14,19 +14,19 @@ use crate::workspace::Workspace;
 
 /// Expands the directives of all pages.
 #[derive(Debug, Default, Clone)]
-pub struct Echo {
+pub struct EchoPreprocessor {
     problems: Arc<Mutex<Vec<Problem>>>,
 }
 
-impl Echo {
-    /// What was found to be wrong, so far. It also stands in the pages.
+impl EchoPreprocessor {
+    /// The problems found so far. The pages show them too.
     pub fn problems(&self) -> Vec<Problem> {
         let problems = self.problems.lock();
         problems.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Preprocessor for Echo {
+impl Preprocessor for EchoPreprocessor {
     fn name(&self) -> &str {
         "echo"
     }
@@ -56,14 +56,14 @@ impl Preprocessor for Echo {
     }
 }
 
-/// Speaks mdBook's protocol: a book as JSON on standard input, the same expanded on standard
-/// output.
+/// Reads a book as JSON from standard input, and writes it with its directives expanded to standard output:
+/// mdBook's protocol for preprocessors.
 ///
 /// # Errors
 /// Input that is no book, or directives that cannot be expanded.
-pub fn speak() -> Result<()> {
+pub fn run_as_program() -> Result<()> {
     let (context, book) = parse_input(io::stdin())?;
-    let echo = Echo::default();
+    let echo = EchoPreprocessor::default();
     let book = echo.run(&context, book)?;
     let problems = echo.problems();
     if !problems.is_empty() {

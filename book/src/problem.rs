@@ -1,15 +1,15 @@
-//! What is wrong, and where.
+//! Problems of the book, with their places.
 
 use std::fmt;
 
-/// Something that has to be put right before the book can be published.
+/// Something to correct before the book can be published.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// The file, seen from the workspace's root.
+    /// The path of the file, from the workspace's root.
     pub file: String,
-    /// The line, from 1; 0 where a file has none or is not there at all.
+    /// The line, from 1. It is 0 if the problem is in no line, or the file is missing.
     pub line: usize,
-    /// What is wrong with it.
+    /// What is wrong.
     pub text: String,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All of them, a line each.
+/// All problems, one a line.
 pub fn list(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
     lines.join("\n")

@@ -41,7 +41,7 @@ pub struct Step {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct List {
+struct ScenariosFile {
     scenario: Vec<Scenario>,
 }
 
@@ -95,7 +95,7 @@ impl Scenario {
 pub fn load(root: &Path) -> Result<Vec<Scenario>> {
     let path = root.join("book/scenarios.toml");
     let text = fs::read_to_string(&path).context("cannot read book/scenarios.toml")?;
-    let list: List = toml::from_str(&text).context("book/scenarios.toml")?;
+    let list: ScenariosFile = toml::from_str(&text).context("book/scenarios.toml")?;
     Ok(list.scenario)
 }
 

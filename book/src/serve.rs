@@ -1,7 +1,7 @@
 //! The book at a loopback address, rebuilt and shown again when something changes.
 
-mod answer;
 mod connections;
+mod http;
 mod notices;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -14,14 +14,14 @@ use anyhow::{Context, Result};
 use common::{StopSignal, output};
 
 use self::notices::Notices;
-use crate::build::{self, Files};
+use crate::build::{self, SiteFiles};
 use crate::problem::Problem;
-use crate::watch::Watch;
+use crate::watch::Watcher;
 use crate::workspace::Workspace;
 
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct ServeOptions {
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
     /// Show the book in the browser.
@@ -30,48 +30,48 @@ pub struct Options {
 
 /// The site that is being served.
 #[derive(Debug)]
-struct Site {
+struct ServedSite {
     workspace: Workspace,
-    shown: Mutex<Arc<Shown>>,
+    snapshot: Mutex<Arc<Snapshot>>,
 }
 
-/// The site as it was built the last time.
+/// The site after its last build.
 #[derive(Debug, Default)]
-struct Shown {
-    files: Files,
-    /// How often the site was built. A page reloads itself when this has changed.
+struct Snapshot {
+    files: SiteFiles,
+    /// How often the site was built. A page reloads itself when this changes.
     version: u64,
 }
 
-impl Site {
-    fn shown(&self) -> Arc<Shown> {
-        let shown = self.shown.lock();
-        Arc::clone(&shown.unwrap_or_else(PoisonError::into_inner))
+impl ServedSite {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        let snapshot = self.snapshot.lock();
+        Arc::clone(&snapshot.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Builds the site, and shows it from then on.
     fn rebuild(&self) -> Result<Vec<Problem>> {
-        let version = self.shown().version + 1;
-        let (files, problems) = build::in_memory(&self.workspace)?;
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        *shown = Arc::new(Shown { files, version });
+        let version = self.snapshot().version + 1;
+        let (files, problems) = build::build_in_memory(&self.workspace)?;
+        let mut snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        *snapshot = Arc::new(Snapshot { files, version });
         Ok(problems)
     }
 }
 
-/// Serves until SIGINT or SIGTERM. Standard output gets the address, and standard error what is
-/// wrong with the book, which its pages show too.
+/// Serves until SIGINT or SIGTERM. Prints the address to standard output, and the problems of the book, which
+/// its pages show too, to standard error.
 ///
 /// # Errors
 /// A port that cannot be listened on, a book that cannot be built at all, or an address that cannot
 /// be printed.
-pub fn serve(workspace: Workspace, options: Options) -> Result<()> {
+pub fn serve(workspace: Workspace, options: ServeOptions) -> Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = listen(options.port)?;
-    let watch = Watch::new(&workspace);
-    let site = Arc::new(Site {
+    let watch = Watcher::new(&workspace);
+    let site = Arc::new(ServedSite {
         workspace,
-        shown: Mutex::default(),
+        snapshot: Mutex::default(),
     });
     let notices = Notices::new();
     notices.add_problems(&site.rebuild()?);
@@ -80,7 +80,7 @@ pub fn serve(workspace: Workspace, options: Options) -> Result<()> {
     }
     let address = format!("http://{}/", listener.local_addr()?);
     match output::print(format_args!("the book is at {address}\n")) {
-        // Nobody reads the address. The book is still there.
+        // The reader of the address has gone. The book is still served.
         Err(error) if output::is_closed_pipe(&error) => {}
         printed => printed?,
     }
@@ -101,7 +101,12 @@ pub fn serve(workspace: Workspace, options: Options) -> Result<()> {
 }
 
 /// Rebuilds the site after each change, until the sender of `ended` is gone.
-fn rebuild_after_changes(site: &Site, mut watch: Watch, ended: &Receiver<()>, notices: &Notices) {
+fn rebuild_after_changes(
+    site: &ServedSite,
+    mut watch: Watcher,
+    ended: &Receiver<()>,
+    notices: &Notices,
+) {
     while watch.wait(ended) {
         notices.add(format_args!("rebuilding"));
         match site.rebuild() {

@@ -1,4 +1,4 @@
-//! A shell that is told one command after the other.
+//! A shell that runs one command after the other.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -13,16 +13,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 
-/// How long a command may take: the checker's whole run has to fit.
+/// How long a command can take. A whole run of the checker fits in.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// How long the programs that were left running may take to end.
+/// How long the programs that still run can take to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the shell prints when a command is over.
+/// What the shell prints at the end of a command.
 const END: &str = "=== the command is over ===";
 
-/// A running `sh`. All that it has started ends with it.
+/// A running `sh`. Dropping it ends all programs that it has started.
 pub struct Shell {
     process: Child,
     input: Option<ChildStdin>,
@@ -65,23 +65,23 @@ impl Shell {
             input,
             lines,
         };
-        shell.tell("exec 2>&1; trap 'kill $(jobs -p) 2>/dev/null' EXIT")?;
+        shell.write("exec 2>&1; trap 'kill $(jobs -p) 2>/dev/null' EXIT")?;
         Ok(shell)
     }
 
-    /// Runs the command; answers what was printed until it was over and, for one that goes on in
-    /// the background, until a line began with `until`.
+    /// Runs the command. Returns what it printed until its end and, if it continues in the background,
+    /// until a line that begins with `until`.
     ///
     /// # Errors
     /// A command that takes too long, or that ends the shell.
     pub fn run(&mut self, command: &str, until: Option<&str>) -> Result<Vec<String>> {
-        self.tell(&format!("{{ {command}\n}} </dev/null; echo '{END}'"))?;
+        self.write(&format!("{{ {command}\n}} </dev/null; echo '{END}'"))?;
         let deadline = Instant::now() + TIME_LIMIT;
         let (mut printed, mut is_over, mut is_seen) = (Vec::new(), false, until.is_none());
         while !(is_over && is_seen) {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = self.lines.recv_timeout(left) else {
-                bail!("it did not end; until then: {}", printed.join("\n"));
+                bail!("it did not end; it has printed: {}", printed.join("\n"));
             };
             let (text, end) = match line.strip_suffix(END) {
                 Some(text) => (text.to_owned(), true),
@@ -96,12 +96,12 @@ impl Shell {
         Ok(printed)
     }
 
-    fn tell(&mut self, text: &str) -> Result<()> {
+    fn write(&mut self, text: &str) -> Result<()> {
         let input = self.input.as_mut().context("the shell has ended")?;
         writeln!(input, "{text}").context("the shell has ended")
     }
 
-    /// Ends all that still runs in the shell's group.
+    /// Kills all programs of the shell's process group.
     fn kill(&mut self) {
         let group = format!("-{}", self.process.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
@@ -110,9 +110,9 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        self.input = None; // It reads the end of its input, and ends what it has started.
+        self.input = None; // At the end of its input, the shell ends what it has started.
         let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
-        // The reader ends when nobody is left who could print.
+        // The thread that reads ends when no program is left that can print.
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {

@@ -1,4 +1,4 @@
-//! The commands that pages ask the reader to try, run.
+//! Runs the commands that pages show to the reader.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -21,15 +21,15 @@ pub struct Session {
     page: String,
     /// The line of the block's fence in the page.
     line: usize,
-    steps: Vec<Step>,
+    commands: Vec<ShellCommand>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Step {
+struct ShellCommand {
     command: String,
     /// Its line, from the fence on.
     offset: usize,
-    /// `…` stands for anything: within a line, or alone for any lines.
+    /// `…` matches anything: within a line, or any lines if it is alone on one.
     expected: Vec<String>,
 }
 
@@ -40,28 +40,28 @@ impl Session {
     /// # Errors
     /// No command, or output above the first one.
     pub fn parse(page: &str, line: usize, body: &[&str]) -> Result<Self> {
-        let mut steps: Vec<Step> = Vec::new();
+        let mut commands: Vec<ShellCommand> = Vec::new();
         for (index, text) in body.iter().enumerate() {
-            match (text.strip_prefix("$ "), steps.last_mut()) {
-                (Some(command), _) => steps.push(Step {
+            match (text.strip_prefix("$ "), commands.last_mut()) {
+                (Some(command), _) => commands.push(ShellCommand {
                     command: command.to_owned(),
                     offset: index + 1,
                     expected: Vec::new(),
                 }),
-                (None, Some(step)) if step.command.ends_with('\\') => {
-                    step.command = format!("{}\n{text}", step.command);
+                (None, Some(last)) if last.command.ends_with('\\') => {
+                    last.command = format!("{}\n{text}", last.command);
                 }
-                (None, Some(step)) => step.expected.push((*text).to_owned()),
+                (None, Some(last)) => last.expected.push((*text).to_owned()),
                 (None, None) => bail!("{text:?} is no command: \"$ …\""),
             }
         }
-        if steps.is_empty() {
+        if commands.is_empty() {
             bail!("there is no command");
         }
         Ok(Session {
             page: page.to_owned(),
             line,
-            steps,
+            commands,
         })
     }
 
@@ -72,15 +72,15 @@ impl Session {
     pub fn run(&self, workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
         let mut shell = Shell::start(workspace, programs)?;
         let mut ports = Ports::default();
-        for step in &self.steps {
-            let command = ports.replace(&with_port(&step.command))?;
-            let expected: Result<Vec<_>> = step
+        for shell_command in &self.commands {
+            let command = ports.replace(&with_port(&shell_command.command))?;
+            let expected: Result<Vec<_>> = shell_command
                 .expected
                 .iter()
                 .map(|line| ports.replace(line))
                 .collect();
             let expected = expected?;
-            let waits = serves(&command).then_some("listening on ");
+            let waits = starts_server(&command).then_some("listening on ");
             let failure = match shell.run(&command, waits) {
                 Ok(printed) if matches(&expected, &printed) => continue,
                 Ok(printed) => format!(
@@ -92,7 +92,11 @@ impl Session {
             };
             // What comes after it would fail too.
             let page = format!("book/md/{}", self.page);
-            return Ok(vec![Problem::new(page, self.line + step.offset, failure)]);
+            return Ok(vec![Problem::new(
+                page,
+                self.line + shell_command.offset,
+                failure,
+            )]);
         }
         Ok(Vec::new())
     }
@@ -130,8 +134,8 @@ pub fn run_all(workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
     Ok(problems?.concat())
 }
 
-/// Calls the function with each item on one of so many threads. Returns the results in the order of
-/// the items.
+/// Calls the function with each item, on this number of threads. Returns the results in the order of the
+/// items.
 fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
@@ -158,7 +162,7 @@ fn in_parallel<T: Sync, R: Send>(
     results.into_values().collect()
 }
 
-/// The port that pages speak of, which is the servers' own default.
+/// The port in the commands of the pages, which is the servers' default.
 const PORT: &str = "8881";
 
 /// Free ports in the place of 8881 to 8889, the same one each time.
@@ -192,7 +196,7 @@ impl Ports {
 }
 
 /// Whether the command starts a server in the background.
-fn serves(command: &str) -> bool {
+fn starts_server(command: &str) -> bool {
     command.trim_end().ends_with('&') && server_in(command).is_some()
 }
 
@@ -207,18 +211,18 @@ fn server_in(command: &str) -> Option<&str> {
     command.split_whitespace().find(is_server)
 }
 
-/// The command of a server, with its default port said aloud so that it can be replaced.
+/// The command of a server, with its default port as an option, so that it can be replaced.
 fn with_port(command: &str) -> String {
     match server_in(command) {
-        Some(server) if serves(command) && !command.contains("--port") => {
-            let aloud = format!("{server} --port {PORT}");
-            command.replacen(server, &aloud, 1)
+        Some(server) if starts_server(command) && !command.contains("--port") => {
+            let explicit = format!("{server} --port {PORT}");
+            command.replacen(server, &explicit, 1)
         }
         _ => command.to_owned(),
     }
 }
 
-/// Whether the lines are what was expected, each `…` standing for anything.
+/// Whether the lines are the expected ones. Each `…` matches anything.
 fn matches(expected: &[String], printed: &[String]) -> bool {
     match (expected.split_first(), printed.split_first()) {
         (None, _) => printed.is_empty(),

@@ -1,4 +1,4 @@
-//! The same byte on four stacks: who calls whom until it reaches what a user of the style writes.
+//! The call stacks of the four styles: the functions from `serve` to the code that a user of the style writes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -22,7 +22,7 @@ use json::lay_out;
 #[serde(transparent)]
 pub struct Stacks(pub BTreeMap<Style, Vec<Frame>>);
 
-/// A function that has been called and has not returned.
+/// A function that was called and has not returned yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
     /// Its name, with its type or module.
@@ -31,31 +31,31 @@ pub struct Frame {
     pub file: String,
     /// The line that calls the next one.
     pub line: usize,
-    /// Who wrote it.
-    pub whose: Whose,
+    /// Whose code it is.
+    pub owner: Owner,
 }
 
-/// Who wrote a function.
+/// Whose code a function is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Whose {
-    /// Who uses the style: `echo.rs`, and in select, which does little for its user, all of it.
+pub enum Owner {
+    /// The user's: `echo.rs`, and in select, which does little for its user, all of it.
     Yours,
-    /// The style.
+    /// The style's.
     Style,
-    /// What the four have in common.
+    /// Code that the four styles share.
     Common,
-    /// The standard library, or what the style waits with.
+    /// The standard library's, or a crate's.
     Runtime,
 }
 
-impl Whose {
+impl Owner {
     fn name(self) -> &'static str {
         match self {
-            Whose::Yours => "yours",
-            Whose::Style => "style",
-            Whose::Common => "common",
-            Whose::Runtime => "runtime",
+            Owner::Yours => "yours",
+            Owner::Style => "style",
+            Owner::Common => "common",
+            Owner::Runtime => "runtime",
         }
     }
 }
@@ -79,8 +79,8 @@ impl Stacks {
         fs::write(path, text + "\n")
     }
 
-    /// The stacks of these styles side by side. They stand on one floor, so that their heights can
-    /// be compared.
+    /// The stacks of these styles side by side. Their lowest frames are on one line, so that their heights
+    /// can be compared.
     pub fn render(&self, styles: &[Style]) -> String {
         let columns: String = styles
             .iter()
@@ -92,8 +92,8 @@ impl Stacks {
         )
     }
 
-    /// In which styles the calls are others than `again`, one line for each. Lines of source may
-    /// have moved.
+    /// The styles whose calls are not the same in `again`, one line for each. Moved lines of source are no
+    /// difference.
     pub fn differences(&self, again: &Stacks) -> Vec<String> {
         let calls = |stacks: &Stacks, style: Style| -> Vec<String> {
             let frames = stacks.0.get(&style).into_iter().flatten();
@@ -118,17 +118,17 @@ fn column(style: Style, frames: &[Frame]) -> String {
     let (name, heading) = (style.name(), style.heading());
     let yours = frames
         .iter()
-        .filter(|frame| frame.whose == Whose::Yours)
+        .filter(|frame| frame.owner == Owner::Yours)
         .count();
     let mut html = format!("<figure data-style=\"{name}\"><ol reversed>\n");
     for frame in frames.iter().rev() {
-        let whose = frame.whose.name();
+        let owner = frame.owner.name();
         let place = escape(&format!("{}:{}", frame.file, frame.line));
         // Writing to a string cannot fail.
         let _ = writeln!(
             html,
-            "<li class=\"{whose}\"><code>{}</code> \
-             <small title=\"{place}\"><b>{whose}</b> <span>{place}</span></small></li>",
+            "<li class=\"{owner}\"><code>{}</code> \
+             <small title=\"{place}\"><b>{owner}</b> <span>{place}</span></small></li>",
             escape(&frame.function)
         );
     }

@@ -45,7 +45,7 @@ impl Style {
         }
     }
 
-    /// The shape that stands for it where colour alone would not do.
+    /// Its shape, for readers who can't tell the colours apart.
     pub fn marker(self) -> &'static str {
         match self {
             Style::Select => "●",

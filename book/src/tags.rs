@@ -1,27 +1,27 @@
-//! The tags in the code, such as `// CONCEPT: partial-write`: what an item is an example of.
+//! The tags in the code, such as `// CONCEPT: partial-write`: an item with a tag has to do with that concept.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::items::{self, Entry};
+use crate::items::{self, SourceItem};
 use crate::style::Style;
 use crate::workspace::{files_under, slashed};
 
-/// One place in the code of a style that is about a concept.
+/// A place in the code of a style that has to do with a concept.
 #[derive(Debug, Clone)]
 pub struct Tag {
     /// The concept's id.
     pub concept: String,
-    /// Whose code it is.
+    /// The style whose code it is.
     pub style: Style,
-    /// The file, seen from the workspace's root.
+    /// The path of the file, from the workspace's root.
     pub path: String,
     /// The tag's own line.
     pub line: usize,
-    /// The item that it stands in or above; none where nothing follows.
-    pub item: Option<Entry>,
+    /// The item around the tag, or else the next one below it.
+    pub item: Option<SourceItem>,
 }
 
 const WORD: &str = "// CONCEPT:";
@@ -61,7 +61,7 @@ fn in_file(style: Style, path: &str, source: &str) -> Result<Vec<Tag>> {
     if !source.contains(WORD) {
         return Ok(Vec::new());
     }
-    let entries = items::of(source).with_context(|| path.to_owned())?;
+    let items = items::parse(source).with_context(|| path.to_owned())?;
     let mut tags = Vec::new();
     for (index, text) in source.lines().enumerate() {
         for concept in ids(text) {
@@ -71,14 +71,14 @@ fn in_file(style: Style, path: &str, source: &str) -> Result<Vec<Tag>> {
                 style,
                 path: path.to_owned(),
                 line,
-                item: item_at(&entries, line).cloned(),
+                item: item_at(&items, line).cloned(),
             });
         }
     }
     Ok(tags)
 }
 
-/// The line without its tag; `None` where nothing else stood on it.
+/// The line without its tag. `None` if nothing else is on it.
 pub fn without(line: &str) -> Option<&str> {
     match line.split_once(WORD) {
         None => Some(line),
@@ -93,12 +93,12 @@ fn ids(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The smallest item around the line, or else the next one below it.
-fn item_at(entries: &[Entry], line: usize) -> Option<&Entry> {
-    let mut leaves = entries.iter().filter(|entry| !entry.is_container);
+fn item_at(items: &[SourceItem], line: usize) -> Option<&SourceItem> {
+    let mut leaves = items.iter().filter(|item| !item.is_container);
     let around = leaves
         .clone()
-        .find(|entry| (entry.first..=entry.last).contains(&line));
-    around.or_else(|| leaves.find(|entry| entry.first > line))
+        .find(|item| (item.first_line..=item.last_line).contains(&line));
+    around.or_else(|| leaves.find(|item| item.first_line > line))
 }
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
 // CONCEPT: framing
 fn split() {}
 
-impl Link {
+impl Connection {
     /// Sends.
     // CONCEPT: partial-write, fairness
     fn send() {
@@ -126,9 +126,9 @@ impl Link {
             .collect();
         let expected = [
             ("framing", 1, "split"),
-            ("partial-write", 6, "Link::send"),
-            ("fairness", 6, "Link::send"),
-            ("timers", 8, "Link::send"),
+            ("partial-write", 6, "Connection::send"),
+            ("fairness", 6, "Connection::send"),
+            ("timers", 8, "Connection::send"),
         ];
         assert_eq!(found, expected);
         Ok(())
@@ -153,7 +153,7 @@ impl Link {
     }
 
     #[test]
-    fn a_tag_is_not_shown() {
+    fn tags_are_removed_from_a_line() {
         assert_eq!(without("    // CONCEPT: timers"), None);
         assert_eq!(without("now(); // CONCEPT: timers"), Some("now();"));
         assert_eq!(without(""), Some(""));

@@ -10,15 +10,15 @@ use crate::scenario::Scenario;
 use crate::style::Style;
 
 mod html;
-mod run;
+mod lab_trace;
 mod sources;
 
-pub(crate) use run::Run;
+pub(crate) use lab_trace::LabTrace;
 pub use sources::Source;
 
 /// One scenario, played on the four servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trace {
+pub struct ScenarioTrace {
     /// The scenario's name.
     pub scenario: String,
     /// What it shows, in a sentence or more.
@@ -26,16 +26,16 @@ pub struct Trace {
     /// What happens to the servers. The first step is their start.
     pub steps: Vec<String>,
     /// What each server does.
-    pub lanes: BTreeMap<Style, Lane>,
-    /// The lines around each line that makes a call, by [`Event::place`].
+    pub styles: BTreeMap<Style, StyleTrace>,
+    /// The lines around each line that makes a call, by [`TraceEvent::place`].
     pub sources: BTreeMap<String, Source>,
 }
 
 /// What one server does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lane {
+pub struct StyleTrace {
     /// The calls of its loop, in order, without those in [`HIDDEN`].
-    pub events: Vec<Event>,
+    pub events: Vec<TraceEvent>,
     /// What it prints for `--counters` when it ends.
     pub counters: BTreeMap<String, u64>,
     /// For each step, what comes back to the clients.
@@ -43,13 +43,13 @@ pub struct Lane {
 }
 
 /// Calls that pages don't show: a style that waits with epoll makes one or two for each connection, so
-/// its lane would be much longer, and they are never what the page is about.
+/// its column would be much longer, and they are never what the page is about.
 pub const HIDDEN: [&str; 4] = ["listen", "register", "reregister", "deregister"];
 
 /// One call of a loop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// The step in which it happens: an index of [`Trace::steps`].
+pub struct TraceEvent {
+    /// The step in which it happens: an index of [`ScenarioTrace::steps`].
     pub step: usize,
     /// `wait`, `wake`, `accept`, `recv`, `send`, `shutdown`, `close`, `dropped`, or `enter`.
     pub call: String,
@@ -69,7 +69,7 @@ pub struct Event {
     pub line: usize,
 }
 
-impl Trace {
+impl ScenarioTrace {
     /// Plays a scenario on all four servers.
     ///
     /// # Errors
@@ -78,23 +78,23 @@ impl Trace {
         let steps = scenario.steps()?;
         // Cargo names source files without symbolic links.
         let root = &root.canonicalize()?;
-        let lanes = Style::ALL.into_iter().map(|style| {
+        let styles = Style::ALL.into_iter().map(|style| {
             let named = || format!("{}, {}", scenario.name, style.name());
             let run = lab.play(scenario, style).with_context(named)?;
-            let lane = run.into_lane(&steps, root).with_context(named)?;
-            Ok((style, lane))
+            let style_trace = run.into_style_trace(&steps, root).with_context(named)?;
+            Ok((style, style_trace))
         });
-        let lanes = lanes.collect::<Result<BTreeMap<_, _>>>()?;
+        let styles = styles.collect::<Result<BTreeMap<_, _>>>()?;
         let start = ["the server starts".to_owned()];
-        Ok(Trace {
+        Ok(ScenarioTrace {
             scenario: scenario.name.clone(),
             about: scenario.about.clone(),
             steps: start
                 .into_iter()
                 .chain(steps.into_iter().map(|step| step.text))
                 .collect(),
-            sources: sources::collect(root, &lanes)?,
-            lanes,
+            sources: sources::collect(root, &styles)?,
+            styles,
         })
     }
 
@@ -104,21 +104,26 @@ impl Trace {
     }
 
     /// The events of one style in one step.
-    pub fn events(&self, style: Style, step: usize) -> impl Iterator<Item = &Event> {
-        let lane = self.lanes.get(&style).into_iter();
-        lane.flat_map(move |lane| lane.events.iter().filter(move |event| event.step == step))
+    pub fn events(&self, style: Style, step: usize) -> impl Iterator<Item = &TraceEvent> {
+        let style_trace = self.styles.get(&style).into_iter();
+        style_trace.flat_map(move |style_trace| {
+            style_trace
+                .events
+                .iter()
+                .filter(move |event| event.step == step)
+        })
     }
 }
 
-impl Event {
-    /// Where it was called: the key of its lines in [`Trace::sources`].
+impl TraceEvent {
+    /// Where it was called: the key of its lines in [`ScenarioTrace::sources`].
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
 }
 
 /// Bytes as pages show them: short text as it is, everything else as a number.
-pub fn in_words(bytes: &[u8]) -> String {
+pub fn describe_bytes(bytes: &[u8]) -> String {
     match (std::str::from_utf8(bytes), bytes.len()) {
         (Ok(text), 1..=40) => format!("{text:?} ({} bytes)", bytes.len()),
         _ => format!("{} bytes", grouped(bytes.len() as u64)),

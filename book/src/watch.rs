@@ -1,4 +1,4 @@
-//! Watches what the book is made from.
+//! Watches the files that the book is made from.
 //!
 //! It compares the files' times and lengths four times a second. The system could report a change a
 //! little earlier, but not on every file system, and it can run out of what that takes, such as the
@@ -16,32 +16,32 @@ use walkdir::{DirEntry, WalkDir};
 use crate::style::Style;
 use crate::workspace::Workspace;
 
-/// Time between two looks. An editor changes a file in several steps, so a change counts once two
-/// looks in a row have found the same.
+/// Time between two scans. An editor changes a file in several steps, so a change counts once two
+/// scans in a row have found the same.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// When each file was changed, and how long it is in bytes.
-type Files = BTreeMap<PathBuf, (SystemTime, u64)>;
+type FileStates = BTreeMap<PathBuf, (SystemTime, u64)>;
 
-/// The files of a workspace, as they were at the last look.
+/// The files of a workspace, as they were at the last scan.
 #[derive(Debug)]
-pub struct Watch {
+pub struct Watcher {
     root: PathBuf,
     target: PathBuf,
-    seen: Files,
+    last: FileStates,
 }
 
-impl Watch {
+impl Watcher {
     /// Watches for changes from now on.
     pub fn new(workspace: &Workspace) -> Self {
         let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let mut watch = Watch {
+        let mut watcher = Watcher {
             root: real(&workspace.root),
             target: real(&workspace.target),
-            seen: Files::new(),
+            last: FileStates::new(),
         };
-        watch.seen = watch.look().unwrap_or_default();
-        watch
+        watcher.last = watcher.scan().unwrap_or_default();
+        watcher
     }
 
     /// Waits for a change. Returns false when the sender of `ended` is gone.
@@ -51,11 +51,11 @@ impl Watch {
             if ended.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
                 return false;
             }
-            let Some(files) = self.look() else {
+            let Some(files) = self.scan() else {
                 continue;
             };
-            if files != self.seen {
-                self.seen = files;
+            if files != self.last {
+                self.last = files;
                 is_changing = true;
             } else if is_changing {
                 return true;
@@ -63,14 +63,14 @@ impl Watch {
         }
     }
 
-    /// All files, but not what cargo and npm make, and nothing hidden. `None` if the system refuses,
-    /// for want of descriptors for example.
-    fn look(&self) -> Option<Files> {
-        let mut files = Files::new();
+    /// All files, but not those that cargo and npm generate, and no hidden ones. `None` if the system returns
+    /// an error, without free descriptors for example.
+    fn scan(&self) -> Option<FileStates> {
+        let mut files = FileStates::new();
         let programs = Style::ALL.map(Style::program);
         for folder in programs.iter().chain(&["bench", "book", "common"]) {
             let entries = WalkDir::new(self.root.join(folder)).into_iter();
-            for entry in entries.filter_entry(|entry| !self.is_made(entry)) {
+            for entry in entries.filter_entry(|entry| !self.is_generated(entry)) {
                 let file = entry.and_then(|entry| {
                     let metadata = entry.metadata()?;
                     Ok((entry.into_path(), metadata))
@@ -81,7 +81,7 @@ impl Watch {
                     }
                     Ok(_) => {}
                     // It was deleted in the meantime.
-                    Err(error) if is_gone(&error) => {}
+                    Err(error) if is_not_found(&error) => {}
                     Err(_) => return None,
                 }
             }
@@ -89,7 +89,7 @@ impl Watch {
         Some(files)
     }
 
-    fn is_made(&self, entry: &DirEntry) -> bool {
+    fn is_generated(&self, entry: &DirEntry) -> bool {
         let name = entry.file_name().to_string_lossy();
         let is_inside = entry.depth() > 0;
         is_inside
@@ -105,7 +105,7 @@ fn state(metadata: &Metadata) -> (SystemTime, u64) {
     (changed, metadata.len())
 }
 
-fn is_gone(error: &walkdir::Error) -> bool {
+fn is_not_found(error: &walkdir::Error) -> bool {
     let error = error.io_error();
     error.is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }

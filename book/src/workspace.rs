@@ -1,4 +1,4 @@
-//! What pages draw on: the code, the concepts, the traces, and what was recorded.
+//! The sources of the pages: the code, the concepts, the traces, and recorded data.
 
 use std::env;
 use std::ffi::OsStr;
@@ -16,27 +16,27 @@ use crate::concepts::{self, Concept};
 use crate::lab::Lab;
 use crate::scenario::{self, Scenario};
 use crate::tags::{self, Tag};
-use crate::trace::Trace;
+use crate::trace::ScenarioTrace;
 
-/// The workspace with its book, as it is at this moment.
+/// The workspace with its book.
 #[derive(Debug)]
 pub struct Workspace {
-    /// The folder that all paths are seen from.
+    /// The root: all paths start here.
     pub root: PathBuf,
     /// The folder that cargo builds in, as an absolute path.
     pub target: PathBuf,
     /// The concepts, in the book's order.
     pub concepts: Vec<Concept>,
-    /// Where the code of the four styles says that it is about a concept.
+    /// The tags in the code of the four styles.
     pub tags: Vec<Tag>,
     /// The traces, once a page has shown one; or why there are none.
-    traces: OnceLock<Result<Vec<Trace>, String>>,
+    traces: OnceLock<Result<Vec<ScenarioTrace>, String>>,
 }
 
-/// A page as it was written.
+/// A page's source.
 #[derive(Debug)]
 pub struct Page {
-    /// Seen from the book's `md` folder, such as `concepts/partial-write.md`.
+    /// Its path from the book's `md` folder, such as `concepts/partial-write.md`.
     pub path: String,
     /// Its Markdown.
     pub text: String,
@@ -90,7 +90,7 @@ impl Workspace {
         self.command(env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()))
     }
 
-    /// The text of a file, named as seen from the root.
+    /// The text of a file. Its path starts at the root.
     ///
     /// # Errors
     /// A file that is not there or not within the workspace.
@@ -101,10 +101,10 @@ impl Workspace {
         fs::read_to_string(self.root.join(path)).with_context(|| format!("cannot read {path}"))
     }
 
-    /// What was recorded, from a file under `book/data`.
+    /// Recorded data, from a file under `book/data`.
     ///
     /// # Errors
-    /// Nothing of this name was recorded, or something else than was asked for.
+    /// No such file, or content of another type.
     pub fn data<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let path = format!("book/data/{name}");
         let text = self.read(&path)?;
@@ -115,7 +115,7 @@ impl Workspace {
     ///
     /// # Errors
     /// There is no scenario of this name, the lab doesn't build, or a scenario fails.
-    pub fn trace(&self, name: &str) -> Result<&Trace> {
+    pub fn trace(&self, name: &str) -> Result<&ScenarioTrace> {
         let traces = self.traces.get_or_init(|| {
             let traces = self.simulate();
             traces.map_err(|error| format!("{error:#}"))
@@ -125,12 +125,12 @@ impl Workspace {
         named.with_context(|| format!("there is no scenario {name} in book/scenarios.toml"))
     }
 
-    fn simulate(&self) -> Result<Vec<Trace>> {
+    fn simulate(&self) -> Result<Vec<ScenarioTrace>> {
         let scenarios = self.scenarios()?;
         let lab = Lab::build(self)?;
         let traces = scenarios
             .iter()
-            .map(|scenario| Trace::simulate(&lab, scenario, &self.root));
+            .map(|scenario| ScenarioTrace::simulate(&lab, scenario, &self.root));
         traces.collect()
     }
 

@@ -34,14 +34,14 @@ macro_rules! checks {
 }
 
 checks! {
-    every_directive_finds_what_it_shows: "directives",
-    no_directive_is_shown_as_it_was_written: "raw directives",
+    every_directive_renders: "directives",
+    no_directive_is_left_unexpanded: "raw directives",
     no_code_is_typed_by_hand: "typed code",
     concept_pages_have_the_same_headings: "headings",
-    no_id_stands_twice_on_a_page: "duplicate ids",
-    every_link_and_fragment_leads_somewhere: "links",
-    no_page_fetches_from_elsewhere: "requests",
-    every_concept_is_tagged_in_all_styles: "parity",
+    ids_are_unique_on_a_page: "duplicate ids",
+    every_link_and_fragment_has_a_target: "links",
+    no_page_fetches_from_another_host: "requests",
+    every_concept_is_tagged_in_all_styles: "tags",
     every_concept_has_its_page: "concept pages",
     the_concept_table_in_the_readme_is_up_to_date: "concept table",
 }

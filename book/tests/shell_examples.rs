@@ -1,4 +1,4 @@
-//! The book's shell examples do what their pages say.
+//! The book's shell examples print what their pages show.
 
 mod support;
 
@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use book::{problem, shell_examples};
 
 #[test]
-fn every_command_does_what_its_page_says() -> Result<()> {
+fn every_command_prints_what_its_page_shows() -> Result<()> {
     let workspace = support::workspace()?;
     let problems = shell_examples::run_all(&workspace, &support::programs(&workspace)?)?;
     ensure!(problems.is_empty(), "\n{}", problem::list(&problems));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn the_styles_keep_the_contract_over_the_simulated_kernel() -> io::Result<()> {
+fn styles_keep_the_contract_over_the_simulated_kernel() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(env!("CARGO"))
         .current_dir(&root)

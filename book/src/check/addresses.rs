@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Built, Site, in_site};
+use super::{BuiltPage, Site, in_site};
 use crate::html::Element;
 use crate::problem::Problem;
 
-/// No id stands twice on a page.
+/// Each id of a page is unique.
 pub fn duplicate_ids(site: &Site) -> Vec<Problem> {
     let pages = site.built.iter();
     pages.flat_map(|page| duplicates(site, page)).collect()
 }
 
-fn duplicates(site: &Site, page: &Built) -> Vec<Problem> {
+fn duplicates(site: &Site, page: &BuiltPage) -> Vec<Problem> {
     let mut known = HashSet::new();
     let twice = page.elements.iter().filter_map(|element| {
         let id = element.get("id")?;
@@ -22,7 +22,7 @@ fn duplicates(site: &Site, page: &Built) -> Vec<Problem> {
     twice.collect()
 }
 
-/// Every link within the site leads to a file that is there, and to an id that is in it.
+/// Every link within the site leads to a file that exists, and to an id that is in it.
 pub fn links(site: &Site) -> Vec<Problem> {
     let ids: HashMap<&str, HashSet<&str>> = site
         .built
@@ -33,11 +33,11 @@ pub fn links(site: &Site) -> Vec<Problem> {
         })
         .collect();
     let mut problems = Vec::new();
-    // The page for what is not found is shown at any depth, and so cannot be checked from one.
+    // The browser shows this page for an address at any depth, so its links have no fixed base.
     for page in site.built.iter().filter(|page| page.path != "404.html") {
         for element in &page.elements {
-            for link in addresses(element).filter(|link| !leads_out(link)) {
-                if let Some(text) = dead(site, &ids, &page.path, link) {
+            for link in addresses(element).filter(|link| !is_external(link)) {
+                if let Some(text) = link_problem(site, &ids, &page.path, link) {
                     problems.push(in_site(site, page, element.line, link, text));
                 }
             }
@@ -52,13 +52,18 @@ fn addresses(element: &Element) -> impl Iterator<Item = &str> {
         .filter_map(|name| element.get(name))
 }
 
-fn leads_out(link: &str) -> bool {
+fn is_external(link: &str) -> bool {
     let scheme = link.split_once(':').map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| scheme.chars().all(char::is_alphabetic)) || link.starts_with("//")
 }
 
 /// What is wrong with the link, if anything.
-fn dead(site: &Site, ids: &HashMap<&str, HashSet<&str>>, page: &str, link: &str) -> Option<String> {
+fn link_problem(
+    site: &Site,
+    ids: &HashMap<&str, HashSet<&str>>,
+    page: &str,
+    link: &str,
+) -> Option<String> {
     let (address, fragment) = link.split_once('#').unwrap_or((link, ""));
     let address = address.split('?').next().unwrap_or_default();
     let target = match address {
@@ -66,16 +71,16 @@ fn dead(site: &Site, ids: &HashMap<&str, HashSet<&str>>, page: &str, link: &str)
         address => resolve(page, address),
     };
     if !site.files.contains_key(&target) {
-        return Some(format!("{link} leads nowhere"));
+        return Some(format!("{link} has no target"));
     }
     let is_there = |ids: &HashSet<&str>| fragment.is_empty() || ids.contains(fragment);
     match ids.get(target.as_str()) {
-        Some(ids) if !is_there(ids) => Some(format!("{link}: there is no such id")),
+        Some(ids) if !is_there(ids) => Some(format!("{link}: no such id")),
         _ => None,
     }
 }
 
-/// The address, seen from the site's folder.
+/// The address, from the site's folder.
 fn resolve(page: &str, address: &str) -> String {
     let mut parts: Vec<&str> = page.split('/').collect();
     parts.pop();
@@ -101,8 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn a_link_out_has_a_scheme() {
-        assert!(leads_out("https://example.com") && leads_out("mailto:a@b"));
-        assert!(!leads_out("a.html#b:c") && !leads_out("#a"));
+    fn an_external_link_has_a_scheme() {
+        assert!(is_external("https://example.com") && is_external("mailto:a@b"));
+        assert!(!is_external("a.html#b:c") && !is_external("#a"));
     }
 }

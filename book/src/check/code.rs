@@ -1,4 +1,4 @@
-//! Where code comes from.
+//! The origin of code in pages.
 
 use super::{Site, in_page};
 use crate::directives;
@@ -6,7 +6,7 @@ use crate::fence;
 use crate::problem::Problem;
 use crate::workspace::Page;
 
-/// What may be typed by hand: neither code of ours nor what a program prints.
+/// The languages that can be typed by hand: they are neither our code nor a program's output.
 const PLAIN: [&str; 4] = ["text", "sh", "toml", "json"];
 
 /// No code and no output is typed by hand: it comes from a source file or a recorded run.

@@ -9,19 +9,22 @@ use crate::tags::{self, Tag};
 
 /// Each concept is tagged in all four styles, or said to be not applicable; and no tag names
 /// another.
-pub fn parity(site: &Site) -> Vec<Problem> {
+pub fn tags(site: &Site) -> Vec<Problem> {
     let (concepts, tags) = (&site.workspace.concepts, &site.workspace.tags);
-    let mut problems: Vec<Problem> = tags.iter().filter_map(|tag| stray(concepts, tag)).collect();
+    let mut problems: Vec<Problem> = tags
+        .iter()
+        .filter_map(|tag| tag_problem(concepts, tag))
+        .collect();
     for concept in concepts {
         for style in Style::ALL {
-            problems.extend(one_sided(concept, style, tags));
+            problems.extend(style_problem(concept, style, tags));
         }
     }
     problems
 }
 
 /// What is wrong with a tag by itself.
-fn stray(concepts: &[Concept], tag: &Tag) -> Option<Problem> {
+fn tag_problem(concepts: &[Concept], tag: &Tag) -> Option<Problem> {
     let text = if concepts.iter().all(|concept| concept.id != tag.concept) {
         format!("there is no concept {}", tag.concept)
     } else if tag.item.is_none() {
@@ -33,9 +36,9 @@ fn stray(concepts: &[Concept], tag: &Tag) -> Option<Problem> {
 }
 
 /// What is wrong with a concept in one style.
-fn one_sided(concept: &Concept, style: Style, tags: &[Tag]) -> Option<Problem> {
+fn style_problem(concept: &Concept, style: Style, tags: &[Tag]) -> Option<Problem> {
     let tag = tags::of(tags, &concept.id, style).next();
-    match (tag, concept.missing_from(style)) {
+    match (tag, concept.not_applicable_to(style)) {
         (None, None) => {
             let text = format!("no // CONCEPT: {} in {}", concept.id, style.program());
             Some(Problem::new("book/concepts.toml", 0, text))
@@ -80,7 +83,7 @@ mod tests {
             style: Style::Chat,
             path: "chat-echo/src/x.rs".to_owned(),
             line: 3,
-            item: items::of("fn x() {}").unwrap().pop(),
+            item: items::parse("fn x() {}").unwrap().pop(),
         }
     }
 
@@ -95,20 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_must_be_known() {
-        assert!(stray(&[concept(None)], &tag("framing")).is_none());
-        assert!(stray(&[concept(None)], &tag("frming")).is_some());
+    fn a_tag_names_a_known_concept() {
+        assert!(tag_problem(&[concept(None)], &tag("framing")).is_none());
+        assert!(tag_problem(&[concept(None)], &tag("frming")).is_some());
         let nowhere = Tag {
             item: None,
             ..tag("framing")
         };
-        assert!(stray(&[concept(None)], &nowhere).is_some());
+        assert!(tag_problem(&[concept(None)], &nowhere).is_some());
     }
 
     #[test]
     fn each_style_has_a_tag_or_a_reason() {
         let sides = |concept: &Concept, tags: &[Tag]| {
-            one_sided(concept, Style::Chat, tags).map(|problem| problem.to_string())
+            style_problem(concept, Style::Chat, tags).map(|problem| problem.to_string())
         };
         assert_eq!(sides(&concept(None), &[tag("framing")]), None);
         assert_eq!(sides(&concept(Some("why")), &[]), None);

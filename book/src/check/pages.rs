@@ -1,4 +1,4 @@
-//! What pages are made of.
+//! The structure of pages.
 
 use super::{Site, in_page, in_site};
 use crate::directives;
@@ -6,7 +6,7 @@ use crate::fence;
 use crate::problem::Problem;
 use crate::workspace::Page;
 
-/// What a concept's page says, in this order.
+/// The headings of a concept's page, in this order.
 const HEADINGS: [&str; 7] = [
     "The contract's line",
     "Predict",
@@ -17,7 +17,7 @@ const HEADINGS: [&str; 7] = [
     "In real systems",
 ];
 
-/// No directive reached the reader as it was written.
+/// Every directive was expanded.
 pub fn raw_directives(site: &Site) -> Vec<Problem> {
     let mut problems = Vec::new();
     for page in &site.built {
@@ -31,7 +31,7 @@ pub fn raw_directives(site: &Site) -> Vec<Problem> {
             let name = language.unwrap_or_default();
             let name = name.split([',', '{']).next().unwrap_or_default();
             if directives::is_directive(name) {
-                let text = format!("a {name} is shown as it was written");
+                let text = format!("the directive {name} is not expanded");
                 problems.push(in_site(site, page, code.line, &format!("```{name}"), text));
             }
         }
@@ -63,7 +63,7 @@ fn headings_of(page: &Page) -> Option<Problem> {
         match headings.get(index) {
             Some((_, found)) if found == wanted => {}
             Some((line, found)) => {
-                let text = format!("here stands \"{found}\", where \"{wanted}\" should");
+                let text = format!("expected the heading \"{wanted}\", found \"{found}\"");
                 return Some(in_page(page, *line, text));
             }
             None => {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn headings_must_be_in_order() {
+    fn headings_are_checked_in_order() {
         let headings = HEADINGS.map(|heading| format!("## {heading}\n"));
         let good = format!("# X\n{}", headings.concat());
         assert_eq!(page(&good), None);
@@ -102,7 +102,7 @@ mod tests {
         for (bad, says) in [
             (
                 headings[1..].concat(),
-                "book/md/concepts/x.md:1: here stands \"Predict\"",
+                "book/md/concepts/x.md:1: expected the heading \"The contract's line\", found \"Predict\"",
             ),
             (headings[..6].concat(), "book/md/concepts/x.md:6: \"In real"),
             (

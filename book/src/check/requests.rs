@@ -1,6 +1,6 @@
 //! What a browser fetches to show a page.
 
-use super::{Built, Site, in_site};
+use super::{BuiltPage, Site, in_site};
 use crate::html::Element;
 use crate::problem::Problem;
 
@@ -16,8 +16,8 @@ pub fn external(site: &Site) -> Vec<Problem> {
     problems
 }
 
-/// Lines, what they fetch, and how to say so.
-fn in_html(page: &Built) -> Vec<(usize, String, String)> {
+/// Lines, the addresses that they fetch, and the texts of the problems.
+fn in_html(page: &BuiltPage) -> Vec<(usize, String, String)> {
     let fetching = page.elements.iter().filter_map(|element| {
         let address = fetched(element).find(|address| is_elsewhere(address))?;
         let text = format!("<{}> fetches {address}", element.name);
@@ -60,7 +60,7 @@ fn in_styles(site: &Site) -> Vec<Problem> {
     problems
 }
 
-/// What stands in `url(…)`, or behind `@import`.
+/// The addresses in `url(…)` and after `@import`.
 fn urls(style: &str) -> Vec<String> {
     let unquote = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
     let in_brackets = style.split("url(").skip(1);
@@ -92,7 +92,7 @@ mod tests {
             ),
             ("<a href=https://example.com>x</a><img src=x.png>", 0),
         ] {
-            let page = Built {
+            let page = BuiltPage {
                 path: "x.html".to_owned(),
                 elements: html::elements(text),
             };

@@ -2,17 +2,17 @@
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{Block, Fault, Rendered, fault, snippet};
+use super::{Block, BlockError, Rendered, block_error, snippet};
 use crate::excerpt::Excerpt;
 use crate::html;
 use crate::style::Style;
 use crate::tags::{self, Tag};
 use crate::workspace::Workspace;
 
-/// What stands in one of the four panes.
+/// The content of one of the four panes.
 enum Pane {
     Code(Vec<Excerpt>),
-    /// The style has nothing of it, for this reason.
+    /// The style has no code for it, for this reason.
     Nothing(String),
 }
 
@@ -24,7 +24,7 @@ pub fn render(block: &Block) -> Rendered {
             .into_iter()
             .map(|style| Ok((style, tagged(block.workspace, id, style)?)))
             .collect();
-        return Ok(compare(id, &panes.map_err(fault)?));
+        return Ok(compare(id, &panes.map_err(block_error)?));
     }
     let id = format!("compare-{}", block.line);
     Ok(compare(&id, &listed(block)?))
@@ -36,7 +36,7 @@ fn tagged(workspace: &Workspace, id: &str, style: Style) -> Result<Pane> {
     let concept = concepts
         .find(|concept| concept.id == id)
         .with_context(|| format!("no concept {id} in book/concepts.toml"))?;
-    if let Some(reason) = concept.missing_from(style) {
+    if let Some(reason) = concept.not_applicable_to(style) {
         return Ok(Pane::Nothing(reason.to_owned()));
     }
     let tags: Vec<&Tag> = tags::of(&workspace.tags, id, style).collect();
@@ -56,33 +56,33 @@ fn of_file(workspace: &Workspace, tags: &[&Tag]) -> Result<Excerpt> {
     Excerpt::of_items(path, &workspace.read(path)?, &items)
 }
 
-/// The items that the page names, style by style. A style may have several lines.
-fn listed(block: &Block) -> Result<Vec<(Style, Pane)>, Vec<Fault>> {
+/// The items that the page names, style by style. A style can have several lines.
+fn listed(block: &Block) -> Result<Vec<(Style, Pane)>, Vec<BlockError>> {
     let mut panes: Vec<(Style, Pane)> = Vec::new();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     for (offset, line) in block.lines() {
         match listed_line(block.workspace, line) {
             Ok((style, pane)) => add(&mut panes, style, pane),
-            Err(error) => faults.push(Fault::new(offset, &error)),
+            Err(error) => errors.push(BlockError::new(offset, &error)),
         }
     }
     let is_missing = |style: &Style| panes.iter().all(|(of, _)| of != style);
     let missing: Vec<_> = Style::ALL.into_iter().filter(is_missing).collect();
-    if !missing.is_empty() && faults.is_empty() {
+    if !missing.is_empty() && errors.is_empty() {
         let names: Vec<_> = missing.iter().map(|style| style.name()).collect();
         let error = anyhow!("{}: nothing to compare", names.join(", "));
-        faults.push(Fault::new(0, &error));
+        errors.push(BlockError::new(0, &error));
     }
-    if faults.is_empty() {
+    if errors.is_empty() {
         panes.sort_by_key(|(style, _)| *style);
         Ok(panes)
     } else {
-        Err(faults)
+        Err(errors)
     }
 }
 
 fn listed_line(workspace: &Workspace, line: &str) -> Result<(Style, Pane)> {
-    let (name, rest) = line.split_once(':').context("want STYLE: PATH::ITEM")?;
+    let (name, rest) = line.split_once(':').context("expected STYLE: PATH::ITEM")?;
     let style = Style::named(name).with_context(|| format!("there is no style {name}"))?;
     let pane = match rest.trim().strip_prefix("- ") {
         Some(reason) => Pane::Nothing(reason.to_owned()),

@@ -1,6 +1,6 @@
 //! `count`: figures counted from the code or by the servers.
 
-use super::{Block, Rendered, fault};
+use super::{Block, Rendered, block_error};
 use crate::code_stats::CodeStats;
 use crate::style::Style;
 use anyhow::{Context, Result, anyhow};
@@ -8,9 +8,9 @@ use anyhow::{Context, Result, anyhow};
 pub fn render(block: &Block) -> Rendered {
     let line = block.only_line()?;
     match line.split_once(' ') {
-        None if line == "code" => code(block).map_err(fault),
-        Some(("counters", scenario)) => counters(block, scenario.trim()).map_err(fault),
-        _ => Err(fault(anyhow!("there is no count {line}"))),
+        None if line == "code" => code(block).map_err(block_error),
+        Some(("counters", scenario)) => counters(block, scenario.trim()).map_err(block_error),
+        _ => Err(block_error(anyhow!("there is no count {line}"))),
     }
 }
 
@@ -52,8 +52,8 @@ fn counters(block: &Block, scenario: &str) -> Result<String> {
     .iter()
     .map(|(name, key)| {
         let numbers = Style::ALL.iter().map(|style| {
-            let lane = trace.lanes.get(style);
-            let count = lane.and_then(|lane| lane.counters.get(*key));
+            let style_trace = trace.styles.get(style);
+            let count = style_trace.and_then(|style_trace| style_trace.counters.get(*key));
             let text = count.map(u64::to_string);
             text.with_context(|| format!("{}: {key} was not counted", style.program()))
         });

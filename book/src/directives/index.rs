@@ -25,7 +25,7 @@ pub fn render(block: &Block) -> Rendered {
 }
 
 fn cell(block: &Block, concept: &Concept, style: Style, page: &str) -> String {
-    if let Some(reason) = concept.missing_from(style) {
+    if let Some(reason) = concept.not_applicable_to(style) {
         let reason = html::escape(reason);
         return format!("<span class=\"nothing\" title=\"{reason}\">{reason}</span>");
     }
@@ -49,5 +49,8 @@ fn cell(block: &Block, concept: &Concept, style: Style, page: &str) -> String {
 fn link(tag: &Tag, pane: &str) -> Option<String> {
     let item = tag.item.as_ref()?;
     let file = tag.path.rsplit('/').next()?;
-    Some(format!("[`{}` {file}:{}]({pane})", item.name, item.code))
+    Some(format!(
+        "[`{}` {file}:{}]({pane})",
+        item.name, item.code_line
+    ))
 }

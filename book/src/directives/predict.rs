@@ -1,21 +1,23 @@
-//! `predict`: a question, and its answer folded away.
+//! `predict`: a question, and its folded answer.
 
 use anyhow::anyhow;
 
-use super::{Block, Fault, Rendered, expand_at, fault};
+use super::{Block, BlockError, Rendered, block_error, expand_at};
 
 pub fn render(block: &Block) -> Rendered {
     let body = &block.fence.body;
     let start = body.iter().position(|line| !line.trim().is_empty());
     let question = &body[start.unwrap_or(0)..];
     let Some(length) = question.iter().position(|line| line.trim().is_empty()) else {
-        return Err(fault(anyhow!("a question, an empty line, and the answer")));
+        return Err(block_error(anyhow!(
+            "a question, an empty line, and the answer"
+        )));
     };
     let (question, answer) = question.split_at(length);
     let above = block.line + start.unwrap_or(0) + length;
     let (answer, problems) = expand_at(block.workspace, block.page, &answer.join("\n"), above);
     if !problems.is_empty() {
-        let inside = problems.into_iter().map(|problem| Fault {
+        let inside = problems.into_iter().map(|problem| BlockError {
             offset: problem.line - block.line,
             text: problem.text,
         });

@@ -2,26 +2,26 @@
 
 use anyhow::anyhow;
 
-use super::{Block, Fault, Rendered, fault};
+use super::{Block, BlockError, Rendered, block_error};
 use crate::excerpt::Excerpt;
 use crate::html;
 
 pub fn render(block: &Block) -> Rendered {
-    let (mut excerpts, mut faults) = (Vec::<Excerpt>::new(), Vec::new());
+    let (mut excerpts, mut errors) = (Vec::<Excerpt>::new(), Vec::new());
     for (offset, line) in block.lines() {
         match Excerpt::find(block.workspace, line) {
             Ok(excerpt) => match excerpts.last_mut() {
                 Some(last) if last.path == excerpt.path => last.parts.extend(excerpt.parts),
                 _ => excerpts.push(excerpt),
             },
-            Err(error) => faults.push(Fault::new(offset, &error)),
+            Err(error) => errors.push(BlockError::new(offset, &error)),
         }
     }
-    if !faults.is_empty() {
-        return Err(faults);
+    if !errors.is_empty() {
+        return Err(errors);
     }
     if excerpts.is_empty() {
-        return Err(fault(anyhow!("there is nothing to show")));
+        return Err(block_error(anyhow!("there is nothing to show")));
     }
     let figures: Vec<String> = excerpts.iter().map(figure).collect();
     Ok(figures.join("\n\n"))

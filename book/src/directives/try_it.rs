@@ -1,11 +1,11 @@
 //! `try`: commands for the reader, with what they will print. A test runs them all.
 
-use super::{Block, Rendered, fault};
+use super::{Block, Rendered, block_error};
 use crate::html;
 use crate::shell_examples::Session;
 
 pub fn render(block: &Block) -> Rendered {
-    Session::parse(block.page, block.line, &block.fence.body).map_err(fault)?;
+    Session::parse(block.page, block.line, &block.fence.body).map_err(block_error)?;
     let lines: String = block.fence.body.iter().map(|text| line(text)).collect();
     let session =
         format!("<pre class=\"session\"><code class=\"nohighlight\">{lines}</code></pre>");
@@ -14,7 +14,7 @@ pub fn render(block: &Block) -> Rendered {
     ))
 }
 
-/// Prompts, commands and output can be told apart.
+/// Prompts and commands have classes of their own, so that a style sheet can mark them.
 fn line(text: &str) -> String {
     match text.strip_prefix("$ ") {
         Some(command) => format!(

@@ -1,6 +1,6 @@
 //! An excerpt as HTML.
 
-use super::{Excerpt, Line};
+use super::{Excerpt, SourceLine};
 use crate::html::escape;
 
 impl Excerpt {
@@ -32,21 +32,21 @@ impl Excerpt {
     }
 }
 
-impl Line {
+impl SourceLine {
     fn html(&self) -> String {
-        let class = if self.is_marked {
+        let class = if self.is_highlighted {
             "line marked"
         } else {
             "line"
         };
         let indent = self.text.len() - self.text.trim_start().len();
-        let text = whole(&escape(&self.text));
+        let text = unbreakable(&escape(&self.text));
         format!("<span class=\"{class}\" style=\"--indent:{indent}\">{text}\n</span>")
     }
 }
 
 /// Keeps a browser from breaking a line in the middle of these.
-fn whole(html: &str) -> String {
+fn unbreakable(html: &str) -> String {
     ["-&gt;", "&amp;[", "&amp;mut"]
         .iter()
         .fold(html.to_owned(), |html, word| {

@@ -1,10 +1,10 @@
-//! What a page asks for, and where it stands.
+//! Requests for excerpts.
 
 use anyhow::{Context, Result, bail};
 
 use crate::items;
 
-/// What a page asks for, in one line: `PATH[::ITEM|#ANCHOR] [+docs] [highlight="text"]`.
+/// A line of a page that requests an excerpt: `PATH[::ITEM|#ANCHOR] [+docs] [highlight="text"]`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Request<'a> {
     pub(super) path: &'a str,
@@ -48,27 +48,31 @@ impl<'a> Request<'a> {
     }
 
     fn rust_lines(&self, source: &str) -> Result<(usize, usize)> {
-        let entries = items::of(source).with_context(|| format!("{} is not Rust", self.path))?;
+        let items = items::parse(source).with_context(|| format!("{} is not Rust", self.path))?;
         let Some(name) = self.item else {
-            let tests = entries.iter().find(|entry| entry.is_test);
-            let last = tests.map_or(source.lines().count(), |tests| tests.first - 1);
+            let tests = items.iter().find(|item| item.is_test);
+            let last = tests.map_or(source.lines().count(), |tests| tests.first_line - 1);
             let first = if self.docs { 0 } else { items::header(source) };
             return Ok((first + 1, last));
         };
-        let mut found = entries.iter().filter(|entry| entry.name == name);
-        let Some(entry) = found.next() else {
+        let mut found = items.iter().filter(|item| item.name == name);
+        let Some(item) = found.next() else {
             bail!("{} has no item {name}", self.path);
         };
         if let Some(other) = found.next() {
             bail!(
                 "{} has {name} at lines {} and {}",
                 self.path,
-                entry.code,
-                other.code
+                item.code_line,
+                other.code_line
             );
         }
-        let first = if self.docs { entry.first } else { entry.code };
-        Ok((first, entry.last))
+        let first = if self.docs {
+            item.first_line
+        } else {
+            item.code_line
+        };
+        Ok((first, item.last_line))
     }
 
     fn anchored_lines(&self, source: &str) -> Result<(usize, usize)> {
@@ -94,11 +98,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_names_file_item_and_wishes() {
-        let request = Request::parse("a/b.rs::Link::send +docs highlight=\"sys::send\"");
+    fn a_request_has_a_file_an_item_and_options() {
+        let request = Request::parse("a/b.rs::Connection::send +docs highlight=\"sys::send\"");
         let expected = Request {
             path: "a/b.rs",
-            item: Some("Link::send"),
+            item: Some("Connection::send"),
             docs: true,
             highlight: Some("sys::send"),
         };
@@ -108,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_anchor_must_be_there() {
+    fn a_missing_anchor_is_an_error() {
         let source = "a\n# ANCHOR: x\nb\nc\n# ANCHOR_END: x\n";
         let lines = |line| Request::parse(line).lines(source).ok();
         assert_eq!(lines("a.py#x"), Some((3, 4)));

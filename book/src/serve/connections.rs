@@ -1,4 +1,4 @@
-//! Accepts connections, and answers each one on a thread of its own.
+//! Accepts connections, and serves each one on a thread of its own.
 //!
 //! Clients can connect and request nothing, and the system can run out of descriptors or threads.
 //! Then the oldest connection is closed: a browser that reads a page is done within moments.
@@ -18,13 +18,13 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::answer::answer;
-use super::{Notices, Site};
+use super::http::respond;
+use super::{Notices, ServedSite};
 
 /// Most connections at once, if there are descriptors for four times as many.
-const MOST: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 
-/// How long a connection can last. A browser opens some before it needs them, and may not use them.
+/// How long a connection can last. A browser opens some before it needs them, and never uses some of them.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a connection without a thread of its own can last, since all others wait for it.
@@ -33,14 +33,14 @@ const TIME_LIMIT_WITHOUT_THREAD: Duration = Duration::from_secs(1);
 /// How long to wait after an error of accept(2) that will last, in milliseconds.
 const PAUSE: u16 = 100;
 
-/// Answers all connections, until the signal is raised.
+/// Serves all connections, until the signal is raised.
 ///
 /// # Errors
 /// poll(2) fails.
 pub fn accept(
     listener: &TcpListener,
     stop: &StopSignal,
-    site: &Arc<Site>,
+    site: &Arc<ServedSite>,
     notices: &Notices,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -84,14 +84,14 @@ fn readable(file: BorrowedFd<'_>) -> PollFd<'_> {
     PollFd::new(file, PollFlags::POLLIN)
 }
 
-/// Answers on a new thread or, if the system has no more threads, on this one.
-fn serve(connection: &Arc<TcpStream>, site: &Arc<Site>, notices: &Notices) {
-    let (its, shown) = (Arc::clone(connection), site.shown());
+/// Responds on a new thread or, if the system has no more threads, on this one.
+fn serve(connection: &Arc<TcpStream>, site: &Arc<ServedSite>, notices: &Notices) {
+    let (its, snapshot) = (Arc::clone(connection), site.snapshot());
     // An error means that the browser has closed the connection, or was too slow.
-    let thread = thread::Builder::new().spawn(move || drop(answer(&its, &shown, TIME_LIMIT)));
+    let thread = thread::Builder::new().spawn(move || drop(respond(&its, &snapshot, TIME_LIMIT)));
     if let Err(error) = thread {
-        notices.warn(format!("answering one connection at a time: {error}"));
-        let _ = answer(connection, &site.shown(), TIME_LIMIT_WITHOUT_THREAD);
+        notices.warn(format!("serving one connection at a time: {error}"));
+        let _ = respond(connection, &site.snapshot(), TIME_LIMIT_WITHOUT_THREAD);
     }
 }
 
@@ -107,7 +107,9 @@ impl Connections {
         let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
         Connections {
             open: VecDeque::new(),
-            most: usize::try_from(limit / 4).unwrap_or(MOST).clamp(1, MOST),
+            most: usize::try_from(limit / 4)
+                .unwrap_or(MAX_CONNECTIONS)
+                .clamp(1, MAX_CONNECTIONS),
         }
     }
 

@@ -4,13 +4,13 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::Shown;
+use super::Snapshot;
 
-/// Where a page asks which version of the book is shown.
+/// The path of the version of the book that is served now.
 const VERSION: &str = "/__version";
 
-/// The longest head of a request that is read, in bytes.
-const HEAD: u64 = 64 * 1024;
+/// The maximum length of a request's head, in bytes.
+const MAX_HEAD: u64 = 64 * 1024;
 
 struct Response {
     status: &'static str,
@@ -19,13 +19,13 @@ struct Response {
 }
 
 /// A connection that ends at a deadline, however slowly its client sends or reads.
-struct Timed<'a> {
+struct DeadlineStream<'a> {
     connection: &'a TcpStream,
     deadline: Instant,
 }
 
-impl Timed<'_> {
-    fn left(&self) -> io::Result<Option<Duration>> {
+impl DeadlineStream<'_> {
+    fn time_left(&self) -> io::Result<Option<Duration>> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         match left.is_zero() {
             true => Err(ErrorKind::TimedOut.into()),
@@ -34,16 +34,16 @@ impl Timed<'_> {
     }
 }
 
-impl Read for Timed<'_> {
+impl Read for DeadlineStream<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.connection.set_read_timeout(self.left()?)?;
+        self.connection.set_read_timeout(self.time_left()?)?;
         self.connection.read(into)
     }
 }
 
-impl Write for Timed<'_> {
+impl Write for DeadlineStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.connection.set_write_timeout(self.left()?)?;
+        self.connection.set_write_timeout(self.time_left()?)?;
         self.connection.write(bytes)
     }
 
@@ -52,21 +52,22 @@ impl Write for Timed<'_> {
     }
 }
 
-/// Answers one request with a file of the site, or with its version. All of that may take as long as
-/// `limit`.
+/// Reads one request, and sends a file of the site, or its version. Reading and sending together take at
+/// most `limit`.
 ///
 /// # Errors
 /// The browser has gone away, or the time is over.
-pub fn answer(connection: &TcpStream, shown: &Shown, limit: Duration) -> io::Result<()> {
+pub fn respond(connection: &TcpStream, snapshot: &Snapshot, limit: Duration) -> io::Result<()> {
     let deadline = Instant::now() + limit;
-    let mut connection = Timed {
+    let mut connection = DeadlineStream {
         connection,
         deadline,
     };
-    let Some(url) = asked(BufReader::new(Read::by_ref(&mut connection).take(HEAD)))? else {
+    let Some(url) = request_target(BufReader::new(Read::by_ref(&mut connection).take(MAX_HEAD)))?
+    else {
         return Ok(());
     };
-    let Response { status, kind, body } = respond(&url, shown);
+    let Response { status, kind, body } = response_to(&url, snapshot);
     let charset = match kind.starts_with("text/") {
         true => "; charset=utf-8",
         false => "",
@@ -79,9 +80,9 @@ pub fn answer(connection: &TcpStream, shown: &Shown, limit: Duration) -> io::Res
     connection.write_all(&[head.as_bytes(), &body].concat())
 }
 
-/// What the request asks for. Its head is read to the end: to close with something unread would
-/// reset the connection.
-fn asked(head: impl BufRead) -> io::Result<Option<String>> {
+/// The path that the client requests. Reads the head to its end, since closing with unread input would reset
+/// the connection.
+fn request_target(head: impl BufRead) -> io::Result<Option<String>> {
     let mut lines = head.lines();
     let Some(first) = lines.next().transpose()? else {
         return Ok(None);
@@ -94,26 +95,26 @@ fn asked(head: impl BufRead) -> io::Result<Option<String>> {
     Ok(first.split(' ').nth(1).map(str::to_owned))
 }
 
-fn respond(url: &str, shown: &Shown) -> Response {
+fn response_to(url: &str, snapshot: &Snapshot) -> Response {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     if path == VERSION {
         return Response {
             status: "200 OK",
             kind: "text/plain",
-            body: shown.version.to_string().into_bytes(),
+            body: snapshot.version.to_string().into_bytes(),
         };
     }
     let name = file_of(path);
-    let Some(content) = shown.files.get(&name) else {
+    let Some(content) = snapshot.files.get(&name) else {
         return Response {
             status: "404 Not Found",
             kind: "text/html",
-            body: shown.files.get("404.html").cloned().unwrap_or_default(),
+            body: snapshot.files.get("404.html").cloned().unwrap_or_default(),
         };
     };
     let kind = media_type(&name);
     let body = match kind {
-        "text/html" => with_reload(content.clone(), shown.version),
+        "text/html" => with_reload(content.clone(), snapshot.version),
         _ => content.clone(),
     };
     Response {
@@ -123,7 +124,7 @@ fn respond(url: &str, shown: &Shown) -> Response {
     }
 }
 
-/// The name of the file that the path stands for. For a folder that is its index.
+/// The name of the file for this path. For a folder, it is the folder's index.
 fn file_of(path: &str) -> String {
     let name = path.trim_start_matches('/');
     match name.is_empty() || name.ends_with('/') {
@@ -132,7 +133,7 @@ fn file_of(path: &str) -> String {
     }
 }
 
-/// Adds what makes the page ask for the version now and then, and reload when it has changed.
+/// Adds a script that requests the version twice a second, and reloads the page when it has changed.
 fn with_reload(mut page: Vec<u8>, version: u64) -> Vec<u8> {
     let script = format!(
         "<script>setInterval(async () => {{\
@@ -175,8 +176,10 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let mut client = TcpStream::connect(listener.local_addr()?)?;
         let (server, _) = listener.accept()?;
-        let mut shown = Shown::default();
-        shown.files.insert("big.bin".to_owned(), vec![0; 32 << 20]);
+        let mut snapshot = Snapshot::default();
+        snapshot
+            .files
+            .insert("big.bin".to_owned(), vec![0; 32 << 20]);
         thread::scope(|scope| {
             scope.spawn(move || {
                 for _ in 0..300 {
@@ -187,7 +190,7 @@ mod tests {
                 }
             });
             let began = Instant::now();
-            assert!(answer(&server, &shown, LIMIT).is_err());
+            assert!(respond(&server, &snapshot, LIMIT).is_err());
             let took = began.elapsed();
             drop(server);
             Ok(took)
@@ -195,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_sends_slowly_is_given_up() -> io::Result<()> {
+    fn a_request_that_arrives_slowly_times_out() -> io::Result<()> {
         let took = time_with(|client| client.write_all(b"x"))?;
         assert!(took < 10 * LIMIT, "{took:?}");
         Ok(())
     }
 
     #[test]
-    fn a_client_that_reads_slowly_is_given_up() -> io::Result<()> {
+    fn a_client_that_reads_slowly_times_out() -> io::Result<()> {
         let mut is_asked = false;
         let took = time_with(|client| {
             if !is_asked {

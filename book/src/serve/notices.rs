@@ -16,7 +16,7 @@ const CAPACITY: usize = 64 * 1024;
 /// How long the end of the program waits for a slow reader.
 const READER_LIMIT: Duration = Duration::from_millis(100);
 
-/// Prints lines to standard error, and never waits for its reader.
+/// Prints lines to standard error, and never blocks on its reader.
 pub struct Notices {
     writer: BackgroundWriter,
     warned: Mutex<BTreeSet<String>>,

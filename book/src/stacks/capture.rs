@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::{Frame, Stacks, Whose};
+use super::{Frame, Owner, Stacks};
 use crate::style::Style;
 use crate::workspace::Workspace;
 
@@ -95,7 +95,7 @@ fn frame(function: &str, place: &str, style: Style) -> Frame {
     let line = parts.next().and_then(|line| line.parse().ok()).unwrap_or(0);
     Frame {
         function: shorten(function),
-        whose: whose(&file, style),
+        owner: owner(&file, style),
         file,
         line,
     }
@@ -117,19 +117,19 @@ fn shorten_file(file: &str) -> String {
     }
 }
 
-fn whose(file: &str, style: Style) -> Whose {
+fn owner(file: &str, style: Style) -> Owner {
     let own = format!("{}/src/", style.program());
     if file == format!("{own}echo.rs") || style == Style::Select && file.starts_with(&own) {
-        Whose::Yours
+        Owner::Yours
     } else if file.starts_with("common/") {
-        Whose::Common
+        Owner::Common
     } else if Style::ALL
         .iter()
         .any(|style| file.starts_with(&format!("{}/", style.program())))
     {
-        Whose::Style
+        Owner::Style
     } else {
-        Whose::Runtime
+        Owner::Runtime
     }
 }
 
@@ -189,23 +189,23 @@ mod tests {
         let frames = parse(text, Style::Chat);
         let seen: Vec<_> = frames
             .iter()
-            .map(|frame| (&*frame.function, &*frame.file, frame.line, frame.whose))
+            .map(|frame| (&*frame.function, &*frame.file, frame.line, frame.owner))
             .collect();
         assert_eq!(
             seen,
             [
-                ("echo::serve", "chat-echo/src/echo.rs", 27, Whose::Yours),
+                ("echo::serve", "chat-echo/src/echo.rs", 27, Owner::Yours),
                 (
                     "FnOnce::call_once",
                     "core/src/ops/function.rs",
                     250,
-                    Whose::Runtime
+                    Owner::Runtime
                 ),
                 (
                     "EchoChat::found_terminator",
                     "chat-echo/src/echo.rs",
                     95,
-                    Whose::Yours
+                    Owner::Yours
                 ),
             ]
         );

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::{Event, Trace, grouped};
+use super::{ScenarioTrace, TraceEvent, grouped};
 use crate::html::escape;
 use crate::style::Style;
 
 /// Markdown ends a block of HTML at an empty line, so there is none.
-pub(super) fn render(trace: &Trace) -> String {
+pub(super) fn render(trace: &ScenarioTrace) -> String {
     let name = &trace.scenario;
     let about = escape(&trace.about);
     let heads: String = Style::ALL.into_iter().map(head).collect();
@@ -36,16 +36,16 @@ fn head(style: Style) -> String {
 }
 
 /// A step of the client: its name, and a row for each event of the busiest server.
-fn group(trace: &Trace, step: usize) -> String {
+fn group(trace: &ScenarioTrace, step: usize) -> String {
     let name = escape(&trace.steps[step]);
-    let lanes = Style::ALL.map(|style| trace.events(style, step).collect::<Vec<_>>());
-    let rows = lanes.iter().map(Vec::len).max().unwrap_or(0);
+    let styles = Style::ALL.map(|style| trace.events(style, step).collect::<Vec<_>>());
+    let rows = styles.iter().map(Vec::len).max().unwrap_or(0);
     let mut html = format!(
         "<tbody><tr class=\"trace-step\">\
          <th colspan=\"4\" scope=\"rowgroup\">{step}. {name}</th></tr>\n"
     );
     for row in 0..rows {
-        let cells = Style::ALL.iter().zip(&lanes).map(|(style, events)| {
+        let cells = Style::ALL.iter().zip(&styles).map(|(style, events)| {
             let cell = events.get(row).map(|event| cell(event)).unwrap_or_default();
             format!(r#"<td data-style="{}">{cell}</td>"#, style.name())
         });
@@ -56,10 +56,10 @@ fn group(trace: &Trace, step: usize) -> String {
 }
 
 /// What came back to the client, if anything did.
-fn replies(trace: &Trace, step: usize) -> String {
+fn replies(trace: &ScenarioTrace, step: usize) -> String {
     let replies = Style::ALL.map(|style| {
-        let lane = trace.lanes.get(&style);
-        let replies = lane.and_then(|lane| lane.replies.get(step));
+        let style_trace = trace.styles.get(&style);
+        let replies = style_trace.and_then(|style_trace| style_trace.replies.get(step));
         let lines = replies.into_iter().flatten().map(|line| escape(line));
         (style, lines.collect::<Vec<_>>().join("<br>"))
     });
@@ -77,7 +77,7 @@ fn replies(trace: &Trace, step: usize) -> String {
     format!("<tr class=\"trace-replies\">{}</tr>\n", cells.concat())
 }
 
-fn cell(event: &Event) -> String {
+fn cell(event: &TraceEvent) -> String {
     let call = event.handler.as_deref().unwrap_or(&event.call);
     let mut html = format!(r#"<b data-call="{}">{}</b>"#, event.call, escape(call));
     if let Some(detail) = detail(event) {
@@ -95,7 +95,7 @@ fn cell(event: &Event) -> String {
     html
 }
 
-fn detail(event: &Event) -> Option<String> {
+fn detail(event: &TraceEvent) -> Option<String> {
     match (event.call.as_str(), event.bytes, event.ready) {
         ("recv", Some(0), _) => Some("end of stream".to_owned()),
         (_, Some(1), _) => Some("1 byte".to_owned()),
@@ -106,17 +106,17 @@ fn detail(event: &Event) -> Option<String> {
 }
 
 /// What the player needs beside the table: the step and the source of each event, and the sources.
-fn data(trace: &Trace) -> String {
-    let lanes: serde_json::Map<_, _> = Style::ALL
+fn data(trace: &ScenarioTrace) -> String {
+    let styles: serde_json::Map<_, _> = Style::ALL
         .into_iter()
         .map(|style| {
             let steps: Vec<Vec<String>> = (0..trace.steps.len())
-                .map(|step| trace.events(style, step).map(Event::place).collect())
+                .map(|step| trace.events(style, step).map(TraceEvent::place).collect())
                 .collect();
             (style.name().to_owned(), json!(steps))
         })
         .collect();
-    let data = json!({ "steps": trace.steps, "lanes": lanes, "sources": trace.sources });
-    // Within a script nothing is escaped, but nothing may look like its end either.
+    let data = json!({ "steps": trace.steps, "lanes": styles, "sources": trace.sources });
+    // HTML has no escapes within a script, and a `</script>` in the data would end it.
     data.to_string().replace('<', "\\u003c")
 }

@@ -1,4 +1,4 @@
-//! From what the lab prints to a lane.
+//! Reads what `lab trace` prints.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -7,12 +7,12 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Event, HIDDEN, Lane, in_words};
+use super::{HIDDEN, StyleTrace, TraceEvent, describe_bytes};
 use crate::scenario::Step;
 
-/// A run of one server: `common::sys::sim::Trace`.
+/// A run of one server: what `common::sys::sim::Trace` is as JSON.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Run {
+pub(crate) struct LabTrace {
     records: Vec<Record>,
     ending: Value,
     clients: Vec<Client>,
@@ -67,7 +67,7 @@ enum Ended {
 }
 
 impl Ended {
-    fn in_words(self) -> &'static str {
+    fn describe(self) -> &'static str {
         match self {
             Ended::EndOfStream => "the end of the stream",
             Ended::Reset => "a reset",
@@ -76,13 +76,13 @@ impl Ended {
     }
 }
 
-impl Run {
-    /// What the server does, in the steps that a page shows. Files are seen from `root`.
+impl LabTrace {
+    /// Returns what the server does in each step that a page shows. Paths of files start at `root`.
     ///
     /// # Errors
-    /// A run that didn't come to its end, or files that are elsewhere.
-    pub(crate) fn into_lane(self, steps: &[Step], root: &Path) -> Result<Lane> {
-        let Run {
+    /// A run that didn't come to its end, or files that are not below `root`.
+    pub(crate) fn into_style_trace(self, steps: &[Step], root: &Path) -> Result<StyleTrace> {
+        let LabTrace {
             ending,
             lost_edges,
             steps_left,
@@ -107,7 +107,7 @@ impl Run {
         let (mut events, mut names, mut now) = (Vec::new(), HashMap::new(), 0);
         for record in &self.records {
             if record.step.is_some() {
-                replies.note(now, record);
+                replies.add_step(now, record);
                 now = lines.next().context("a line of the script is two steps")?;
             }
             let is_known = record.step.is_some() || record.call.is_some();
@@ -120,11 +120,11 @@ impl Run {
             }
         }
         ensure!(lines.next().is_none(), "a line of the script is no step");
-        replies.end(now, &self.clients);
-        Ok(Lane {
+        replies.add_last_step(now, &self.clients);
+        Ok(StyleTrace {
             events,
             counters: self.counters,
-            replies: replies.in_words,
+            replies: replies.by_step,
         })
     }
 }
@@ -148,7 +148,7 @@ fn name(
 }
 
 impl Call {
-    fn event(&self, step: usize, fd: Option<String>, root: &Path) -> Result<Event> {
+    fn event(&self, step: usize, fd: Option<String>, root: &Path) -> Result<TraceEvent> {
         let is_done = self.error.is_none();
         let moves = matches!(self.call.as_str(), "recv" | "send") && is_done;
         let file = Path::new(&self.file);
@@ -156,7 +156,7 @@ impl Call {
             let (file, root) = (file.display(), root.display());
             format!("{file} is not below {root}")
         })?;
-        Ok(Event {
+        Ok(TraceEvent {
             step,
             fd,
             bytes: self.bytes.filter(|_| moves),
@@ -172,10 +172,10 @@ impl Call {
 
 /// What comes back to the clients, step by step.
 struct Replies {
-    /// For each client, all that it receives, and how much of that it has received so far.
+    /// For each client, all that it receives, and how many bytes of that were added so far.
     received: BTreeMap<String, (Vec<u8>, usize)>,
     ended: BTreeMap<String, Ended>,
-    in_words: Vec<Vec<String>>,
+    by_step: Vec<Vec<String>>,
 }
 
 impl Replies {
@@ -187,12 +187,12 @@ impl Replies {
         Replies {
             received: received.collect(),
             ended: BTreeMap::new(),
-            in_words: vec![Vec::new(); steps],
+            by_step: vec![Vec::new(); steps],
         }
     }
 
-    /// A step is over, as the record of the next one shows.
-    fn note(&mut self, step: usize, next: &Record) {
+    /// Adds what came back in a step, from the record of the next one.
+    fn add_step(&mut self, step: usize, next: &Record) {
         for connection in &next.connections {
             let Connection {
                 name,
@@ -204,8 +204,8 @@ impl Replies {
         }
     }
 
-    /// The last step is over.
-    fn end(&mut self, step: usize, clients: &[Client]) {
+    /// Adds what came back in the last step, from the clients at the end.
+    fn add_last_step(&mut self, step: usize, clients: &[Client]) {
         for client in clients {
             let name = format!("client {}", client.client);
             self.add(step, &name, usize::MAX, client.ended);
@@ -217,17 +217,17 @@ impl Replies {
             return;
         };
         let count = count.min(bytes.len());
-        let words = (count > *before).then(|| in_words(&bytes[*before..count]));
+        let words = (count > *before).then(|| describe_bytes(&bytes[*before..count]));
         *before = count;
         let ended = ended.filter(|ended| self.ended.insert(name.to_owned(), *ended).is_none());
         let words = words
             .into_iter()
-            .chain(ended.map(|end| end.in_words().to_owned()));
-        self.in_words[step].extend(words.map(|words| format!("{name} gets {words}")));
+            .chain(ended.map(|end| end.describe().to_owned()));
+        self.by_step[step].extend(words.map(|words| format!("{name} gets {words}")));
     }
 }
 
-/// The bytes of a text that `<[u8]>::escape_ascii` has made.
+/// The bytes that `<[u8]>::escape_ascii` has made this text of.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = text.bytes();
     let mut unescaped = Vec::new();

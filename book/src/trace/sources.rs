@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{Event, Lane};
+use super::{StyleTrace, TraceEvent};
 use crate::style::Style;
 
 /// Some lines of a file, each with its number.
@@ -20,10 +20,10 @@ const AROUND: usize = 4;
 /// A file that is not there.
 pub(super) fn collect(
     root: &Path,
-    lanes: &BTreeMap<Style, Lane>,
+    styles: &BTreeMap<Style, StyleTrace>,
 ) -> io::Result<BTreeMap<String, Source>> {
-    let events = lanes.values().flat_map(|lane| &lane.events);
-    let places: BTreeSet<String> = events.map(Event::place).collect();
+    let events = styles.values().flat_map(|trace| &trace.events);
+    let places: BTreeSet<String> = events.map(TraceEvent::place).collect();
     let sources = places
         .into_iter()
         .map(|place| Ok((place.clone(), around(root, &place)?)));

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{Checkout, Served};
 
-/// Every path below a folder, with what is in it.
-fn everything(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+/// Every path below a folder, with the content of the files.
+fn snapshot(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder) {
         let entry = entry?;
@@ -24,7 +24,7 @@ fn everything(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(all)
 }
 
-/// Runs a command that fails. Returns what it says on standard error.
+/// Runs a command that fails. Returns what it prints to standard error.
 fn failure(command: &mut Command) -> Result<String> {
     let output = command.output()?;
     ensure!(
@@ -43,7 +43,7 @@ fn success(command: &mut Command) -> Result<String> {
 }
 
 #[test]
-fn a_folder_that_is_not_a_build_is_refused_and_kept() -> Result<()> {
+fn build_refuses_a_folder_with_other_files() -> Result<()> {
     let checkout = Checkout::new()?;
     let root = checkout.root();
     let home = root.parent().context("no parent")?;
@@ -55,7 +55,7 @@ fn a_folder_that_is_not_a_build_is_refused_and_kept() -> Result<()> {
     fs::create_dir(root.join("hollow"))?;
     symlink(root.join("site"), root.join("link"))?;
     symlink("nothing", root.join("dangling"))?;
-    let before = everything(home)?;
+    let before = snapshot(home)?;
     let absolute = root.join("published").display().to_string();
     for (dest, says) in [
         ("site", "/checkout/site contains thesis.txt"),
@@ -78,22 +78,19 @@ fn a_folder_that_is_not_a_build_is_refused_and_kept() -> Result<()> {
     ] {
         let said = failure(checkout.book("").args(["build", "--dest", dest]))?;
         ensure!(said.contains(says), "--dest {dest}: {said}");
-        ensure!(
-            everything(home)? == before,
-            "--dest {dest} changed something"
-        );
+        ensure!(snapshot(home)? == before, "--dest {dest} changed something");
     }
     let said = failure(checkout.book("hollow").args(["build", "--dest", "."]))?;
     ensure!(
         said.contains("/checkout/hollow contains the current folder"),
         "{said}"
     );
-    ensure!(everything(home)? == before);
+    ensure!(snapshot(home)? == before);
     Ok(())
 }
 
 #[test]
-fn only_an_earlier_build_is_replaced() -> Result<()> {
+fn build_replaces_only_an_earlier_build() -> Result<()> {
     let checkout = Checkout::new()?;
     let root = checkout.root();
     let build = || {
@@ -111,17 +108,17 @@ fn only_an_earlier_build_is_replaced() -> Result<()> {
     );
     ensure!(site.join("why.html").is_file());
 
-    // What an earlier build made is deleted.
+    // The files of an earlier build are deleted.
     fs::write(checkout.page(), "# Why\n\nSecond edition.\n")?;
     success(&mut build())?;
     ensure!(fs::read_to_string(site.join("why.html"))?.contains("Second edition."));
 
     // A build that fails leaves everything as it was, and nothing of its own.
-    let before = everything(&root.join("sites"))?;
+    let before = snapshot(&root.join("sites"))?;
     fs::write(checkout.page(), "# Why\n\n```snippet\nnothing.rs\n```\n")?;
     let said = failure(&mut build())?;
     ensure!(said.contains("cannot read nothing.rs"), "{said}");
-    ensure!(everything(&root.join("sites"))? == before);
+    ensure!(snapshot(&root.join("sites"))? == before);
     fs::write(checkout.page(), "# Why\n")?;
 
     // What was added to an earlier build is kept.
@@ -129,7 +126,7 @@ fn only_an_earlier_build_is_replaced() -> Result<()> {
     let said = failure(&mut build())?;
     ensure!(said.contains("sites/v1.2 contains CNAME"), "{said}");
     ensure!(site.join("CNAME").is_file());
-    let left: Vec<_> = everything(&root.join("sites"))?.into_keys().collect();
+    let left: Vec<_> = snapshot(&root.join("sites"))?.into_keys().collect();
     ensure!(left.iter().any(|path| path.ends_with("v1.new/thesis.txt")));
     ensure!(
         !left.iter().any(|path| path.contains("/.book-")),
@@ -139,7 +136,7 @@ fn only_an_earlier_build_is_replaced() -> Result<()> {
 }
 
 #[test]
-fn cargo_s_folder_may_be_relative() -> Result<()> {
+fn cargo_target_dir_can_be_relative() -> Result<()> {
     let checkout = Checkout::new()?;
     let root = checkout.root();
     for (variable, folder) in [
@@ -157,8 +154,8 @@ fn cargo_s_folder_may_be_relative() -> Result<()> {
     fs::write(checkout.page(), "# Why\n\n[a dead link](nowhere.html)\n")?;
     let mut check = checkout.book("book");
     let said = failure(check.env("CARGO_TARGET_DIR", "../out").arg("check"))?;
-    ensure!(said.contains("nowhere.html leads nowhere"), "{said}");
-    let served = Served::over(checkout.book("").env("CARGO_TARGET_DIR", "out"))?;
+    ensure!(said.contains("nowhere.html has no target"), "{said}");
+    let served = Served::start_with(checkout.book("").env("CARGO_TARGET_DIR", "out"))?;
     ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
     for folder in ["out", "made"] {
         ensure!(
@@ -170,7 +167,7 @@ fn cargo_s_folder_may_be_relative() -> Result<()> {
 }
 
 #[test]
-fn the_checkout_is_the_one_around_the_current_folder() -> Result<()> {
+fn it_uses_the_checkout_around_the_current_folder() -> Result<()> {
     let checkout = Checkout::new()?;
     let root = checkout.root();
     fs::write(checkout.page(), "# Why\n\n```snippet\nonly-here.rs\n```\n")?;

@@ -29,7 +29,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 }
 
 #[test]
-fn a_result_that_cannot_be_printed_is_an_error() -> Result<()> {
+fn full_standard_output_is_an_error() -> Result<()> {
     let checkout = Checkout::new()?;
     for arguments in [&["build"][..], &["--port", "0", "--no-open"], &["--help"]] {
         let output = checkout.book("").args(arguments).stdout(full()?).output()?;
@@ -42,7 +42,7 @@ fn a_result_that_cannot_be_printed_is_an_error() -> Result<()> {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() -> Result<()> {
+fn a_closed_output_pipe_is_no_error() -> Result<()> {
     let checkout = Checkout::new()?;
     let mut build = checkout.book("");
     build
@@ -58,7 +58,7 @@ fn a_reader_that_has_gone_is_no_error() -> Result<()> {
 }
 
 #[test]
-fn problems_that_cannot_be_printed_still_fail() -> Result<()> {
+fn check_fails_if_it_cannot_print_its_problems() -> Result<()> {
     let checkout = Checkout::new()?;
     let status = checkout.book("").arg("check").stderr(full()?).status()?;
     ensure!(status.code() == Some(1), "{status}");
@@ -66,7 +66,7 @@ fn problems_that_cannot_be_printed_still_fail() -> Result<()> {
 }
 
 #[test]
-fn it_builds_with_next_to_nothing() -> Result<()> {
+fn build_needs_no_environment_and_no_standard_streams() -> Result<()> {
     let checkout = Checkout::new()?;
     let mut build = checkout.book_after("ulimit -n 16; exec <&- >&- 2>&-");
     build
@@ -80,7 +80,7 @@ fn it_builds_with_next_to_nothing() -> Result<()> {
 }
 
 #[test]
-fn a_limit_on_files_leaves_nothing_behind() -> Result<()> {
+fn build_over_the_file_size_limit_leaves_no_files() -> Result<()> {
     let checkout = Checkout::new()?;
     let mut build = checkout.book_after("ulimit -f 8");
     let output = build.args(["build", "--dest", "sites/new"]).output()?;
@@ -92,7 +92,7 @@ fn a_limit_on_files_leaves_nothing_behind() -> Result<()> {
 }
 
 #[test]
-fn a_signal_leaves_nothing_behind() -> Result<()> {
+fn build_ended_by_sigterm_leaves_no_files() -> Result<()> {
     let checkout = Checkout::new()?;
     // The build waits for the page's text.
     fs::remove_file(checkout.page())?;
@@ -130,11 +130,11 @@ fn a_signal_leaves_nothing_behind() -> Result<()> {
 }
 
 #[test]
-fn it_stops_when_it_is_told_to() -> Result<()> {
+fn sigterm_and_sigint_stop_it_even_if_ignored_at_its_start() -> Result<()> {
     let checkout = Checkout::new()?;
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         // As nohup and shell scripts start programs.
-        let mut served = Served::over(&mut checkout.book_after("trap '' INT TERM"))?;
+        let mut served = Served::start_with(&mut checkout.book_after("trap '' INT TERM"))?;
         ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
         kill(Pid::from_raw(served.process.id().cast_signed()), signal)?;
         let status = served.wait()?;

@@ -88,8 +88,8 @@ impl Checkout {
     }
 }
 
-/// Nothing here takes so long, even where a dozen other programs want the processors: building the
-/// pages is half a minute's work for all tests together.
+/// No wait here takes that long, even on a busy machine: building the pages is half a minute's work for all
+/// tests together.
 const TIME_LIMIT: Duration = Duration::from_secs(240);
 
 /// Waits for a program's end.
@@ -112,11 +112,11 @@ struct Served {
 
 impl Served {
     fn start() -> Result<Self> {
-        Self::over(&mut book())
+        Self::start_with(&mut book())
     }
 
-    /// Starts the program so, at a free port.
-    fn over(command: &mut Command) -> Result<Self> {
+    /// Starts this command at a free port.
+    fn start_with(command: &mut Command) -> Result<Self> {
         let mut process = command
             .args(["--port", "0", "--no-open"])
             .stdout(Stdio::piped())
@@ -143,11 +143,11 @@ impl Served {
         Ok(version.parse()?)
     }
 
-    /// Waits until the pages were built so many times.
+    /// Waits until the pages have this version.
     fn wait_for_version(&self, version: u64) -> Result<()> {
         let deadline = Instant::now() + TIME_LIMIT;
         while self.version()? < version {
-            ensure!(Instant::now() < deadline, "it was not built again");
+            ensure!(Instant::now() < deadline, "it was not rebuilt");
             thread::sleep(Duration::from_millis(50));
         }
         Ok(())
@@ -158,7 +158,7 @@ impl Served {
         wait(&mut self.process)
     }
 
-    /// The whole answer to a request for the path.
+    /// The whole response to a request for the path.
     fn get(&self, path: &str) -> Result<String> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::book;
 
-/// Gives the preprocessor a book of one page; answers what it says, or how it complains.
+/// Gives the preprocessor a book of one page. Returns the page that it writes, or else its error message.
 fn preprocessed(page: &str) -> Result<std::result::Result<String, String>> {
     let root = env!("CARGO_MANIFEST_DIR");
     let chapter = json!({
@@ -38,10 +38,10 @@ fn preprocessed(page: &str) -> Result<std::result::Result<String, String>> {
 }
 
 #[test]
-fn mdbook_can_call_it() -> Result<()> {
-    let page = "```snippet\nselect-echo/src/echo.rs::Connection::answer\n```\n";
+fn it_speaks_mdbooks_preprocessor_protocol() -> Result<()> {
+    let page = "```snippet\nbook/src/style.rs::Style::named\n```\n";
     let page = preprocessed(page)?.map_err(anyhow::Error::msg)?;
-    ensure!(page.contains("fn answer("), "{page}");
+    ensure!(page.contains("fn named("), "{page}");
     let error = preprocessed("\n```snippet\nselect-echo/src/nothing.rs\n```\n")?;
     let error = error.err().context("no error")?;
     ensure!(error.contains("book/md/page.md:3: cannot read select-echo/src/nothing.rs"));

@@ -15,7 +15,7 @@ use crate::support::limits;
 use crate::{Checkout, Served};
 
 #[test]
-fn it_is_served_with_what_reloads_it() -> Result<()> {
+fn pages_are_served_with_a_script_that_reloads_them() -> Result<()> {
     let served = Served::start()?;
     ensure!(served.address.ip().is_loopback());
     let page = served.get("/concepts/partial-write.html")?;
@@ -31,7 +31,7 @@ fn it_is_served_with_what_reloads_it() -> Result<()> {
 }
 
 #[test]
-fn connections_that_ask_nothing_delay_nobody() -> Result<()> {
+fn idle_connections_delay_no_request() -> Result<()> {
     let served = Served::start()?;
     let mut idle = Vec::new();
     for _ in 0..16 {
@@ -42,7 +42,7 @@ fn connections_that_ask_nothing_delay_nobody() -> Result<()> {
 }
 
 #[test]
-fn a_taken_port_is_named() -> Result<()> {
+fn the_error_names_a_port_in_use() -> Result<()> {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = taken.local_addr()?.port().to_string();
     let checkout = Checkout::new()?;
@@ -59,9 +59,9 @@ fn a_taken_port_is_named() -> Result<()> {
 }
 
 #[test]
-fn held_connections_do_not_use_up_the_descriptors() -> Result<()> {
+fn idle_connections_are_closed_when_descriptors_run_out() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::over(&mut checkout.book_after("ulimit -n 20"))?;
+    let served = Served::start_with(&mut checkout.book_after("ulimit -n 20"))?;
     let mut held = Vec::new();
     for _ in 0..100 {
         held.push(TcpStream::connect(served.address)?);
@@ -84,9 +84,9 @@ fn cpu_time(served: &Served) -> Result<Duration> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn without_descriptors_it_waits() -> Result<()> {
+fn accept_does_not_spin_without_descriptors() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::over(&mut checkout.book(""))?;
+    let served = Served::start_with(&mut checkout.book(""))?;
     limits::leave_descriptors(served.process.id(), 0)?;
     let _waiting = TcpStream::connect(served.address)?;
     let before = cpu_time(&served)?;
@@ -125,14 +125,14 @@ fn wait_until_asleep(process: u32) -> Result<()> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn without_threads_it_still_answers() -> Result<()> {
+fn it_responds_without_new_threads() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::over(&mut checkout.book(""))?;
+    let served = Served::start_with(&mut checkout.book(""))?;
     wait_until_asleep(served.process.id())?;
     let status = fs::read_to_string(format!("/proc/{}/status", served.process.id()))?;
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let size = size.context("no size")?.trim().trim_end_matches(" kB");
-    // There is address space for an answer, but not for the stack of a thread, which has 2 MiB.
+    // There is address space for a response, but not for the stack of a thread, which has 2 MiB.
     let limit = (size.parse::<u64>()? + 1024) * 1024;
     limits::set(served.process.id(), Resource::As, limit)?;
     for _ in 0..3 {
@@ -142,10 +142,10 @@ fn without_threads_it_still_answers() -> Result<()> {
 }
 
 #[test]
-fn it_rebuilds_although_nobody_reads_its_output() -> Result<()> {
+fn it_rebuilds_with_closed_output_pipes() -> Result<()> {
     let checkout = Checkout::new()?;
-    let mut served = Served::over(checkout.book("").stderr(Stdio::piped()))?;
-    // Nobody is there to read either output.
+    let mut served = Served::start_with(checkout.book("").stderr(Stdio::piped()))?;
+    // Neither output has a reader now.
     drop(served.process.stderr.take());
     for (version, text) in [(2, "Second edition."), (3, "Third edition.")] {
         fs::write(checkout.page(), format!("# Why\n\n{text}\n"))?;
@@ -156,12 +156,12 @@ fn it_rebuilds_although_nobody_reads_its_output() -> Result<()> {
 }
 
 #[test]
-fn a_reader_that_does_not_read_stops_nothing() -> Result<()> {
+fn it_rebuilds_with_a_full_output_pipe() -> Result<()> {
     let checkout = Checkout::new()?;
-    // It complains of more than a pipe holds.
+    // Its problems are longer than a pipe's buffer.
     let text = "# Why\n\n".to_owned() + &"```snippet\nnothing.rs\n```\n\n".repeat(2000);
     fs::write(checkout.page(), &text)?;
-    let served = Served::over(checkout.book("").stderr(Stdio::piped()))?;
+    let served = Served::start_with(checkout.book("").stderr(Stdio::piped()))?;
     fs::write(checkout.page(), text + "Second edition.")?;
     served.wait_for_version(2)?;
     ensure!(served.get("/why.html")?.contains("Second edition."));
@@ -169,9 +169,9 @@ fn a_reader_that_does_not_read_stops_nothing() -> Result<()> {
 }
 
 #[test]
-fn its_own_output_triggers_no_rebuild() -> Result<()> {
+fn files_that_cargo_builds_trigger_no_rebuild() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::over(checkout.book("").env("CARGO_TARGET_DIR", "book/out"))?;
+    let served = Served::start_with(checkout.book("").env("CARGO_TARGET_DIR", "book/out"))?;
     fs::write(checkout.page(), "# Why\n\nSecond edition.\n")?;
     served.wait_for_version(2)?;
     fs::write(checkout.root().join("book/out/program"), "built meanwhile")?;

@@ -6,41 +6,41 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use book::trace::in_words;
+use book::trace::describe_bytes;
 
-/// The longest time that a client's call may take.
+/// The longest time that a client's call can take.
 const TIME_LIMIT: Duration = Duration::from_millis(200);
 /// How long a client waits for bytes.
-const LOOK: Duration = Duration::from_millis(1);
+const READ_TIMEOUT: Duration = Duration::from_millis(1);
 /// The receive buffer, in bytes, of a client that is slow on purpose.
 const SMALL_BUFFER: usize = 4096;
 
 /// A connection to a server. It sends at once (TCP_NODELAY).
-pub struct Client {
+pub struct ScriptedClient {
     socket: TcpStream,
     /// Whether it reads what comes back.
     pub reads: bool,
 }
 
-impl Client {
+impl ScriptedClient {
     /// Connects, with a receive buffer of the system's choice.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        Self::over(TcpStream::connect_timeout(&address, TIME_LIMIT)?, true)
+        Self::from_socket(TcpStream::connect_timeout(&address, TIME_LIMIT)?, true)
     }
 
-    /// Connects with a small receive buffer. It does not read until it is told to.
+    /// Connects with a small receive buffer. It doesn't read until `reads` is set.
     pub fn connect_slow(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(SMALL_BUFFER)?;
         socket.connect(&address.into())?;
-        Self::over(socket.into(), false)
+        Self::from_socket(socket.into(), false)
     }
 
-    fn over(socket: TcpStream, reads: bool) -> io::Result<Self> {
+    fn from_socket(socket: TcpStream, reads: bool) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         socket.set_write_timeout(Some(TIME_LIMIT))?;
-        socket.set_read_timeout(Some(LOOK))?;
-        Ok(Client { socket, reads })
+        socket.set_read_timeout(Some(READ_TIMEOUT))?;
+        Ok(ScriptedClient { socket, reads })
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -68,8 +68,8 @@ impl Client {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }
 
-    /// Reads what is there, if it reads at all. Answers whether there was anything.
-    pub fn look(&mut self, received: &mut Received) -> io::Result<bool> {
+    /// Reads what has arrived, if it reads at all. Returns whether anything had.
+    pub fn read_available(&mut self, received: &mut Received) -> io::Result<bool> {
         let mut some = [0; 65536];
         let mut anything = false;
         while self.reads {
@@ -100,8 +100,8 @@ pub struct Received {
 
 impl Received {
     /// In words: the bytes, and the end.
-    pub fn in_words(&self) -> Vec<String> {
-        let bytes = (!self.bytes.is_empty()).then(|| in_words(&self.bytes));
+    pub fn describe(&self) -> Vec<String> {
+        let bytes = (!self.bytes.is_empty()).then(|| describe_bytes(&self.bytes));
         let end = self.end.map(str::to_owned);
         bytes.into_iter().chain(end).collect()
     }

@@ -1,17 +1,22 @@
-//! Whether a server does on the real kernel what it does on the simulated one.
+//! Compares a run on the real kernel with the simulated one.
 
 use std::ops::Range;
 
 use book::scenario::Step;
 use book::style::Style;
-use book::trace::{Event, Lane, Trace};
+use book::trace::{ScenarioTrace, StyleTrace, TraceEvent};
 
 /// What differs between the simulation and a real run of a style, one line each.
 ///
 /// For each step, the calls and their order are compared, with their handlers, sockets, bytes, errors,
 /// and places in the source, and what comes back to the clients.
-pub fn differences(simulated: &Trace, steps: &[Step], style: Style, real: &Lane) -> Vec<String> {
-    let calls = |events: Vec<&Event>| events.into_iter().map(kind).collect::<Vec<_>>();
+pub fn differences(
+    simulated: &ScenarioTrace,
+    steps: &[Step],
+    style: Style,
+    real: &StyleTrace,
+) -> Vec<String> {
+    let calls = |events: Vec<&TraceEvent>| events.into_iter().map(kind).collect::<Vec<_>>();
     let mut differences = Vec::new();
     for (number, name) in simulated.steps.iter().enumerate() {
         let mut actual: Vec<_> = real.events.iter().filter(|of| of.step == number).collect();
@@ -28,7 +33,7 @@ pub fn differences(simulated: &Trace, steps: &[Step], style: Style, real: &Lane)
                 "{at}:\n  {expected}\nbut on this kernel\n  {actual}"
             ));
         }
-        let replies = &simulated.lanes[&style].replies[number];
+        let replies = &simulated.styles[&style].replies[number];
         if *replies != real.replies[number] {
             let real = &real.replies[number];
             differences.push(format!("{at}: {replies:?}, but on this kernel {real:?}"));
@@ -39,12 +44,12 @@ pub fn differences(simulated: &Trace, steps: &[Step], style: Style, real: &Lane)
 
 /// A server that was held and continues finds its wait interrupted, but not in select(2): see signal(7).
 /// The simulation doesn't hold it.
-fn is_continued(events: &[&Event]) -> bool {
+fn is_continued(events: &[&TraceEvent]) -> bool {
     let is_interrupted = events[0].error.as_deref() == Some("Interrupted");
     events[0].call == "wake" && is_interrupted && events[1].call == "wait"
 }
 
-fn kind(event: &Event) -> String {
+fn kind(event: &TraceEvent) -> String {
     let parts = [
         Some(event.call.clone()),
         event.handler.clone(),
@@ -59,7 +64,7 @@ fn kind(event: &Event) -> String {
 }
 
 /// The sizes of a run with a client that doesn't read.
-pub struct Sizes {
+pub struct BufferSizes {
     pub high_water: u64,
     pub recv_size: u64,
     /// Of a line.
@@ -68,21 +73,21 @@ pub struct Sizes {
 
 /// What doesn't hold of a server whose client sends until the server stops reading, and reads later.
 /// All of this is so whatever the kernel's buffers hold.
-pub fn broken_invariants(steps: &[String], lane: &Lane, sizes: &Sizes) -> Vec<String> {
+pub fn broken_invariants(steps: &[String], trace: &StyleTrace, sizes: &BufferSizes) -> Vec<String> {
     let step = |of: &str| steps.iter().position(|step| step.contains(of));
     let (Some(full), Some(stop)) = (step("client 1 sends"), step("SIGTERM")) else {
         return vec!["a step is missing".to_owned()];
     };
     // The chat server also keeps a part of a line.
     let most_pending = sizes.high_water + sizes.recv_size + sizes.line;
-    let last = lane.events.iter().rfind(|event| event.step == full);
-    let pending = bytes(lane, "recv", 0..full + 1).checked_sub(bytes(lane, "send", 0..full + 1));
-    let read = bytes(lane, "recv", 0..stop);
-    let sent = bytes(lane, "send", 0..steps.len());
+    let last = trace.events.iter().rfind(|event| event.step == full);
+    let pending = bytes(trace, "recv", 0..full + 1).checked_sub(bytes(trace, "send", 0..full + 1));
+    let read = bytes(trace, "recv", 0..stop);
+    let sent = bytes(trace, "send", 0..steps.len());
     let invariants = [
-        (times(lane, "accept") == 1, "it accepts one client"),
+        (times(trace, "accept") == 1, "it accepts one client"),
         (
-            times(lane, "close") == 1,
+            times(trace, "close") == 1,
             "it closes the client's socket once",
         ),
         (
@@ -97,30 +102,30 @@ pub fn broken_invariants(steps: &[String], lane: &Lane, sizes: &Sizes) -> Vec<St
             (sent..sent + sizes.line).contains(&read),
             "it sends all that it has read before the stop, but for a part of a line",
         ),
-        (received(lane) == sent, "the client gets all that was sent"),
+        (received(trace) == sent, "the client gets all that was sent"),
     ];
     let broken = invariants.iter().filter(|(holds, _)| !holds);
     broken.map(|(_, text)| format!("not so: {text}")).collect()
 }
 
 /// How often a call was made for the client without an error.
-fn times(lane: &Lane, call: &str) -> usize {
-    let events = lane.events.iter().filter(|event| event.call == call);
+fn times(trace: &StyleTrace, call: &str) -> usize {
+    let events = trace.events.iter().filter(|event| event.call == call);
     let events =
         events.filter(|event| event.error.is_none() && event.fd.as_deref() == Some("client 1"));
     events.count()
 }
 
 /// How many bytes the calls of these steps have moved.
-fn bytes(lane: &Lane, call: &str, steps: Range<usize>) -> u64 {
-    let events = lane.events.iter().filter(|event| event.call == call);
+fn bytes(trace: &StyleTrace, call: &str, steps: Range<usize>) -> u64 {
+    let events = trace.events.iter().filter(|event| event.call == call);
     let events = events.filter(|event| steps.contains(&event.step));
     events.filter_map(|event| event.bytes).sum()
 }
 
 /// How many bytes came back to the client, by the words of its replies.
-fn received(lane: &Lane) -> u64 {
-    let replies = lane.replies.iter().flatten();
+fn received(trace: &StyleTrace) -> u64 {
+    let replies = trace.replies.iter().flatten();
     let counts = replies.filter_map(|reply| {
         let words = reply.strip_suffix(')').unwrap_or(reply);
         let words = words.strip_suffix(" bytes")?;

@@ -1,15 +1,15 @@
-//! From the lines of a trace file to the events of a lane.
+//! Reads the trace file of a server.
 
 use std::collections::HashMap;
 use std::io;
 
-use book::trace::{Event, HIDDEN};
+use book::trace::{HIDDEN, TraceEvent};
 use serde::Deserialize;
 
 /// What a server has traced so far.
 #[derive(Default)]
-pub struct Events {
-    all: Vec<Event>,
+pub struct TraceReader {
+    all: Vec<TraceEvent>,
     /// Whose descriptor has which number now.
     names: HashMap<i64, String>,
     clients: usize,
@@ -17,7 +17,7 @@ pub struct Events {
 
 /// One line of the file.
 #[derive(Deserialize)]
-struct Line {
+struct TraceLine {
     call: String,
     handler: Option<String>,
     fd: Option<i64>,
@@ -28,7 +28,7 @@ struct Line {
     line: usize,
 }
 
-impl Events {
+impl TraceReader {
     pub fn count(&self) -> usize {
         self.all.len()
     }
@@ -39,9 +39,9 @@ impl Events {
     }
 
     /// Takes new lines of the trace, as of this step. Returns whether there were any.
-    pub fn take(&mut self, lines: &[String], step: usize) -> io::Result<bool> {
+    pub fn add_lines(&mut self, lines: &[String], step: usize) -> io::Result<bool> {
         for line in lines {
-            let line: Line = serde_json::from_str(line)?;
+            let line: TraceLine = serde_json::from_str(line)?;
             let event = self.event(line, step);
             if !HIDDEN.contains(&event.call.as_str()) {
                 self.all.push(event);
@@ -50,15 +50,15 @@ impl Events {
         Ok(!lines.is_empty())
     }
 
-    pub fn into_all(self) -> Vec<Event> {
+    pub fn into_events(self) -> Vec<TraceEvent> {
         self.all
     }
 
-    fn event(&mut self, traced: Line, step: usize) -> Event {
+    fn event(&mut self, traced: TraceLine, step: usize) -> TraceEvent {
         let fd = traced.fd.map(|fd| self.name(&traced, fd));
         let is_done = traced.error.is_none();
         let moves = matches!(traced.call.as_str(), "recv" | "send") && is_done;
-        Event {
+        TraceEvent {
             step,
             fd,
             bytes: traced.bytes.filter(|_| moves),
@@ -72,7 +72,7 @@ impl Events {
     }
 
     /// A socket is named when it is accepted. One that never was is the listener.
-    fn name(&mut self, traced: &Line, fd: i64) -> String {
+    fn name(&mut self, traced: &TraceLine, fd: i64) -> String {
         if traced.call == "accept" && traced.error.is_none() {
             self.clients += 1;
             self.names.insert(fd, format!("client {}", self.clients));

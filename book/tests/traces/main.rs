@@ -8,8 +8,8 @@ mod support;
 mod client;
 mod compare;
 mod events;
+mod player;
 mod server;
-mod stage;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -18,16 +18,16 @@ use std::thread::{self, ScopedJoinHandle};
 use anyhow::{Context, Result, anyhow, ensure};
 use book::scenario::{Scenario, Step};
 use book::style::Style;
-use book::trace::{Event, Lane, Trace};
+use book::trace::{ScenarioTrace, StyleTrace, TraceEvent};
 use book::workspace::Workspace;
 
-use compare::{Sizes, broken_invariants, differences};
-use stage::{LINE, Stage};
+use compare::{BufferSizes, broken_invariants, differences};
+use player::{LINE, ScenarioPlayer};
 
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(|| support::workspace().unwrap());
 
 /// Every scenario with its trace.
-fn all() -> Result<Vec<(Scenario, &'static Trace)>> {
+fn all() -> Result<Vec<(Scenario, &'static ScenarioTrace)>> {
     let scenarios = WORKSPACE.scenarios()?.into_iter();
     let traced = scenarios.map(|scenario| {
         let trace = WORKSPACE.trace(&scenario.name)?;
@@ -41,28 +41,32 @@ fn has_slow_reader(scenario: &Scenario) -> bool {
     scenario.script().contains("stop-reading")
 }
 
-const SIMULATED: Sizes = Sizes {
+const SIMULATED: BufferSizes = BufferSizes {
     high_water: 32,
     recv_size: 16,
     line: 16,
 };
 
 /// The defaults: with small sizes, it would take a server long to fill the buffers of the real kernel.
-const REAL: Sizes = Sizes {
+const REAL: BufferSizes = BufferSizes {
     high_water: 65_536,
     recv_size: 65_536,
     line: LINE.len() as u64,
 };
 
 #[test]
-fn the_table_is_whole_without_script() -> Result<()> {
+fn a_trace_table_is_complete_without_javascript() -> Result<()> {
     let trace = WORKSPACE.trace("split-line")?;
     let html = trace.render();
     for step in &trace.steps {
         let step = step.replace('"', "&quot;");
         ensure!(html.contains(&step), "{step}");
     }
-    let events: usize = trace.lanes.values().map(|lane| lane.events.len()).sum();
+    let events: usize = trace
+        .styles
+        .values()
+        .map(|style_trace| style_trace.events.len())
+        .sum();
     ensure!(html.matches("<b data-call=").count() == events);
     let is_block = html.lines().all(|line| !line.trim().is_empty());
     ensure!(is_block, "it would end the HTML in Markdown");
@@ -70,11 +74,11 @@ fn the_table_is_whole_without_script() -> Result<()> {
 }
 
 #[test]
-fn the_counters_are_those_of_the_events() -> Result<()> {
+fn counters_match_the_events() -> Result<()> {
     for (scenario, trace) in all()? {
-        for (style, lane) in &trace.lanes {
+        for (style, style_trace) in &trace.styles {
             let count = |call: &str| {
-                let events = lane.events.iter().filter(|event| event.call == call);
+                let events = style_trace.events.iter().filter(|event| event.call == call);
                 events.filter(|event| event.error.is_none()).count() as u64
             };
             let counted = [
@@ -86,7 +90,7 @@ fn the_counters_are_those_of_the_events() -> Result<()> {
             ];
             for (counter, call) in counted {
                 ensure!(
-                    lane.counters[counter] == count(call),
+                    style_trace.counters[counter] == count(call),
                     "{}, {style:?}, {counter}",
                     scenario.name
                 );
@@ -97,7 +101,7 @@ fn the_counters_are_those_of_the_events() -> Result<()> {
 }
 
 #[test]
-fn the_replies_say_what_came_back_in_which_step() -> Result<()> {
+fn replies_name_the_bytes_of_each_step() -> Result<()> {
     for (name, expected) in [
         (
             "split-line",
@@ -114,7 +118,7 @@ fn the_replies_say_what_came_back_in_which_step() -> Result<()> {
             ],
         ),
     ] {
-        let replies = &WORKSPACE.trace(name)?.lanes[&Style::Select].replies;
+        let replies = &WORKSPACE.trace(name)?.styles[&Style::Select].replies;
         let steps = (0..).zip(replies);
         let seen = steps.flat_map(|(step, all)| all.iter().map(move |one| (step, one.as_str())));
         let seen: Vec<_> = seen.collect();
@@ -124,32 +128,35 @@ fn the_replies_say_what_came_back_in_which_step() -> Result<()> {
 }
 
 #[test]
-fn another_order_of_events_is_a_difference() -> Result<()> {
+fn swapped_events_are_a_difference() -> Result<()> {
     let trace = WORKSPACE.trace("one-line")?;
     let scenarios = WORKSPACE.scenarios()?;
     let scenario = scenarios.iter().find(|one| one.name == "one-line");
     let steps = scenario.context("no scenario")?.steps()?;
-    let mut lane = trace.lanes[&Style::Reactor].clone();
-    ensure!(differences(trace, &steps, Style::Reactor, &lane).is_empty());
-    let recv = lane.events.iter().position(|event| event.call == "recv");
+    let mut style_trace = trace.styles[&Style::Reactor].clone();
+    ensure!(differences(trace, &steps, Style::Reactor, &style_trace).is_empty());
+    let recv = style_trace
+        .events
+        .iter()
+        .position(|event| event.call == "recv");
     let recv = recv.context("it doesn't read")?;
-    lane.events.swap(recv, recv + 1);
-    let found = differences(trace, &steps, Style::Reactor, &lane);
+    style_trace.events.swap(recv, recv + 1);
+    let found = differences(trace, &steps, Style::Reactor, &style_trace);
     ensure!(found.len() == 1, "{found:?}");
     ensure!(found[0].starts_with("one-line, reactor, client 1 sends"));
     Ok(())
 }
 
 /// A change to the events of one style.
-type Change = fn(&mut Vec<Event>);
+type Change = fn(&mut Vec<TraceEvent>);
 
 #[test]
-fn a_slow_reader_is_compared_by_what_every_run_shows() -> Result<()> {
+fn a_slow_reader_is_compared_by_invariants() -> Result<()> {
     let trace = WORKSPACE.trace("slow-reader")?;
     let broken = |change: Change| {
-        let mut lane = trace.lanes[&Style::Dispatcher].clone();
-        change(&mut lane.events);
-        broken_invariants(&trace.steps, &lane, &SIMULATED)
+        let mut style_trace = trace.styles[&Style::Dispatcher].clone();
+        change(&mut style_trace.events);
+        broken_invariants(&trace.steps, &style_trace, &SIMULATED)
     };
     // Whether a call was refused, and which handlers are entered, is another thing each time.
     ensure!(broken(|_| {}).is_empty(), "{:?}", broken(|_| {}));
@@ -178,7 +185,7 @@ fn a_slow_reader_is_compared_by_what_every_run_shows() -> Result<()> {
 }
 
 #[test]
-fn the_servers_do_the_same_on_the_real_kernel() -> Result<()> {
+fn servers_make_the_same_calls_on_the_real_kernel() -> Result<()> {
     let programs = &support::programs(&WORKSPACE)?;
     let found: Result<Vec<_>> = thread::scope(|scope| {
         let compare = |(scenario, trace)| scope.spawn(move || compared(&scenario, trace, programs));
@@ -193,14 +200,14 @@ fn the_servers_do_the_same_on_the_real_kernel() -> Result<()> {
 }
 
 /// In what the servers on the real kernel differ from a scenario's trace.
-fn compared(scenario: &Scenario, trace: &Trace, programs: &Path) -> Result<Vec<String>> {
+fn compared(scenario: &Scenario, trace: &ScenarioTrace, programs: &Path) -> Result<Vec<String>> {
     let steps = scenario.steps()?;
     let mut found = Vec::new();
     for (style, played) in play_all(scenario, &steps, programs) {
         let at = format!("{}, {}", scenario.name, style.name());
         let real = played.context(at.clone())?;
         if has_slow_reader(scenario) {
-            let simulated = broken_invariants(&trace.steps, &trace.lanes[&style], &SIMULATED);
+            let simulated = broken_invariants(&trace.steps, &trace.styles[&style], &SIMULATED);
             let real = broken_invariants(&trace.steps, &real, &REAL);
             let simulated = simulated
                 .iter()
@@ -215,7 +222,11 @@ fn compared(scenario: &Scenario, trace: &Trace, programs: &Path) -> Result<Vec<S
 }
 
 /// Plays the scenario on the four at the same time: nearly all of it is waiting.
-fn play_all(scenario: &Scenario, steps: &[Step], programs: &Path) -> Vec<(Style, Result<Lane>)> {
+fn play_all(
+    scenario: &Scenario,
+    steps: &[Step],
+    programs: &Path,
+) -> Vec<(Style, Result<StyleTrace>)> {
     thread::scope(|scope| {
         let playing = Style::ALL.map(|style| {
             let played = scope.spawn(move || play(scenario, steps, style, programs));
@@ -229,7 +240,7 @@ fn play_all(scenario: &Scenario, steps: &[Step], programs: &Path) -> Vec<(Style,
     })
 }
 
-fn play(scenario: &Scenario, steps: &[Step], style: Style, programs: &Path) -> Result<Lane> {
+fn play(scenario: &Scenario, steps: &[Step], style: Style, programs: &Path) -> Result<StyleTrace> {
     let mut arguments = scenario.server.clone();
     if has_slow_reader(scenario) {
         let is_size = |option: &String| option.contains("-size=") || option.contains("-water=");
@@ -238,12 +249,12 @@ fn play(scenario: &Scenario, steps: &[Step], style: Style, programs: &Path) -> R
     if style == Style::Reactor {
         arguments.push("--reactor=mio".to_owned()); // As in the simulation.
     }
-    let mut stage = Stage::open(style, &arguments, programs)?;
+    let mut player = ScenarioPlayer::open(style, &arguments, programs)?;
     if scenario.limits_descriptors() {
-        stage.leave_room_for(1)?;
+        player.leave_descriptors(1)?;
     }
     for step in steps {
-        stage.play(step).with_context(|| step.text.clone())?;
+        player.play(step).with_context(|| step.text.clone())?;
     }
-    Ok(stage.close()?)
+    Ok(player.close()?)
 }

@@ -1,4 +1,4 @@
-//! A server, its clients, and what happens between them, step by step.
+//! Plays a scenario, step by step, with clients and a server on the real kernel.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use book::scenario::Step;
 use book::style::Style;
-use book::trace::Lane;
+use book::trace::StyleTrace;
 
-use super::client::{Client, Received};
-use super::events::Events;
-use super::server::Server;
+use super::client::{Received, ScriptedClient};
+use super::events::TraceReader;
+use super::server::TracedServer;
 
-/// How long a server may take to begin with what a step asks of it.
+/// How long a server can take until its first call in a step.
 const BEGIN: Duration = Duration::from_secs(1);
-/// A server that waits, and has not moved for so long, has done all that a step asks for.
+/// A step is over once the server waits, and nothing has happened for this long.
 const QUIET: Duration = Duration::from_millis(50);
-/// How long a step may take in all.
+/// How long a step can take.
 pub const TIME_LIMIT: Duration = Duration::from_secs(20);
-/// How often the trace is looked at.
-const LOOK: Duration = Duration::from_millis(2);
+/// Time between two reads of the trace.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What a client sends that doesn't read: lines of this size, until the server takes no more.
 pub const LINE: [u8; 8192] = {
@@ -30,32 +30,32 @@ pub const LINE: [u8; 8192] = {
 };
 
 /// A running server and its clients.
-pub struct Stage {
-    server: Server,
-    clients: Vec<Option<Client>>,
-    events: Events,
-    lane: Lane,
+pub struct ScenarioPlayer {
+    server: TracedServer,
+    clients: Vec<Option<ScriptedClient>>,
+    events: TraceReader,
+    trace: StyleTrace,
 }
 
-impl Stage {
+impl ScenarioPlayer {
     /// Starts the server. Its first step is to wait.
     pub fn open(style: Style, arguments: &[String], programs: &Path) -> io::Result<Self> {
-        let mut stage = Stage {
-            server: Server::start(programs, style, arguments)?,
+        let mut player = ScenarioPlayer {
+            server: TracedServer::start(programs, style, arguments)?,
             clients: Vec::new(),
-            events: Events::default(),
-            lane: Lane::default(),
+            events: TraceReader::default(),
+            trace: StyleTrace::default(),
         };
-        stage.wait(Duration::ZERO, 0)?;
-        Ok(stage)
+        player.wait(Duration::ZERO, 0)?;
+        Ok(player)
     }
 
-    /// Leaves the server descriptors for so many connections.
-    pub fn leave_room_for(&self, connections: usize) -> io::Result<()> {
+    /// Leaves the server descriptors for this number of connections.
+    pub fn leave_descriptors(&self, connections: usize) -> io::Result<()> {
         self.server.leave_descriptors(connections)
     }
 
-    /// Does what the step says, and waits until the server has done all that this asks for.
+    /// Does what the step says, and waits until the server has reacted to all of it.
     pub fn play(&mut self, step: &Step) -> io::Result<()> {
         let before = self.events.count();
         let mut time = Duration::ZERO;
@@ -69,10 +69,10 @@ impl Stage {
     }
 
     /// Stops the server if it still runs. Returns what it did.
-    pub fn close(mut self) -> io::Result<Lane> {
-        self.lane.counters = self.server.counters()?;
-        self.lane.events = self.events.into_all();
-        Ok(self.lane)
+    pub fn close(mut self) -> io::Result<StyleTrace> {
+        self.trace.counters = self.server.counters()?;
+        self.trace.events = self.events.into_events();
+        Ok(self.trace)
     }
 
     /// A line of a script.
@@ -86,7 +86,7 @@ impl Stage {
         let client = client.unwrap_or(0);
         match verb {
             "connect" => {
-                let new = Client::connect(self.server.address())?;
+                let new = ScriptedClient::connect(self.server.address())?;
                 self.clients.push(Some(new));
                 Ok(())
             }
@@ -117,7 +117,7 @@ impl Stage {
     fn act_together(&mut self, lines: &str) -> io::Result<()> {
         let lines: Vec<&str> = lines.split(';').map(str::trim).collect();
         if lines == ["connect 1", "stop-reading 1"] {
-            let new = Client::connect_slow(self.server.address())?;
+            let new = ScriptedClient::connect_slow(self.server.address())?;
             self.clients.push(Some(new));
             return Ok(());
         }
@@ -128,12 +128,12 @@ impl Stage {
         self.server.let_go()
     }
 
-    fn client(&mut self, number: usize) -> io::Result<&mut Client> {
+    fn client(&mut self, number: usize) -> io::Result<&mut ScriptedClient> {
         let client = self.clients.get_mut(number - 1).and_then(Option::as_mut);
         Ok(client.ok_or(ErrorKind::NotConnected)?)
     }
 
-    fn take(&mut self, number: usize) -> io::Result<Client> {
+    fn take(&mut self, number: usize) -> io::Result<ScriptedClient> {
         let client = self.clients.get_mut(number - 1).and_then(Option::take);
         Ok(client.ok_or(ErrorKind::NotConnected)?)
     }
@@ -158,19 +158,19 @@ impl Stage {
             if started.elapsed() > TIME_LIMIT {
                 return Err(ErrorKind::TimedOut.into());
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
-        self.lane.replies.push(replies(&received));
+        self.trace.replies.push(replies(&received));
         Ok(())
     }
 
     /// Whether the server did anything, or anything came back, since this was called before.
     fn moves(&mut self, received: &mut [Received]) -> io::Result<bool> {
         let lines = self.server.new_lines()?;
-        let mut moves = self.events.take(&lines, self.lane.replies.len())?;
+        let mut moves = self.events.add_lines(&lines, self.trace.replies.len())?;
         for (client, received) in self.clients.iter_mut().zip(received) {
             if let Some(client) = client {
-                moves |= client.look(received)?;
+                moves |= client.read_available(received)?;
             }
         }
         Ok(moves)
@@ -191,7 +191,7 @@ fn parse_duration(text: &str) -> io::Result<Duration> {
 fn replies(received: &[Received]) -> Vec<String> {
     let numbered = (1..).zip(received);
     let words = numbered.flat_map(|(number, received)| {
-        let words = received.in_words().into_iter();
+        let words = received.describe().into_iter();
         words.map(move |words| format!("client {number} gets {words}"))
     });
     words.collect()

@@ -12,18 +12,18 @@ use tempfile::NamedTempFile;
 
 use book::style::Style;
 
-use super::stage::TIME_LIMIT;
+use super::player::TIME_LIMIT;
 use super::support::limits;
 
 /// A running server. It is killed when this is dropped.
-pub struct Server {
+pub struct TracedServer {
     program: Program,
     /// The trace as far as it was not read yet, and the beginning of a line that was.
     trace: File,
     begun: String,
 }
 
-impl Server {
+impl TracedServer {
     /// Starts it on a port of the system's choice and waits until it listens.
     pub fn start(programs: &Path, style: Style, arguments: &[String]) -> io::Result<Self> {
         // Once both have it open, it needs no name, and loses it.
@@ -33,7 +33,7 @@ impl Server {
             .args(arguments)
             .args(["--port", "0", "--counters", "-qq", "--trace"])
             .arg(&path);
-        Ok(Server {
+        Ok(TracedServer {
             program: Program::start(&mut command)?,
             trace,
             begun: String::new(),
