@@ -8,13 +8,13 @@ use common::Settings;
 use common::sys::Faults;
 use common::sys::sim::{Options, Schedule, Script, Trace};
 
-use crate::server::{Server, ServerArgs};
+use crate::server::{ServerConfig, ServerConfigArgs};
 
 /// A run of a server: the same case always gives the same trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Case {
+pub struct SimulationCase {
     /// The server, and its options.
-    pub server: Server,
+    pub server: ServerConfig,
     /// What clients do.
     pub script: Script,
     /// The kernel.
@@ -25,9 +25,9 @@ pub struct Case {
 
 /// The options of a run, as they can be typed.
 #[derive(Args, Debug, Clone)]
-pub struct CaseArgs {
+pub struct SimulationArgs {
     #[command(flatten)]
-    server: ServerArgs,
+    server: ServerConfigArgs,
     #[command(flatten)]
     kernel: KernelArgs,
     /// Seed for everything that the script and the options leave open
@@ -76,17 +76,17 @@ enum ScheduleArg {
     Random,
 }
 
-impl CaseArgs {
+impl SimulationArgs {
     /// The style.
     pub fn style(&self) -> crate::server::Style {
         self.server.style
     }
 
     /// The case of a script under these options.
-    pub fn case(&self, script: Script) -> Case {
+    pub fn case(&self, script: Script) -> SimulationCase {
         let kernel = &self.kernel;
-        Case {
-            server: Server::from(&self.server),
+        SimulationCase {
+            server: ServerConfig::from(&self.server),
             script,
             options: Options {
                 address: kernel.address,
@@ -108,7 +108,7 @@ impl CaseArgs {
     }
 }
 
-impl Case {
+impl SimulationCase {
     /// Runs it.
     pub fn run(&self) -> Trace {
         self.server.run(&self.script, &self.options, self.seed)
@@ -116,7 +116,7 @@ impl Case {
 }
 
 /// The options that make this case, without those that have their default value, and the script.
-impl Display for Case {
+impl Display for SimulationCase {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (server, usual) = (&self.server, Settings::default());
         write!(f, "--style {} --seed {}", server.style.name(), self.seed)?;

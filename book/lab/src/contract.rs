@@ -6,10 +6,10 @@ use std::fmt::{self, Display, Formatter};
 use common::connection_limit::RETRY_AFTER;
 use common::sys::sim::{Connection, ConnectionState, Trace};
 
-use crate::case::Case;
+use crate::case::SimulationCase;
 use crate::history::{Moment, Open, walk};
 use crate::plan::{ClientPlan, Plan};
-use crate::server::Server;
+use crate::server::ServerConfig;
 
 mod calls;
 mod outcome;
@@ -17,7 +17,7 @@ mod rest;
 
 /// A rule that a run has broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct Violation {
     /// The rule.
     pub rule: Rule,
     /// What shows it.
@@ -40,10 +40,10 @@ pub enum Rule {
     BoundedMemory,
     /// Between two waits, each connection that is readable is read once, at most `recv_size` bytes.
     Fairness,
-    /// While the server sleeps, there is nothing to read on a connection that it may read, and
+    /// While the server sleeps, there is nothing to read on a connection that it can read, and
     /// nothing to send that the kernel takes.
     SleepsOnlyWhenDone,
-    /// While the server sleeps, nobody waits to be accepted who could be; nor when it stops.
+    /// While the server sleeps, and when it stops, no client waits that it could accept.
     AcceptsWhenItCan,
     /// After an error of accept that lasts, the server waits a while, or until a connection closes.
     BacksOff,
@@ -57,14 +57,14 @@ pub enum Rule {
     /// When the server has ended its stream, it discards what comes, and closes within the shutdown
     /// timeout.
     DrainsInTime,
-    /// A server that was asked to stop accepts nobody, ends within its shutdown timeout, and waits
+    /// After the request to stop, the server accepts no client, ends within its shutdown timeout, and waits
     /// only for connections that are not done.
     StopsInTime,
     /// Every descriptor is closed.
     ClosesDescriptors,
 }
 
-impl Display for Broken {
+impl Display for Violation {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.rule, self.what)?;
         match self.place {
@@ -74,10 +74,10 @@ impl Display for Broken {
     }
 }
 
-type Outcome = Result<(), Broken>;
+type Outcome = Result<(), Violation>;
 
-fn broken(rule: Rule, what: impl Display) -> Broken {
-    Broken {
+fn broken(rule: Rule, what: impl Display) -> Violation {
+    Violation {
         rule,
         what: what.to_string(),
         place: None,
@@ -91,11 +91,11 @@ fn hold(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Outcome {
     }
 }
 
-/// Judges a run.
+/// Checks a run.
 ///
 /// # Errors
 /// The first rule that it has broken.
-pub fn check_contract(case: &Case, trace: &Trace) -> Result<(), Broken> {
+pub fn check_contract(case: &SimulationCase, trace: &Trace) -> Result<(), Violation> {
     let plan = Plan::new(&case.script);
     let contract = Contract {
         server: &case.server,
@@ -103,7 +103,7 @@ pub fn check_contract(case: &Case, trace: &Trace) -> Result<(), Broken> {
     };
     contract.ending(trace)?;
     let summary = walk(trace, |moment| {
-        contract.moment(moment).map_err(|broken| Broken {
+        contract.moment(moment).map_err(|broken| Violation {
             place: Some(moment.place),
             ..broken
         })
@@ -118,7 +118,7 @@ pub fn check_contract(case: &Case, trace: &Trace) -> Result<(), Broken> {
 }
 
 struct Contract<'case> {
-    server: &'case Server,
+    server: &'case ServerConfig,
     plan: &'case Plan,
 }
 
@@ -156,7 +156,7 @@ impl Contract<'_> {
         Ok(())
     }
 
-    /// The bytes that the server has read and should send. `None` if that can't be told: a line is
+    /// The bytes that the server has read and should send. `None` if the trace doesn't show it: a line is
     /// too long, or urgent data among the bytes.
     fn pending_output(&self, connection: &Connection, open: &Open) -> Option<i64> {
         if !self.server.style.is_of_lines() {

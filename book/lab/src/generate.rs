@@ -6,13 +6,13 @@ use common::Settings;
 use common::sys::sim::{Options, Payload, Schedule, Script, Step};
 use fastrand::Rng;
 
-use crate::case::Case;
-use crate::server::{Server, Style};
+use crate::case::SimulationCase;
+use crate::server::{ServerConfig, Style};
 
 /// A pause after which everything that was possible has happened.
 pub const LONG: Duration = Duration::from_secs(100);
 
-impl Case {
+impl SimulationCase {
     /// The case of this number. All numbers together contain everything that a script can do.
     pub fn generate(style: Style, number: u64) -> Self {
         let mut rng = Rng::with_seed(number);
@@ -35,7 +35,7 @@ impl Case {
             ..Options::default()
         };
         let server = server(&mut rng, style);
-        Case {
+        SimulationCase {
             script: script(&mut rng, &server),
             server,
             options,
@@ -61,7 +61,7 @@ fn faults(rng: &mut Rng, seed: u64) -> Option<common::sys::Faults> {
     text.parse().ok()
 }
 
-fn server(rng: &mut Rng, style: Style) -> Server {
+fn server(rng: &mut Rng, style: Style) -> ServerConfig {
     let seldom = |rng: &mut Rng| rng.u8(..8) == 0;
     let milliseconds = |rng: &mut Rng| Duration::from_millis(rng.u64(50..1000));
     let usual = Settings::default();
@@ -82,7 +82,7 @@ fn server(rng: &mut Rng, style: Style) -> Server {
         },
         shutdown_timeout: milliseconds(rng),
     };
-    Server {
+    ServerConfig {
         style,
         settings,
         is_queued: style.can_queue() && rng.u8(..4) == 0,
@@ -96,7 +96,7 @@ fn server(rng: &mut Rng, style: Style) -> Server {
 /// Most clients of a script.
 const MOST_CLIENTS: u32 = 4;
 
-/// With an idle timeout, often just as long as a connection may be silent.
+/// With an idle timeout, often just as long as a connection can be silent.
 fn pause(rng: &mut Rng, idle_timeout: Option<Duration>) -> Duration {
     match idle_timeout.filter(|_| rng.bool()) {
         Some(timeout) => timeout - Duration::from_micros(rng.u64(..6000)),
@@ -104,7 +104,7 @@ fn pause(rng: &mut Rng, idle_timeout: Option<Duration>) -> Duration {
     }
 }
 
-fn script(rng: &mut Rng, server: &Server) -> Script {
+fn script(rng: &mut Rng, server: &ServerConfig) -> Script {
     let clients = rng.u32(1..=MOST_CLIENTS);
     // The server is up before anything happens to it.
     let mut steps = vec![Step::Wait(Duration::from_millis(20))];
@@ -145,14 +145,14 @@ fn script(rng: &mut Rng, server: &Server) -> Script {
         };
         steps.push(step);
     }
-    // Sometimes everybody listens in the end, and everything has time to happen.
+    // Sometimes all clients read in the end, and everything has time to happen.
     if rng.u8(..3) != 0 {
         steps.push(Step::Descriptors(1024));
         steps.extend((1..=connected).map(Step::ResumeReading));
         steps.push(Step::Wait(LONG));
     }
     steps.push(Step::Stop);
-    // Seldom somebody comes late.
+    // Rarely, a client connects after the stop.
     if rng.u8(..8) == 0 {
         steps.push(Step::Wait(Duration::from_millis(rng.u64(..100))));
         steps.push(Step::Connect(connected + 1, None));

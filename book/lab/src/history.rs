@@ -15,9 +15,9 @@ pub struct Moment<'trace> {
     pub before: Option<&'trace Record>,
     /// The call before it was a wait: perhaps other steps have happened in it.
     pub is_waiting: bool,
-    /// When the server was asked to stop, in microseconds.
+    /// When the stop was requested, in microseconds.
     pub stop_at: Option<u64>,
-    /// When accept(2) last failed otherwise than because nobody waited, in microseconds.
+    /// When accept(2) last failed for another reason than an empty queue, in microseconds.
     pub accept_failed_at: Option<u64>,
     /// When accept(2) last failed in a way that lasts, if no connection has closed since.
     pub backs_off_since: Option<u64>,
@@ -51,18 +51,18 @@ pub struct Open {
 
 /// What a run shows of each client by its end.
 #[derive(Debug, Clone, Default)]
-pub struct Summary {
+pub struct RunSummary {
     /// The clients, by their names.
-    clients: BTreeMap<String, Served>,
-    /// When the server was asked to stop, in microseconds.
+    clients: BTreeMap<String, ClientSummary>,
+    /// When the stop was requested, in microseconds.
     pub stop_at: Option<u64>,
-    /// When accept(2) last failed otherwise than because nobody waited, in microseconds.
+    /// When accept(2) last failed for another reason than an empty queue, in microseconds.
     pub accept_failed_at: Option<u64>,
 }
 
 /// What a run shows of a client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Served {
+pub struct ClientSummary {
     /// It was accepted before the stop.
     pub in_time: bool,
     /// It was accepted.
@@ -75,9 +75,9 @@ pub struct Served {
     pub read: usize,
 }
 
-impl Summary {
+impl RunSummary {
     /// What it shows of a client.
-    pub fn of(&self, client: u32) -> Served {
+    pub fn of(&self, client: u32) -> ClientSummary {
         let served = self.clients.get(&format!("client {client}"));
         served.copied().unwrap_or_default()
     }
@@ -164,9 +164,9 @@ fn call_of(record: &Record) -> Option<&CallRecord> {
 pub fn walk<E>(
     trace: &Trace,
     mut visit: impl FnMut(&Moment) -> Result<(), E>,
-) -> Result<Summary, E> {
+) -> Result<RunSummary, E> {
     let mut open: BTreeMap<i32, Open> = BTreeMap::new();
-    let (mut summary, mut before) = (Summary::default(), None);
+    let (mut summary, mut before) = (RunSummary::default(), None);
     let (mut backs_off_since, mut iteration, mut is_waiting) = (None, 0, false);
     for (place, record) in trace.records.iter().enumerate() {
         match &record.event {
@@ -213,7 +213,7 @@ pub fn walk<E>(
     Ok(summary)
 }
 
-/// Errors of accept(2) that concern no more than one connection.
+/// Errors of accept(2) that concern at most one connection.
 const PASSING: [&str; 3] = ["WouldBlock", "ConnectionAborted", "Interrupted"];
 
 fn is_accepted(call: &CallRecord) -> bool {

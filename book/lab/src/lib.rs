@@ -6,13 +6,13 @@
 //! | [`case`](mod@case) | one run with all that decides it, as options that can be typed |
 //! | [`generate`] | a case made from a number |
 //! | [`plan`] | what a script has each client do |
-//! | [`history`] | what a trace tells of each connection, record by record |
+//! | [`history`] | what a trace shows of each connection, record by record |
 //! | [`contract`] | the rules that hold in every run, whatever happens |
 //! | [`shrink`] | the smallest case that still breaks a rule |
 //! | [`simulate`] | many cases, one after the other |
 //!
-//! The engine of the reactor that stands on tokio needs descriptors of the operating system, so the
-//! reactor is built without it here (its feature `tokio`).
+//! The reactor's engine on tokio needs descriptors of the operating system, so the reactor is built without
+//! it here (its feature `tokio`).
 
 #![cfg_attr(
     not(test),

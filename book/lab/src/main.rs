@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use common::sys::sim::Script;
-use lab::case::CaseArgs;
+use lab::case::SimulationArgs;
 use lab::contract::check_contract;
 use lab::server::Style;
 use lab::simulate::simulate;
@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run a script from standard input, and print the trace as JSON
-    Trace(CaseArgs),
+    Trace(SimulationArgs),
     /// Run generated scripts, or one of yours, and check each run against the contract
     Simulate(SimulateArgs),
 }
@@ -42,7 +42,7 @@ struct SimulateArgs {
     #[arg(long)]
     script: Option<Script>,
     #[command(flatten)]
-    case: CaseArgs,
+    case: SimulationArgs,
 }
 
 fn main() -> ExitCode {
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn trace(args: &CaseArgs) -> io::Result<()> {
+fn trace(args: &SimulationArgs) -> io::Result<()> {
     let mut script = String::new();
     io::stdin().read_to_string(&mut script)?;
     let script: Script = script.parse().map_err(io::Error::other)?;

@@ -52,7 +52,7 @@ impl Style {
 
 /// The options of a server, as its program takes them.
 #[derive(Args, Debug, Clone)]
-pub struct ServerArgs {
+pub struct ServerConfigArgs {
     /// Style of the server
     #[arg(long, value_enum, default_value = "select")]
     pub style: Style,
@@ -68,7 +68,7 @@ pub struct ServerArgs {
 
 /// A server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub struct ServerConfig {
     /// Its style.
     pub style: Style,
     /// Its limits.
@@ -79,9 +79,9 @@ pub struct Server {
     pub max_line: usize,
 }
 
-impl From<&ServerArgs> for Server {
-    fn from(args: &ServerArgs) -> Self {
-        Server {
+impl From<&ServerConfigArgs> for ServerConfig {
+    fn from(args: &ServerConfigArgs) -> Self {
+        ServerConfig {
             style: args.style,
             settings: Settings::from(&args.limits),
             is_queued: args.queued,
@@ -90,7 +90,7 @@ impl From<&ServerArgs> for Server {
     }
 }
 
-impl Server {
+impl ServerConfig {
     /// Runs the server over a script.
     pub fn run(&self, script: &Script, options: &Options, seed: u64) -> Trace {
         sim::run(script, options, seed, |listener, stop| {

@@ -3,10 +3,10 @@
 use common::Settings;
 use common::sys::sim::{Options, Payload, Schedule, Step};
 
-use crate::case::Case;
+use crate::case::SimulationCase;
 use crate::contract::{Rule, check_contract};
 
-impl Case {
+impl SimulationCase {
     /// Makes the case smaller as long as it breaks the same rule: fewer steps, smaller numbers,
     /// options that have their default value.
     pub fn shrink(self, rule: Rule) -> Self {
@@ -25,7 +25,7 @@ impl Case {
     }
 
     /// Cases that are a little simpler than this one.
-    fn smaller(&self) -> impl Iterator<Item = Case> {
+    fn smaller(&self) -> impl Iterator<Item = SimulationCase> {
         // Without its stop, no server ends.
         let steps = self.script.steps.iter().enumerate();
         let removable = steps.filter(|(_, step)| **step != Step::Stop);
@@ -53,7 +53,7 @@ impl Case {
     }
 }
 
-const OPTIONS: [fn(&mut Case); 14] = [
+const OPTIONS: [fn(&mut SimulationCase); 14] = [
     |case| case.options.faults = None,
     |case| case.options.schedule = Schedule::Lockstep,
     |case| case.seed = 0,

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use crate::case::Case;
-use crate::contract::{Broken, check_contract};
+use crate::case::SimulationCase;
+use crate::contract::{Violation, check_contract};
 use crate::server::Style;
 
 /// A generated case that breaks a rule.
@@ -15,9 +15,9 @@ pub struct Failure {
     /// The number that it is generated from.
     pub number: u64,
     /// The smallest case found that still fails.
-    pub case: Case,
+    pub case: SimulationCase,
     /// The rule that it breaks. `None` if the server panics.
-    pub broken: Option<Broken>,
+    pub broken: Option<Violation>,
 }
 
 /// What was broken, and the commands that show it again.
@@ -52,7 +52,7 @@ pub fn simulate(style: Style, numbers: Range<u64>) -> Option<Failure> {
     };
     // WebAssembly has no threads.
     if cores == 1 {
-        return first_of(0).map(|number| explain(Case::generate(style, number), number));
+        return first_of(0).map(|number| explain(SimulationCase::generate(style, number), number));
     }
     let failing = thread::scope(|scope| {
         let threads: Vec<_> = (0..cores)
@@ -63,20 +63,20 @@ pub fn simulate(style: Style, numbers: Range<u64>) -> Option<Failure> {
             .filter_map(|thread| thread.join().ok().flatten());
         found.min()
     });
-    failing.map(|number| explain(Case::generate(style, number), number))
+    failing.map(|number| explain(SimulationCase::generate(style, number), number))
 }
 
 fn fails(style: Style, number: u64) -> bool {
-    let case = Case::generate(style, number);
+    let case = SimulationCase::generate(style, number);
     outcome(&case).is_none_or(|outcome| outcome.is_err())
 }
 
 /// `None` if the server panics.
-fn outcome(case: &Case) -> Option<Result<(), Broken>> {
+fn outcome(case: &SimulationCase) -> Option<Result<(), Violation>> {
     catch_unwind(AssertUnwindSafe(|| check_contract(case, &case.run()))).ok()
 }
 
-fn explain(case: Case, number: u64) -> Failure {
+fn explain(case: SimulationCase, number: u64) -> Failure {
     let Some(Err(broken)) = outcome(&case) else {
         return Failure {
             number,

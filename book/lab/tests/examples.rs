@@ -477,7 +477,7 @@ fn proxy_ends_both_connections_when_one_is_reset() {
         run_all(proxy, script, |which, trace| {
             assert_eq!(received(trace, 1), "half an ans", "{which}");
             assert_eq!(received(trace, 4), "b", "{which}");
-            // A client must not take a part of the answer for all of it.
+            // The client must be able to see that a part of its answer is missing.
             assert_eq!(ended(trace, 1), Some(ClientEnd::Reset), "{which}");
             assert_eq!(ended(trace, 4), Some(ClientEnd::Reset), "{which}");
             let stop = time_of_step(trace, "stop");
@@ -509,15 +509,15 @@ fn proxy_outlives_a_server_that_refuses_or_does_not_answer() {
 
 /// What a client has written, and the test can read afterwards.
 #[derive(Clone, Default)]
-struct Output(Rc<RefCell<Vec<u8>>>);
+struct SharedOutput(Rc<RefCell<Vec<u8>>>);
 
-impl Output {
+impl SharedOutput {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.borrow()).into_owned()
     }
 }
 
-impl Write for Output {
+impl Write for SharedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }
@@ -547,7 +547,7 @@ fn dispatcher_client_writes_the_answer() {
     let script = "listen 1 9000; wait 10ms; send 1 \"hello\\nhow \"; wait 10ms; \
                   send 1 \"are you\\n\"; wait 100ms";
     for seed in 0..5 {
-        let output = Output::default();
+        let output = SharedOutput::default();
         let trace = run_client(script, &small_buffers(), seed, |address| {
             dispatcher_client::run(address, &lines, output.clone())
         });
@@ -576,7 +576,7 @@ fn dispatcher_client_fails_without_a_server_or_without_its_last_line() {
             "",
         ),
     ] {
-        let output = Output::default();
+        let output = SharedOutput::default();
         let trace = run_client(script, &Options::default(), 0, |address| {
             dispatcher_client::run(address, &["hello\n".to_owned()], output.clone())
         });

@@ -4,20 +4,20 @@ use std::io;
 
 use clap::Parser;
 use common::sys::sim::Script;
-use lab::case::{Case, CaseArgs};
+use lab::case::{SimulationArgs, SimulationCase};
 use lab::contract::check_contract;
 use lab::server::Style;
 
 #[derive(Parser)]
 struct CommandLine {
     #[command(flatten)]
-    case: CaseArgs,
+    case: SimulationArgs,
     #[arg(long)]
     script: Script,
 }
 
-/// The case of a command line as [`Case`] displays it: the script comes last, in quotes.
-fn case(line: &str) -> io::Result<Case> {
+/// The case of a command line as [`SimulationCase`] displays it: the script comes last, in quotes.
+fn case(line: &str) -> io::Result<SimulationCase> {
     let script = line
         .split_once(" --script '")
         .and_then(|(options, script)| {
@@ -54,7 +54,7 @@ fn found_cases_break_no_rule() -> io::Result<()> {
 fn a_case_is_displayed_as_the_command_line_that_makes_it() -> io::Result<()> {
     for style in Style::ALL {
         for number in 0..300 {
-            let generated = Case::generate(style, number);
+            let generated = SimulationCase::generate(style, number);
             assert_eq!(case(&generated.to_string())?, generated, "{generated}");
         }
     }

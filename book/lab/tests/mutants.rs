@@ -1,7 +1,7 @@
 //! Servers with a bug on purpose: each must break a rule.
 //!
 //! `tests/mutants.toml` lists the bugs. Each is applied to a copy of the crates, so that the sources
-//! contain none. Bugs of different crates are built together, as long as each style that judges
+//! contain none. Bugs of different crates are built together, as long as each style that is checked
 //! has one only.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use serde::Deserialize;
 const RUNS: &str = "20000";
 
 #[derive(Deserialize)]
-struct Table {
+struct MutantList {
     mutant: Vec<Mutant>,
 }
 
@@ -25,7 +25,7 @@ struct Table {
 struct Mutant {
     /// What the bug is, in a few words.
     bug: String,
-    /// The style that is judged.
+    /// The style that is checked.
     style: String,
     /// The file, from the root of the repository.
     file: String,
@@ -55,7 +55,7 @@ fn root() -> PathBuf {
 
 fn table() -> io::Result<Vec<Mutant>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mutants.toml");
-    let table: Table = toml::from_str(&fs::read_to_string(file)?).map_err(io::Error::other)?;
+    let table: MutantList = toml::from_str(&fs::read_to_string(file)?).map_err(io::Error::other)?;
     Ok(table.mutant)
 }
 
@@ -143,7 +143,7 @@ impl Copy {
         let manifest = fs::read_to_string(self::root().join("Cargo.toml"))?;
         let manifest = manifest.replace(", \"bench\", \"book\"]", "]");
         write_if_changed(&root.join("Cargo.toml"), manifest.as_bytes())?;
-        // The program has another name, so that nobody takes it for the lab's.
+        // The program has another name than the lab's.
         let mut manifest = fs::OpenOptions::new()
             .append(true)
             .open(root.join("book/lab/Cargo.toml"))?;
@@ -166,9 +166,13 @@ impl Copy {
         }
         let program = program?;
         let mut missed = Vec::new();
-        let mut judged = BTreeSet::new();
+        let mut checked = BTreeSet::new();
         for mutant in batch {
-            assert!(judged.insert(&mutant.style), "two bugs of {}", mutant.style);
+            assert!(
+                checked.insert(&mutant.style),
+                "two bugs of {}",
+                mutant.style
+            );
             // A bug can make a run endless, or its trace.
             let output = Command::new("sh")
                 .args(["-c", "ulimit -t 300; ulimit -v 4000000; exec \"$0\" \"$@\""])

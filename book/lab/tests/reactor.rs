@@ -187,9 +187,9 @@ fn port_closed_by_its_first_connection_accepts_no_other() {
 }
 
 /// Connects once, and notes why the connection ended or never came about.
-struct Once(Rc<RefCell<String>>);
+struct ConnectOnce(Rc<RefCell<String>>);
 
-impl ClientFactory for Once {
+impl ClientFactory for ConnectOnce {
     fn build_protocol(&mut self, _: SocketAddr) -> Option<Box<dyn Protocol>> {
         Some(Box::new(Last { port: None }))
     }
@@ -218,7 +218,7 @@ fn every_connect_is_closed_explicitly_whether_it_succeeds_or_fails() {
                 let mut reactor = Reactor::new(engine, Settings::default())?;
                 reactor.adopt_stream_port(listener, |_| Last { port: None })?;
                 let server = SocketAddr::from(([127, 0, 0, 1], 9000));
-                let client = Once(Rc::clone(&reason));
+                let client = ConnectOnce(Rc::clone(&reason));
                 // When the script has begun.
                 let _ = reactor.call_later(Duration::from_millis(100), move |reactor| {
                     reactor.connect_tcp(server, client, Duration::from_secs(3));

@@ -1,4 +1,4 @@
-//! What is judged after each call.
+//! What is checked after each call.
 
 use common::connection_limit::RETRY_AFTER;
 use common::sys::sim::ConnectionState;

@@ -1,9 +1,9 @@
-//! What is judged at the end: how the run ended, and what each client got.
+//! What is checked at the end: how the run ended, and what each client got.
 
 use common::sys::sim::{ClientEnd, ClientTrace, Ending, Trace};
 
 use super::{Contract, Outcome, Rule, hold, microseconds};
-use crate::history::Summary;
+use crate::history::RunSummary;
 use crate::plan::ClientPlan;
 
 impl Contract<'_> {
@@ -22,7 +22,7 @@ impl Contract<'_> {
         })
     }
 
-    pub(super) fn client(&self, client: &ClientTrace, summary: &Summary) -> Outcome {
+    pub(super) fn client(&self, client: &ClientTrace, summary: &RunSummary) -> Outcome {
         let Some(plan) = self.plan.clients.get(&client.client) else {
             return Ok(());
         };
@@ -56,7 +56,7 @@ impl Contract<'_> {
     pub(super) fn client_at_stop(
         &self,
         client: &ClientTrace,
-        summary: &Summary,
+        summary: &RunSummary,
         trace: &Trace,
     ) -> Outcome {
         let number = client.client;

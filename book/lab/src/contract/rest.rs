@@ -1,4 +1,4 @@
-//! What is judged while the server sleeps.
+//! What is checked while the server sleeps.
 
 use common::sys::sim::{Connection, ConnectionState};
 

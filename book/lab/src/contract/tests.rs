@@ -115,13 +115,13 @@ fn echo(stream: &Stream, bug: Bug) -> io::Result<bool> {
 }
 
 fn outcome(bug: Bug, script: &str, settings: &Settings) -> Result<Outcome, sim::ParseError> {
-    let server = Server {
+    let server = ServerConfig {
         style: Style::Select,
         settings: settings.clone(),
         is_queued: false,
         max_line: 65536,
     };
-    let case = Case {
+    let case = SimulationCase {
         server,
         script: script.parse()?,
         options: Options::default(),
@@ -200,7 +200,7 @@ fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
 }
 
 #[test]
-fn limits_are_judged() -> Result<(), sim::ParseError> {
+fn limits_are_checked() -> Result<(), sim::ParseError> {
     let one = Settings {
         max_connections: 1,
         ..Settings::default()
