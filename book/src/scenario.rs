@@ -32,7 +32,7 @@ pub struct Scenario {
 
 /// A step as a page shows it: one line of a script, or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct ScenarioStep {
     /// What happens, in words.
     pub text: String,
     /// The lines of the script, without comments.
@@ -68,12 +68,12 @@ impl Scenario {
     ///
     /// # Errors
     /// A script whose first line has no comment.
-    pub fn steps(&self) -> Result<Vec<Step>> {
-        let mut steps: Vec<Step> = Vec::new();
+    pub fn steps(&self) -> Result<Vec<ScenarioStep>> {
+        let mut steps: Vec<ScenarioStep> = Vec::new();
         let lines = self.script.lines().filter(|line| !line.trim().is_empty());
         for line in lines {
             match (line.rsplit_once(" # "), steps.last_mut()) {
-                (Some((line, text)), _) => steps.push(Step {
+                (Some((line, text)), _) => steps.push(ScenarioStep {
                     text: text.trim().to_owned(),
                     lines: vec![line.trim().to_owned()],
                 }),
@@ -112,7 +112,7 @@ mod tests {
     fn a_line_without_a_comment_belongs_to_the_step_above() {
         let scenario =
             scenario("connect 1   # it connects\nwait 1s\n\nsend 1 \"#\" # it sends #\n");
-        let step = |text: &str, lines: &[&str]| Step {
+        let step = |text: &str, lines: &[&str]| ScenarioStep {
             text: text.to_owned(),
             lines: lines.iter().map(|&line| line.to_owned()).collect(),
         };

@@ -32,13 +32,13 @@ pub struct Frame {
     /// The line that calls the next one.
     pub line: usize,
     /// Whose code it is.
-    pub owner: Owner,
+    pub owner: CodeOwner,
 }
 
 /// Whose code a function is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Owner {
+pub enum CodeOwner {
     /// The user's: `echo.rs`, and in select, which does little for its user, all of it.
     Yours,
     /// The style's.
@@ -49,13 +49,13 @@ pub enum Owner {
     Runtime,
 }
 
-impl Owner {
+impl CodeOwner {
     fn name(self) -> &'static str {
         match self {
-            Owner::Yours => "yours",
-            Owner::Style => "style",
-            Owner::Common => "common",
-            Owner::Runtime => "runtime",
+            CodeOwner::Yours => "yours",
+            CodeOwner::Style => "style",
+            CodeOwner::Common => "common",
+            CodeOwner::Runtime => "runtime",
         }
     }
 }
@@ -118,7 +118,7 @@ fn column(style: Style, frames: &[Frame]) -> String {
     let (name, heading) = (style.name(), style.heading());
     let yours = frames
         .iter()
-        .filter(|frame| frame.owner == Owner::Yours)
+        .filter(|frame| frame.owner == CodeOwner::Yours)
         .count();
     let mut html = format!("<figure data-style=\"{name}\"><ol reversed>\n");
     for frame in frames.iter().rev() {

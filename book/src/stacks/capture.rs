@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::{Frame, Owner, Stacks};
+use super::{CodeOwner, Frame, Stacks};
 use crate::style::Style;
 use crate::workspace::Workspace;
 
@@ -117,19 +117,19 @@ fn shorten_file(file: &str) -> String {
     }
 }
 
-fn owner(file: &str, style: Style) -> Owner {
+fn owner(file: &str, style: Style) -> CodeOwner {
     let own = format!("{}/src/", style.program());
     if file == format!("{own}echo.rs") || style == Style::Select && file.starts_with(&own) {
-        Owner::Yours
+        CodeOwner::Yours
     } else if file.starts_with("common/") {
-        Owner::Common
+        CodeOwner::Common
     } else if Style::ALL
         .iter()
         .any(|style| file.starts_with(&format!("{}/", style.program())))
     {
-        Owner::Style
+        CodeOwner::Style
     } else {
-        Owner::Runtime
+        CodeOwner::Runtime
     }
 }
 
@@ -194,18 +194,18 @@ mod tests {
         assert_eq!(
             seen,
             [
-                ("echo::serve", "chat-echo/src/echo.rs", 27, Owner::Yours),
+                ("echo::serve", "chat-echo/src/echo.rs", 27, CodeOwner::Yours),
                 (
                     "FnOnce::call_once",
                     "core/src/ops/function.rs",
                     250,
-                    Owner::Runtime
+                    CodeOwner::Runtime
                 ),
                 (
                     "EchoChat::found_terminator",
                     "chat-echo/src/echo.rs",
                     95,
-                    Owner::Yours
+                    CodeOwner::Yours
                 ),
             ]
         );

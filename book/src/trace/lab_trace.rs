@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{HIDDEN, StyleTrace, TraceEvent, describe_bytes};
-use crate::scenario::Step;
+use crate::scenario::ScenarioStep;
 
 /// A run of one server: what `common::sys::sim::Trace` is as JSON.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LabTrace {
     records: Vec<Record>,
     ending: Value,
-    clients: Vec<Client>,
+    clients: Vec<ClientTrace>,
     counters: BTreeMap<String, u64>,
     lost_edges: Vec<Value>,
     steps_left: usize,
@@ -26,12 +26,12 @@ pub(crate) struct LabTrace {
 struct Record {
     step: Option<String>,
     #[serde(flatten)]
-    call: Option<Call>,
+    call: Option<CallRecord>,
     connections: Vec<Connection>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Call {
+struct CallRecord {
     call: String,
     handler: Option<String>,
     fd: Option<i32>,
@@ -47,31 +47,31 @@ struct Connection {
     name: String,
     fd: Option<i32>,
     client_received: usize,
-    client_ended: Option<Ended>,
+    client_ended: Option<ClientEnd>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Client {
+struct ClientTrace {
     client: u32,
     /// With escapes.
     received: String,
-    ended: Option<Ended>,
+    ended: Option<ClientEnd>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Ended {
+enum ClientEnd {
     EndOfStream,
     Reset,
     NotConnected,
 }
 
-impl Ended {
+impl ClientEnd {
     fn describe(self) -> &'static str {
         match self {
-            Ended::EndOfStream => "the end of the stream",
-            Ended::Reset => "a reset",
-            Ended::NotConnected => "no connection",
+            ClientEnd::EndOfStream => "the end of the stream",
+            ClientEnd::Reset => "a reset",
+            ClientEnd::NotConnected => "no connection",
         }
     }
 }
@@ -81,7 +81,11 @@ impl LabTrace {
     ///
     /// # Errors
     /// A run that didn't come to its end, or files that are not below `root`.
-    pub(crate) fn into_style_trace(self, steps: &[Step], root: &Path) -> Result<StyleTrace> {
+    pub(crate) fn into_style_trace(
+        self,
+        steps: &[ScenarioStep],
+        root: &Path,
+    ) -> Result<StyleTrace> {
         let LabTrace {
             ending,
             lost_edges,
@@ -132,7 +136,7 @@ impl LabTrace {
 /// A socket has the name of its client from accept to close. One that was not accepted is the listener.
 fn name(
     names: &mut HashMap<i32, String>,
-    call: &Call,
+    call: &CallRecord,
     connections: &[Connection],
 ) -> Option<String> {
     let fd = call.fd?;
@@ -147,7 +151,7 @@ fn name(
     Some(name.unwrap_or_else(|| "listener".to_owned()))
 }
 
-impl Call {
+impl CallRecord {
     fn event(&self, step: usize, fd: Option<String>, root: &Path) -> Result<TraceEvent> {
         let is_done = self.error.is_none();
         let moves = matches!(self.call.as_str(), "recv" | "send") && is_done;
@@ -174,12 +178,12 @@ impl Call {
 struct Replies {
     /// For each client, all that it receives, and how many bytes of that were added so far.
     received: BTreeMap<String, (Vec<u8>, usize)>,
-    ended: BTreeMap<String, Ended>,
+    ended: BTreeMap<String, ClientEnd>,
     by_step: Vec<Vec<String>>,
 }
 
 impl Replies {
-    fn new(clients: &[Client], steps: usize) -> Self {
+    fn new(clients: &[ClientTrace], steps: usize) -> Self {
         let received = clients.iter().map(|client| {
             let received = unescape(&client.received);
             (format!("client {}", client.client), (received, 0))
@@ -205,14 +209,14 @@ impl Replies {
     }
 
     /// Adds what came back in the last step, from the clients at the end.
-    fn add_last_step(&mut self, step: usize, clients: &[Client]) {
+    fn add_last_step(&mut self, step: usize, clients: &[ClientTrace]) {
         for client in clients {
             let name = format!("client {}", client.client);
             self.add(step, &name, usize::MAX, client.ended);
         }
     }
 
-    fn add(&mut self, step: usize, name: &str, count: usize, ended: Option<Ended>) {
+    fn add(&mut self, step: usize, name: &str, count: usize, ended: Option<ClientEnd>) {
         let Some((bytes, before)) = self.received.get_mut(name) else {
             return;
         };

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{Checkout, Served};
+use crate::{Checkout, ServedBook};
 
 /// Every path below a folder, with the content of the files.
 fn snapshot(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
@@ -155,7 +155,7 @@ fn cargo_target_dir_can_be_relative() -> Result<()> {
     let mut check = checkout.book("book");
     let said = failure(check.env("CARGO_TARGET_DIR", "../out").arg("check"))?;
     ensure!(said.contains("nowhere.html has no target"), "{said}");
-    let served = Served::start_with(checkout.book("").env("CARGO_TARGET_DIR", "out"))?;
+    let served = ServedBook::start_with(checkout.book("").env("CARGO_TARGET_DIR", "out"))?;
     ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
     for folder in ["out", "made"] {
         ensure!(

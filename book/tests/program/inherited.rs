@@ -13,7 +13,7 @@ use nix::libc::O_NONBLOCK;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{Checkout, Served, TIME_LIMIT, wait};
+use crate::{Checkout, ServedBook, TIME_LIMIT, wait};
 
 fn full() -> Result<File> {
     Ok(File::options().write(true).open("/dev/full")?)
@@ -134,7 +134,7 @@ fn sigterm_and_sigint_stop_it_even_if_ignored_at_its_start() -> Result<()> {
     let checkout = Checkout::new()?;
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         // As nohup and shell scripts start programs.
-        let mut served = Served::start_with(&mut checkout.book_after("trap '' INT TERM"))?;
+        let mut served = ServedBook::start_with(&mut checkout.book_after("trap '' INT TERM"))?;
         ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
         kill(Pid::from_raw(served.process.id().cast_signed()), signal)?;
         let status = served.wait()?;

@@ -105,12 +105,12 @@ fn wait(process: &mut Child) -> Result<ExitStatus> {
 }
 
 /// A book that is being served; it ends with the test.
-struct Served {
+struct ServedBook {
     process: Child,
     address: SocketAddr,
 }
 
-impl Served {
+impl ServedBook {
     fn start() -> Result<Self> {
         Self::start_with(&mut book())
     }
@@ -122,7 +122,7 @@ impl Served {
             .stdout(Stdio::piped())
             .spawn()?;
         let output = process.stdout.take().context("no output")?;
-        let mut served = Served {
+        let mut served = ServedBook {
             process,
             address: SocketAddr::from(([0; 4], 0)),
         };
@@ -172,7 +172,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for ServedBook {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

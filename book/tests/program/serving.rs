@@ -12,11 +12,11 @@ use rustix::process::Resource;
 
 #[cfg(target_os = "linux")]
 use crate::support::limits;
-use crate::{Checkout, Served};
+use crate::{Checkout, ServedBook};
 
 #[test]
 fn pages_are_served_with_a_script_that_reloads_them() -> Result<()> {
-    let served = Served::start()?;
+    let served = ServedBook::start()?;
     ensure!(served.address.ip().is_loopback());
     let page = served.get("/concepts/partial-write.html")?;
     ensure!(page.starts_with("HTTP/1.1 200") && page.contains("text/html"));
@@ -32,7 +32,7 @@ fn pages_are_served_with_a_script_that_reloads_them() -> Result<()> {
 
 #[test]
 fn idle_connections_delay_no_request() -> Result<()> {
-    let served = Served::start()?;
+    let served = ServedBook::start()?;
     let mut idle = Vec::new();
     for _ in 0..16 {
         idle.push(TcpStream::connect(served.address)?);
@@ -61,7 +61,7 @@ fn the_error_names_a_port_in_use() -> Result<()> {
 #[test]
 fn idle_connections_are_closed_when_descriptors_run_out() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::start_with(&mut checkout.book_after("ulimit -n 20"))?;
+    let served = ServedBook::start_with(&mut checkout.book_after("ulimit -n 20"))?;
     let mut held = Vec::new();
     for _ in 0..100 {
         held.push(TcpStream::connect(served.address)?);
@@ -74,7 +74,7 @@ fn idle_connections_are_closed_when_descriptors_run_out() -> Result<()> {
 
 /// Processor time that the program has used.
 #[cfg(target_os = "linux")]
-fn cpu_time(served: &Served) -> Result<Duration> {
+fn cpu_time(served: &ServedBook) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", served.process.id()))?;
     // proc_pid_stat(5): utime and stime, in ticks of 10 ms.
     let fields: Vec<&str> = stat.split(' ').collect();
@@ -86,7 +86,7 @@ fn cpu_time(served: &Served) -> Result<Duration> {
 #[test]
 fn accept_does_not_spin_without_descriptors() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::start_with(&mut checkout.book(""))?;
+    let served = ServedBook::start_with(&mut checkout.book(""))?;
     limits::leave_descriptors(served.process.id(), 0)?;
     let _waiting = TcpStream::connect(served.address)?;
     let before = cpu_time(&served)?;
@@ -127,7 +127,7 @@ fn wait_until_asleep(process: u32) -> Result<()> {
 #[test]
 fn it_responds_without_new_threads() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::start_with(&mut checkout.book(""))?;
+    let served = ServedBook::start_with(&mut checkout.book(""))?;
     wait_until_asleep(served.process.id())?;
     let status = fs::read_to_string(format!("/proc/{}/status", served.process.id()))?;
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
@@ -144,7 +144,7 @@ fn it_responds_without_new_threads() -> Result<()> {
 #[test]
 fn it_rebuilds_with_closed_output_pipes() -> Result<()> {
     let checkout = Checkout::new()?;
-    let mut served = Served::start_with(checkout.book("").stderr(Stdio::piped()))?;
+    let mut served = ServedBook::start_with(checkout.book("").stderr(Stdio::piped()))?;
     // Neither output has a reader now.
     drop(served.process.stderr.take());
     for (version, text) in [(2, "Second edition."), (3, "Third edition.")] {
@@ -161,7 +161,7 @@ fn it_rebuilds_with_a_full_output_pipe() -> Result<()> {
     // Its problems are longer than a pipe's buffer.
     let text = "# Why\n\n".to_owned() + &"```snippet\nnothing.rs\n```\n\n".repeat(2000);
     fs::write(checkout.page(), &text)?;
-    let served = Served::start_with(checkout.book("").stderr(Stdio::piped()))?;
+    let served = ServedBook::start_with(checkout.book("").stderr(Stdio::piped()))?;
     fs::write(checkout.page(), text + "Second edition.")?;
     served.wait_for_version(2)?;
     ensure!(served.get("/why.html")?.contains("Second edition."));
@@ -171,7 +171,7 @@ fn it_rebuilds_with_a_full_output_pipe() -> Result<()> {
 #[test]
 fn files_that_cargo_builds_trigger_no_rebuild() -> Result<()> {
     let checkout = Checkout::new()?;
-    let served = Served::start_with(checkout.book("").env("CARGO_TARGET_DIR", "book/out"))?;
+    let served = ServedBook::start_with(checkout.book("").env("CARGO_TARGET_DIR", "book/out"))?;
     fs::write(checkout.page(), "# Why\n\nSecond edition.\n")?;
     served.wait_for_version(2)?;
     fs::write(checkout.root().join("book/out/program"), "built meanwhile")?;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use book::scenario::Step;
+use book::scenario::ScenarioStep;
 use book::style::Style;
 use book::trace::{ScenarioTrace, StyleTrace, TraceEvent};
 
@@ -12,7 +12,7 @@ use book::trace::{ScenarioTrace, StyleTrace, TraceEvent};
 /// and places in the source, and what comes back to the clients.
 pub fn differences(
     simulated: &ScenarioTrace,
-    steps: &[Step],
+    steps: &[ScenarioStep],
     style: Style,
     real: &StyleTrace,
 ) -> Vec<String> {

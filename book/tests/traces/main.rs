@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use book::scenario::{Scenario, Step};
+use book::scenario::{Scenario, ScenarioStep};
 use book::style::Style;
 use book::trace::{ScenarioTrace, StyleTrace, TraceEvent};
 use book::workspace::Workspace;
@@ -224,7 +224,7 @@ fn compared(scenario: &Scenario, trace: &ScenarioTrace, programs: &Path) -> Resu
 /// Plays the scenario on the four at the same time: nearly all of it is waiting.
 fn play_all(
     scenario: &Scenario,
-    steps: &[Step],
+    steps: &[ScenarioStep],
     programs: &Path,
 ) -> Vec<(Style, Result<StyleTrace>)> {
     thread::scope(|scope| {
@@ -240,7 +240,12 @@ fn play_all(
     })
 }
 
-fn play(scenario: &Scenario, steps: &[Step], style: Style, programs: &Path) -> Result<StyleTrace> {
+fn play(
+    scenario: &Scenario,
+    steps: &[ScenarioStep],
+    style: Style,
+    programs: &Path,
+) -> Result<StyleTrace> {
     let mut arguments = scenario.server.clone();
     if has_slow_reader(scenario) {
         let is_size = |option: &String| option.contains("-size=") || option.contains("-water=");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use book::scenario::Step;
+use book::scenario::ScenarioStep;
 use book::style::Style;
 use book::trace::StyleTrace;
 
@@ -56,7 +56,7 @@ impl ScenarioPlayer {
     }
 
     /// Does what the step says, and waits until the server has reacted to all of it.
-    pub fn play(&mut self, step: &Step) -> io::Result<()> {
+    pub fn play(&mut self, step: &ScenarioStep) -> io::Result<()> {
         let before = self.events.count();
         let mut time = Duration::ZERO;
         for line in &step.lines {
