@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 mod html;
 mod request;
 
-use request::Request;
+use request::ExcerptRequest;
 
 /// Some items of one file, or the whole of it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Excerpt {
     /// # Errors
     /// No such file or item, more than one of this name, or nothing in it.
     pub fn find(workspace: &Workspace, line: &str) -> Result<Self> {
-        let request = Request::parse(line);
+        let request = ExcerptRequest::parse(line);
         let source = workspace.read(request.path)?;
         let lines = request.lines(&source)?;
         let mut excerpt = Self::of_lines(request.path, &source, &[lines])?;

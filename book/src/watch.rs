@@ -2,7 +2,7 @@
 //!
 //! It compares the files' times and lengths four times a second. The system could report a change a
 //! little earlier, but not on every file system, and it can run out of what that takes, such as the
-//! watches of inotify(7).
+//! watches of inotify(7). `mdbook watch` polls by default for these reasons, too.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;

@@ -6,14 +6,14 @@ use crate::items;
 
 /// A line of a page that requests an excerpt: `PATH[::ITEM|#ANCHOR] [+docs] [highlight="text"]`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Request<'a> {
+pub(super) struct ExcerptRequest<'a> {
     pub(super) path: &'a str,
     item: Option<&'a str>,
     docs: bool,
     pub(super) highlight: Option<&'a str>,
 }
 
-impl<'a> Request<'a> {
+impl<'a> ExcerptRequest<'a> {
     pub(super) fn parse(line: &'a str) -> Self {
         let (line, highlight) = match line.split_once(" highlight=\"") {
             Some((line, text)) => (line, Some(text.trim_end().trim_end_matches('"'))),
@@ -27,7 +27,7 @@ impl<'a> Request<'a> {
             Some((path, item)) => (path, Some(item)),
             None => (line, None),
         };
-        Request {
+        ExcerptRequest {
             path,
             item,
             docs,
@@ -99,22 +99,23 @@ mod tests {
 
     #[test]
     fn a_request_has_a_file_an_item_and_options() {
-        let request = Request::parse("a/b.rs::Connection::send +docs highlight=\"sys::send\"");
-        let expected = Request {
+        let request =
+            ExcerptRequest::parse("a/b.rs::Connection::send +docs highlight=\"sys::send\"");
+        let expected = ExcerptRequest {
             path: "a/b.rs",
             item: Some("Connection::send"),
             docs: true,
             highlight: Some("sys::send"),
         };
         assert_eq!(request, expected);
-        assert_eq!(Request::parse("x.py#loop").item, Some("loop"));
-        assert_eq!(Request::parse("a/b.rs").item, None);
+        assert_eq!(ExcerptRequest::parse("x.py#loop").item, Some("loop"));
+        assert_eq!(ExcerptRequest::parse("a/b.rs").item, None);
     }
 
     #[test]
     fn a_missing_anchor_is_an_error() {
         let source = "a\n# ANCHOR: x\nb\nc\n# ANCHOR_END: x\n";
-        let lines = |line| Request::parse(line).lines(source).ok();
+        let lines = |line| ExcerptRequest::parse(line).lines(source).ok();
         assert_eq!(lines("a.py#x"), Some((3, 4)));
         assert_eq!(lines("a.py"), Some((1, 5)));
         assert_eq!(lines("a.py#y"), None);
