@@ -44,13 +44,12 @@ fn cell(block: &Block, concept: &Concept, style: Style, page: &str) -> String {
     links.join("<br>")
 }
 
-/// The function's name and place, such as
-/// ``[`Connection::send` connection.rs:111](concepts/partial-write.md#partial-write-reactor)``.
+/// The function's name, which links to the panes, with its place as a title. A narrow column can break it
+/// after `::` and `_`.
 fn link(tag: &Tag, pane: &str) -> Option<String> {
     let item = tag.item.as_ref()?;
-    let file = tag.path.rsplit('/').next()?;
-    Some(format!(
-        "[`{}` {file}:{}]({pane})",
-        item.name, item.code_line
-    ))
+    let name = html::escape(&item.name);
+    let name = name.replace("::", "::<wbr>").replace('_', "_<wbr>");
+    let place = format!("{}:{}", tag.path, item.code_line);
+    Some(format!("[<code>{name}</code>]({pane} \"{place}\")"))
 }
