@@ -2,7 +2,7 @@
 //!
 //! criterion takes all samples of one benchmark, then all of the next. Between the first and the
 //! last a machine may have slowed down by a tenth. So the samples are taken here, in rounds over
-//! all contenders, and criterion is handed each where it would have taken one.
+//! all candidates, and criterion is handed each where it would have taken one.
 
 use std::env;
 use std::hint;
@@ -10,15 +10,14 @@ use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bench::arena::Arena;
-use bench::contender::ALL;
+use bench::builder::{Builder, Profile, Ready};
+use bench::candidate::ALL;
 use bench::estimate::Estimate;
 use bench::groups::{self, Group, Shape};
+use bench::harness::Harness;
 use bench::measure::{self, Effort, Samples};
 use bench::trial::{Sample, Trial};
-use bench::workshop::{Profile, Ready, Workshop};
-use common::client::terminal;
-use common::output;
+use common::{output, terminal};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex::Regex;
@@ -59,12 +58,12 @@ fn run() -> io::Result<()> {
         }
         return Ok(());
     }
-    let workshop = Workshop::open(ALL, options.profile)?;
-    for missing in &workshop.missing {
-        let (name, lacks) = (missing.contender.name, &missing.lacks);
+    let builder = Builder::open(ALL, options.profile)?;
+    for missing in &builder.missing {
+        let (name, lacks) = (missing.candidate.name, &missing.lacks);
         output::complain(format_args!("skipped {name}: {lacks}; {}", missing.install));
     }
-    let arena = Arena::enter()?;
+    let harness = Harness::enter()?;
     for group in groups::all() {
         let style = ProgressStyle::with_template("{msg:16} {bar:40} {pos}/{len} visits, {elapsed}");
         let bar = match terminal::stderr_redraws() {
@@ -72,9 +71,9 @@ fn run() -> io::Result<()> {
             false => ProgressBar::hidden(),
         };
         let samples = measure::group(
-            &arena,
+            &harness,
             &group,
-            &workshop.ready,
+            &builder.ready,
             options.effort,
             |shape, ready| options.wants(&name(&group, shape, ready)),
             |visit, visits| show(&bar, group.name, visit, visits),
@@ -97,7 +96,7 @@ fn show(bar: &ProgressBar, group: &'static str, visit: usize, visits: usize) {
 }
 
 fn name(group: &Group, shape: &Shape, ready: &Ready) -> String {
-    format!("{}/{}/{}", group.name, shape.name, ready.contender.name)
+    format!("{}/{}/{}", group.name, shape.name, ready.candidate.name)
 }
 
 /// Hands the samples of a group to criterion; without samples, only the names.
@@ -112,14 +111,14 @@ fn hand_over(criterion: &mut Criterion, group: &Group, samples: Option<&Samples>
             Trial::Echo(_) | Trial::Connect => benchmarks.throughput(Throughput::Elements(1)),
             Trial::Fairness => &mut benchmarks,
         };
-        for contender in shape.contenders() {
-            let taken = samples.map(|samples| samples.get(&(place, contender.name)));
+        for candidate in shape.candidates() {
+            let taken = samples.map(|samples| samples.get(&(place, candidate.name)));
             let mut replay = match taken {
                 Some(None) => continue,
                 Some(Some(taken)) => Replay::of(taken),
                 None => Replay::of(&[]),
             };
-            let id = BenchmarkId::new(&shape.name, contender.name);
+            let id = BenchmarkId::new(&shape.name, candidate.name);
             benchmarks.bench_function(id, |bencher| {
                 bencher.iter_custom(|iterations| replay.next(iterations));
             });
@@ -169,8 +168,8 @@ fn tell_whose_time_it_was(group: &Group, samples: &Samples) -> io::Result<()> {
         "{name}: processor time for each, server and client\n"
     ))?;
     for (place, shape) in group.shapes.iter().enumerate() {
-        for contender in shape.contenders() {
-            let Some(taken) = samples.get(&(place, contender.name)) else {
+        for candidate in shape.candidates() {
+            let Some(taken) = samples.get(&(place, candidate.name)) else {
                 continue;
             };
             let median = |value: fn(&Sample) -> f64| {
@@ -187,7 +186,7 @@ fn tell_whose_time_it_was(group: &Group, samples: &Samples) -> io::Result<()> {
             output::print(format_args!(
                 "  {:<32} {:<16} {:8.2} µs {:8.2} µs{saturated}\n",
                 shape.name,
-                contender.name,
+                candidate.name,
                 median(|sample| sample.server_cpu),
                 median(|sample| sample.client_cpu),
             ))?;

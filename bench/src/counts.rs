@@ -17,8 +17,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::arena::Arena;
-use crate::workshop::Ready;
+use crate::builder::Ready;
+use crate::harness::Harness;
 
 pub mod bands;
 mod calls;
@@ -40,11 +40,11 @@ pub const CONNECTIONS: usize = 50;
 /// The bytes of such a message.
 pub const SIZE: usize = 64;
 
-/// What one contender costs. What could not be counted is `None`, and a note tells why.
+/// What one candidate costs. What could not be counted is `None`, and a note tells why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Whose counts they are.
-    pub contender: String,
+    pub candidate: String,
     /// System calls for each echo, as strace sees them.
     pub system_calls: Option<Calls>,
     /// The same as the server's own counters have it in a run without strace: waits, reads and
@@ -67,40 +67,40 @@ pub struct Counts {
     pub notes: Vec<String>,
 }
 
-/// Counts everything of one contender that can be counted here, but for its build.
+/// Counts everything of one candidate that can be counted here, but for its build.
 ///
 /// # Errors
-/// A contender that does not start. That a figure cannot be had is no error, but a note.
-pub fn count(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Counts> {
-    arena.start(ready)?.stop()?;
+/// A candidate that does not start. That a figure cannot be had is no error, but a note.
+pub fn count(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Counts> {
+    harness.start(ready)?.stop()?;
     let mut notes = Vec::new();
     let calls = noted(
         "system calls",
-        calls_per_echo(ready, arena, tools),
+        calls_per_echo(ready, harness, tools),
         &mut notes,
     );
     if let Some(doubt) = calls.as_ref().and_then(Calls::doubt) {
         notes.push(doubt);
     }
     Ok(Counts {
-        contender: ready.contender.name.to_owned(),
+        candidate: ready.candidate.name.to_owned(),
         system_calls: calls,
-        counted_calls: noted("counters", counted(ready, arena), &mut notes),
+        counted_calls: noted("counters", counted(ready, harness), &mut notes),
         instructions: noted(
             "instructions",
-            instructions_per_echo(ready, arena, tools),
+            instructions_per_echo(ready, harness, tools),
             &mut notes,
         ),
         bytes_per_idle_connection: noted(
             "bytes per idle connection",
-            bytes_per_connection(ready, arena),
+            bytes_per_connection(ready, harness),
             &mut notes,
         ),
-        idle_wake_ups: noted("wake-ups", wake_ups(ready, arena).map(Some), &mut notes),
+        idle_wake_ups: noted("wake-ups", wake_ups(ready, harness).map(Some), &mut notes),
         binary: noted("binary", source::binary(ready), &mut notes),
         lines: noted(
             "lines",
-            source::lines(ready.contender).map(Some),
+            source::lines(ready.candidate).map(Some),
             &mut notes,
         ),
         build_seconds: None,

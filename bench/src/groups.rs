@@ -2,7 +2,7 @@
 
 use common::client::load::Settings;
 
-use crate::contender::{ALL, Contender, Family};
+use crate::candidate::{ALL, Candidate, Family};
 use crate::trial::Trial;
 
 /// Benchmarks that are taken together, with the same servers running.
@@ -31,25 +31,25 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Whether this contender is put to it: it must hold so many connections, and only the chosen
+    /// Whether this candidate is put to it: it must hold so many connections, and only the chosen
     /// few are taken through every shape.
-    pub fn is_for(&self, contender: &Contender) -> bool {
+    pub fn is_for(&self, candidate: &Candidate) -> bool {
         let busy = match &self.trial {
             Trial::Echo(settings) => settings.connections,
             Trial::Connect => 1,
             Trial::Fairness => 11,
         };
-        let is_chosen = contender.family == Family::Ours
-            || ["bare-tokio", "bare-mio", "c-epoll"].contains(&contender.name);
-        self.idle + busy <= contender.most_connections
+        let is_chosen = candidate.family == Family::Ours
+            || ["bare-tokio", "bare-mio", "c-epoll"].contains(&candidate.name);
+        self.idle + busy <= candidate.most_connections
             && (self.everybody || is_chosen)
             // A thread for each of thousands of idle connections is a test of the machine's memory.
-            && !(contender.name == "threads" && self.idle > 1_000)
+            && !(candidate.name == "threads" && self.idle > 1_000)
     }
 
-    /// All contenders that are put to it.
-    pub fn contenders(&self) -> impl Iterator<Item = &'static Contender> {
-        ALL.iter().filter(|contender| self.is_for(contender))
+    /// All candidates that are put to it.
+    pub fn candidates(&self) -> impl Iterator<Item = &'static Candidate> {
+        ALL.iter().filter(|candidate| self.is_for(candidate))
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
         let idle = groups.iter().find(|group| group.name == "idle");
         let shapes = idle.map(|group| &group.shapes[..]).unwrap_or_default();
         let entrants = |shape: &Shape| -> Vec<_> {
-            shape.contenders().map(|contender| contender.name).collect()
+            shape.candidates().map(|candidate| candidate.name).collect()
         };
         let [none, .., most] = shapes else {
             panic!("the group of idle connections has its shapes")

@@ -3,15 +3,15 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | [`contender`] | who is compared |
-//! | [`workshop`] | building them, and finding out which of them this machine lacks |
-//! | [`arena`] | one of them running on a core of its own, and a slice of load on it |
+//! | [`candidate`] | who is compared |
+//! | [`builder`] | building them, and finding out which of them this machine lacks |
+//! | [`harness`] | one of them running on a core of its own, and a slice of load on it |
 //! | [`groups`] | what they are put to |
 //! | [`trial`] | that, once |
 //! | [`measure`] | that, in rounds |
 //! | [`counts`] | what each costs, counted instead of timed |
 //! | [`record`] | all of it, as the book reads it |
-//! | [`glance`] | the comparison at a glance: `cargo run --release -p bench` |
+//! | [`live`] | the live comparison: `cargo run --release -p bench` |
 //! | [`cores`] | which core is whose |
 //! | [`estimate`] | a median and the interval that it lies in |
 //! | [`machine`] | what all this was measured on |
@@ -21,15 +21,15 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
-pub mod arena;
-pub mod contender;
+pub mod builder;
+pub mod candidate;
 pub mod cores;
 pub mod counts;
 pub mod estimate;
-pub mod glance;
 pub mod groups;
+pub mod harness;
+pub mod live;
 pub mod machine;
 pub mod measure;
 pub mod record;
 pub mod trial;
-pub mod workshop;

@@ -94,7 +94,7 @@ fn said_by(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     let output = command
         .args(arguments)
-        .current_dir(crate::workshop::root())
+        .current_dir(crate::builder::root())
         .output();
     let said = output.map_or_else(|_| Vec::new(), |output| output.stdout);
     let said = String::from_utf8_lossy(&said);

@@ -1,8 +1,8 @@
-//! `bench`: the comparison at a glance.
+//! `bench`: the live comparison.
 
 use std::process::ExitCode;
 
-use bench::glance::{self, Options};
+use bench::live::{self, Options};
 use common::{args, output};
 
 fn main() -> ExitCode {
@@ -11,5 +11,5 @@ fn main() -> ExitCode {
         output::complain(format_args!("error: {error}"));
         return ExitCode::from(2);
     }
-    output::exit_code(glance::run(&options).map(|()| ExitCode::SUCCESS))
+    output::exit_code(live::run(&options).map(|()| ExitCode::SUCCESS))
 }

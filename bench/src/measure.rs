@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use common::client::load::Settings;
 
-use crate::arena::{Arena, rotated};
+use crate::builder::Ready;
 use crate::estimate::Estimate;
 use crate::groups::{Group, Shape};
+use crate::harness::{Harness, rotated};
 use crate::trial::{Sample, Trial};
-use crate::workshop::Ready;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -36,16 +36,16 @@ impl Effort {
 /// More idle connections than these take long to open.
 const MANY_IDLE: usize = 1_000;
 
-/// The samples of each shape (its place in the group) and contender, in the order of the rounds.
+/// The samples of each shape (its place in the group) and candidate, in the order of the rounds.
 pub type Samples = HashMap<(usize, &'static str), Vec<Sample>>;
 
-/// Takes the samples of those shapes and contenders that `wanted` tells; `watch` hears of each
+/// Takes the samples of those shapes and candidates that `wanted` tells; `watch` hears of each
 /// visit before it begins: its number and how many there are.
 ///
 /// # Errors
 /// A server that does not start, or loses a connection, or answers wrongly.
 pub fn group(
-    arena: &Arena,
+    harness: &Harness,
     group: &Group,
     ready: &[Ready],
     effort: Effort,
@@ -53,7 +53,7 @@ pub fn group(
     mut watch: impl FnMut(usize, usize),
 ) -> io::Result<Samples> {
     let takes_part =
-        |shape: &Shape, ready: &Ready| shape.is_for(ready.contender) && wanted(shape, ready);
+        |shape: &Shape, ready: &Ready| shape.is_for(ready.candidate) && wanted(shape, ready);
     let entered = |ready: &&Ready| group.shapes.iter().any(|shape| takes_part(shape, ready));
     let entrants: Vec<&Ready> = ready.iter().filter(entered).collect();
     let visits = |round| {
@@ -62,7 +62,7 @@ pub fn group(
         visits(group, &entrants, round, takes_part)
     };
     let visits: Vec<_> = (0..effort.rounds).flat_map(visits).collect();
-    let servers = entrants.iter().map(|ready| arena.start(ready));
+    let servers = entrants.iter().map(|ready| harness.start(ready));
     let mut servers = servers.collect::<io::Result<Vec<_>>>()?;
     let mut samples = Samples::new();
     for (visit, (index, shapes)) in visits.iter().enumerate() {
@@ -71,7 +71,7 @@ pub fn group(
         for (place, shape) in shapes {
             server.hold(shape.idle.min(effort.most_idle))?;
             let sample = shape.trial.run(server, effort.slice)?;
-            let taken = samples.entry((*place, server.contender.name));
+            let taken = samples.entry((*place, server.candidate.name));
             taken.or_default().push(sample);
         }
         server.hold(0)?;
@@ -113,21 +113,21 @@ fn visits<'a>(
 /// # Errors
 /// As [`group`].
 pub fn against_itself(
-    arena: &Arena,
+    harness: &Harness,
     ready: &Ready,
     all: &[Ready],
     effort: Effort,
 ) -> io::Result<Estimate> {
     let settings = Settings::default();
     let is_other = |other: &&Ready| {
-        other.contender.name != ready.contender.name
-            && other.contender.most_connections >= settings.connections
+        other.candidate.name != ready.candidate.name
+            && other.candidate.most_connections >= settings.connections
     };
     let others: Vec<&Ready> = all.iter().filter(is_other).collect();
     let (between, after) = others.split_at(others.len() / 2);
     let order = [&[ready], between, &[ready], after].concat();
     let trial = Trial::Echo(settings);
-    let servers = order.into_iter().map(|ready| arena.start(ready));
+    let servers = order.into_iter().map(|ready| harness.start(ready));
     let servers = servers.collect::<io::Result<Vec<_>>>()?;
     let mut ratios = Vec::new();
     for round in 0..effort.rounds {

@@ -5,16 +5,16 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::arena::Arena;
-use crate::contender::{Contender, Family};
+use crate::builder::{Builder, Missing};
+use crate::candidate::{Candidate, Family};
 use crate::cores::Cores;
 use crate::counts::Counts;
 use crate::estimate::Estimate;
 use crate::groups::{Group, Shape};
+use crate::harness::Harness;
 use crate::machine::Machine;
 use crate::measure::{self, Effort, Samples};
 use crate::trial::Sample;
-use crate::workshop::{Missing, Workshop};
 
 /// Raised when the fields below change their meaning.
 pub const SCHEMA: u32 = 1;
@@ -34,7 +34,7 @@ pub struct Record {
     /// The cores of servers and client; none if they shared what there was.
     pub cores: Option<Cores>,
     /// Who took part.
-    pub contenders: Vec<Entrant>,
+    pub candidates: Vec<Entrant>,
     /// Who did not, and why.
     pub skipped: Vec<Skipped>,
     /// One server against itself: the ratio that no difference makes.
@@ -71,7 +71,7 @@ pub struct Skipped {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NoiseFloor {
     /// Which one.
-    pub contender: String,
+    pub candidate: String,
     /// The rate of one of the two over the other's.
     pub ratio: Estimate,
 }
@@ -109,7 +109,7 @@ pub struct Benchmark {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     /// Which server.
-    pub contender: String,
+    pub candidate: String,
     /// Seconds for each message, connection or percentile.
     pub seconds: Estimate,
     /// Its rate over that of [`FLOOR`], each sample against that server's sample of the same
@@ -127,28 +127,28 @@ impl Record {
     /// A record of nothing yet.
     pub fn begin(
         machine: Machine,
-        arena: &Arena,
-        workshop: &Workshop,
+        harness: &Harness,
+        builder: &Builder,
         noise_floor: NoiseFloor,
     ) -> Self {
-        let entrant = |contender: &Contender, command: String| Entrant {
-            name: contender.name.to_owned(),
-            about: contender.about.to_owned(),
-            family: contender.family,
+        let entrant = |candidate: &Candidate, command: String| Entrant {
+            name: candidate.name.to_owned(),
+            about: candidate.about.to_owned(),
+            family: candidate.family,
             command,
         };
         let skipped = |missing: &Missing| Skipped {
-            name: missing.contender.name.to_owned(),
+            name: missing.candidate.name.to_owned(),
             lacks: missing.lacks.clone(),
         };
-        let ready = workshop.ready.iter();
+        let ready = builder.ready.iter();
         Record {
             schema: SCHEMA,
             command: "cargo run --release -p bench --bin record".to_owned(),
             machine,
-            cores: arena.cores(),
-            contenders: ready.map(|it| entrant(it.contender, it.typed())).collect(),
-            skipped: workshop.missing.iter().map(skipped).collect(),
+            cores: harness.cores(),
+            candidates: ready.map(|it| entrant(it.candidate, it.typed())).collect(),
+            skipped: builder.missing.iter().map(skipped).collect(),
             noise_floor,
             counts: Vec::new(),
             groups: Vec::new(),
@@ -175,35 +175,35 @@ impl Record {
 /// # Errors
 /// As [`measure::group`]; a server that was not built.
 pub fn noise_floor(
-    arena: &Arena,
-    workshop: &Workshop,
-    contender: &'static str,
+    harness: &Harness,
+    builder: &Builder,
+    candidate: &'static str,
     effort: Effort,
 ) -> io::Result<NoiseFloor> {
-    let missing = || io::Error::other(format!("{contender} is not there"));
-    let ready = workshop.get(contender).ok_or_else(missing)?;
-    let ratio = measure::against_itself(arena, ready, &workshop.ready, effort)?;
+    let missing = || io::Error::other(format!("{candidate} is not there"));
+    let ready = builder.get(candidate).ok_or_else(missing)?;
+    let ratio = measure::against_itself(harness, ready, &builder.ready, effort)?;
     Ok(NoiseFloor {
-        contender: contender.to_owned(),
+        candidate: candidate.to_owned(),
         ratio,
     })
 }
 
 fn benchmark(place: usize, shape: &Shape, samples: &Samples) -> Benchmark {
     let floor = samples.get(&(place, FLOOR));
-    let row = |contender: &'static Contender| {
-        let taken = samples.get(&(place, contender.name))?;
-        row(contender.name, taken, floor.map(Vec::as_slice))
+    let row = |candidate: &'static Candidate| {
+        let taken = samples.get(&(place, candidate.name))?;
+        row(candidate.name, taken, floor.map(Vec::as_slice))
     };
     Benchmark {
         name: shape.name.clone(),
         idle: shape.idle,
         bytes: shape.bytes,
-        rows: shape.contenders().filter_map(row).collect(),
+        rows: shape.candidates().filter_map(row).collect(),
     }
 }
 
-fn row(contender: &str, taken: &[Sample], floor: Option<&[Sample]>) -> Option<Row> {
+fn row(candidate: &str, taken: &[Sample], floor: Option<&[Sample]>) -> Option<Row> {
     let of = |value: fn(&Sample) -> f64| Estimate::of(taken.iter().map(value));
     let ratios = |floor: &[Sample]| {
         let pairs = floor.iter().zip(taken);
@@ -213,7 +213,7 @@ fn row(contender: &str, taken: &[Sample], floor: Option<&[Sample]>) -> Option<Ro
         .iter()
         .filter(|sample| sample.client_was_the_bottleneck);
     Some(Row {
-        contender: contender.to_owned(),
+        candidate: candidate.to_owned(),
         seconds: of(|sample| sample.seconds)?,
         ratio: floor.and_then(ratios),
         server_cpu: of(|sample| sample.server_cpu)?,

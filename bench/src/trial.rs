@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::client::EchoClient;
 use common::client::load::{Length, Settings};
 
-use crate::arena::Server;
+use crate::harness::Server;
 use fairness::PingsBesideFlood;
 
 /// In so long there are five hundred pings, of which a 99th percentile leaves out five.

@@ -4,26 +4,26 @@
 use std::io;
 use std::thread::{self, ScopedJoinHandle};
 
-use bench::arena::Arena;
-use bench::contender::{ALL, Family};
+use bench::builder::{Builder, Profile};
+use bench::candidate::{ALL, Family};
 use bench::counts::{self, Calls, Tools, bands};
-use bench::workshop::{Profile, Workshop};
+use bench::harness::Harness;
 
 /// The four servers and their engines.
-fn ours() -> io::Result<Workshop> {
+fn ours() -> io::Result<Builder> {
     let ours = |family| family == Family::Ours;
-    let ours = ALL.iter().filter(|contender| ours(contender.family));
-    Workshop::open(ours, Profile::Dev)
+    let ours = ALL.iter().filter(|candidate| ours(candidate.family));
+    Builder::open(ours, Profile::Dev)
 }
 
 /// More waits than in the band are no fault here: a server that is faster than its client finds one
 /// message at a time. But there is never more than a wait, a read and a write for each.
 #[test]
 fn every_echo_is_one_read_and_one_write_by_the_servers_own_count() -> io::Result<()> {
-    let (workshop, arena) = (ours()?, Arena::enter()?);
-    for ready in &workshop.ready {
-        let name = ready.contender.name;
-        let calls = counts::counted(ready, &arena)?.expect("our servers count");
+    let (builder, harness) = (ours()?, Harness::enter()?);
+    for ready in &builder.ready {
+        let name = ready.candidate.name;
+        let calls = counts::counted(ready, &harness)?.expect("our servers count");
         assert!((2.0..=3.1).contains(&calls), "{name}: {calls:.2} calls");
     }
     Ok(())
@@ -31,17 +31,17 @@ fn every_echo_is_one_read_and_one_write_by_the_servers_own_count() -> io::Result
 
 #[test]
 fn nobody_wakes_up_while_all_are_silent() -> io::Result<()> {
-    let (workshop, arena) = (ours()?, Arena::enter()?);
+    let (builder, harness) = (ours()?, Harness::enter()?);
     // Most of it is waiting, so all are watched at once.
-    let watch = |ready| counts::wake_ups(ready, &arena);
+    let watch = |ready| counts::wake_ups(ready, &harness);
     let wake_ups: io::Result<Vec<u64>> = thread::scope(|scope| {
         let start = |ready| scope.spawn(move || watch(ready));
-        let watched: Vec<_> = workshop.ready.iter().map(start).collect();
+        let watched: Vec<_> = builder.ready.iter().map(start).collect();
         let join = |watched: ScopedJoinHandle<'_, _>| watched.join().unwrap();
         watched.into_iter().map(join).collect()
     });
-    for (ready, wake_ups) in workshop.ready.iter().zip(wake_ups?) {
-        let name = ready.contender.name;
+    for (ready, wake_ups) in builder.ready.iter().zip(wake_ups?) {
+        let name = ready.candidate.name;
         assert!(
             bands::IDLE_WAKE_UPS.contains(&wake_ups),
             "{name}: {wake_ups}"
@@ -52,10 +52,10 @@ fn nobody_wakes_up_while_all_are_silent() -> io::Result<()> {
 
 #[test]
 fn strace_sees_what_the_servers_count() -> io::Result<()> {
-    let (tools, workshop, arena) = (Tools::find(), ours()?, Arena::enter()?);
-    for ready in &workshop.ready {
-        let name = ready.contender.name;
-        let Some(calls) = counts::calls_per_echo(ready, &arena, &tools)? else {
+    let (tools, builder, harness) = (Tools::find(), ours()?, Harness::enter()?);
+    for ready in &builder.ready {
+        let name = ready.candidate.name;
+        let Some(calls) = counts::calls_per_echo(ready, &harness, &tools)? else {
             common::output::complain(format_args!("left out: there is no strace that works"));
             return Ok(());
         };

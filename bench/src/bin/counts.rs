@@ -1,24 +1,24 @@
-//! Counts what each contender costs: system calls, instructions, memory, wake-ups, lines.
+//! Counts what each candidate costs: system calls, instructions, memory, wake-ups, lines.
 
 use std::collections::HashMap;
 use std::io;
 use std::process::ExitCode;
 
-use bench::arena::Arena;
-use bench::contender::{self, ALL, Contender, Made};
+use bench::builder::{Builder, Profile, Ready};
+use bench::candidate::{self, ALL, Candidate, Made};
 use bench::counts::{self, Counts, Tools, bands, build_seconds, table};
-use bench::workshop::{Profile, Ready, Workshop};
+use bench::harness::Harness;
 use clap::Parser;
 use common::client::terminal;
 use common::output;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Count what each contender costs: system calls, instructions, memory, wake-ups, lines
+/// Count what each candidate costs: system calls, instructions, memory, wake-ups, lines
 #[derive(Parser)]
 struct Args {
-    /// Only these contenders [default: all]
+    /// Only these candidates [default: all]
     #[arg(value_name = "NAME", value_parser = known)]
-    names: Vec<&'static Contender>,
+    names: Vec<&'static Candidate>,
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -36,13 +36,13 @@ struct Args {
     build: bool,
 }
 
-fn known(name: &str) -> Result<&'static Contender, String> {
+fn known(name: &str) -> Result<&'static Candidate, String> {
     let names = || {
         ALL.iter()
-            .map(|contender| contender.name)
+            .map(|candidate| candidate.name)
             .collect::<Vec<_>>()
     };
-    contender::named(name).ok_or_else(|| format!("the contenders are {}", names().join(", ")))
+    candidate::named(name).ok_or_else(|| format!("the candidates are {}", names().join(", ")))
 }
 
 fn main() -> ExitCode {
@@ -54,17 +54,17 @@ fn run(args: &Args) -> io::Result<ExitCode> {
         true => ALL.iter().collect(),
         false => args.names.clone(),
     };
-    let workshop = Workshop::open(chosen, args.profile)?;
+    let builder = Builder::open(chosen, args.profile)?;
     let tools = Tools::find();
-    tell_what_is_missing(&workshop, &tools);
+    tell_what_is_missing(&builder, &tools);
     // Before this process is kept on one core: a build may have them all.
     let builds = match args.build {
-        true => builds(&workshop.ready, args.profile)?,
+        true => builds(&builder.ready, args.profile)?,
         false => HashMap::new(),
     };
-    let mut all = counted(&workshop.ready, &tools)?;
+    let mut all = counted(&builder.ready, &tools)?;
     for counts in &mut all {
-        let made = contender::named(&counts.contender).and_then(package);
+        let made = candidate::named(&counts.candidate).and_then(package);
         counts.build_seconds = made.and_then(|package| builds.get(package).copied());
     }
     print(args, &all)?;
@@ -78,9 +78,9 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!breaches.is_empty())))
 }
 
-fn tell_what_is_missing(workshop: &Workshop, tools: &Tools) {
-    for missing in &workshop.missing {
-        let (name, lacks) = (missing.contender.name, &missing.lacks);
+fn tell_what_is_missing(builder: &Builder, tools: &Tools) {
+    for missing in &builder.missing {
+        let (name, lacks) = (missing.candidate.name, &missing.lacks);
         output::complain(format_args!("skipped {name}: {lacks}; {}", missing.install));
     }
     for lacking in tools.lacking() {
@@ -93,7 +93,7 @@ fn tell_what_is_missing(workshop: &Workshop, tools: &Tools) {
 }
 
 fn counted(ready: &[Ready], tools: &Tools) -> io::Result<Vec<Counts>> {
-    let arena = Arena::enter()?;
+    let harness = Harness::enter()?;
     let bar = match terminal::stderr_redraws() {
         true => ProgressBar::new(ready.len() as u64),
         false => ProgressBar::hidden(),
@@ -101,8 +101,8 @@ fn counted(ready: &[Ready], tools: &Tools) -> io::Result<Vec<Counts>> {
     let style = ProgressStyle::with_template("{msg:16} {bar:40} {pos}/{len}, {elapsed}");
     bar.set_style(style.map_err(io::Error::other)?);
     let count = |ready: &Ready| {
-        bar.set_message(ready.contender.name);
-        let counts = counts::count(ready, &arena, tools);
+        bar.set_message(ready.candidate.name);
+        let counts = counts::count(ready, &harness, tools);
         bar.inc(1);
         counts
     };
@@ -111,12 +111,12 @@ fn counted(ready: &[Ready], tools: &Tools) -> io::Result<Vec<Counts>> {
     all
 }
 
-/// How long each package takes, once for all contenders that it makes.
+/// How long each package takes, once for all candidates that it makes.
 fn builds(ready: &[Ready], profile: Profile) -> io::Result<HashMap<&'static str, f64>> {
     let mut builds = HashMap::new();
-    for contender in ready.iter().map(|ready| ready.contender) {
-        if let Some(package) = package(contender).filter(|package| !builds.contains_key(package))
-            && let Some(seconds) = build_seconds(contender, profile)?
+    for candidate in ready.iter().map(|ready| ready.candidate) {
+        if let Some(package) = package(candidate).filter(|package| !builds.contains_key(package))
+            && let Some(seconds) = build_seconds(candidate, profile)?
         {
             builds.insert(package, seconds);
         }
@@ -124,8 +124,8 @@ fn builds(ready: &[Ready], profile: Profile) -> io::Result<HashMap<&'static str,
     Ok(builds)
 }
 
-fn package(contender: &'static Contender) -> Option<&'static str> {
-    match contender.made {
+fn package(candidate: &'static Candidate) -> Option<&'static str> {
+    match candidate.made {
         Made::Cargo { package, .. } => Some(package),
         _ => None,
     }

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bench::arena::Arena;
-use bench::contender::ALL;
+use bench::builder::{self, Builder, Profile};
+use bench::candidate::ALL;
 use bench::counts::{self, Tools};
 use bench::groups;
+use bench::harness::Harness;
 use bench::machine::Machine;
 use bench::measure::{self, Effort};
 use bench::record::{self, Record};
-use bench::workshop::{self, Profile, Workshop};
 use clap::Parser;
 use common::args::{number, seconds_above_zero};
 use common::output;
@@ -48,21 +48,21 @@ fn run(args: Args) -> io::Result<()> {
         seldom: 3,
         most_idle: usize::MAX,
     };
-    let workshop = Workshop::open(ALL, Profile::Measured)?;
+    let builder = Builder::open(ALL, Profile::Measured)?;
     // Before this thread is kept on one core, and all it can see is that one.
     let machine = Machine::here();
-    let arena = Arena::enter()?;
+    let harness = Harness::enter()?;
     output::complain(format_args!("noise floor"));
-    let noise_floor = record::noise_floor(&arena, &workshop, "select", effort)?;
-    let mut record = Record::begin(machine, &arena, &workshop, noise_floor);
+    let noise_floor = record::noise_floor(&harness, &builder, "select", effort)?;
+    let mut record = Record::begin(machine, &harness, &builder, noise_floor);
     for group in groups::all() {
         if !args.groups.is_empty() && !args.groups.iter().any(|name| name == group.name) {
             continue;
         }
         let samples = measure::group(
-            &arena,
+            &harness,
             &group,
-            &workshop.ready,
+            &builder.ready,
             effort,
             |_, _| true,
             |visit, visits| {
@@ -75,13 +75,13 @@ fn run(args: Args) -> io::Result<()> {
         record.add(&group, effort, &samples);
     }
     let tools = Tools::find();
-    for ready in &workshop.ready {
-        output::complain(format_args!("counts: {}", ready.contender.name));
-        record.counts.push(counts::count(ready, &arena, &tools)?);
+    for ready in &builder.ready {
+        output::complain(format_args!("counts: {}", ready.candidate.name));
+        record.counts.push(counts::count(ready, &harness, &tools)?);
     }
     let output = args
         .output
-        .unwrap_or_else(|| workshop::root().join("book/data/reference.json"));
+        .unwrap_or_else(|| builder::root().join("book/data/reference.json"));
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder)?;
     }

@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 
 use super::Counts;
 
-/// The limits of one contender.
+/// The limits of one candidate.
 #[derive(Debug)]
 pub struct Band {
     /// Whose.
-    pub contender: &'static str,
+    pub candidate: &'static str,
     /// System calls for each echo: a read, a write and a share of a wait.
     pub system_calls: RangeInclusive<f64>,
     /// At most so many instructions for each echo outside the kernel.
@@ -34,25 +34,25 @@ pub const BANDS: &[Band] = &[
     band("reactor-select", 560.0, 394.0),
 ];
 
-const fn band(contender: &'static str, instructions: f64, bytes: f64) -> Band {
+const fn band(candidate: &'static str, instructions: f64, bytes: f64) -> Band {
     Band {
-        contender,
+        candidate,
         system_calls: 2.0..=2.1,
         instructions,
         bytes_per_idle_connection: bytes,
     }
 }
 
-/// The limits of the contender of that name, if it has any.
-pub fn of(contender: &str) -> Option<&'static Band> {
-    BANDS.iter().find(|band| band.contender == contender)
+/// The limits of the candidate of that name, if it has any.
+pub fn of(candidate: &str) -> Option<&'static Band> {
+    BANDS.iter().find(|band| band.candidate == candidate)
 }
 
 /// One line for each figure that is out of its band. What was not counted is not out of it.
 pub fn breaches(all: &[Counts]) -> Vec<String> {
     let breaches = all
         .iter()
-        .filter_map(|counts| Some(out(counts, of(&counts.contender)?)));
+        .filter_map(|counts| Some(out(counts, of(&counts.candidate)?)));
     breaches.flatten().collect()
 }
 
@@ -79,7 +79,7 @@ fn out(counts: &Counts, band: &Band) -> Vec<String> {
     ];
     let breach = |(figure, value, range): (&str, Option<f64>, RangeInclusive<f64>)| {
         let value = value.filter(|value| !range.contains(value))?;
-        let (name, low, high) = (&counts.contender, range.start(), range.end());
+        let (name, low, high) = (&counts.candidate, range.start(), range.end());
         Some(format!(
             "{name}: {value:.2} {figure}, but {low} to {high:.2} are allowed"
         ))
@@ -91,11 +91,11 @@ fn out(counts: &Counts, band: &Band) -> Vec<String> {
 mod tests {
     use super::super::Calls;
     use super::*;
-    use crate::contender;
+    use crate::candidate;
 
-    fn counts(contender: &str, calls: f64, instructions: f64) -> Counts {
+    fn counts(candidate: &str, calls: f64, instructions: f64) -> Counts {
         Counts {
-            contender: contender.to_owned(),
+            candidate: candidate.to_owned(),
             system_calls: Some(Calls {
                 per_echo: calls,
                 by_name: [].into(),
@@ -113,9 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn bands_are_of_contenders_that_exist() {
+    fn bands_are_of_candidates_that_exist() {
         for band in BANDS {
-            assert!(contender::named(band.contender).is_some());
+            assert!(candidate::named(band.candidate).is_some());
         }
     }
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::tools::Tools;
 use super::under::{Report, Under, settings};
-use crate::arena::Arena;
-use crate::contender::Family;
-use crate::workshop::Ready;
+use crate::builder::Ready;
+use crate::candidate::Family;
+use crate::harness::Harness;
 
 /// Messages of the two runs of which one is subtracted from the other, so that starting, accepting
 /// and stopping cancel.
@@ -55,12 +55,12 @@ impl Calls {
 ///
 /// # Errors
 /// A server that does not start, answer or end under strace.
-pub fn per_echo(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Option<Calls>> {
+pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Option<Calls>> {
     if !tools.strace {
         return Ok(None);
     }
-    let few = traced(ready, arena, tools, MESSAGES[0])?;
-    let many = traced(ready, arena, tools, MESSAGES[1])?;
+    let few = traced(ready, harness, tools, MESSAGES[0])?;
+    let many = traced(ready, harness, tools, MESSAGES[1])?;
     let echoes = (MESSAGES[1] - MESSAGES[0]) as f64;
     let slope = |few: u64, many: u64| (many as f64 - few as f64) / echoes;
     let by_name = many.calls.iter().map(|(name, &calls)| {
@@ -82,17 +82,17 @@ pub fn per_echo(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Optio
 ///
 /// # Errors
 /// A server that does not start, answer or end.
-pub fn counted(ready: &Ready, arena: &Arena) -> io::Result<Option<f64>> {
-    if ready.contender.family != Family::Ours {
+pub fn counted(ready: &Ready, harness: &Harness) -> io::Result<Option<f64>> {
+    if ready.candidate.family != Family::Ours {
         return Ok(None);
     }
     let messages = MESSAGES[1];
     let mut command = ready.command();
-    let server = Under::start(arena, command.arg("--counters"))?;
-    server.echo(ready.contender, messages)?;
+    let server = Under::start(harness, command.arg("--counters"))?;
+    server.echo(ready.candidate, messages)?;
     let all = own_count(server.stop()?.as_deref())?;
     // Each connection costs one read of its end, beside the waits in which it comes and goes.
-    let ends = settings(ready.contender, messages).connections as u64;
+    let ends = settings(ready.candidate, messages).connections as u64;
     Ok(Some((all.saturating_sub(ends)) as f64 / messages as f64))
 }
 
@@ -102,7 +102,7 @@ struct Traced {
     own_count: Option<u64>,
 }
 
-fn traced(ready: &Ready, arena: &Arena, tools: &Tools, messages: u64) -> io::Result<Traced> {
+fn traced(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> io::Result<Traced> {
     let report = Report::new("strace");
     // With -DD it is the server that is this process's child, and strace that is the grandchild: a
     // signal for the server reaches the server. strace is in a process group of its own, so that
@@ -112,12 +112,12 @@ fn traced(ready: &Ready, arena: &Arena, tools: &Tools, messages: u64) -> io::Res
         .into_iter()
         .chain([report.0.clone().into_os_string()]);
     let mut command = tools.command(ready, "strace", arguments);
-    let ours = ready.contender.family == Family::Ours;
+    let ours = ready.candidate.family == Family::Ours;
     if ours {
         command.arg("--counters");
     }
-    let server = Under::start(arena, &mut command)?;
-    server.echo(ready.contender, messages)?;
+    let server = Under::start(harness, &mut command)?;
+    server.echo(ready.candidate, messages)?;
     let last = server.stop()?;
     Ok(Traced {
         calls: written(&report)?,

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use crate::arena::{Arena, Server};
-use crate::workshop::Ready;
+use crate::builder::Ready;
+use crate::harness::{Harness, Server};
 
 /// For so long wake-ups are counted.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -29,16 +29,16 @@ const SETTLE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// A server that does not start or answer, or a system that does not tell.
-pub fn bytes_per_connection(ready: &Ready, arena: &Arena) -> io::Result<Option<f64>> {
+pub fn bytes_per_connection(ready: &Ready, harness: &Harness) -> io::Result<Option<f64>> {
     let (allowed, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-    let most = ready.contender.most_connections.min(allowed);
+    let most = ready.candidate.most_connections.min(allowed);
     let room = most.saturating_sub(BEFORE + SPARE) / 100 * 100;
     let connections = CONNECTIONS.min(room);
     if connections == 0 {
         return Ok(None);
     }
-    let mut server = arena.start(ready)?;
+    let mut server = harness.start(ready)?;
     server.hold(BEFORE)?;
     let before = resident(&server)?;
     server.hold(BEFORE + connections)?;
@@ -51,9 +51,9 @@ pub fn bytes_per_connection(ready: &Ready, arena: &Arena) -> io::Result<Option<f
 ///
 /// # Errors
 /// A server that does not start or answer, or a system that does not tell.
-pub fn wake_ups(ready: &Ready, arena: &Arena) -> io::Result<u64> {
-    let mut server = arena.start(ready)?;
-    server.hold(CLIENTS.min(ready.contender.most_connections))?;
+pub fn wake_ups(ready: &Ready, harness: &Harness) -> io::Result<u64> {
+    let mut server = harness.start(ready)?;
+    server.hold(CLIENTS.min(ready.candidate.most_connections))?;
     thread::sleep(SETTLE);
     let before = waits(&server)?;
     thread::sleep(WATCHED);

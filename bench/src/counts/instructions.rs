@@ -6,9 +6,9 @@ use std::io;
 
 use super::tools::Tools;
 use super::under::{Report, Under};
-use crate::arena::Arena;
-use crate::contender::Made;
-use crate::workshop::Ready;
+use crate::builder::Ready;
+use crate::candidate::Made;
+use crate::harness::Harness;
 
 /// Messages of the two runs of which one is subtracted from the other, so that starting, accepting
 /// and stopping cancel.
@@ -20,31 +20,31 @@ const FEW_MESSAGES: [u64; 2] = [200, 1_200];
 ///
 /// # Errors
 /// A server that does not start, answer or end under valgrind.
-pub fn per_echo(ready: &Ready, arena: &Arena, tools: &Tools) -> io::Result<Option<f64>> {
+pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Option<f64>> {
     if !tools.valgrind {
         return Ok(None);
     }
-    let [few, many] = match ready.contender.made {
+    let [few, many] = match ready.candidate.made {
         // It dies of the runtime's own stacks.
         Made::Go(_) => return Err(io::Error::other("valgrind cannot run Go")),
         Made::Python(..) => FEW_MESSAGES,
         _ => MESSAGES,
     };
-    let before = executed(ready, arena, tools, few)?;
-    let after = executed(ready, arena, tools, many)?;
+    let before = executed(ready, harness, tools, few)?;
+    let after = executed(ready, harness, tools, many)?;
     Ok(Some((after as f64 - before as f64) / (many - few) as f64))
 }
 
 /// Instructions of a whole run, all threads together.
-fn executed(ready: &Ready, arena: &Arena, tools: &Tools, messages: u64) -> io::Result<u64> {
+fn executed(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> io::Result<u64> {
     let report = Report::new("callgrind");
     let mut file = OsString::from("--callgrind-out-file=");
     file.push(&report.0);
     let mut command = tools.command(ready, "valgrind", ["--tool=callgrind".into(), file]);
     // Two runs of an interpreter are to lay out their tables alike.
     command.env("PYTHONHASHSEED", "0");
-    let server = Under::start(arena, &mut command)?;
-    server.echo(ready.contender, messages)?;
+    let server = Under::start(harness, &mut command)?;
+    server.echo(ready.candidate, messages)?;
     server.stop()?;
     let text = fs::read_to_string(&report.0)?;
     total(&text).ok_or_else(|| io::Error::other("callgrind wrote no total"))

@@ -7,17 +7,17 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::contender::{Contender, Family, Made};
-use crate::workshop::{Profile, Ready, root};
+use crate::builder::{Profile, Ready, root};
+use crate::candidate::{Candidate, Family, Made};
 
 /// Lines of the files that somebody writes: neither blank nor comment, and none from a unit test's
 /// module on.
 ///
 /// # Errors
 /// A file that is not there.
-pub fn lines(contender: &Contender) -> io::Result<usize> {
+pub fn lines(candidate: &Candidate) -> io::Result<usize> {
     let mut all = 0;
-    for file in contender.written {
+    for file in candidate.written {
         let text = fs::read_to_string(root().join(file))?;
         all += count(&text, &Comments::of(Path::new(file)));
     }
@@ -29,7 +29,7 @@ pub fn lines(contender: &Contender) -> io::Result<usize> {
 /// # Errors
 /// A program that is not there.
 pub fn binary(ready: &Ready) -> io::Result<Option<u64>> {
-    match ready.contender.made {
+    match ready.candidate.made {
         Made::Python(..) => Ok(None),
         _ => Ok(Some(fs::metadata(&ready.file)?.len())),
     }
@@ -39,11 +39,11 @@ pub fn binary(ready: &Ready) -> io::Result<Option<u64>> {
 ///
 /// # Errors
 /// A build that fails.
-pub fn build_seconds(contender: &Contender, profile: Profile) -> io::Result<Option<f64>> {
-    let Made::Cargo { package, .. } = contender.made else {
+pub fn build_seconds(candidate: &Candidate, profile: Profile) -> io::Result<Option<f64>> {
+    let Made::Cargo { package, .. } = candidate.made else {
         return Ok(None);
     };
-    if contender.family != Family::Ours {
+    if candidate.family != Family::Ours {
         return Ok(None);
     }
     let folder = env::temp_dir().join(format!("echo-build-{}", std::process::id()));
@@ -116,7 +116,7 @@ fn count(text: &str, comments: &Comments) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contender::ALL;
+    use crate::candidate::ALL;
 
     #[test]
     fn blanks_comments_and_tests_are_no_lines() {
@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn everybody_has_written_something() -> io::Result<()> {
-        for contender in ALL {
-            assert!(lines(contender)? > 5, "{}", contender.name);
+        for candidate in ALL {
+            assert!(lines(candidate)? > 5, "{}", candidate.name);
         }
         Ok(())
     }

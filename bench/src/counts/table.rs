@@ -68,7 +68,7 @@ pub fn markdown(all: &[Counts]) -> String {
 fn cells(counts: &Counts) -> [String; 8] {
     let calls = counts.system_calls.as_ref().map(|calls| calls.per_echo);
     [
-        counts.contender.clone(),
+        counts.candidate.clone(),
         cell(calls.map(|calls| format!("{calls:.2}"))),
         cell(counts.instructions.map(|count| grouped(count.round()))),
         cell(
@@ -91,12 +91,12 @@ fn cell(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 
-/// What the columns have no room for: each contender's system calls by name, and its notes.
+/// What the columns have no room for: each candidate's system calls by name, and its notes.
 fn remarks(all: &[Counts]) -> impl Iterator<Item = (&str, String)> {
     all.iter().flat_map(|counts| {
         let calls = counts.system_calls.as_ref().map(by_name);
         let said = calls.into_iter().chain(counts.notes.iter().cloned());
-        said.map(|words| (counts.contender.as_str(), words))
+        said.map(|words| (counts.candidate.as_str(), words))
     })
 }
 
@@ -122,7 +122,7 @@ mod tests {
 
     fn counts() -> Counts {
         Counts {
-            contender: "select".to_owned(),
+            candidate: "select".to_owned(),
             system_calls: Some(Calls {
                 per_echo: 2.02,
                 by_name: [("poll".to_owned(), 0.02), ("recvfrom".to_owned(), 1.0)].into(),

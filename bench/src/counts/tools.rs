@@ -3,8 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
 
-use crate::contender::Made;
-use crate::workshop::Ready;
+use crate::builder::Ready;
+use crate::candidate::Made;
 
 /// The tools that are at hand.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Tools {
         all.into_iter().flatten().collect()
     }
 
-    /// The command that starts a contender under a tool, which itself takes these arguments.
+    /// The command that starts a candidate under a tool, which itself takes these arguments.
     pub(super) fn command<S: AsRef<OsStr>>(
         &self,
         ready: &Ready,
@@ -71,7 +71,7 @@ impl Tools {
         arguments: impl IntoIterator<Item = S>,
     ) -> Command {
         let server = ready.command();
-        let program = match ready.contender.made {
+        let program = match ready.candidate.made {
             Made::Python(..) => self.python.as_os_str(),
             _ => server.get_program(),
         };

@@ -12,9 +12,9 @@ use common::client::load::{self, Length, Settings, Summary};
 use common::client::program::Program;
 
 use super::{CONNECTIONS, SIZE};
-use crate::arena::Arena;
-use crate::contender::Contender;
+use crate::candidate::Candidate;
 use crate::cores;
+use crate::harness::Harness;
 
 /// How long a server may take to start or to end under a tool, and to answer one message.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -24,8 +24,8 @@ pub(super) struct Under(Program);
 
 impl Under {
     /// Starts this command on the server's core and waits until a server listens.
-    pub(super) fn start(arena: &Arena, command: &mut Command) -> io::Result<Self> {
-        let cores = arena.cores();
+    pub(super) fn start(harness: &Harness, command: &mut Command) -> io::Result<Self> {
+        let cores = harness.cores();
         if let Some(cores) = cores {
             cores::stay_on(cores.server)?;
         }
@@ -37,10 +37,10 @@ impl Under {
     }
 
     /// Has so many messages echoed, and verifies each.
-    pub(super) fn echo(&self, contender: &Contender, messages: u64) -> io::Result<()> {
+    pub(super) fn echo(&self, candidate: &Candidate, messages: u64) -> io::Result<()> {
         let settings = Settings {
             stall_limit: PATIENCE,
-            ..settings(contender, messages)
+            ..settings(candidate, messages)
         };
         load::run(self.0.address(), &settings)
             .and_then(Summary::verified)
@@ -54,9 +54,9 @@ impl Under {
 }
 
 /// The load under which echoes are counted.
-pub(super) fn settings(contender: &Contender, messages: u64) -> Settings {
+pub(super) fn settings(candidate: &Candidate, messages: u64) -> Settings {
     Settings {
-        connections: CONNECTIONS.min(contender.most_connections),
+        connections: CONNECTIONS.min(candidate.most_connections),
         size: SIZE,
         length: Length::Count(messages),
         ..Settings::default()

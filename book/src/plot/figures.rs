@@ -47,9 +47,9 @@ pub struct Figure {
 /// One of the two kinds.
 #[derive(Debug)]
 pub enum Drawing {
-    /// A row for each contender.
+    /// A row for each candidate.
     Rows(Rows),
-    /// A line for each contender.
+    /// A line for each candidate.
     Lines(Lines),
 }
 

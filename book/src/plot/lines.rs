@@ -1,4 +1,4 @@
-//! A plot with a line for each contender.
+//! A plot with a line for each candidate.
 
 use super::number;
 use super::record::Estimate;
@@ -12,15 +12,15 @@ pub struct Lines {
     pub axis: String,
     /// What they depend on.
     pub across: String,
-    /// One for each contender.
+    /// One for each candidate.
     pub lines: Vec<Line>,
 }
 
-/// One contender.
+/// One candidate.
 #[derive(Debug, PartialEq)]
 pub struct Line {
     /// Who.
-    pub contender: String,
+    pub candidate: String,
     /// What was recorded, from the left.
     pub points: Vec<Point>,
     /// What the reader has measured.
@@ -125,8 +125,8 @@ impl Lines {
             let heights: Vec<f64> = ends.iter().map(|((_, y), _)| *y).collect();
             for (((x, y), line), height) in ends.into_iter().zip(apart(&heights)) {
                 let leader = svg::line("leader", (x + 7.0, y), (x + 17.0, height));
-                let name = svg::text("name label", x + 20.0, height + 4.0, &line.contender);
-                parts += &svg::of(&line.contender, &line.contender, &(leader + &name));
+                let name = svg::text("name label", x + 20.0, height + 4.0, &line.candidate);
+                parts += &svg::of(&line.candidate, &line.candidate, &(leader + &name));
             }
         }
         parts
@@ -138,7 +138,7 @@ impl Lines {
             let [first, last] = [first, last].map(|value| number::short(value.median));
             Some(format!(
                 "{} {first} at {from}, {last} at {to}",
-                line.contender
+                line.candidate
             ))
         });
         let lines: Vec<_> = lines.collect();
@@ -152,12 +152,12 @@ impl Lines {
 }
 
 fn draw_line(line: &Line, axes: &Axes) -> String {
-    let recorded = draw_points("recorded", &line.contender, &line.points, axes);
-    let own = draw_points("own", &line.contender, &line.own, axes);
-    svg::of(&line.contender, &line.contender, &(recorded + &own))
+    let recorded = draw_points("recorded", &line.candidate, &line.points, axes);
+    let own = draw_points("own", &line.candidate, &line.own, axes);
+    svg::of(&line.candidate, &line.candidate, &(recorded + &own))
 }
 
-fn draw_points(class: &str, contender: &str, points: &[Point], axes: &Axes) -> String {
+fn draw_points(class: &str, candidate: &str, points: &[Point], axes: &Axes) -> String {
     let of = |value: fn(&Estimate) -> f64| -> Vec<(f64, f64)> {
         let places = points.iter().map(|(at, estimate)| (*at, value(estimate)));
         places.map(|place| axes.place(place)).collect()
@@ -167,7 +167,7 @@ fn draw_points(class: &str, contender: &str, points: &[Point], axes: &Axes) -> S
     let mut parts = svg::area(&format!("ribbon {class}"), &around);
     parts += &svg::path(&format!("line {class}"), &median);
     for place in median {
-        parts += &svg::marker(&format!("mark {class}"), contender, place);
+        parts += &svg::marker(&format!("mark {class}"), candidate, place);
     }
     parts
 }
@@ -220,17 +220,17 @@ mod tests {
             across: "idle".to_owned(),
             lines: vec![
                 Line {
-                    contender: "select".to_owned(),
+                    candidate: "select".to_owned(),
                     points: vec![(0.0, Estimate::exact(9.0)), (900.0, Estimate::exact(14.0))],
                     own: vec![],
                 },
                 Line {
-                    contender: "chat".to_owned(),
+                    candidate: "chat".to_owned(),
                     points: vec![(0.0, Estimate::exact(9.0)), (9000.0, Estimate::exact(9.0))],
                     own: vec![],
                 },
                 Line {
-                    contender: "nobody".to_owned(),
+                    candidate: "nobody".to_owned(),
                     points: vec![],
                     own: vec![],
                 },

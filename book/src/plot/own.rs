@@ -18,7 +18,7 @@ use crate::workspace::files_under;
 /// What the reader's machine has shown.
 #[derive(Debug, Default)]
 pub struct Own {
-    /// Seconds for each message by group, shape and contender.
+    /// Seconds for each message by group, shape and candidate.
     seconds: HashMap<(String, String, String), Estimate>,
     /// When the newest of them was measured, in seconds since 1970; 0 if there are none.
     pub date: u64,
@@ -62,8 +62,8 @@ impl Own {
     }
 
     /// Seconds for each message, if the reader has measured it.
-    pub fn seconds(&self, group: &str, shape: &str, contender: &str) -> Option<Estimate> {
-        let key = [group, shape, contender].map(str::to_owned).into();
+    pub fn seconds(&self, group: &str, shape: &str, candidate: &str) -> Option<Estimate> {
+        let key = [group, shape, candidate].map(str::to_owned).into();
         self.seconds.get(&key).copied()
     }
 

@@ -36,7 +36,7 @@ pub struct Machine {
     pub date: u64,
 }
 
-/// A contender that the machine lacked.
+/// A candidate that the machine lacked.
 #[derive(Debug, Deserialize)]
 pub struct Skipped {
     pub name: String,
@@ -45,7 +45,7 @@ pub struct Skipped {
 
 #[derive(Debug, Deserialize)]
 pub struct NoiseFloor {
-    pub contender: String,
+    pub candidate: String,
     pub ratio: Estimate,
 }
 
@@ -72,7 +72,7 @@ pub struct Benchmark {
 
 #[derive(Debug, Deserialize)]
 pub struct Row {
-    pub contender: String,
+    pub candidate: String,
     pub seconds: Estimate,
     pub ratio: Option<Estimate>,
     pub server_cpu: Estimate,
@@ -82,7 +82,7 @@ pub struct Row {
 
 #[derive(Debug, Deserialize)]
 pub struct Counts {
-    pub contender: String,
+    pub candidate: String,
     pub system_calls: Option<Calls>,
     pub instructions: Option<f64>,
     pub bytes_per_idle_connection: Option<f64>,

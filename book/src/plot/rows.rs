@@ -1,4 +1,4 @@
-//! A plot with a row for each contender: dots in their intervals, or bars.
+//! A plot with a row for each candidate: dots in their intervals, or bars.
 
 use super::number;
 use super::record::Estimate;
@@ -16,15 +16,15 @@ pub struct Rows {
     pub bars: bool,
     /// Where nobody differs from the one that all are compared with: the interval of noise.
     pub band: Option<Estimate>,
-    /// One for each contender, from the top.
+    /// One for each candidate, from the top.
     pub entries: Vec<Entry>,
 }
 
-/// One contender.
+/// One candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Who.
-    pub contender: String,
+    pub candidate: String,
     /// What was recorded.
     pub value: Estimate,
     /// What the reader has measured.
@@ -35,9 +35,9 @@ pub struct Entry {
 
 impl Entry {
     /// An entry of what was recorded alone.
-    pub fn of(contender: &str, value: Estimate) -> Self {
+    pub fn of(candidate: &str, value: Estimate) -> Self {
         Entry {
-            contender: contender.to_owned(),
+            candidate: candidate.to_owned(),
             value,
             own: None,
             at_least: false,
@@ -107,26 +107,26 @@ impl Rows {
 
     fn row(&self, entry: &Entry, scale: &Scale, y: f64, sheet: Sheet) -> String {
         let Entry {
-            contender,
+            candidate,
             value,
             own,
             ..
         } = entry;
         let baseline = y + 4.5;
-        let mut parts = svg::text("name end", sheet.names, baseline, contender);
+        let mut parts = svg::text("name end", sheet.names, baseline, candidate);
         // With a second marker below it, the first one moves up a little.
         let up = own.map_or(0.0, |_| BESIDE);
-        parts += &self.mark("recorded", contender, *value, scale, y - up);
-        let mut title = format!("{contender}: {}", number::interval(*value));
+        parts += &self.mark("recorded", candidate, *value, scale, y - up);
+        let mut title = format!("{candidate}: {}", number::interval(*value));
         if let Some(own) = own {
-            parts += &self.mark("own", contender, *own, scale, y + BESIDE);
+            parts += &self.mark("own", candidate, *own, scale, y + BESIDE);
             title += &format!("; your run: {}", number::interval(*own));
         }
         parts += &svg::text("value end", sheet.width - 4.0, baseline, &entry.words());
-        svg::of(contender, &title, &parts)
+        svg::of(candidate, &title, &parts)
     }
 
-    fn mark(&self, class: &str, contender: &str, value: Estimate, scale: &Scale, y: f64) -> String {
+    fn mark(&self, class: &str, candidate: &str, value: Estimate, scale: &Scale, y: f64) -> String {
         let [low, median, high] =
             [value.low, value.median, value.high].map(|value| scale.place(value));
         if self.bars {
@@ -134,12 +134,12 @@ impl Rows {
             return svg::block(&format!("bar {class}"), (start, y - 6.0), (median, y + 6.0));
         }
         let whisker = svg::line(&format!("whisker {class}"), (low, y), (high, y));
-        whisker + &svg::marker(&format!("mark {class}"), contender, (median, y))
+        whisker + &svg::marker(&format!("mark {class}"), candidate, (median, y))
     }
 
     fn says(&self, title: &str) -> String {
         let values = self.entries.iter();
-        let values = values.map(|entry| format!("{} {}", entry.contender, entry.words()));
+        let values = values.map(|entry| format!("{} {}", entry.candidate, entry.words()));
         let values: Vec<_> = values.collect();
         format!("{title}. {}: {}.", self.axis, values.join(", "))
     }

@@ -10,7 +10,7 @@ pub struct Sheet {
     pub name: &'static str,
     /// Its width; a unit is about a pixel.
     pub width: f64,
-    /// What the names of contenders take.
+    /// What the names of candidates take.
     pub names: f64,
 }
 
@@ -76,18 +76,18 @@ pub fn block(class: &str, from: (f64, f64), to: (f64, f64)) -> String {
     )
 }
 
-/// What belongs to a contender, in its colour, with words that a pointer brings up.
-pub fn of(contender: &str, title: &str, parts: &str) -> String {
-    let colour = style_of(contender).map_or(String::new(), |style| {
+/// What belongs to a candidate, in its colour, with words that a pointer brings up.
+pub fn of(candidate: &str, title: &str, parts: &str) -> String {
+    let colour = style_of(candidate).map_or(String::new(), |style| {
         format!(" data-style=\"{}\"", style.name())
     });
     let title = html::escape(title);
-    format!("<g class=\"contender\"{colour}><title>{title}</title>{parts}</g>")
+    format!("<g class=\"candidate\"{colour}><title>{title}</title>{parts}</g>")
 }
 
-/// A contender's marker: the shape of its style, or a stroke for those who are of none.
-pub fn marker(class: &str, contender: &str, (x, y): (f64, f64)) -> String {
-    let corners: &[(f64, f64)] = match style_of(contender) {
+/// A candidate's marker: the shape of its style, or a stroke for those who are of none.
+pub fn marker(class: &str, candidate: &str, (x, y): (f64, f64)) -> String {
+    let corners: &[(f64, f64)] = match style_of(candidate) {
         Some(Style::Select) => {
             return format!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.6\"/>");
         }
@@ -100,9 +100,9 @@ pub fn marker(class: &str, contender: &str, (x, y): (f64, f64)) -> String {
     area(class, &places)
 }
 
-/// The style that a contender is an instance of: `reactor-mio` is one of the reactor.
-pub fn style_of(contender: &str) -> Option<Style> {
-    let (first, _) = contender.split_once('-').unwrap_or((contender, ""));
+/// The style that a candidate is an instance of: `reactor-mio` is one of the reactor.
+pub fn style_of(candidate: &str) -> Option<Style> {
+    let (first, _) = candidate.split_once('-').unwrap_or((candidate, ""));
     Style::named(first)
 }
 

@@ -6,7 +6,7 @@ use crate::html;
 /// A table of what a plot shows, and of what there was no room for.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// What the columns hold; the first one names contenders.
+    /// What the columns hold; the first one names candidates.
     pub headings: Vec<&'static str>,
     /// The rows, each with as many cells as there are headings.
     pub rows: Vec<Vec<String>>,

@@ -53,11 +53,11 @@ impl Counted {
     }
 }
 
-/// A bar for each contender, the shortest first.
+/// A bar for each candidate, the shortest first.
 pub fn figure(record: &Record, what: Counted) -> Result<Figure> {
     let entries = record.counts.iter().filter_map(|counts| {
         let value = Estimate::exact(what.of(counts)?);
-        Some(Entry::of(&counts.contender, value))
+        Some(Entry::of(&counts.candidate, value))
     });
     let mut entries: Vec<Entry> = entries.collect();
     ensure!(!entries.is_empty(), "nothing of this was counted");
@@ -82,7 +82,7 @@ pub fn figure(record: &Record, what: Counted) -> Result<Figure> {
 fn table(record: &Record, what: Counted) -> Table {
     let rows = record.counts.iter().map(|counts| {
         let value = what.of(counts).map_or("–".to_owned(), number::short);
-        let mut row = vec![counts.contender.clone(), value];
+        let mut row = vec![counts.candidate.clone(), value];
         if what == Counted::Calls {
             row.push(counts.system_calls.as_ref().map_or("–".to_owned(), by_name));
         }
@@ -90,9 +90,9 @@ fn table(record: &Record, what: Counted) -> Table {
     });
     let notes = record.counts.iter().flat_map(|counts| {
         let notes = counts.notes.iter();
-        notes.map(|note| format!("{}: {note}", counts.contender))
+        notes.map(|note| format!("{}: {note}", counts.candidate))
     });
-    let mut headings = vec!["contender", what.axis()];
+    let mut headings = vec!["candidate", what.axis()];
     if what == Counted::Calls {
         headings.push("by name");
     }

@@ -23,10 +23,10 @@ const SHOWN: [&str; 7] = [
 /// Microseconds for each message over the number of idle connections.
 pub fn figure(record: &Record, own: &Own) -> Result<Figure> {
     let group = record.group("idle")?;
-    let lines = SHOWN.into_iter().map(|contender| Line {
-        contender: contender.to_owned(),
-        points: recorded(group, contender),
-        own: measured(group, own, contender),
+    let lines = SHOWN.into_iter().map(|candidate| Line {
+        candidate: candidate.to_owned(),
+        points: recorded(group, candidate),
+        own: measured(group, own, candidate),
     });
     Ok(Figure {
         title: "Ten busy connections beside idle ones".to_owned(),
@@ -41,20 +41,20 @@ pub fn figure(record: &Record, own: &Own) -> Result<Figure> {
     })
 }
 
-fn recorded(group: &Group, contender: &str) -> Vec<Point> {
+fn recorded(group: &Group, candidate: &str) -> Vec<Point> {
     let points = group.benchmarks.iter().filter_map(|benchmark| {
         let row = benchmark
             .rows
             .iter()
-            .find(|row| row.contender == contender)?;
+            .find(|row| row.candidate == candidate)?;
         Some((benchmark.idle as f64, row.seconds.times(1e6)))
     });
     points.collect()
 }
 
-fn measured(group: &Group, own: &Own, contender: &str) -> Vec<Point> {
+fn measured(group: &Group, own: &Own, candidate: &str) -> Vec<Point> {
     let points = group.benchmarks.iter().filter_map(|benchmark| {
-        let seconds = own.seconds(&group.name, &benchmark.name, contender)?;
+        let seconds = own.seconds(&group.name, &benchmark.name, candidate)?;
         Some((benchmark.idle as f64, seconds.times(1e6)))
     });
     points.collect()
@@ -66,7 +66,7 @@ fn table(group: &Group) -> Table {
             let per_second = row.seconds.inverse();
             let words = |value: Option<Estimate>| value.map_or("–".to_owned(), number::interval);
             vec![
-                row.contender.clone(),
+                row.candidate.clone(),
                 benchmark.idle.to_string(),
                 number::interval(row.seconds.times(1e6)),
                 number::interval(per_second),
@@ -76,7 +76,7 @@ fn table(group: &Group) -> Table {
     });
     Table {
         headings: vec![
-            "contender",
+            "candidate",
             "idle connections",
             "µs a message",
             "messages a second",

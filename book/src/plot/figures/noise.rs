@@ -11,17 +11,17 @@ use crate::plot::table::Table;
 /// A server against itself, above the four styles against the floor.
 pub fn figure(record: &Record) -> Figure {
     let floor = &record.noise_floor;
-    let twice = Entry::of(&format!("{}-twice", floor.contender), floor.ratio);
+    let twice = Entry::of(&format!("{}-twice", floor.candidate), floor.ratio);
     let entries: Vec<Entry> = [twice].into_iter().chain(styles(record)).collect();
     let rows = entries
         .iter()
-        .map(|entry| vec![entry.contender.clone(), number::interval(entry.value)]);
+        .map(|entry| vec![entry.candidate.clone(), number::interval(entry.value)]);
     Figure {
         title: "The same server twice, above servers that differ".to_owned(),
         reading: "The first row is one program against itself, and the grey band its interval: \
                   nothing but noise moves it away from 1. The axis does not begin at 0.",
         table: Table {
-            headings: vec!["contender", "ratio of rates"],
+            headings: vec!["candidate", "ratio of rates"],
             rows: rows.collect(),
             notes: Vec::new(),
         },
@@ -41,7 +41,7 @@ fn styles(record: &Record) -> Vec<Entry> {
         return Vec::new();
     };
     let ours = benchmark.rows.iter();
-    let ours = ours.filter(|row| svg::style_of(&row.contender).is_some());
-    ours.filter_map(|row| Some(Entry::of(&row.contender, row.ratio?)))
+    let ours = ours.filter(|row| svg::style_of(&row.candidate).is_some());
+    ours.filter_map(|row| Some(Entry::of(&row.candidate, row.ratio?)))
         .collect()
 }

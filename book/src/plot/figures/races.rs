@@ -21,7 +21,7 @@ const RECORDED: usize = 6;
 pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Result<Figure> {
     let benchmark = record.group(group)?.benchmark(shape)?;
     let has_floor = benchmark.rows.iter().any(|row| row.ratio.is_some());
-    let own_of = |row: &Row| own.seconds(group, &benchmark.name, &row.contender);
+    let own_of = |row: &Row| own.seconds(group, &benchmark.name, &row.candidate);
     let own_floor = own.seconds(group, &benchmark.name, FLOOR);
     let own_ratio = |row: &Row| Some(own_floor?.over(own_of(row)?));
     let mut entries: Vec<Entry> = Vec::new();
@@ -36,8 +36,8 @@ pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Re
         };
         entries.extend(value.map(|value| Entry {
             own,
-            at_least: row.client_was_the_bottleneck > 0.5 && row.contender != FLOOR,
-            ..Entry::of(&row.contender, value)
+            at_least: row.client_was_the_bottleneck > 0.5 && row.candidate != FLOOR,
+            ..Entry::of(&row.candidate, value)
         }));
     }
     entries.sort_by(|one, other| other.value.median.total_cmp(&one.value.median));
@@ -64,22 +64,22 @@ pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Re
 /// The pingers' slowest of a hundred.
 pub fn fairness(record: &Record, own: &Own) -> Result<Figure> {
     let benchmark = record.group("fairness")?.benchmark("")?;
-    let own_of = |row: &Row| own.seconds("fairness", &benchmark.name, &row.contender);
+    let own_of = |row: &Row| own.seconds("fairness", &benchmark.name, &row.candidate);
     let entries = benchmark.rows.iter().map(|row| Entry {
         own: own_of(row).map(|own| own.times(1e3)),
-        ..Entry::of(&row.contender, row.seconds.times(1e3))
+        ..Entry::of(&row.candidate, row.seconds.times(1e3))
     });
     let mut entries: Vec<Entry> = entries.collect();
     entries.sort_by(|one, other| one.value.median.total_cmp(&other.value.median));
     let rows = entries.iter().map(|entry| {
         let own = entry.own.map_or("–".to_owned(), number::interval);
-        vec![entry.contender.clone(), number::interval(entry.value), own]
+        vec![entry.candidate.clone(), number::interval(entry.value), own]
     });
     Ok(Figure {
         title: format!("Fairness: {}", benchmark.name),
         reading: "Further to the left is better: 99 of 100 pings were answered sooner than this.",
         table: Table {
-            headings: vec!["contender", "p99, ms", "your run"],
+            headings: vec!["candidate", "p99, ms", "your run"],
             rows: rows.collect(),
             notes: Vec::new(),
         },
@@ -109,7 +109,7 @@ fn table(benchmark: &Benchmark, own: OwnFigure, own_ratio: OwnFigure) -> Table {
     let words = |value: Option<Estimate>| value.map_or("–".to_owned(), number::interval);
     let rows = benchmark.rows.iter().map(|row| {
         vec![
-            row.contender.clone(),
+            row.candidate.clone(),
             words(row.ratio),
             number::interval(row.seconds.inverse()),
             number::interval(row.server_cpu.times(1e6)),
@@ -121,7 +121,7 @@ fn table(benchmark: &Benchmark, own: OwnFigure, own_ratio: OwnFigure) -> Table {
     });
     let mut table = Table {
         headings: vec![
-            "contender",
+            "candidate",
             "rate / c-epoll",
             PER_SECOND,
             "server’s CPU, µs each",

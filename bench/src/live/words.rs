@@ -13,7 +13,7 @@ pub(super) fn above(table: &Table) -> Vec<String> {
     vec![title(table), place(table)]
 }
 
-/// What stands below it while that lane is loaded, or at the end.
+/// What stands below it while that series is loaded, or at the end.
 pub(super) fn below(table: &Table, loaded: Option<usize>) -> Vec<String> {
     let Conditions { skipped, until, .. } = &table.conditions;
     let skipped = skipped
@@ -23,12 +23,12 @@ pub(super) fn below(table: &Table, loaded: Option<usize>) -> Vec<String> {
     below.extend(skipped);
     below.push(bottleneck(table));
     let mut noise = noise_floor(table);
-    if let Some(lane) = loaded {
+    if let Some(series) = loaded {
         let round = table.rounds + 1;
         below.push(format!(
             "round {round} of {until}; Ctrl-C ends and leaves the table"
         ));
-        noise += if lane == table.servers.len() {
+        noise += if series == table.servers.len() {
             " ‹"
         } else {
             ""

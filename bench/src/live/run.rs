@@ -6,9 +6,9 @@ use std::time::Duration;
 use common::client::load::{Latency, Length, Settings};
 
 use super::calls;
-use crate::arena::{Arena, Server, Slice};
-use crate::contender::Contender;
-use crate::workshop::Ready;
+use crate::builder::Ready;
+use crate::candidate::Candidate;
+use crate::harness::{Harness, Server, Slice};
 
 /// How long one server is loaded before it is the next one's turn: long enough to tell a p99, short
 /// enough that all meet the same weather.
@@ -16,19 +16,19 @@ pub(super) const SLICE: Duration = Duration::from_millis(120);
 /// A first slice that does not count: page faults, interpreters that warm up.
 const WARM_UP: Duration = Duration::from_millis(20);
 
-/// All servers, each in a lane of its own. In the last lane the first server runs a second time,
+/// All servers, each in a series of its own. In the last series the first server runs a second time,
 /// which shows how much two instances of one program differ.
 #[derive(Debug)]
-pub(super) struct Race {
+pub(super) struct Run {
     settings: Settings,
     servers: Vec<Server>,
     records: Vec<Record>,
 }
 
-/// What is known of the server in one lane.
+/// What is known of the server in one series.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    pub(super) contender: &'static Contender,
+    pub(super) candidate: &'static Candidate,
     /// System calls per echo.
     pub(super) calls: Option<f64>,
     /// One for each round.
@@ -47,46 +47,50 @@ pub(super) struct Taken {
     pub(super) client_was_the_bottleneck: bool,
 }
 
-impl Race {
+impl Run {
     /// Counts the system calls, starts all servers and warms them up.
     ///
     /// # Errors
     /// Nobody to start, or a server that does not start or answer.
-    pub(super) fn start(arena: &Arena, ready: &[Ready], settings: Settings) -> io::Result<Self> {
+    pub(super) fn start(
+        harness: &Harness,
+        ready: &[Ready],
+        settings: Settings,
+    ) -> io::Result<Self> {
         let Some(first) = ready.first() else {
             return Err(io::Error::other("none of them can run here"));
         };
-        let mut race = Race {
+        let mut run = Run {
             servers: Vec::new(),
             records: Vec::new(),
             settings,
         };
         for ready in ready.iter().chain([first]) {
-            race.records.push(Record {
-                contender: ready.contender,
-                calls: calls::per_echo(arena, ready, &race.settings)?,
+            run.records.push(Record {
+                candidate: ready.candidate,
+                calls: calls::per_echo(harness, ready, &run.settings)?,
                 taken: Vec::new(),
             });
-            race.servers.push(arena.start(ready)?);
+            run.servers.push(harness.start(ready)?);
         }
-        for server in &race.servers {
-            answered(server, &race.settings, WARM_UP)?;
+        for server in &run.servers {
+            answered(server, &run.settings, WARM_UP)?;
         }
-        Ok(race)
+        Ok(run)
     }
 
-    /// What is known of each lane.
+    /// What is known of each series.
     pub(super) fn records(&self) -> &[Record] {
         &self.records
     }
 
-    /// Loads the server in this lane for one slice.
+    /// Loads the server in this series for one slice.
     ///
     /// # Errors
     /// A connection that cannot be had, or that was lost or answered wrongly.
-    pub(super) fn slice(&mut self, lane: usize) -> io::Result<()> {
-        let taken = answered(&self.servers[lane], &self.settings, SLICE)?;
-        self.records[lane].taken.push(taken);
+    pub(super) fn slice(&mut self, series: usize) -> io::Result<()> {
+        let taken = answered(&self.servers[series], &self.settings, SLICE)?;
+        self.records[series].taken.push(taken);
         Ok(())
     }
 }

@@ -7,10 +7,10 @@ use common::client::load::{self, Settings, Summary};
 use common::client::program::Program;
 use serde::Deserialize;
 
-use crate::arena::Arena;
-use crate::contender::Family;
+use crate::builder::Ready;
+use crate::candidate::Family;
 use crate::cores;
-use crate::workshop::Ready;
+use crate::harness::Harness;
 
 /// The part of a server's `--counters` that an echo costs.
 #[derive(Debug, Deserialize)]
@@ -31,14 +31,14 @@ struct Counters {
 /// # Errors
 /// A server that does not start, answer or stop.
 pub(super) fn per_echo(
-    arena: &Arena,
+    harness: &Harness,
     ready: &Ready,
     settings: &Settings,
 ) -> io::Result<Option<f64>> {
-    if ready.contender.family != Family::Ours {
+    if ready.candidate.family != Family::Ours {
         return Ok(None);
     }
-    let program = start(arena, ready)?;
+    let program = start(harness, ready)?;
     load::run(program.address(), settings).and_then(Summary::verified)?;
     let (_, lines) = program.stop()?;
     let counters = lines.last().map(|line| serde_json::from_str(line));
@@ -48,9 +48,9 @@ pub(super) fn per_echo(
 
 /// On the server's core, by a thread that lives there: a process runs where its parent does, and on
 /// one core with its client a server would wait less often.
-fn start(arena: &Arena, ready: &Ready) -> io::Result<Program> {
+fn start(harness: &Harness, ready: &Ready) -> io::Result<Program> {
     let start = || {
-        if let Some(cores) = arena.cores() {
+        if let Some(cores) = harness.cores() {
             cores::stay_on(cores.server)?;
         }
         Program::start(ready.command().arg("--counters"))

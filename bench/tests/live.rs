@@ -1,4 +1,4 @@
-//! The comparison at a glance, as it runs where nobody watches.
+//! The live comparison, as it runs where nobody watches.
 
 use std::io;
 use std::process::{Command, Output};

@@ -9,16 +9,16 @@ use common::args::{number, seconds};
 use common::client::load::{Length, Settings};
 
 use super::conditions::Skipped;
-use super::race::SLICE;
-use crate::contender::{ALL, Contender, named};
-use crate::workshop::Profile;
+use super::run::SLICE;
+use crate::builder::Profile;
+use crate::candidate::{ALL, Candidate, named};
 
 /// Who is compared if nobody is named: the four styles.
 const THE_FOUR: [&str; 4] = ["select", "dispatcher", "chat", "reactor-tokio"];
 /// If a server does not answer for so long it is lost.
 const STALL_LIMIT: Duration = Duration::from_secs(3);
 
-/// Compare echo servers at a glance: a table that is redrawn while they are loaded one at a time
+/// Compare echo servers live: a table that is redrawn while they are loaded one at a time
 ///
 /// Servers are built first, those in other languages only where this machine has what they need.
 /// Each runs on one core and the load generator on another; every byte that comes back is verified.
@@ -31,7 +31,7 @@ const STALL_LIMIT: Duration = Duration::from_secs(3);
 pub struct Options {
     /// Who is compared [default: select dispatcher chat reactor-tokio]
     #[arg(value_name = "NAME", conflicts_with = "all",
-        value_parser = PossibleValuesParser::new(ALL.iter().map(|contender| contender.name)))]
+        value_parser = PossibleValuesParser::new(ALL.iter().map(|candidate| candidate.name)))]
     names: Vec<String>,
     /// Compare everybody
     #[arg(short, long)]
@@ -88,21 +88,21 @@ impl fmt::Display for Until {
 
 impl Options {
     /// Who takes part, each once; and who cannot, as it does not hold so many connections.
-    pub(super) fn entrants(&self) -> (Vec<&'static Contender>, Vec<Skipped>) {
-        let mut asked_for: Vec<&'static Contender> = Vec::new();
-        for contender in self.asked_for() {
-            if !asked_for.iter().any(|other| other.name == contender.name) {
-                asked_for.push(contender);
+    pub(super) fn entrants(&self) -> (Vec<&'static Candidate>, Vec<Skipped>) {
+        let mut asked_for: Vec<&'static Candidate> = Vec::new();
+        for candidate in self.asked_for() {
+            if !asked_for.iter().any(|other| other.name == candidate.name) {
+                asked_for.push(candidate);
             }
         }
         let (fit, too_small): (Vec<_>, Vec<_>) = asked_for
             .into_iter()
-            .partition(|contender| contender.most_connections >= self.connections);
+            .partition(|candidate| candidate.most_connections >= self.connections);
         let skipped = too_small.into_iter().map(Skipped::too_small).collect();
         (fit, skipped)
     }
 
-    fn asked_for(&self) -> Box<dyn Iterator<Item = &'static Contender> + '_> {
+    fn asked_for(&self) -> Box<dyn Iterator<Item = &'static Candidate> + '_> {
         if self.all {
             Box::new(ALL.iter())
         } else if self.names.is_empty() {
@@ -150,7 +150,7 @@ mod tests {
     fn entrants(arguments: &[&str]) -> (Vec<&'static str>, usize) {
         let options = Options::parse_from([&["bench"], arguments].concat());
         let (fit, skipped) = options.entrants();
-        let names = fit.iter().map(|contender| contender.name);
+        let names = fit.iter().map(|candidate| candidate.name);
         (names.collect(), skipped.len())
     }
 

@@ -33,7 +33,7 @@ impl Line {
     }
 }
 
-/// The whole table. `loaded` is the lane that is under load now; of the last one, the noise floor
+/// The whole table. `loaded` is the series that is under load now; of the last one, the noise floor
 /// tells.
 pub(super) fn lines(table: &Table, width: usize, loaded: Option<usize>) -> Vec<Line> {
     let said = |sentences: Vec<String>| {
@@ -54,7 +54,7 @@ fn rows(table: &Table, width: usize, loaded: Option<usize>) -> Vec<Line> {
     let columns = columns::of(table, width);
     let row = |place: usize| {
         let server = place.checked_sub(1);
-        let style = server.map(|server| style::of(table.servers[server].contender));
+        let style = server.map(|server| style::of(table.servers[server].candidate));
         let colour = style.and_then(|style| style.colour);
         let is_loaded = loaded.is_some() && loaded == server;
         let pointer = if is_loaded { '›' } else { ' ' };
@@ -92,13 +92,13 @@ mod tests {
 
     fn text(width: usize) -> Vec<String> {
         let (fast, slow) = ([93_789.0; 9], [52_406.0; 9]);
-        let lanes: [(&str, &[f64]); 4] = [
+        let series: [(&str, &[f64]); 4] = [
             ("select", &fast),
             ("reactor-tokio", &slow),
             ("c-epoll", &fast),
             ("select", &fast),
         ];
-        let lines = lines(&table(&lanes), width, Some(1));
+        let lines = lines(&table(&series), width, Some(1));
         let text = |line: &Line| line.0.iter().map(|(text, _)| text.as_str()).collect();
         lines.iter().map(text).collect()
     }

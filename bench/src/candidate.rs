@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A server that takes part.
 #[derive(Debug)]
-pub struct Contender {
+pub struct Candidate {
     /// Its lasting name, in lower case with hyphens.
     pub name: &'static str,
     /// What it stands for, in a few words.
@@ -23,7 +23,7 @@ pub struct Contender {
     pub written: &'static [&'static str],
 }
 
-/// Whose company a contender is in.
+/// Whose company a candidate is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
@@ -37,7 +37,7 @@ pub enum Family {
     Other,
 }
 
-/// How a contender is had.
+/// How a candidate is had.
 #[derive(Debug)]
 pub enum Made {
     /// A program of this workspace, and its arguments.
@@ -63,7 +63,7 @@ const MANY: usize = usize::MAX;
 const FD_SETSIZE: usize = 1_000;
 
 /// All of them, in the order in which tables show them.
-pub const ALL: &[Contender] = &[
+pub const ALL: &[Candidate] = &[
     ours(
         "select",
         "a bare select loop",
@@ -88,7 +88,7 @@ pub const ALL: &[Contender] = &[
         &[],
         &["dispatcher-echo/src/echo.rs"],
     ),
-    Contender {
+    Candidate {
         kind: Kind::Line,
         ..ours(
             "chat",
@@ -161,7 +161,7 @@ pub const ALL: &[Contender] = &[
         &["bench/peers/python/asyncore_echo.py"],
         &[("asyncore", "pyasyncore")],
     ),
-    Contender {
+    Candidate {
         kind: Kind::Line,
         ..python(
             "python-asynchat",
@@ -211,9 +211,9 @@ pub const ALL: &[Contender] = &[
     ),
 ];
 
-/// The contender of that name.
-pub fn named(name: &str) -> Option<&'static Contender> {
-    ALL.iter().find(|contender| contender.name == name)
+/// The candidate of that name.
+pub fn named(name: &str) -> Option<&'static Candidate> {
+    ALL.iter().find(|candidate| candidate.name == name)
 }
 
 const fn ours(
@@ -223,7 +223,7 @@ const fn ours(
     package: &'static str,
     arguments: &'static [&'static str],
     written: &'static [&'static str],
-) -> Contender {
+) -> Candidate {
     let made = Made::Cargo {
         package,
         program: package,
@@ -237,7 +237,7 @@ const fn rust(
     about: &'static str,
     most_connections: usize,
     written: &'static [&'static str],
-) -> Contender {
+) -> Candidate {
     let made = Made::Cargo {
         package: "bench",
         program: name,
@@ -252,7 +252,7 @@ const fn python(
     most_connections: usize,
     written: &'static [&'static str],
     modules: &'static [(&'static str, &'static str)],
-) -> Contender {
+) -> Candidate {
     let made = Made::Python(written[0], modules);
     other(Family::Python, name, about, most_connections, made, written)
 }
@@ -264,8 +264,8 @@ const fn other(
     most_connections: usize,
     made: Made,
     written: &'static [&'static str],
-) -> Contender {
-    Contender {
+) -> Candidate {
+    Candidate {
         name,
         about,
         family,
@@ -284,10 +284,10 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_what_they_are_written_in_exists() {
-        let names: HashSet<_> = ALL.iter().map(|contender| contender.name).collect();
+        let names: HashSet<_> = ALL.iter().map(|candidate| candidate.name).collect();
         assert_eq!(names.len(), ALL.len());
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for file in ALL.iter().flat_map(|contender| contender.written) {
+        for file in ALL.iter().flat_map(|candidate| candidate.written) {
             assert!(root.join(file).is_file(), "{file}");
         }
     }

@@ -1,9 +1,9 @@
-//! The comparison at a glance: a table that is redrawn while servers are loaded one at a time.
+//! The live comparison: a table that is redrawn while servers are loaded one at a time.
 //!
 //! | module | for |
 //! |---|---|
 //! | `options` | the command line |
-//! | `race` | the servers, and what their slices of load have shown |
+//! | `run` | the servers, and what their slices of load have shown |
 //! | `calls` | system calls per echo |
 //! | `conditions` | what is measured, and on what |
 //! | `table` | what all this amounts to, as `--json` prints it |
@@ -22,7 +22,7 @@ mod graph;
 mod layout;
 mod markdown;
 mod options;
-mod race;
+mod run;
 mod screen;
 mod style;
 mod table;
@@ -34,12 +34,12 @@ use std::time::Instant;
 use common::client::interrupt::{self, Interrupt};
 use common::output;
 
-use crate::arena::{Arena, rotated};
+use crate::builder::Builder;
+use crate::harness::{Harness, rotated};
 use crate::machine::Machine;
-use crate::workshop::Workshop;
 use conditions::{Conditions, Skipped};
 use options::{Format, Until};
-use race::Race;
+use run::Run;
 use screen::Screen;
 use table::Table;
 
@@ -51,20 +51,20 @@ pub use options::Options;
 /// A server that does not build or start, or loses a connection, or answers wrongly.
 pub fn run(options: &Options) -> io::Result<()> {
     let (entrants, mut skipped) = options.entrants();
-    let workshop = Workshop::open(entrants, options.profile())?;
-    skipped.extend(workshop.missing.iter().map(Skipped::from));
+    let builder = Builder::open(entrants, options.profile())?;
+    skipped.extend(builder.missing.iter().map(Skipped::from));
     // A signal only asks for the end: there is a table to show.
     let stop = interrupt::catch()?;
     // Before this thread keeps to one core: it would see no other.
     let machine = Machine::here();
-    let arena = Arena::enter()?;
+    let harness = Harness::enter()?;
     let mut view = View::of(options);
-    let mut race = Race::start(&arena, &workshop.ready, options.settings())?;
-    let conditions = Conditions::of(options, machine, arena.cores(), skipped);
-    let outcome = rounds(options, &conditions, &mut race, &mut view, &stop);
-    let table = Table::of(&conditions, race.records());
+    let mut run = Run::start(&harness, &builder.ready, options.settings())?;
+    let conditions = Conditions::of(options, machine, harness.cores(), skipped);
+    let outcome = rounds(options, &conditions, &mut run, &mut view, &stop);
+    let table = Table::of(&conditions, run.records());
     // The servers are gone before anybody reads that it is over.
-    drop(race);
+    drop(run);
     outcome?;
     view.end(&table)
 }
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> io::Result<()> {
 fn rounds(
     options: &Options,
     conditions: &Conditions,
-    race: &mut Race,
+    run: &mut Run,
     view: &mut View,
     stop: &Interrupt,
 ) -> io::Result<()> {
@@ -85,9 +85,9 @@ fn rounds(
         if is_over {
             break;
         }
-        for lane in rotated(race.records().len(), round) {
-            view.show(|| Table::of(conditions, race.records()), lane)?;
-            race.slice(lane)?;
+        for series in rotated(run.records().len(), round) {
+            view.show(|| Table::of(conditions, run.records()), series)?;
+            run.slice(series)?;
             if stop.is_raised() {
                 return Ok(());
             }
@@ -113,10 +113,10 @@ impl View {
         }
     }
 
-    /// Shows how things stand before `lane` is loaded.
-    fn show(&mut self, table: impl FnOnce() -> Table, lane: usize) -> io::Result<()> {
+    /// Shows how things stand before `series` is loaded.
+    fn show(&mut self, table: impl FnOnce() -> Table, series: usize) -> io::Result<()> {
         match self {
-            View::Live(screen) => screen.draw(&table(), Some(lane)),
+            View::Live(screen) => screen.draw(&table(), Some(series)),
             View::AtTheEnd(_) => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Building the contenders, and finding out which of them this machine lacks.
+//! Building the candidates, and finding out which of them this machine lacks.
 
 use std::collections::HashMap;
 use std::env;
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
 
-use crate::contender::{Contender, Family, Made};
+use crate::candidate::{Candidate, Family, Made};
 
 /// Where Python packages are looked for beside the interpreter's own: below the target folder.
 const PYTHON_PACKAGES: &str = "peers/python";
@@ -38,11 +38,11 @@ impl Profile {
     }
 }
 
-/// A contender that can be started.
+/// A candidate that can be started.
 #[derive(Debug)]
 pub struct Ready {
     /// Which one.
-    pub contender: &'static Contender,
+    pub candidate: &'static Candidate,
     /// The file that was built; for a script, the script.
     pub file: PathBuf,
     command: Vec<OsString>,
@@ -72,11 +72,11 @@ impl Ready {
     }
 }
 
-/// A contender that this machine lacks.
+/// A candidate that this machine lacks.
 #[derive(Debug, Clone)]
 pub struct Missing {
     /// Which one.
-    pub contender: &'static Contender,
+    pub candidate: &'static Candidate,
     /// What is not there.
     pub lacks: String,
     /// The command that installs it.
@@ -85,57 +85,57 @@ pub struct Missing {
 
 /// Those that can be started, and those that cannot.
 #[derive(Debug, Default)]
-pub struct Workshop {
+pub struct Builder {
     /// Built and at hand, in the order asked for.
     pub ready: Vec<Ready>,
     /// Skipped, with the reason.
     pub missing: Vec<Missing>,
 }
 
-impl Workshop {
+impl Builder {
     /// Builds all of these that can be built here. cargo tells on standard error how it goes.
     ///
     /// # Errors
     /// A program of this workspace that does not build. That a peer does not is no error: it is
     /// missing.
     pub fn open(
-        contenders: impl IntoIterator<Item = &'static Contender>,
+        candidates: impl IntoIterator<Item = &'static Candidate>,
         profile: Profile,
     ) -> io::Result<Self> {
-        let contenders: Vec<_> = contenders.into_iter().collect();
-        let programs = build(&contenders, profile)?;
+        let candidates: Vec<_> = candidates.into_iter().collect();
+        let programs = build(&candidates, profile)?;
         let asked_for = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let packages = target_folder(&programs, asked_for)?.join(PYTHON_PACKAGES);
-        let mut workshop = Workshop::default();
-        for contender in contenders {
-            let found = match &contender.made {
+        let mut builder = Builder::default();
+        for candidate in candidates {
+            let found = match &candidate.made {
                 Made::Cargo {
                     program, arguments, ..
                 } => cargo(&programs, program, arguments),
-                Made::C(source) => c(source, &packages.with_file_name(contender.name)),
+                Made::C(source) => c(source, &packages.with_file_name(candidate.name)),
                 Made::Python(script, modules) => python(script, modules, &packages),
-                Made::Go(folder) => go(folder, &packages.with_file_name(contender.name)),
+                Made::Go(folder) => go(folder, &packages.with_file_name(candidate.name)),
             };
             match found {
-                Ok((file, command)) => workshop.ready.push(Ready {
-                    contender,
+                Ok((file, command)) => builder.ready.push(Ready {
+                    candidate,
                     file,
                     command,
                     packages: packages.clone(),
                 }),
-                Err((lacks, install)) => workshop.missing.push(Missing {
-                    contender,
+                Err((lacks, install)) => builder.missing.push(Missing {
+                    candidate,
                     lacks,
                     install,
                 }),
             }
         }
-        Ok(workshop)
+        Ok(builder)
     }
 
     /// The one of that name, if it is there.
     pub fn get(&self, name: &str) -> Option<&Ready> {
-        self.ready.iter().find(|ready| ready.contender.name == name)
+        self.ready.iter().find(|ready| ready.candidate.name == name)
     }
 }
 
@@ -151,7 +151,7 @@ type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
 /// peers apart from them, since cargo would otherwise build `common` with the features that this crate
 /// needs too. The tests' are those that `cargo test` has built: for the examples, cargo takes the same
 /// features as for tests.
-fn build(contenders: &[&Contender], profile: Profile) -> io::Result<HashMap<String, PathBuf>> {
+fn build(candidates: &[&Candidate], profile: Profile) -> io::Result<HashMap<String, PathBuf>> {
     let mut programs = HashMap::new();
     if profile == Profile::Dev {
         let mut cargo = cargo_build(profile);
@@ -161,13 +161,13 @@ fn build(contenders: &[&Contender], profile: Profile) -> io::Result<HashMap<Stri
     for family in [Family::Ours, Family::Rust] {
         let mut cargo = cargo_build(profile);
         let mut any = false;
-        for contender in contenders
+        for candidate in candidates
             .iter()
-            .filter(|contender| contender.family == family)
+            .filter(|candidate| candidate.family == family)
         {
             if let Made::Cargo {
                 package, program, ..
-            } = contender.made
+            } = candidate.made
             {
                 cargo.args(["--package", package, "--bin", program]);
                 any = true;

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::options::Options;
-use super::race::SLICE;
-use crate::contender::Contender;
+use super::run::SLICE;
+use crate::builder::Missing;
+use crate::candidate::Candidate;
 use crate::cores::Cores;
 use crate::machine::Machine;
-use crate::workshop::Missing;
 
 /// What was measured, and on what.
 #[derive(Debug, Clone, Serialize)]
@@ -72,13 +72,13 @@ impl Conditions {
 
 impl Skipped {
     /// Somebody who does not hold as many connections as were asked for.
-    pub(super) fn too_small(contender: &'static Contender) -> Self {
-        let reason = match contender.most_connections {
+    pub(super) fn too_small(candidate: &'static Candidate) -> Self {
+        let reason = match candidate.most_connections {
             1 => "it serves one client at a time".to_owned(),
             most => format!("it holds {most} connections at most"),
         };
         Skipped {
-            name: contender.name,
+            name: candidate.name,
             reason,
         }
     }
@@ -87,7 +87,7 @@ impl Skipped {
 impl From<&Missing> for Skipped {
     fn from(missing: &Missing) -> Self {
         Skipped {
-            name: missing.contender.name,
+            name: missing.candidate.name,
             reason: format!("{}; {}", missing.lacks, missing.install),
         }
     }

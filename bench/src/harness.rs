@@ -1,4 +1,4 @@
-//! One contender running on a core of its own, and a slice of load on it.
+//! One candidate running on a core of its own, and a slice of load on it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,9 +12,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-use crate::contender::Contender;
+use crate::builder::Ready;
+use crate::candidate::Candidate;
 use crate::cores::{self, Cores};
-use crate::workshop::Ready;
 
 /// A server that uses no processor time for so long has nothing to do. Seen from here, the clock of a
 /// process that runs moves with the kernel's tick only, which comes every 4 ms.
@@ -22,11 +22,11 @@ const REST: Duration = Duration::from_millis(5);
 
 /// Where servers run one beside the other, one of them loaded at a time.
 #[derive(Debug, Clone, Copy)]
-pub struct Arena {
+pub struct Harness {
     cores: Option<Cores>,
 }
 
-impl Arena {
+impl Harness {
     /// Takes the client's core for the calling thread, and as many descriptors as are allowed.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Arena {
         if let Some(cores) = cores {
             cores::stay_on(cores.client)?;
         }
-        Ok(Arena { cores })
+        Ok(Harness { cores })
     }
 
     /// The two cores, if each side has one of its own.
@@ -46,7 +46,7 @@ impl Arena {
         self.cores
     }
 
-    /// Starts a contender on the server's core and waits until it listens.
+    /// Starts a candidate on the server's core and waits until it listens.
     ///
     /// # Errors
     /// As [`Program::start`].
@@ -60,22 +60,22 @@ impl Arena {
             cores::stay_on(cores.client)?;
         }
         let named = |error: io::Error| {
-            let name = ready.contender.name;
+            let name = ready.candidate.name;
             io::Error::new(error.kind(), format!("{name} did not start: {error}"))
         };
         Ok(Server {
-            contender: ready.contender,
+            candidate: ready.candidate,
             program: program.map_err(named)?,
             idle: Vec::new(),
         })
     }
 }
 
-/// A contender that is running.
+/// A candidate that is running.
 #[derive(Debug)]
 pub struct Server {
     /// Which one.
-    pub contender: &'static Contender,
+    pub candidate: &'static Candidate,
     program: Program,
     idle: Vec<EchoClient>,
 }
@@ -167,7 +167,7 @@ impl Server {
 
     /// The error, and whose it is.
     pub(crate) fn named(&self, error: io::Error) -> io::Error {
-        let name = self.contender.name;
+        let name = self.candidate.name;
         io::Error::new(error.kind(), format!("{name}: {error}"))
     }
 

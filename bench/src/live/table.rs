@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::conditions::Conditions;
-use super::race::{Record, Taken};
-use crate::contender::{Contender, Family};
+use super::run::{Record, Taken};
+use crate::candidate::{Candidate, Family};
 use crate::estimate::Estimate;
 
 /// With fewer samples no interval reaches 95 % confidence.
@@ -32,7 +32,7 @@ pub(super) struct Table {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Row {
     #[serde(skip)]
-    pub(super) contender: &'static Contender,
+    pub(super) candidate: &'static Candidate,
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     pub(super) family: Family,
@@ -71,7 +71,7 @@ pub(super) enum Verdict {
 }
 
 impl Table {
-    /// The table from what is known of each lane; the last is the first server's second instance.
+    /// The table from what is known of each series; the last is the first server's second instance.
     pub(super) fn of(conditions: &Conditions, records: &[Record]) -> Self {
         let (twin, records) = match records.split_last() {
             Some((twin, records)) => (Some(twin), records),
@@ -109,10 +109,10 @@ impl Row {
     fn of(record: &Record, ratio: Option<Estimate>, verdict: Option<Verdict>) -> Self {
         let estimate = |value: fn(&Taken) -> f64| Estimate::of(record.taken.iter().map(value));
         Row {
-            contender: record.contender,
-            name: record.contender.name,
-            about: record.contender.about,
-            family: record.contender.family,
+            candidate: record.candidate,
+            name: record.candidate.name,
+            about: record.candidate.about,
+            family: record.candidate.family,
             messages_per_second: estimate(|taken| taken.messages_per_second),
             p50_us: estimate(|taken| taken.p50),
             p99_us: estimate(|taken| taken.p99),
@@ -180,13 +180,13 @@ fn verdict(ratio: &Estimate, noise_floor: Option<&Estimate>) -> Verdict {
 pub(super) mod tests {
     use super::super::options::Options;
     use super::*;
-    use crate::contender::named;
+    use crate::candidate::named;
     use crate::cores::Cores;
     use crate::machine::Machine;
     use clap::Parser;
 
     /// A table of these servers, each with its rates; the last is the first one's second instance.
-    pub(in super::super) fn table(lanes: &[(&str, &[f64])]) -> Table {
+    pub(in super::super) fn table(series: &[(&str, &[f64])]) -> Table {
         let taken = |&messages_per_second: &f64| Taken {
             messages_per_second,
             p50: 298.0,
@@ -197,11 +197,11 @@ pub(super) mod tests {
             client_was_the_bottleneck: messages_per_second > 90_000.0,
         };
         let record = |&(name, rates): &(&str, &[f64])| Record {
-            contender: named(name).expect("a contender"),
+            candidate: named(name).expect("a candidate"),
             calls: (name != "c-epoll").then_some(2.043),
             taken: rates.iter().map(taken).collect(),
         };
-        let records: Vec<_> = lanes.iter().map(record).collect();
+        let records: Vec<_> = series.iter().map(record).collect();
         let options = Options::parse_from(["bench"]);
         let cores = Cores {
             server: 1,
@@ -244,8 +244,8 @@ pub(super) mod tests {
         let slow = [97e3; 6];
         let verdict = |twin: f64, rounds: usize| {
             let (select, twin) = ([100e3; 6], [twin; 6]);
-            let lanes = [("select", &select), ("chat", &slow), ("select", &twin)];
-            let table = table(&lanes.map(|(name, rates)| (name, &rates[..rounds])));
+            let series = [("select", &select), ("chat", &slow), ("select", &twin)];
+            let table = table(&series.map(|(name, rates)| (name, &rates[..rounds])));
             table.servers[1].verdict
         };
         assert_eq!(verdict(100e3, 6), Some(Verdict::Slower));

@@ -36,7 +36,7 @@ impl Screen {
         })
     }
 
-    /// Draws the table with a sign at the lane that is loaded; without one, all of it for good.
+    /// Draws the table with a sign at the series that is loaded; without one, all of it for good.
     ///
     /// # Errors
     /// What the terminal answers.

@@ -1,6 +1,6 @@
 //! The marker and the colour of each of the four styles, the same as in the book's plots.
 
-use crate::contender::Contender;
+use crate::candidate::Candidate;
 
 /// How a server's row looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +17,9 @@ const ORANGE: Option<u8> = Some(166);
 const GREEN: Option<u8> = Some(29);
 const PURPLE: Option<u8> = Some(133);
 
-/// The style that a contender is written in.
-pub(super) fn of(contender: &Contender) -> Style {
-    let (marker, colour) = match contender.name {
+/// The style that a candidate is written in.
+pub(super) fn of(candidate: &Candidate) -> Style {
+    let (marker, colour) = match candidate.name {
         "select" | "select-queued" => ('●', BLUE),
         "python-select" | "c-select" => ('○', BLUE),
         "dispatcher" => ('■', ORANGE),
@@ -36,7 +36,7 @@ pub(super) fn of(contender: &Contender) -> Style {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contender::{ALL, Family};
+    use crate::candidate::{ALL, Family};
 
     #[test]
     fn ours_have_a_style_each() {
