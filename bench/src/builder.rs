@@ -15,6 +15,9 @@ use crate::candidate::{Candidate, Family, Made};
 /// Where Python packages are looked for beside the interpreter's own: below the target folder.
 const PYTHON_PACKAGES: &str = "peers/python";
 
+/// The Python packages that the peers import.
+const PYTHON_REQUIREMENTS: &str = "bench/peers/python/requirements.txt";
+
 /// How cargo builds the servers that are written in Rust: one of the profiles in the root's
 /// `Cargo.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -259,9 +262,9 @@ fn compiled(mut compile: Command, file: &Path, compiler: &str, install: &str) ->
     }
 }
 
-fn python(script: &str, modules: &[(&str, &str)], packages: &Path) -> Found {
+fn python(script: &str, modules: &[&str], packages: &Path) -> Found {
     let interpreter = "python3";
-    for (module, package) in modules {
+    for module in modules {
         let mut import = Command::new(interpreter);
         import
             .args(["-W", "ignore", "-c", &format!("import {module}")])
@@ -270,9 +273,11 @@ fn python(script: &str, modules: &[(&str, &str)], packages: &Path) -> Found {
         match import.status() {
             Ok(status) if status.success() => {}
             Ok(_) => {
+                // One command for all of them: what is there already is only looked at.
                 let install = format!(
-                    "{interpreter} -m pip install --target {} {package}",
-                    packages.display()
+                    "{interpreter} -m pip install --upgrade --target {} -r {}",
+                    packages.display(),
+                    root().join(PYTHON_REQUIREMENTS).display()
                 );
                 return Err((format!("there is no Python module {module}"), install));
             }

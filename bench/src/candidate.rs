@@ -51,8 +51,8 @@ pub enum Made {
     },
     /// A C source, which `cc` compiles.
     C(&'static str),
-    /// A Python script, and the modules that it imports, each with the package that holds it.
-    Python(&'static str, &'static [(&'static str, &'static str)]),
+    /// A Python script, and the modules of other packages that it imports.
+    Python(&'static str, &'static [&'static str]),
     /// The folder of a Go program.
     Go(&'static str),
 }
@@ -159,7 +159,7 @@ pub const ALL: &[Candidate] = &[
         "dispatchers, the original",
         FD_SETSIZE,
         &["bench/peers/python/asyncore_echo.py"],
-        &[("asyncore", "pyasyncore")],
+        &["asyncore"],
     ),
     Candidate {
         kind: Kind::Line,
@@ -168,7 +168,7 @@ pub const ALL: &[Candidate] = &[
             "chat objects, the original",
             FD_SETSIZE,
             &["bench/peers/python/asynchat_echo.py"],
-            &[("asyncore", "pyasyncore"), ("asynchat", "pyasynchat")],
+            &["asyncore", "asynchat"],
         )
     },
     python(
@@ -176,14 +176,14 @@ pub const ALL: &[Candidate] = &[
         "the reactor, the original",
         MANY,
         &["bench/peers/python/twisted_echo.py"],
-        &[("twisted", "twisted")],
+        &["twisted"],
     ),
     python(
         "python-uvloop",
         "asyncio on libuv",
         MANY,
         &["bench/peers/python/uvloop_echo.py"],
-        &[("uvloop", "uvloop")],
+        &["uvloop"],
     ),
     other(
         Family::Other,
@@ -210,6 +210,9 @@ pub const ALL: &[Candidate] = &[
         &["bench/peers/go/main.go"],
     ),
 ];
+
+/// The four styles, each with what it runs on unless told otherwise.
+pub const THE_FOUR: [&str; 4] = ["select", "dispatcher", "chat", "reactor-tokio"];
 
 /// The candidate of that name.
 pub fn named(name: &str) -> Option<&'static Candidate> {
@@ -251,7 +254,7 @@ const fn python(
     about: &'static str,
     most_connections: usize,
     written: &'static [&'static str],
-    modules: &'static [(&'static str, &'static str)],
+    modules: &'static [&'static str],
 ) -> Candidate {
     let made = Made::Python(written[0], modules);
     other(Family::Python, name, about, most_connections, made, written)

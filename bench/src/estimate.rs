@@ -44,6 +44,26 @@ impl Estimate {
         self.low <= other.high && other.low <= self.high
     }
 
+    /// The same in another unit.
+    pub fn times(self, factor: f64) -> Self {
+        Estimate {
+            low: self.low * factor,
+            median: self.median * factor,
+            high: self.high * factor,
+            ..self
+        }
+    }
+
+    /// One over it: a rate from a time.
+    pub fn inverse(self) -> Self {
+        Estimate {
+            low: 1.0 / self.high,
+            median: 1.0 / self.median,
+            high: 1.0 / self.low,
+            ..self
+        }
+    }
+
     /// Half the interval's width as a share of the median: the ± of the estimate.
     pub fn spread(&self) -> f64 {
         (self.high - self.low) / 2.0 / self.median

@@ -1,12 +1,27 @@
 //! The groups of benchmarks: who is put to what.
 
 use common::client::load::Settings;
+use serde::{Deserialize, Serialize};
 
 use crate::candidate::{ALL, Candidate, Family};
 use crate::trial::Trial;
 
+/// What one over the seconds of a sample counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Messages per second.
+    Messages,
+    /// Bytes per second are of interest, because the messages are large.
+    Bytes,
+    /// Connections per second.
+    Connections,
+    /// Nothing: the seconds are a latency.
+    Latency,
+}
+
 /// Benchmarks that are taken together, with the same servers running.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Group {
     /// Its lasting name.
     pub name: &'static str,
@@ -17,7 +32,7 @@ pub struct Group {
 }
 
 /// One benchmark: a trial, and who is put to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shape {
     /// Such as `50 × 64 B`.
     pub name: String,
@@ -27,6 +42,8 @@ pub struct Shape {
     pub trial: Trial,
     /// Bytes that go each way with each message; 0 where that is not the point.
     pub bytes: u64,
+    /// What is counted.
+    pub unit: Unit,
     everybody: bool,
 }
 
@@ -51,6 +68,14 @@ impl Shape {
     pub fn candidates(&self) -> impl Iterator<Item = &'static Candidate> {
         ALL.iter().filter(|candidate| self.is_for(candidate))
     }
+}
+
+/// The group and the shape that answer which style is faster, and that come first in a summary.
+pub const MAIN: (&str, &str) = ("round-trip", "50 × 64 B");
+
+/// One load on all the servers that can hold its connections.
+pub fn single(name: String, settings: Settings) -> Group {
+    group("live", "one message", vec![echo(name, settings, true)])
 }
 
 /// All groups.
@@ -102,12 +127,16 @@ fn stream() -> Group {
         depth: 32,
         ..Settings::default()
     };
-    let shapes = vec![echo("1 × 32 lines of 32 KiB".to_owned(), settings, true)];
+    let shape = Shape {
+        unit: Unit::Bytes,
+        ..echo("1 × 32 lines of 32 KiB".to_owned(), settings, true)
+    };
+    let shapes = vec![shape];
     group("stream", "32 KiB of a stream", shapes)
 }
 
 fn connect() -> Group {
-    let shape = special("one after the other", Trial::Connect);
+    let shape = special("one after the other", Unit::Connections, Trial::Connect);
     group("connect", "one connection with one message", vec![shape])
 }
 
@@ -128,7 +157,11 @@ fn idle() -> Group {
 }
 
 fn fairness() -> Group {
-    let shape = special("p99 of 10 pingers beside a flooder", Trial::Fairness);
+    let shape = special(
+        "p99 of 10 pingers beside a flooder",
+        Unit::Latency,
+        Trial::Fairness,
+    );
     group("fairness", "a ping, the slowest of a hundred", vec![shape])
 }
 
@@ -145,16 +178,18 @@ fn echo(name: String, settings: Settings, everybody: bool) -> Shape {
         name,
         idle: 0,
         bytes: settings.size as u64,
+        unit: Unit::Messages,
         trial: Trial::Echo(settings),
         everybody,
     }
 }
 
-fn special(name: &str, trial: Trial) -> Shape {
+fn special(name: &str, unit: Unit, trial: Trial) -> Shape {
     Shape {
         name: name.to_owned(),
         idle: 0,
         bytes: 0,
+        unit,
         trial,
         everybody: true,
     }

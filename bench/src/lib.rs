@@ -8,9 +8,11 @@
 //! | [`harness`] | one of them running on a core of its own, and a slice of load on it |
 //! | [`groups`] | what they are put to |
 //! | [`trial`] | that, once |
-//! | [`measure`] | that, in rounds |
+//! | [`run`] | that, in rounds |
+//! | [`table`] | what the samples of one benchmark amount to |
 //! | [`counts`] | what each costs, counted instead of timed |
-//! | [`record`] | all of it, as the book reads it |
+//! | [`record`] | all of it: the one schema that is written as JSON |
+//! | [`report`] | all of it as text: tables and sentences |
 //! | [`live`] | the live comparison: `cargo run --release -p bench` |
 //! | [`cores`] | which core is whose |
 //! | [`estimate`] | a median and the interval that it lies in |
@@ -22,6 +24,7 @@
 )]
 
 pub mod builder;
+mod calls;
 pub mod candidate;
 pub mod cores;
 pub mod counts;
@@ -30,6 +33,8 @@ pub mod groups;
 pub mod harness;
 pub mod live;
 pub mod machine;
-pub mod measure;
 pub mod record;
+pub mod report;
+pub mod run;
+pub mod table;
 pub mod trial;

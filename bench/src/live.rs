@@ -1,32 +1,9 @@
 //! The live comparison: a table that is redrawn while servers are loaded one at a time.
 //!
-//! | module | for |
-//! |---|---|
-//! | `options` | the command line |
-//! | `run` | the servers, and what their slices of load have shown |
-//! | `calls` | system calls per echo |
-//! | `conditions` | what is measured, and on what |
-//! | `table` | what all this amounts to, as `--json` prints it |
-//! | `layout` | the table in lines of text, for any width |
-//! | `columns` | its columns |
-//! | `words` | its sentences |
-//! | `graph` | a bar, a sparkline, a number |
-//! | `style` | the marker and the colour of each of the four styles |
-//! | `screen` | drawing over what was drawn before |
-//! | `markdown` | `--markdown` |
+//! `options` is its command line. What it measures with and shows is shared with `cargo bench`: see
+//! [`run`](crate::run), [`record`](crate::record), and [`report`](crate::report).
 
-mod calls;
-mod columns;
-mod conditions;
-mod graph;
-mod layout;
-mod markdown;
 mod options;
-mod run;
-mod screen;
-mod style;
-mod table;
-mod words;
 
 use std::io;
 use std::time::Instant;
@@ -35,13 +12,13 @@ use common::client::interrupt::{self, Interrupt};
 use common::output;
 
 use crate::builder::Builder;
-use crate::harness::{Harness, rotated};
+use crate::harness::Harness;
 use crate::machine::Machine;
-use conditions::{Conditions, Skipped};
+use crate::record::Record;
+use crate::report::screen::{self, Screen};
+use crate::report::{Loaded, markdown};
+use crate::run::Run;
 use options::{Format, Until};
-use run::Run;
-use screen::Screen;
-use table::Table;
 
 pub use options::Options;
 
@@ -50,51 +27,85 @@ pub use options::Options;
 /// # Errors
 /// A server that does not build or start, or loses a connection, or answers wrongly.
 pub fn run(options: &Options) -> io::Result<()> {
-    let (entrants, mut skipped) = options.entrants();
+    let (entrants, skipped) = options.entrants();
     let builder = Builder::open(entrants, options.profile())?;
-    skipped.extend(builder.missing.iter().map(Skipped::from));
     // A signal only asks for the end: there is a table to show.
     let stop = interrupt::catch()?;
     // Before this thread keeps to one core: it would see no other.
     let machine = Machine::here();
     let harness = Harness::enter()?;
     let mut view = View::of(options);
-    let mut run = Run::start(&harness, &builder.ready, options.settings())?;
-    let conditions = Conditions::of(options, machine, harness.cores(), skipped);
-    let outcome = rounds(options, &conditions, &mut run, &mut view, &stop);
-    let table = Table::of(&conditions, run.records());
-    // The servers are gone before anybody reads that it is over.
-    drop(run);
+    let group = options.group();
+    let run = Run::start(
+        &harness,
+        &group,
+        &builder.ready,
+        options.effort(),
+        |_, _| true,
+    )?;
+    if run.series().iter().all(Vec::is_empty) {
+        return Err(io::Error::other("none of them can run here"));
+    }
+    let mut record = Record::begin("cargo run --release -p bench", machine, &harness, &builder);
+    record.skipped.extend(skipped);
+    let mut comparison = Comparison {
+        options,
+        base: record,
+        run,
+    };
+    let outcome = comparison.rounds(&mut view, &stop);
+    let record = comparison.record();
+    // The servers end before the table says that it is over.
+    drop(comparison);
     outcome?;
-    view.end(&table)
+    view.end(&record)
 }
 
-fn rounds(
-    options: &Options,
-    conditions: &Conditions,
-    run: &mut Run,
-    view: &mut View,
-    stop: &Interrupt,
-) -> io::Result<()> {
-    let begun = Instant::now();
-    for round in 0.. {
-        let is_over = match options.until() {
-            Until::Rounds(rounds) => round >= rounds,
-            Until::Elapsed(duration) => begun.elapsed() >= duration,
-        };
-        if is_over {
-            break;
-        }
-        for series in rotated(run.records().len(), round) {
-            view.show(|| Table::of(conditions, run.records()), series)?;
-            run.slice(series)?;
-            if stop.is_raised() {
-                return Ok(());
+struct Comparison<'a> {
+    options: &'a Options,
+    /// The record without what was measured.
+    base: Record,
+    run: Run<'a>,
+}
+
+impl Comparison<'_> {
+    fn rounds(&mut self, view: &mut View, stop: &Interrupt) -> io::Result<()> {
+        let begun = Instant::now();
+        let until = self.options.until();
+        for round in 0.. {
+            let is_over = match until {
+                Until::Rounds(rounds) => round >= rounds,
+                Until::Elapsed(duration) => begun.elapsed() >= duration,
+            };
+            if is_over {
+                break;
             }
+            for visit in self.run.visits(round) {
+                view.show(|| self.record(), self.row(visit.server), until)?;
+                self.run.visit(&visit)?;
+                if stop.is_raised() {
+                    return Ok(());
+                }
+            }
+            view.round_is_over(round + 1, until);
         }
-        view.round_is_over(round + 1, options.until());
+        Ok(())
     }
-    Ok(())
+
+    /// What is known so far.
+    fn record(&self) -> Record {
+        let mut record = self.base.clone();
+        let (group, effort) = (self.options.group(), self.options.effort());
+        record.add(&group, effort, self.run.series(), true);
+        record
+    }
+
+    /// The row of a server; `None` for the second instance of the first one.
+    fn row(&self, server: usize) -> Option<usize> {
+        let series = self.run.series().first()?;
+        let rows = series[..server].iter().filter(|one| !one.is_twin).count();
+        (!series[server].is_twin).then_some(rows)
+    }
 }
 
 /// How the table reaches its reader.
@@ -113,10 +124,16 @@ impl View {
         }
     }
 
-    /// Shows how things stand before `series` is loaded.
-    fn show(&mut self, table: impl FnOnce() -> Table, series: usize) -> io::Result<()> {
+    /// Shows what is known before the server of this row is loaded.
+    fn show(
+        &mut self,
+        record: impl FnOnce() -> Record,
+        server: Option<usize>,
+        until: Until,
+    ) -> io::Result<()> {
+        let until = until.to_string();
         match self {
-            View::Live(screen) => screen.draw(&table(), Some(series)),
+            View::Live(screen) => screen.draw(&record(), Some(&Loaded { server, until })),
             View::AtTheEnd(_) => Ok(()),
         }
     }
@@ -128,12 +145,12 @@ impl View {
         }
     }
 
-    fn end(self, table: &Table) -> io::Result<()> {
+    fn end(self, record: &Record) -> io::Result<()> {
         let text = match self {
-            View::Live(mut screen) => return screen.draw(table, None),
-            View::AtTheEnd(Format::Text) => screen::plain(table),
-            View::AtTheEnd(Format::Markdown) => markdown::of(table),
-            View::AtTheEnd(Format::Json) => serde_json::to_string(table)? + "\n",
+            View::Live(mut screen) => return screen.draw(record, None),
+            View::AtTheEnd(Format::Text) => screen::plain(record),
+            View::AtTheEnd(Format::Markdown) => markdown::live(record),
+            View::AtTheEnd(Format::Json) => serde_json::to_string(record)? + "\n",
         };
         output::print(format_args!("{text}"))
     }

@@ -25,15 +25,21 @@ pub enum Trial {
     Fairness,
 }
 
-/// What it has shown.
-#[derive(Debug, Clone, Copy)]
+/// What one visit to a server has measured. All times are in seconds.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Sample {
-    /// Seconds for each message or connection, or the percentile in seconds.
+    /// Time per message or connection, or the percentile.
     pub seconds: f64,
-    /// The server's processor time for each, in seconds.
-    pub server_cpu: f64,
-    /// The client's processor time for each, in seconds; 0 where it was not measured.
-    pub client_cpu: f64,
+    /// The median latency, where latencies were measured.
+    pub p50: Option<f64>,
+    /// The 99th percentile of the latency, where latencies were measured.
+    pub p99: Option<f64>,
+    /// The server's processor time per message or connection.
+    pub server_cpu: Option<f64>,
+    /// The client's processor time per message.
+    pub client_cpu: Option<f64>,
+    /// Connections whose answers the client found each time it waited.
+    pub answers_waiting: Option<f64>,
     /// Whether a faster server would have made no difference.
     pub client_was_the_bottleneck: bool,
 }
@@ -59,15 +65,19 @@ fn echo(server: &Server, settings: &Settings, duration: Duration) -> io::Result<
         ..settings.clone()
     };
     let slice = server.slice(&settings)?;
-    if slice.summary.messages == 0 {
+    let summary = &slice.summary;
+    let Some(latency) = summary.latency else {
         // Too short a time for so slow a server, or for so busy a machine.
         return echo(server, &settings, duration * 2);
-    }
+    };
     Ok(Sample {
-        seconds: 1.0 / slice.summary.messages_per_second,
-        server_cpu: slice.server_cpu.as_secs_f64(),
-        client_cpu: slice.client_cpu.as_secs_f64(),
-        client_was_the_bottleneck: slice.summary.client_was_the_bottleneck(),
+        seconds: 1.0 / summary.messages_per_second,
+        p50: Some(latency.p50_us / 1e6),
+        p99: Some(latency.p99_us / 1e6),
+        server_cpu: Some(slice.server_cpu.as_secs_f64()),
+        client_cpu: Some(slice.client_cpu.as_secs_f64()),
+        answers_waiting: summary.answers_waiting,
+        client_was_the_bottleneck: summary.client_was_the_bottleneck(),
     })
 }
 
@@ -84,23 +94,22 @@ fn connect(server: &Server, duration: Duration) -> io::Result<Sample> {
     let each = |time: Duration| time.as_secs_f64() / f64::from(connections);
     Ok(Sample {
         seconds: each(begun.elapsed()),
-        server_cpu: each(server.cpu_time()? - cpu),
-        client_cpu: 0.0,
-        client_was_the_bottleneck: false,
+        server_cpu: Some(each(server.cpu_time()? - cpu)),
+        ..Sample::default()
     })
 }
 
 fn fairness(server: &Server, duration: Duration) -> io::Result<Sample> {
     let pings = PingsBesideFlood::open(server.address())?;
     server.rest()?;
-    let cpu = server.cpu_time()?;
     let mut times = pings.run(duration)?;
-    let server_cpu = (server.cpu_time()? - cpu).div_f64(times.len() as f64);
     times.sort_unstable();
+    let percentile = |percent: usize| times[times.len() * percent / 100].as_secs_f64();
+    // Nearly all of the processor's time goes into the flood, so there is none to give per ping.
     Ok(Sample {
-        seconds: times[times.len() * 99 / 100].as_secs_f64(),
-        server_cpu: server_cpu.as_secs_f64(),
-        client_cpu: 0.0,
-        client_was_the_bottleneck: false,
+        seconds: percentile(99),
+        p50: Some(percentile(50)),
+        p99: Some(percentile(99)),
+        ..Sample::default()
     })
 }

@@ -12,8 +12,8 @@ use bench::counts::{self, Tools};
 use bench::groups;
 use bench::harness::Harness;
 use bench::machine::Machine;
-use bench::measure::{self, Effort};
-use bench::record::{self, Record};
+use bench::record::Record;
+use bench::run::{Effort, Run};
 use clap::Parser;
 use common::args::{number, seconds_above_zero};
 use common::output;
@@ -47,32 +47,26 @@ fn run(args: Args) -> io::Result<()> {
         slice: args.slice,
         seldom: 3,
         most_idle: usize::MAX,
+        counts_calls: true,
     };
     let builder = Builder::open(ALL, Profile::Measured)?;
     // Before this thread is kept on one core, and all it can see is that one.
     let machine = Machine::here();
     let harness = Harness::enter()?;
-    output::complain(format_args!("noise floor"));
-    let noise_floor = record::noise_floor(&harness, &builder, "select", effort)?;
-    let mut record = Record::begin(machine, &harness, &builder, noise_floor);
+    let command = "cargo run --release -p bench --bin record";
+    let mut record = Record::begin(command, machine, &harness, &builder);
     for group in groups::all() {
         if !args.groups.is_empty() && !args.groups.iter().any(|name| name == group.name) {
             continue;
         }
-        let samples = measure::group(
-            &harness,
-            &group,
-            &builder.ready,
-            effort,
-            |_, _| true,
-            |visit, visits| {
-                if visit % 100 == 0 {
-                    let name = group.name;
-                    output::complain(format_args!("{name}: visit {visit} of {visits}"));
-                }
-            },
-        )?;
-        record.add(&group, effort, &samples);
+        let run = Run::start(&harness, &group, &builder.ready, effort, |_, _| true)?;
+        let series = run.finish(|visit, visits| {
+            if visit % 100 == 0 {
+                let name = group.name;
+                output::complain(format_args!("{name}: visit {visit} of {visits}"));
+            }
+        })?;
+        record.add(&group, effort, &series, false);
     }
     let tools = Tools::find();
     for ready in &builder.ready {
@@ -85,7 +79,7 @@ fn run(args: Args) -> io::Result<()> {
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut text = serde_json::to_string_pretty(&record)?;
+    let mut text = serde_json::to_string_pretty(&record.without_samples())?;
     text.push('\n');
     fs::write(output, text)
 }

@@ -8,13 +8,15 @@ use clap::builder::PossibleValuesParser;
 use common::args::{number, seconds};
 use common::client::load::{Length, Settings};
 
-use super::conditions::Skipped;
-use super::run::SLICE;
 use crate::builder::Profile;
-use crate::candidate::{ALL, Candidate, named};
+use crate::candidate::{ALL, Candidate, THE_FOUR, named};
+use crate::groups::{self, Group};
+use crate::record::Skipped;
+use crate::run::Effort;
 
-/// Who is compared if nobody is named: the four styles.
-const THE_FOUR: [&str; 4] = ["select", "dispatcher", "chat", "reactor-tokio"];
+/// How long one server is loaded before it is the next one's turn: long enough to tell a p99, short
+/// enough that all servers meet the same conditions.
+pub(super) const SLICE: Duration = Duration::from_millis(120);
 /// If a server does not answer for so long it is lost.
 const STALL_LIMIT: Duration = Duration::from_secs(3);
 
@@ -121,6 +123,24 @@ impl Options {
             length: Length::Duration(SLICE),
             stall_limit: STALL_LIMIT,
             ..Settings::default()
+        }
+    }
+
+    /// The same as a group of one shape.
+    pub(super) fn group(&self) -> Group {
+        let Settings {
+            connections, size, ..
+        } = self.settings();
+        groups::single(format!("{connections} × {size} B"), self.settings())
+    }
+
+    pub(super) fn effort(&self) -> Effort {
+        Effort {
+            rounds: self.rounds,
+            slice: SLICE,
+            seldom: 1,
+            most_idle: 0,
+            counts_calls: true,
         }
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::workspace::Workspace;
 
 /// The layout that is understood here.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// A whole comparison.
 #[derive(Debug, Deserialize)]
@@ -75,8 +75,9 @@ pub struct Row {
     pub candidate: String,
     pub seconds: Estimate,
     pub ratio: Option<Estimate>,
-    pub server_cpu: Estimate,
-    pub client_cpu: Estimate,
+    /// Not for every benchmark.
+    pub server_cpu: Option<Estimate>,
+    pub client_cpu: Option<Estimate>,
     pub client_was_the_bottleneck: f64,
 }
 

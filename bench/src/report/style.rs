@@ -1,7 +1,5 @@
 //! The marker and the colour of each of the four styles, the same as in the book's plots.
 
-use crate::candidate::Candidate;
-
 /// How a server's row looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
@@ -18,8 +16,8 @@ const GREEN: Option<u8> = Some(29);
 const PURPLE: Option<u8> = Some(133);
 
 /// The style that a candidate is written in.
-pub(super) fn of(candidate: &Candidate) -> Style {
-    let (marker, colour) = match candidate.name {
+pub(super) fn of(candidate: &str) -> Style {
+    let (marker, colour) = match candidate {
         "select" | "select-queued" => ('●', BLUE),
         "python-select" | "c-select" => ('○', BLUE),
         "dispatcher" => ('■', ORANGE),
@@ -41,6 +39,9 @@ mod tests {
     #[test]
     fn ours_have_a_style_each() {
         let ours = ALL.iter().filter(|one| one.family == Family::Ours);
-        assert!(ours.map(of).all(|style| style.colour.is_some()));
+        assert!(
+            ours.map(|one| of(one.name))
+                .all(|style| style.colour.is_some())
+        );
     }
 }

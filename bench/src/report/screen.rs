@@ -9,7 +9,8 @@ use common::output;
 use console::Term;
 
 use super::layout::{self, Line};
-use super::table::Table;
+use super::words::Loaded;
+use crate::record::Record;
 
 /// How wide a table is that is no terminal's, unless `COLUMNS` says.
 const PLAIN_WIDTH: usize = 120;
@@ -19,7 +20,7 @@ const PLAIN_WIDTH: usize = 120;
 /// The cursor is hidden and shown again within one frame, so that however the program ends, nothing
 /// must be restored.
 #[derive(Debug)]
-pub(super) struct Screen {
+pub(crate) struct Screen {
     terminal: Term,
     has_colours: bool,
     /// The widths of the lines that stand above the cursor.
@@ -28,7 +29,7 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Standard output, if it is a terminal on which one can move about.
-    pub(super) fn open() -> Option<Self> {
+    pub(crate) fn open() -> Option<Self> {
         terminal::stdout_redraws().then(|| Screen {
             terminal: Term::stdout(),
             has_colours: terminal::has_colours(),
@@ -36,14 +37,14 @@ impl Screen {
         })
     }
 
-    /// Draws the table with a sign at the series that is loaded; without one, all of it for good.
+    /// Draws the table with a sign at the server that is loaded; without one, all of it for good.
     ///
     /// # Errors
     /// What the terminal answers.
-    pub(super) fn draw(&mut self, table: &Table, loaded: Option<usize>) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, record: &Record, loaded: Option<&Loaded>) -> io::Result<()> {
         let (height, width) = self.terminal.size();
         let (height, width) = (usize::from(height), usize::from(width));
-        let mut lines = layout::lines(table, width, loaded);
+        let mut lines = layout::live(record, width, loaded);
         if loaded.is_some() {
             lines = squeezed(lines, height.saturating_sub(1));
         }
@@ -54,12 +55,30 @@ impl Screen {
     }
 }
 
-/// The table without any escape code.
-pub(super) fn plain(table: &Table) -> String {
+/// The live comparison without any escape code.
+pub(crate) fn plain(record: &Record) -> String {
+    text(&layout::live(record, plain_width(), None), false)
+}
+
+/// The width of text that no terminal shows.
+fn plain_width() -> usize {
     let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    let lines = layout::lines(table, columns.unwrap_or(PLAIN_WIDTH), None);
+    columns.unwrap_or(PLAIN_WIDTH)
+}
+
+/// The width of standard output, and whether it has colours.
+pub(super) fn of_stdout() -> (usize, bool) {
+    let terminal = Term::stdout();
+    match terminal.size_checked() {
+        Some((_, columns)) if terminal.is_term() => (usize::from(columns), terminal::has_colours()),
+        _ => (plain_width(), false),
+    }
+}
+
+/// Lines as text, each with its line end.
+pub(super) fn text(lines: &[Line], has_colours: bool) -> String {
     lines.iter().fold(String::new(), |mut text, line| {
-        paint(&mut text, line, false);
+        paint(&mut text, line, has_colours);
         text + "\n"
     })
 }
@@ -113,7 +132,7 @@ fn squeezed(mut lines: Vec<Line>, most: usize) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::tests::table;
+    use super::super::tests::record;
     use super::*;
 
     fn line(text: &str, colour: Option<u8>) -> Line {
@@ -148,7 +167,7 @@ mod tests {
     #[test]
     fn the_plain_table_has_no_escape_codes() {
         let rates = [90e3; 6];
-        let text = plain(&table(&[("select", &rates), ("select", &rates)]));
+        let text = plain(&record(&[("select", &rates), ("select", &rates)]));
         assert!(
             text.contains("● select") && !text.contains('\x1b'),
             "{text}"

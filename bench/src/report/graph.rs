@@ -52,11 +52,21 @@ pub(super) fn ratio(ratio: &Estimate) -> String {
     format!("{median:.2} {low:.2}–{high:.2}")
 }
 
+/// A change in percent, such as `+3 %`.
+pub(super) fn percent(ratio: f64) -> String {
+    format!("{:+.0} %", (ratio - 1.0) * 100.0)
+}
+
 /// How much slower a server of this ratio is, such as `1.46× slower`, or `5.0× slower`.
 pub(super) fn slower(ratio: f64) -> String {
+    format!("{} slower", times(ratio))
+}
+
+/// One over a ratio, such as `1.46×`.
+pub(super) fn times(ratio: f64) -> String {
     let times = 1.0 / ratio;
     let digits = if times < 4.995 { 2 } else { 1 };
-    format!("{times:.digits$}× slower")
+    format!("{times:.digits$}×")
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::thread;
+use std::time::Duration;
 
-use common::client::load::{self, Settings, Summary};
+use common::client::load::{self, Length, Settings, Summary};
 use common::client::program::Program;
 use serde::Deserialize;
 
@@ -30,16 +31,21 @@ struct Counters {
 ///
 /// # Errors
 /// A server that does not start, answer or stop.
-pub(super) fn per_echo(
+pub(crate) fn per_echo(
     harness: &Harness,
     ready: &Ready,
     settings: &Settings,
+    duration: Duration,
 ) -> io::Result<Option<f64>> {
     if ready.candidate.family != Family::Ours {
         return Ok(None);
     }
     let program = start(harness, ready)?;
-    load::run(program.address(), settings).and_then(Summary::verified)?;
+    let settings = Settings {
+        length: Length::Duration(duration),
+        ..settings.clone()
+    };
+    load::run(program.address(), &settings).and_then(Summary::verified)?;
     let (_, lines) = program.stop()?;
     let counters = lines.last().map(|line| serde_json::from_str(line));
     let counters: Option<Counters> = counters.transpose()?;

@@ -1,9 +1,10 @@
-//! The table in lines of text for a width, the most important columns first.
+//! Tables and sentences in lines of text for a width, the most important columns first.
 
-use super::columns;
+use super::columns::{self, View};
 use super::style;
-use super::table::Table;
-use super::words;
+use super::words::{self, Loaded};
+use crate::record::Record;
+use crate::table::Row;
 
 /// A line of text, in pieces of one colour each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,41 +34,65 @@ impl Line {
     }
 }
 
-/// The whole table. `loaded` is the series that is under load now; of the last one, the noise floor
-/// tells.
-pub(super) fn lines(table: &Table, width: usize, loaded: Option<usize>) -> Vec<Line> {
-    let said = |sentences: Vec<String>| {
-        let broken = sentences.into_iter().flat_map(|text| wrapped(&text, width));
-        broken
-            .map(|text| Line(vec![(text, None)]))
-            .collect::<Vec<_>>()
-    };
-    let mut lines = said(words::above(table));
+/// The page of the live comparison; `loaded` is the server that is under load now.
+pub(crate) fn live(record: &Record, width: usize, loaded: Option<&Loaded>) -> Vec<Line> {
+    let mut lines = said(words::above(record), width);
     lines.push(Line::default());
-    lines.extend(rows(table, width, loaded));
+    if let Some((_, benchmark)) = record.main() {
+        let rows: Vec<&Row> = benchmark.rows.iter().collect();
+        let view = View {
+            benchmark,
+            rows: &rows,
+            changes: None,
+            is_live: true,
+        };
+        let server = loaded.and_then(|loaded| loaded.server);
+        lines.extend(table(&view, width, server, false));
+    }
     lines.push(Line::default());
-    lines.extend(said(words::below(table, loaded)));
+    lines.extend(said(words::below(record, loaded), width));
     lines.into_iter().map(|line| line.cut(width)).collect()
 }
 
-fn rows(table: &Table, width: usize, loaded: Option<usize>) -> Vec<Line> {
-    let columns = columns::of(table, width);
-    let row = |place: usize| {
-        let server = place.checked_sub(1);
-        let style = server.map(|server| style::of(table.servers[server].candidate));
-        let colour = style.and_then(|style| style.colour);
-        let is_loaded = loaded.is_some() && loaded == server;
-        let pointer = if is_loaded { '›' } else { ' ' };
-        let marker = style.map_or(' ', |style| style.marker);
-        let mut line = vec![(pointer.to_string(), None), (marker.to_string(), colour)];
-        for column in &columns {
+/// Sentences, each from the start of a line.
+pub(super) fn said(sentences: Vec<String>, width: usize) -> Vec<Line> {
+    let broken = sentences.into_iter().flat_map(|text| wrapped(&text, width));
+    broken.map(|text| Line(vec![(text, None)])).collect()
+}
+
+/// The head and a line for each server, with a heading before each family if `is_sectioned` is set.
+pub(super) fn table(
+    view: &View<'_>,
+    width: usize,
+    loaded: Option<usize>,
+    is_sectioned: bool,
+) -> Vec<Line> {
+    let columns = columns::of(view, width);
+    let cells = |place: usize, colour: Option<u8>| {
+        let cell = move |column: &columns::Column| {
             let colour = colour.filter(|_| column.coloured);
-            line.push((" ".to_owned(), None));
-            line.push((column.cell(place), colour));
-        }
-        Line(line)
+            [(" ".to_owned(), None), (column.cell(place), colour)]
+        };
+        columns.iter().flat_map(cell).collect::<Vec<_>>()
     };
-    (0..=table.servers.len()).map(row).collect()
+    let mut lines = vec![Line(
+        [vec![("  ".to_owned(), None)], cells(0, None)].concat(),
+    )];
+    let mut family = None;
+    for (place, row) in view.rows.iter().enumerate() {
+        if is_sectioned && family != Some(row.family) {
+            family = Some(row.family);
+            lines.push(Line(vec![(words::family(row.family).to_owned(), None)]));
+        }
+        let style = style::of(&row.candidate);
+        let pointer = if loaded == Some(place) { '›' } else { ' ' };
+        let start = vec![
+            (pointer.to_string(), None),
+            (style.marker.to_string(), style.colour),
+        ];
+        lines.push(Line([start, cells(place + 1, style.colour)].concat()));
+    }
+    lines
 }
 
 /// The text in lines of at most that many cells, broken at spaces.
@@ -87,7 +112,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::tests::table;
+    use super::super::tests::record;
     use super::*;
 
     fn text(width: usize) -> Vec<String> {
@@ -98,7 +123,11 @@ mod tests {
             ("c-epoll", &fast),
             ("select", &fast),
         ];
-        let lines = lines(&table(&series), width, Some(1));
+        let loaded = Loaded {
+            server: Some(1),
+            until: "9".to_owned(),
+        };
+        let lines = live(&record(&series), width, Some(&loaded));
         let text = |line: &Line| line.0.iter().map(|(text, _)| text.as_str()).collect();
         lines.iter().map(text).collect()
     }

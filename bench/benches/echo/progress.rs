@@ -1,0 +1,115 @@
+//! How far the benchmarks are: one line for each group, redrawn in place; plain lines where standard
+//! error is no terminal.
+
+use std::time::{Duration, Instant};
+
+use bench::builder::Ready;
+use bench::candidate::Candidate;
+use bench::groups::{Group, Shape};
+use common::{output, terminal};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+/// The line of a group.
+const LINE: &str = "{prefix:16} {wide_bar} {percent:>3} %, {msg}";
+
+/// The progress of all groups.
+pub struct Progress {
+    /// The samples of each group that is measured.
+    samples: Vec<(&'static str, usize)>,
+    /// Those of the groups that are done.
+    done: usize,
+    begun: Instant,
+    /// The group that is being measured.
+    group: Option<(&'static str, usize, Instant)>,
+    line: ProgressBar,
+}
+
+impl Progress {
+    /// Counts the samples that will be taken.
+    pub fn new(
+        groups: &[Group],
+        ready: &[Ready],
+        rounds: usize,
+        wants: &dyn Fn(&Group, &Shape, &Candidate) -> bool,
+    ) -> Self {
+        let samples = groups.iter().map(|group| {
+            let takes_part = |shape: &Shape| {
+                let candidates = ready.iter().map(|ready| ready.candidate);
+                // The second instance of the first server is one more.
+                candidates.filter(|it| wants(group, shape, it)).count() + 1
+            };
+            let samples = group.shapes.iter().map(takes_part);
+            let samples: usize = samples.filter(|&count| count > 1).sum();
+            (group.name, samples * rounds)
+        });
+        Progress {
+            samples: samples.filter(|(_, count)| *count > 0).collect(),
+            done: 0,
+            begun: Instant::now(),
+            group: None,
+            line: ProgressBar::hidden(),
+        }
+    }
+
+    /// Begins a group, if any of it is measured.
+    pub fn begin(&mut self, group: &Group) -> bool {
+        let found = self.samples.iter().find(|(name, _)| *name == group.name);
+        let Some(&(name, samples)) = found else {
+            return false;
+        };
+        self.group = Some((name, samples, Instant::now()));
+        if terminal::stderr_redraws() {
+            let style = ProgressStyle::with_template(LINE);
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            self.line = ProgressBar::new(samples as u64).with_style(style);
+            self.line.set_prefix(name);
+            self.line.set_message("starting the servers");
+            self.line.tick();
+        } else {
+            let count = self.samples.iter().position(|(it, _)| *it == name);
+            output::complain(format_args!(
+                "{name}: {samples} samples ({} of {} groups)",
+                count.map_or(1, |place| place + 1),
+                self.samples.len()
+            ));
+        }
+        true
+    }
+
+    /// Before each visit.
+    pub fn visit(&mut self, visit: usize, visits: usize) {
+        let Some((_, samples, begun)) = self.group else {
+            return;
+        };
+        self.line.set_length(visits as u64);
+        self.line.set_position(visit as u64);
+        let share = visit as f64 / visits.max(1) as f64;
+        let left = |spent: Duration, share: f64| {
+            let left = spent.as_secs_f64() * (1.0 - share) / share.max(1e-9);
+            HumanDuration(Duration::from_secs_f64(left.min(1e6).ceil()))
+        };
+        if visit > 0 {
+            let all: usize = self.samples.iter().map(|(_, count)| count).sum();
+            let done = self.done as f64 + samples as f64 * share;
+            self.line.set_message(format!(
+                "{:#} left, {:#} in all",
+                left(begun.elapsed(), share),
+                left(self.begun.elapsed(), done / all as f64)
+            ));
+        }
+    }
+
+    /// The group is measured.
+    pub fn end(&mut self) {
+        if let Some((name, samples, begun)) = self.group.take() {
+            self.done += samples;
+            let took = begun.elapsed();
+            let length = self.line.length().unwrap_or(0);
+            self.line.set_position(length);
+            self.line.finish_with_message(format!("done in {took:.0?}"));
+            if !terminal::stderr_redraws() {
+                output::complain(format_args!("{name}: done in {took:.0?}"));
+            }
+        }
+    }
+}

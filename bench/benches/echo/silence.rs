@@ -1,0 +1,45 @@
+//! criterion without its lines. It has no way to turn them off, so standard output leads nowhere
+//! while it works. Its warnings are about times that it believes it has measured itself, so standard
+//! error does too.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+
+use nix::unistd::{dup, dup2_stderr, dup2_stdout};
+
+/// Standard output and standard error lead nowhere until this is dropped.
+pub struct Silence {
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+impl Silence {
+    /// Silence, unless everything is to be shown.
+    ///
+    /// # Errors
+    /// What dup(2) returns.
+    pub fn unless(shows_all: bool) -> io::Result<Option<Self>> {
+        if shows_all {
+            return Ok(None);
+        }
+        io::stdout().flush()?;
+        let silence = Silence {
+            stdout: dup(io::stdout())?,
+            stderr: dup(io::stderr())?,
+        };
+        let nowhere = File::options().write(true).open("/dev/null")?;
+        dup2_stdout(&nowhere)?;
+        dup2_stderr(&nowhere)?;
+        Ok(Some(silence))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // What is still in the buffer is criterion's. There is nobody to tell of an error.
+        let _ = io::stdout().flush();
+        let _ = dup2_stdout(&self.stdout);
+        let _ = dup2_stderr(&self.stderr);
+    }
+}

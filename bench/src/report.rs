@@ -1,0 +1,66 @@
+//! Comparisons as text: the page of the live comparison, and the summary of `cargo bench`.
+//!
+//! | module | for |
+//! |---|---|
+//! | `summary` | the last screen of `cargo bench`, and the same in Markdown |
+//! | `separation` | sentences that say what separates the servers, and what does not |
+//! | `grid` | the ratios of a group with several shapes of load |
+//! | `changes` | against the last run |
+//! | `layout` | tables in lines of text, for any width |
+//! | `columns` | their columns |
+//! | `words` | their sentences |
+//! | `graph` | a bar, a sparkline, a number |
+//! | `style` | the marker and the colour of each of the four styles |
+//! | `screen` | drawing over what was drawn before |
+//! | `markdown` | tables in Markdown |
+
+mod changes;
+mod columns;
+mod graph;
+mod grid;
+mod layout;
+pub(crate) mod markdown;
+pub(crate) mod screen;
+mod separation;
+mod style;
+mod summary;
+mod words;
+
+pub use changes::LastRun;
+pub use summary::{markdown as summary_as_markdown, text as summary};
+pub(crate) use words::Loaded;
+
+#[cfg(test)]
+mod tests {
+    use crate::groups::MAIN;
+    use crate::machine::Machine;
+    use crate::record::{Record, Recorded, SCHEMA};
+    use crate::table::Benchmark;
+    use crate::table::tests::table;
+
+    /// A record of this benchmark in this group.
+    pub(super) fn of(group: &str, benchmarks: Vec<Benchmark>) -> Record {
+        Record {
+            schema: SCHEMA,
+            command: "cargo bench".to_owned(),
+            machine: Machine::here(),
+            cores: None,
+            candidates: Vec::new(),
+            skipped: Vec::new(),
+            noise_floor: benchmarks.first().and_then(|it| it.noise_floor.clone()),
+            counts: Vec::new(),
+            groups: vec![Recorded {
+                name: group.to_owned(),
+                about: "a message".to_owned(),
+                rounds: 9,
+                slice: 0.12,
+                benchmarks,
+            }],
+        }
+    }
+
+    /// A record of these servers, each with its rates; the last is the first one's second instance.
+    pub(super) fn record(series: &[(&str, &[f64])]) -> Record {
+        of(MAIN.0, vec![table(series)])
+    }
+}

@@ -1,0 +1,59 @@
+//! The ratios of a group with several shapes of load: a line for each server, a column for each
+//! shape.
+
+use super::columns::Column;
+use super::layout::Line;
+use super::style;
+use crate::table::{Benchmark, Verdict};
+
+/// The grid of these servers, in as many parts as it takes to fit the width.
+pub(super) fn of(benchmarks: &[Benchmark], servers: &[&str], width: usize) -> Vec<Line> {
+    let names = Column::of_cells("server", servers.iter().map(|&name| name.to_owned()), false);
+    let columns = benchmarks.iter().map(|benchmark| {
+        let cell = |name: &&str| self::cell(benchmark, name);
+        Column::of_cells(&benchmark.name, servers.iter().map(cell), true)
+    });
+    let columns: Vec<Column> = columns.collect();
+    let mut lines = Vec::new();
+    let mut left = &columns[..];
+    while !left.is_empty() {
+        let mut room = width.saturating_sub(names.width() + 3);
+        let fits = |column: &&Column| {
+            let fits = column.width() < room;
+            room = room.saturating_sub(column.width() + 1);
+            fits
+        };
+        let count = left.iter().take_while(fits).count().max(1);
+        let (part, rest) = left.split_at(count);
+        left = rest;
+        lines.extend((0..=servers.len()).map(|row| line(&names, part, servers, row)));
+    }
+    lines
+}
+
+fn line(names: &Column, part: &[Column], servers: &[&str], row: usize) -> Line {
+    let style = row.checked_sub(1).map(|server| style::of(servers[server]));
+    let (marker, colour) = style.map_or((' ', None), |style| (style.marker, style.colour));
+    let mut line = vec![(format!(" {marker}"), colour)];
+    line.push((format!(" {}", names.cell(row)), colour));
+    let cells = part
+        .iter()
+        .map(|column| (format!(" {}", column.cell(row)), None));
+    line.extend(cells);
+    Line(line)
+}
+
+/// Such as `≈0.98`.
+fn cell(benchmark: &Benchmark, server: &str) -> String {
+    let Some(row) = benchmark.row(server) else {
+        return "-".to_owned();
+    };
+    let ratio = row.to_fastest.map_or(f64::NAN, |ratio| ratio.median);
+    match row.verdict {
+        Some(Verdict::Fastest) => "fastest".to_owned(),
+        Some(Verdict::WithinNoise) => format!("≈{ratio:.2}"),
+        Some(Verdict::TooEarly) => format!("?{ratio:.2}"),
+        Some(Verdict::Slower) => format!("{ratio:.2}"),
+        None => "-".to_owned(),
+    }
+}

@@ -1,0 +1,274 @@
+//! The summary of `cargo bench`: its last screen, and the same in Markdown.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::changes::LastRun;
+use super::columns::View;
+use super::layout::{self, Line, said};
+use super::{grid, markdown as tables, screen, separation, words};
+use crate::candidate::Family;
+use crate::groups::MAIN;
+use crate::record::{Record, Recorded};
+use crate::table::{Benchmark, Row};
+
+/// What the columns mean.
+const LEGEND: &str = "medians of slices; ratio: rate over that of the fastest in the same round, with \
+    its 95 % interval; ≈ within noise, ? too few rounds; p50, p99, cpu (the server's processor time) \
+    per message in µs; calls: system calls per echo, counted by the four styles themselves";
+/// What the last column means, where there is one.
+const LAST: &str = "last: rate against the last run, * a change of more than machine and noise";
+/// How to see the plots.
+const PLOTS: &str = "plots: cargo run --release -p book shows this run beside the recorded one, in the \
+    chapter \"Measured\"";
+
+/// The last screen, for standard output.
+pub fn text(record: &Record, last: &LastRun, files: &[&Path]) -> String {
+    let (width, has_colours) = screen::of_stdout();
+    let lines = lines(record, last, files, width);
+    let lines: Vec<Line> = lines.into_iter().map(|line| line.cut(width)).collect();
+    screen::text(&lines, has_colours)
+}
+
+fn lines(record: &Record, last: &LastRun, files: &[&Path], width: usize) -> Vec<Line> {
+    let Some((group, main)) = record.main() else {
+        return said(vec!["nothing was measured".to_owned()], width);
+    };
+    let mut lines = said(
+        vec![
+            heading(group, main),
+            words::title(group, main),
+            words::place(record),
+        ],
+        width,
+    );
+    let rows: Vec<&Row> = main.rows.iter().collect();
+    let changes = last.changes(record, &group.name, main);
+    let view = View {
+        benchmark: main,
+        rows: &rows,
+        changes: changes.as_ref(),
+        is_live: false,
+    };
+    lines.extend(layout::table(&view, width, None, true));
+    let mut below = separation::sentences(std::slice::from_ref(main));
+    below.push(words::noise_floor(main));
+    below.push(words::bottleneck(main));
+    below.extend(changes.as_ref().map(super::changes::Changes::sentence));
+    lines.extend(said(below, width));
+    for group in further(record, main) {
+        lines.push(Line::default());
+        lines.extend(of_group(record, group, last, width));
+    }
+    lines.push(Line::default());
+    let mut end = vec![LEGEND.to_owned()];
+    end.extend(changes.map(|_| LAST.to_owned()));
+    end.extend(words::skipped(record));
+    let files: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+    if !files.is_empty() {
+        end.push(format!(
+            "all servers and intervals: {}",
+            words::list(&files)
+        ));
+    }
+    end.push(PLOTS.to_owned());
+    lines.extend(said(end, width));
+    lines
+}
+
+/// The main table's heading: the question that it answers.
+fn heading(group: &Recorded, main: &Benchmark) -> String {
+    let (group, name) = (group.name.as_str(), main.name.as_str());
+    match (group, name) == MAIN {
+        true => format!("Which style is faster? ({group}, {name})"),
+        false => format!("{group}, {name}"),
+    }
+}
+
+/// The groups that the main table leaves out, or shows only one benchmark of.
+fn further<'a>(record: &'a Record, main: &'a Benchmark) -> impl Iterator<Item = &'a Recorded> {
+    record.groups.iter().filter(|group| {
+        let is_main = |it: &Benchmark| std::ptr::eq(it, main);
+        !group.benchmarks.is_empty() && !group.benchmarks.iter().all(is_main)
+    })
+}
+
+fn of_group(record: &Record, group: &Recorded, last: &LastRun, width: usize) -> Vec<Line> {
+    let (shown, hidden) = shown(group);
+    let mut lines = Vec::new();
+    match &group.benchmarks[..] {
+        [only] => {
+            lines.extend(said(
+                vec![format!("{}: {}, {}", group.name, group.about, only.name)],
+                width,
+            ));
+            let rows: Vec<&Row> = shown.iter().filter_map(|name| only.row(name)).collect();
+            let changes = last.changes(record, &group.name, only);
+            let view = View {
+                benchmark: only,
+                rows: &rows,
+                changes: changes.as_ref(),
+                is_live: false,
+            };
+            lines.extend(layout::table(&view, width, None, false));
+            lines.extend(said(vec![words::noise_floor(only)], width));
+        }
+        several => {
+            let (name, about) = (&group.name, &group.about);
+            lines.extend(said(
+                vec![format!("{name}: {about}; ratio to the fastest")],
+                width,
+            ));
+            lines.extend(grid::of(several, &shown, width));
+        }
+    }
+    let mut below = separation::sentences(&group.benchmarks);
+    if hidden > 0 {
+        let plural = if hidden == 1 { "" } else { "s" };
+        below.push(format!("{hidden} more server{plural} in the files"));
+    }
+    lines.extend(said(below, width));
+    lines
+}
+
+/// The servers of a short table: the four styles with their variants, and the fastest of each other
+/// family. Then how many are left out.
+fn shown(group: &Recorded) -> (Vec<&str>, usize) {
+    let mut names: Vec<(&str, Family)> = Vec::new();
+    for row in group.benchmarks.iter().flat_map(|it| &it.rows) {
+        if !names.iter().any(|(name, _)| *name == row.candidate) {
+            names.push((&row.candidate, row.family));
+        }
+    }
+    let all = names.len();
+    // Ratios summed over the benchmarks: whoever takes part in all of them comes first.
+    let score = |name: &str| -> f64 {
+        let rows = group.benchmarks.iter().filter_map(|it| it.row(name));
+        rows.filter_map(|row| row.to_fastest)
+            .map(|ratio| ratio.median)
+            .sum()
+    };
+    let best = |family: Family| {
+        let of_family = names.iter().filter(|(_, its)| *its == family);
+        of_family
+            .max_by(|one, other| score(one.0).total_cmp(&score(other.0)))
+            .map(|(name, _)| *name)
+    };
+    let best = [Family::Rust, Family::Python, Family::Other].map(best);
+    names.retain(|(name, family)| *family == Family::Ours || best.contains(&Some(name)));
+    // The tables are in the order of the candidates, whichever shapes they take part in.
+    let place = |name: &str| crate::candidate::ALL.iter().position(|it| it.name == name);
+    names.sort_by_key(|(name, _)| place(name));
+    let hidden = all - names.len();
+    (names.into_iter().map(|(name, _)| name).collect(), hidden)
+}
+
+/// Every benchmark with all servers, in Markdown.
+pub fn markdown(record: &Record, last: &LastRun) -> String {
+    let mut text = format!("# {}\n\n{}.\n", record.command, words::place(record));
+    for group in &record.groups {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "\n## {}: {}", group.name, group.about);
+        for benchmark in &group.benchmarks {
+            let title = words::title(group, benchmark);
+            let _ = writeln!(text, "\n### {}\n\n{title}.\n", benchmark.name);
+            text += &tables::table(benchmark);
+            let changes = last.changes(record, &group.name, benchmark);
+            for sentence in changes.iter().map(super::changes::Changes::sentence) {
+                let _ = writeln!(text, "\n{sentence}.");
+            }
+        }
+        for sentence in separation::sentences(&group.benchmarks) {
+            let _ = writeln!(text, "\n{sentence}.");
+        }
+    }
+    for sentence in words::skipped(record) {
+        let _ = writeln!(text, "\n{sentence}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{of, record};
+    use super::*;
+    use crate::table::tests::table;
+
+    fn shown_text(record: &Record, width: usize) -> String {
+        let lines = lines(record, &LastRun::default(), &[], width).into_iter();
+        screen::text(
+            &lines.map(|line| line.cut(width)).collect::<Vec<_>>(),
+            false,
+        )
+    }
+
+    const SERIES: [&str; 6] = [
+        "select",
+        "chat",
+        "threads",
+        "bare-mio",
+        "python-select",
+        "select",
+    ];
+
+    fn series() -> Vec<(&'static str, &'static [f64])> {
+        const RATES: [[f64; 6]; 6] = [
+            [80e3; 6], [60e3; 6], [40e3; 6], [80e3; 6], [10e3; 6], [80e3; 6],
+        ];
+        SERIES
+            .into_iter()
+            .zip(RATES.iter().map(|it| &it[..]))
+            .collect()
+    }
+
+    #[test]
+    fn the_main_table_is_by_language() {
+        let text = shown_text(&record(&series()), 100);
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+        let order = [
+            "Which style is faster? (round-trip, 50 × 64 B)",
+            "the four styles\n",
+            "● select",
+            "Rust without a style\n",
+            "· threads",
+            "Python\n",
+            "○ python-select",
+            "slower: chat 1.33×",
+            "noise floor: select against itself 1.00 (1.00 to 1.00)",
+        ];
+        assert!(order.map(place).is_sorted(), "{text}");
+        assert!(
+            text.contains("within noise") && text.contains("8.0× slower"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_group_of_several_shapes_is_a_grid() {
+        let mut other = table(&series());
+        other.name = "10 busy".to_owned();
+        other.rows.remove(0);
+        let record = of("idle", vec![other, table(&series())]);
+        let (names, hidden) = shown(&record.groups[0]);
+        assert_eq!(names, ["select", "chat", "bare-mio", "python-select"]);
+        assert_eq!(hidden, 1);
+        let text = shown_text(&record, 100);
+        assert!(
+            text.contains("idle: a message; ratio to the fastest\n"),
+            "{text}"
+        );
+        assert!(text.contains(" ● select              - "), "{text}");
+        assert!(text.contains("slower: chat 1.33× at 50 × 64 B"), "{text}");
+        assert!(text.contains("1 more server in the files"), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let record = of("idle", vec![table(&series()), table(&series())]);
+        for width in [20, 60, 80, 100, 140] {
+            let text = shown_text(&record, width);
+            let widest = text.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(width), "{width}: {text}");
+        }
+    }
+}

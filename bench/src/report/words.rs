@@ -1,0 +1,178 @@
+//! The sentences around the tables.
+
+use super::graph;
+use crate::candidate::Family;
+use crate::record::{Record, Recorded};
+use crate::table::{Benchmark, Row, Verdict};
+
+/// What the live table's columns mean.
+const LEGEND: &str = "medians of slices (▁ -20 %, █ +20 %); p50, p99, cpu per message in µs; ratio \
+    to the fastest with its 95 % interval: ≈ within noise, ? too early; system calls per echo";
+
+/// The server that is under load now.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// Its row; `None` for the second instance of the first server.
+    pub(crate) server: Option<usize>,
+    /// When the comparison ends, in words.
+    pub(crate) until: String,
+}
+
+/// The lines above the live table.
+pub(super) fn above(record: &Record) -> Vec<String> {
+    let title = record.main().map(|(group, it)| title(group, it));
+    title.into_iter().chain([place(record)]).collect()
+}
+
+/// The lines below the live table while a server is loaded, or at the end.
+pub(super) fn below(record: &Record, loaded: Option<&Loaded>) -> Vec<String> {
+    let mut below = vec![LEGEND.to_owned()];
+    below.extend(skipped(record));
+    let Some((_, benchmark)) = record.main() else {
+        return below;
+    };
+    below.push(bottleneck(benchmark));
+    let mut noise = noise_floor(benchmark);
+    if let Some(Loaded { server, until }) = loaded {
+        let round = benchmark.rounds + 1;
+        below.push(format!(
+            "round {round} of {until}; Ctrl-C ends and leaves the table"
+        ));
+        noise += if server.is_none() { " ‹" } else { "" };
+    }
+    below.push(noise);
+    below
+}
+
+/// Who is loaded how.
+pub(super) fn title(group: &Recorded, benchmark: &Benchmark) -> String {
+    let servers = benchmark.rows.len();
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let load = match benchmark.load {
+        Some(load) => {
+            let connections = load.connections;
+            let ahead = match load.depth {
+                1 => String::new(),
+                depth => format!(" × {depth} messages"),
+            };
+            let (plural, bytes) = (plural(connections), benchmark.bytes);
+            format!("{connections} connection{plural}{ahead} × {bytes} B")
+        }
+        None => benchmark.name.clone(),
+    };
+    format!(
+        "{servers} echo server{}, {load}; loaded one at a time, {:.0} ms each",
+        plural(servers),
+        group.slice * 1e3,
+    )
+}
+
+/// On which machine and which cores.
+pub(super) fn place(record: &Record) -> String {
+    let machine = &record.machine;
+    let cores = match record.cores {
+        Some(cores) => format!(
+            "servers on core {}, the load generator on core {}",
+            cores.server, cores.client
+        ),
+        None => "servers and load generator wherever the scheduler puts them".to_owned(),
+    };
+    let kind = if machine.virtual_machine {
+        " (virtual)"
+    } else {
+        ""
+    };
+    format!(
+        "{}, {} cores{kind}, {}; {cores}",
+        machine.processor, machine.cores, machine.kernel
+    )
+}
+
+/// The servers that could not take part, those with the same reason together.
+pub(super) fn skipped(record: &Record) -> Vec<String> {
+    let mut reasons: Vec<(&Option<String>, Vec<&str>, Vec<&str>)> = Vec::new();
+    for one in &record.skipped {
+        let same = |it: &&mut (&Option<String>, Vec<&str>, Vec<&str>)| {
+            *it.0 == one.install && (one.install.is_some() || it.2.contains(&one.lacks.as_str()))
+        };
+        match reasons.iter_mut().find(same) {
+            Some((_, names, lacks)) => {
+                names.push(&one.name);
+                if !lacks.contains(&one.lacks.as_str()) {
+                    lacks.push(&one.lacks);
+                }
+            }
+            None => reasons.push((&one.install, vec![&one.name], vec![&one.lacks])),
+        }
+    }
+    let sentence = |(install, names, lacks): (&Option<String>, Vec<&str>, Vec<&str>)| {
+        let install = install.as_ref();
+        let install = install.map_or(String::new(), |it| format!("; to install: {it}"));
+        format!("skipped {}: {}{install}", list(&names), lacks.join(", "))
+    };
+    reasons.into_iter().map(sentence).collect()
+}
+
+/// On which side the connections queued.
+pub(super) fn bottleneck(benchmark: &Benchmark) -> String {
+    let count = |row: &Row| (row.samples.len(), row.bottlenecks());
+    let counts = benchmark.rows.iter().map(count);
+    let (slices, count) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    if count == 0 {
+        return format!("the client was the bottleneck in none of {slices} slices");
+    }
+    let whose = benchmark.rows.iter().filter_map(|row| {
+        let count = row.bottlenecks();
+        (count > 0).then(|| format!("{} {count}", row.candidate))
+    });
+    let whose = whose.collect::<Vec<_>>().join(", ");
+    format!(
+        "the client was the bottleneck in {count} of {slices} slices ({whose}): there a faster \
+         server would show no more"
+    )
+}
+
+/// What the first server is against itself.
+pub(super) fn noise_floor(benchmark: &Benchmark) -> String {
+    match &benchmark.noise_floor {
+        Some(floor) => format!(
+            "noise floor: {} against itself {}",
+            floor.candidate, floor.ratio
+        ),
+        None => {
+            let name = benchmark.rows.first().map_or("", |row| &row.candidate);
+            format!("noise floor: {name} against itself")
+        }
+    }
+}
+
+/// The heading of a family.
+pub(super) fn family(family: Family) -> &'static str {
+    match family {
+        Family::Ours => "the four styles",
+        Family::Rust => "Rust without a style",
+        Family::Python => "Python",
+        Family::Other => "C and Go",
+    }
+}
+
+/// Names in a row: `a, b, and c`.
+pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names[..] {
+        [one, two] => format!("{one} and {two}"),
+        [ref first @ .., last] if !first.is_empty() => format!("{}, and {last}", first.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// What the ratio says.
+pub(super) fn verdict(row: &Row) -> String {
+    match (row.verdict, row.to_fastest) {
+        (Some(Verdict::Fastest), _) => "fastest".to_owned(),
+        (Some(Verdict::WithinNoise), _) => "within noise".to_owned(),
+        (Some(Verdict::TooEarly), _) => "too early".to_owned(),
+        (Some(Verdict::Slower), Some(ratio)) => graph::slower(ratio.median),
+        _ => String::new(),
+    }
+}
