@@ -258,7 +258,7 @@ fn compiled(mut compile: Command, file: &Path, compiler: &str, install: &str) ->
     match status {
         Ok(status) if status.success() => Ok((file.to_owned(), vec![file.as_os_str().to_owned()])),
         Ok(status) => Err((format!("{compiler} failed: {status}"), install.to_owned())),
-        Err(_) => Err((format!("there is no {compiler}"), install.to_owned())),
+        Err(_) => Err((format!("no {compiler}"), install.to_owned())),
     }
 }
 
@@ -279,7 +279,7 @@ fn python(script: &str, modules: &[&str], packages: &Path) -> Found {
                     packages.display(),
                     root().join(PYTHON_REQUIREMENTS).display()
                 );
-                return Err((format!("there is no Python module {module}"), install));
+                return Err((format!("no Python module {module}"), install));
             }
             Err(_) => break,
         }
@@ -287,7 +287,7 @@ fn python(script: &str, modules: &[&str], packages: &Path) -> Found {
     let version = Command::new(interpreter).arg("--version").output();
     if version.is_err() {
         return Err((
-            format!("there is no {interpreter}"),
+            format!("no {interpreter}"),
             "apt install python3".to_owned(),
         ));
     }

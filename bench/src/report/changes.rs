@@ -110,7 +110,7 @@ impl Changes {
                 words::list(&clear)
             ),
         };
-        format!("last run: {age} ago, commit {commit}; all servers together {drift}; {clear}")
+        format!("Last run: {age} ago, commit {commit}; all servers together {drift}; {clear}")
     }
 }
 

@@ -81,27 +81,27 @@ fn of_styles(styles: &[Standing<'_>], is_single: bool) -> Option<String> {
         return None;
     }
     if !styles.iter().any(|style| style.is_known) {
-        return Some("there are too few rounds to tell the styles apart".to_owned());
+        return Some("There are too few rounds to tell the styles apart".to_owned());
     }
     let (slower, even) = split(styles, is_single);
     let where_ever = if is_single { "" } else { " anywhere" };
     Some(match even.len() {
         _ if slower.is_empty() => format!(
-            "nothing separates the styles{where_ever}: {} are within noise of one another",
+            "Nothing separates the styles{where_ever}: {} are within noise of one another",
             words::list(&even)
         ),
         0 => format!(
-            "each style is slower than another somewhere: {}",
+            "Each style is slower than another somewhere: {}",
             words::list(&slower)
         ),
         1 => format!(
-            "the fastest style{} is {}; slower: {}",
+            "The fastest style{} is {}; slower: {}",
             if is_single { "" } else { " everywhere" },
             even[0],
             words::list(&slower)
         ),
         _ => format!(
-            "nothing separates {}{where_ever}; slower: {}",
+            "Nothing separates {}{where_ever}; slower: {}",
             words::list(&even),
             words::list(&slower)
         ),
@@ -114,8 +114,8 @@ fn of_others(others: &[Standing<'_>], is_single: bool) -> Option<String> {
     }
     let (slower, even) = split(others, is_single);
     let even = match even.is_empty() {
-        true => "every other server is slower than the fastest".to_owned(),
-        false => format!("within noise of the fastest of all: {}", words::list(&even)),
+        true => "Every other server is slower than the fastest".to_owned(),
+        false => format!("Within noise of the fastest of all: {}", words::list(&even)),
     };
     Some(match slower.is_empty() {
         true => even,
@@ -163,15 +163,15 @@ mod tests {
     fn styles_are_compared_with_the_fastest_style() {
         assert_eq!(
             said([80e3, 80e3, 40e3, 100e3])[0],
-            "nothing separates select and dispatcher; slower: chat 2.00×"
+            "Nothing separates select and dispatcher; slower: chat 2.00×"
         );
         assert_eq!(
             said([80e3, 60e3, 40e3, 100e3])[0],
-            "the fastest style is select; slower: dispatcher 1.33× and chat 2.00×"
+            "The fastest style is select; slower: dispatcher 1.33× and chat 2.00×"
         );
         assert_eq!(
             said([80e3; 4])[0],
-            "nothing separates the styles: select, dispatcher, and chat are within noise of one \
+            "Nothing separates the styles: select, dispatcher, and chat are within noise of one \
              another"
         );
     }
@@ -180,11 +180,11 @@ mod tests {
     fn other_servers_are_compared_with_the_fastest_of_all() {
         assert_eq!(
             said([80e3, 80e3, 80e3, 40e3])[1],
-            "every other server is slower than the fastest; slower: c-epoll 2.00×"
+            "Every other server is slower than the fastest; slower: c-epoll 2.00×"
         );
         assert_eq!(
             said([80e3; 4])[1],
-            "within noise of the fastest of all: c-epoll"
+            "Within noise of the fastest of all: c-epoll"
         );
     }
 }

@@ -13,24 +13,36 @@ use crate::record::{Record, Recorded};
 use crate::table::{Benchmark, Row};
 
 /// What the columns mean.
-const LEGEND: &str = "medians of slices; ratio: rate over that of the fastest in the same round, with \
+const LEGEND: &str = "Medians of slices; ratio: rate over that of the fastest in the same round, with \
     its 95 % interval; ≈ within noise, ? too few rounds; p50, p99, cpu (the server's processor time) \
     per message in µs; calls: system calls per echo, counted by the four styles themselves";
 /// What the last column means, where there is one.
-const LAST: &str = "last: rate against the last run, * a change of more than machine and noise";
+const LAST: &str = "Last: rate against the last run, * a change of more than machine and noise";
 /// How to see the plots.
-const PLOTS: &str = "plots: cargo run --release -p book shows this run beside the recorded one, in the \
-    chapter \"Measured\"";
+const PLOTS: &str = "To see the plots, run `cargo run --release -p book`: the chapter \"Measured\" shows this run \
+    beside the recorded one";
 
 /// The last screen, for standard output.
 pub fn text(record: &Record, last: &LastRun, files: &[&Path]) -> String {
     let (width, has_colours) = screen::of_stdout();
-    let lines = lines(record, last, files, width);
-    let lines: Vec<Line> = lines.into_iter().map(|line| line.cut(width)).collect();
+    let lines = lines(record, last, width).into_iter();
+    let mut lines: Vec<Line> = lines.map(|line| line.cut(width)).collect();
+    // Commands and names of files are for copying: the terminal breaks them, if anything does.
+    let whole = |text: String| Line(vec![(format!("    {text}"), None)]);
+    for missing in words::missing(record) {
+        lines.extend(said(vec![missing.sentence()], width));
+        lines.extend(missing.install.map(|command| whole(command.to_owned())));
+    }
+    if !files.is_empty() {
+        let sentence = "All servers with all intervals are in these files:".to_owned();
+        lines.extend(said(vec![sentence], width));
+        lines.extend(files.iter().map(|file| whole(file.display().to_string())));
+    }
+    lines.extend(said(vec![PLOTS.to_owned()], width));
     screen::text(&lines, has_colours)
 }
 
-fn lines(record: &Record, last: &LastRun, files: &[&Path], width: usize) -> Vec<Line> {
+fn lines(record: &Record, last: &LastRun, width: usize) -> Vec<Line> {
     let Some((group, main)) = record.main() else {
         return said(vec!["nothing was measured".to_owned()], width);
     };
@@ -63,15 +75,6 @@ fn lines(record: &Record, last: &LastRun, files: &[&Path], width: usize) -> Vec<
     lines.push(Line::default());
     let mut end = vec![LEGEND.to_owned()];
     end.extend(changes.map(|_| LAST.to_owned()));
-    end.extend(words::skipped(record));
-    let files: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
-    if !files.is_empty() {
-        end.push(format!(
-            "all servers and intervals: {}",
-            words::list(&files)
-        ));
-    }
-    end.push(PLOTS.to_owned());
     lines.extend(said(end, width));
     lines
 }
@@ -195,7 +198,7 @@ mod tests {
     use crate::table::tests::table;
 
     fn shown_text(record: &Record, width: usize) -> String {
-        let lines = lines(record, &LastRun::default(), &[], width).into_iter();
+        let lines = lines(record, &LastRun::default(), width).into_iter();
         screen::text(
             &lines.map(|line| line.cut(width)).collect::<Vec<_>>(),
             false,
@@ -234,7 +237,7 @@ mod tests {
             "Python\n",
             "○ python-select",
             "slower: chat 1.33×",
-            "noise floor: select against itself 1.00 (1.00 to 1.00)",
+            "Noise floor: select against itself 1.00 (1.00 to 1.00)",
         ];
         assert!(order.map(place).is_sorted(), "{text}");
         assert!(

@@ -2,6 +2,7 @@
 
 use super::graph;
 use crate::candidate::Family;
+use crate::estimate::Estimate;
 use crate::record::{Record, Recorded};
 use crate::table::{Benchmark, Row, Verdict};
 
@@ -88,29 +89,59 @@ pub(super) fn place(record: &Record) -> String {
     )
 }
 
-/// The servers that could not take part, those with the same reason together.
-pub(super) fn skipped(record: &Record) -> Vec<String> {
-    let mut reasons: Vec<(&Option<String>, Vec<&str>, Vec<&str>)> = Vec::new();
-    for one in &record.skipped {
-        let same = |it: &&mut (&Option<String>, Vec<&str>, Vec<&str>)| {
-            *it.0 == one.install && (one.install.is_some() || it.2.contains(&one.lacks.as_str()))
+/// Servers that could not take part for the same reason, or that the same command installs.
+pub(super) struct Missing<'a> {
+    names: Vec<&'a str>,
+    lacks: Vec<&'a str>,
+    /// The command, which is kept in one piece so that it can be copied.
+    pub(super) install: Option<&'a str>,
+}
+
+impl Missing<'_> {
+    /// Who, and why.
+    pub(super) fn sentence(&self) -> String {
+        let (names, lacks) = (list(&self.names), self.lacks.join(", "));
+        let end = match self.install {
+            Some(_) if self.names.len() > 1 => "; one command installs what they need:",
+            Some(_) => "; to install it:",
+            None => "",
         };
-        match reasons.iter_mut().find(same) {
-            Some((_, names, lacks)) => {
-                names.push(&one.name);
-                if !lacks.contains(&one.lacks.as_str()) {
-                    lacks.push(&one.lacks);
+        format!("Skipped {names}: {lacks}{end}")
+    }
+}
+
+/// The servers that could not take part.
+pub(super) fn missing(record: &Record) -> Vec<Missing<'_>> {
+    let mut all: Vec<Missing<'_>> = Vec::new();
+    for one in &record.skipped {
+        let (name, lacks, install) = (&*one.name, &*one.lacks, one.install.as_deref());
+        let is_same = |it: &&mut Missing<'_>| {
+            it.install == install && (install.is_some() || it.lacks.contains(&lacks))
+        };
+        match all.iter_mut().find(is_same) {
+            Some(same) => {
+                same.names.push(name);
+                if !same.lacks.contains(&lacks) {
+                    same.lacks.push(lacks);
                 }
             }
-            None => reasons.push((&one.install, vec![&one.name], vec![&one.lacks])),
+            None => all.push(Missing {
+                names: vec![name],
+                lacks: vec![lacks],
+                install,
+            }),
         }
     }
-    let sentence = |(install, names, lacks): (&Option<String>, Vec<&str>, Vec<&str>)| {
-        let install = install.as_ref();
-        let install = install.map_or(String::new(), |it| format!("; to install: {it}"));
-        format!("skipped {}: {}{install}", list(&names), lacks.join(", "))
-    };
-    reasons.into_iter().map(sentence).collect()
+    all
+}
+
+/// The same as lines of text: each sentence, then its command.
+pub(super) fn skipped(record: &Record) -> Vec<String> {
+    let lines = missing(record).into_iter().flat_map(|it| {
+        let command = it.install.map(|command| format!("    {command}"));
+        [Some(it.sentence()), command]
+    });
+    lines.flatten().collect()
 }
 
 /// On which side the connections queued.
@@ -119,7 +150,7 @@ pub(super) fn bottleneck(benchmark: &Benchmark) -> String {
     let counts = benchmark.rows.iter().map(count);
     let (slices, count) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     if count == 0 {
-        return format!("the client was the bottleneck in none of {slices} slices");
+        return format!("The client was the bottleneck in none of {slices} slices");
     }
     let whose = benchmark.rows.iter().filter_map(|row| {
         let count = row.bottlenecks();
@@ -127,7 +158,7 @@ pub(super) fn bottleneck(benchmark: &Benchmark) -> String {
     });
     let whose = whose.collect::<Vec<_>>().join(", ");
     format!(
-        "the client was the bottleneck in {count} of {slices} slices ({whose}): there a faster \
+        "The client was the bottleneck in {count} of {slices} slices ({whose}): there a faster \
          server would show no more"
     )
 }
@@ -135,13 +166,18 @@ pub(super) fn bottleneck(benchmark: &Benchmark) -> String {
 /// What the first server is against itself.
 pub(super) fn noise_floor(benchmark: &Benchmark) -> String {
     match &benchmark.noise_floor {
-        Some(floor) => format!(
-            "noise floor: {} against itself {}",
-            floor.candidate, floor.ratio
-        ),
+        Some(floor) => {
+            let Estimate { low, high, .. } = floor.ratio;
+            let least = (1.0 - low).max(high - 1.0).max(0.0) * 100.0;
+            format!(
+                "Noise floor: {} against itself {}: a difference of less than {least:.0} % would \
+                 not show",
+                floor.candidate, floor.ratio
+            )
+        }
         None => {
             let name = benchmark.rows.first().map_or("", |row| &row.candidate);
-            format!("noise floor: {name} against itself")
+            format!("Noise floor: {name} against itself")
         }
     }
 }
