@@ -83,20 +83,20 @@ impl Progress {
         };
         self.line.set_length(visits as u64);
         self.line.set_position(visit as u64);
-        let share = visit as f64 / visits.max(1) as f64;
-        let left = |spent: Duration, share: f64| {
-            let left = spent.as_secs_f64() * (1.0 - share) / share.max(1e-9);
-            HumanDuration(Duration::from_secs_f64(left.min(1e6).ceil()))
-        };
-        if visit > 0 {
-            let all: usize = self.samples.iter().map(|(_, count)| count).sum();
-            let done = self.done as f64 + samples as f64 * share;
-            self.line.set_message(format!(
-                "{:#} left, {:#} in all",
-                left(begun.elapsed(), share),
-                left(self.begun.elapsed(), done / all as f64)
-            ));
+        if visit == 0 {
+            return;
         }
+        let share = visit as f64 / visits as f64;
+        let left = begun.elapsed().as_secs_f64() * (1.0 - share) / share;
+        // The other groups take as long per sample as what is done so far.
+        let done = self.done as f64 + samples as f64 * share;
+        let all: usize = self.samples.iter().map(|(_, count)| count).sum();
+        let others = all.saturating_sub(self.done + samples) as f64;
+        let others = self.begun.elapsed().as_secs_f64() * others / done;
+        let words = |seconds: f64| HumanDuration(Duration::from_secs_f64(seconds.ceil()));
+        let (left, all) = (words(left), words(left + others));
+        self.line
+            .set_message(format!("{left:#} left, {all:#} in all"));
     }
 
     /// The group is measured.
