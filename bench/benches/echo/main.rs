@@ -69,18 +69,23 @@ fn run() -> io::Result<()> {
         let _silence = Silence::unless(options.shows_criterion)?;
         criterion(&options)
     };
+    // If a group fails, what was measured before is still worth reading.
+    let mut outcome = Ok(());
     for group in &groups {
         if !progress.begin(group) {
             continue;
         }
-        let run = Run::start(
-            &harness,
-            group,
-            &builder.ready,
-            options.effort,
-            |shape, candidate| wants(group, shape, candidate),
-        )?;
-        let series = run.finish(|visit, visits| progress.visit(visit, visits))?;
+        let wanted = |shape: &Shape, candidate: &Candidate| wants(group, shape, candidate);
+        let run = Run::start(&harness, group, &builder.ready, options.effort, wanted);
+        let series = run.and_then(|run| run.finish(|visit, visits| progress.visit(visit, visits)));
+        let series = match series {
+            Ok(series) => series,
+            Err(error) => {
+                let name = group.name;
+                outcome = Err(io::Error::new(error.kind(), format!("{name}: {error}")));
+                break;
+            }
+        };
         progress.end();
         record.add(group, options.effort, &series, false);
         let _silence = Silence::unless(options.shows_criterion)?;
@@ -89,7 +94,7 @@ fn run() -> io::Result<()> {
     if options.mode == Mode::Bench {
         summarise(&options, &record)?;
     }
-    Ok(())
+    outcome
 }
 
 /// Prints the summary, and writes it to two files in criterion's folder.
@@ -101,7 +106,7 @@ fn summarise(options: &Options, record: &Record) -> io::Result<()> {
     let earlier = [options::WHOLE, options::PART].map(|name| file(name, "json"));
     let last = LastRun::read(&earlier);
     if record.groups.is_empty() {
-        return output::print(format_args!("no benchmark matches the filter\n"));
+        return output::print(format_args!("nothing was measured\n"));
     }
     fs::create_dir_all(&folder)?;
     fs::write(&json, serde_json::to_string(record)? + "\n")?;
