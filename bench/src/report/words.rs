@@ -168,9 +168,10 @@ pub(super) fn noise_floor(benchmark: &Benchmark) -> String {
     match &benchmark.noise_floor {
         Some(floor) => {
             let Estimate { low, high, .. } = floor.ratio;
-            let least = (1.0 - low).max(high - 1.0).max(0.0) * 100.0;
+            // The same rule as that of the verdict.
+            let least = (1.0 - low.min(1.0 / high).min(1.0)) * 100.0;
             format!(
-                "Noise floor: {} against itself {}: a difference of less than {least:.0} % would \
+                "Noise floor: {} against itself {}: a server that is slower by less than {least:.0} % would \
                  not show",
                 floor.candidate, floor.ratio
             )
