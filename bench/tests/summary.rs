@@ -55,7 +55,7 @@ fn the_last_screen_and_the_files_hold_the_same_numbers() -> io::Result<()> {
     let output = bench(&home, &short)?;
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(!text.contains('\x1b'), "{text}");
-    assert!(!text.contains("Benchmarking"), "criterion's lines: {text}");
+    assert!(!text.contains("time:   ["), "criterion's lines: {text}");
     assert!(text.contains("Which style is faster?"), "{text}");
     assert!(
         text.contains("\nNoise floor: select against itself "),
