@@ -12,14 +12,14 @@ use bench::record::Record;
 const SERVERS: [&str; 3] = ["select", "chat", "bare-tokio"];
 const FILTER: &str = "(round-trip/50 × 64 B|fairness/.*)/(select|chat|bare-tokio)$";
 
-/// Runs the benchmarks for ten short rounds. They are built in the profile of this test.
+/// Runs the benchmarks for ten short rounds, with the programs that cargo test has built.
 fn bench(home: &Path, arguments: &[&str]) -> io::Result<Output> {
     let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
     let output = Command::new(cargo)
         .args(["test", "--quiet", "--locked", "--workspace"])
         .args(["--bench", "echo", "--"])
         .args(arguments)
-        .env("BENCH_PROFILE", "release")
+        .env("BENCH_PROFILE", "dev")
         .env("CRITERION_HOME", home)
         .env("COLUMNS", "120")
         .output()?;

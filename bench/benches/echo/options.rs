@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bench::builder::Profile;
 use bench::run::Effort;
+use clap::ValueEnum;
 use regex::Regex;
 
 /// The files of a run of all benchmarks, and of a part of them.
@@ -126,11 +127,13 @@ impl Options {
                 Mode::Bench => effort(value("--sample-size"), value("--measurement-time")),
                 _ => TEST,
             },
-            // A test is not worth minutes of building.
-            profile: match (mode, env::var("BENCH_PROFILE").as_deref()) {
-                (Mode::Bench, Ok("release")) => Profile::Release,
-                (Mode::Bench, _) => Profile::Measured,
-                _ => Profile::Release,
+            profile: match (mode, env::var("BENCH_PROFILE")) {
+                (Mode::Bench, Ok(name)) => {
+                    Profile::from_str(&name, true).unwrap_or(Profile::Measured)
+                }
+                (Mode::Bench, Err(_)) => Profile::Measured,
+                // A test is not worth minutes of building.
+                _ => Profile::Dev,
             },
             shows_criterion: mode != Mode::Bench || Self::CRITERIONS.iter().any(|it| has(it)),
             command: match typed.is_empty() {
