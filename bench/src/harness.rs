@@ -20,6 +20,9 @@ use crate::cores::{self, Cores};
 /// process that runs moves with the kernel's tick only, which comes every 4 ms.
 const REST: Duration = Duration::from_millis(5);
 
+/// Idle connections that are opened together: fewer than any server's backlog has room for.
+const AT_ONCE: usize = 64;
+
 /// Where servers run one beside the other, one of them loaded at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Harness {
@@ -119,9 +122,19 @@ impl Server {
     pub fn hold(&mut self, count: usize) -> io::Result<()> {
         self.idle.truncate(count);
         while self.idle.len() < count {
-            let mut client = EchoClient::connect(self.address())?;
-            client.echo(b"\n")?;
-            self.idle.push(client);
+            let missing = AT_ONCE.min(count - self.idle.len());
+            let opened: io::Result<Vec<_>> = (0..missing)
+                .map(|_| EchoClient::connect(self.address()))
+                .collect();
+            let mut opened = opened?;
+            // One waits for the other once, not once for each connection.
+            for client in &mut opened {
+                client.send(b"\n")?;
+            }
+            for client in &mut opened {
+                client.receive(1)?;
+            }
+            self.idle.append(&mut opened);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! after the other, in rotated order, so that whatever drifts affects all servers alike.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::builder::Ready;
 use crate::calls;
@@ -25,6 +25,8 @@ pub struct Effort {
     pub most_idle: usize,
     /// Whether system calls are counted before the first round.
     pub counts_calls: bool,
+    /// How long a group takes at most: visits that have not begun by then are left out.
+    pub limit: Duration,
 }
 
 impl Effort {
@@ -43,8 +45,7 @@ const WARM_UP: Duration = Duration::from_millis(20);
 pub struct Series {
     /// The server.
     pub candidate: &'static Candidate,
-    /// Whether this is the second instance of the first server. Comparing the two gives the noise
-    /// floor.
+    /// Whether this is the second instance of a server. Comparing the two gives the noise floor.
     pub is_twin: bool,
     /// System calls per echo; `None` for a server that does not count them.
     pub calls: Option<f64>,
@@ -66,6 +67,7 @@ pub struct Visit {
 pub struct Run<'a> {
     group: &'a Group,
     effort: Effort,
+    begun: Instant,
     servers: Vec<Server>,
     /// By shape, then by server.
     series: Vec<Vec<Series>>,
@@ -75,8 +77,9 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Counts the system calls, starts all servers for which `wanted` returns true, and warms them
-    /// up. The first of them is started twice; its second instance is visited halfway through the
-    /// others, so that the two are no closer in time than any two servers that are compared.
+    /// up. The first that is measured with every shape is started twice; its second instance is
+    /// visited when half of the others have been, so that the two are no closer in time than any two
+    /// servers that are compared.
     ///
     /// # Errors
     /// A server that does not start, or loses a connection, or returns wrong bytes.
@@ -87,21 +90,31 @@ impl<'a> Run<'a> {
         effort: Effort,
         wanted: impl Fn(&Shape, &Candidate) -> bool,
     ) -> io::Result<Self> {
+        let begun = Instant::now();
         let takes_part = |shape: &Shape, candidate: &Candidate| {
             shape.is_for(candidate) && wanted(shape, candidate)
         };
-        let entered = |ready: &&Ready| {
-            let mut shapes = group.shapes.iter();
-            shapes.any(|shape| takes_part(shape, ready.candidate))
+        let shapes_of = |ready: &Ready| {
+            let shapes = group.shapes.iter();
+            shapes
+                .filter(|shape| takes_part(shape, ready.candidate))
+                .count()
         };
-        let mut entrants: Vec<(&Ready, bool)> =
-            ready.iter().filter(entered).map(|it| (it, false)).collect();
-        if let Some(&(first, _)) = entrants.first() {
-            entrants.insert(entrants.len().div_ceil(2), (first, true));
+        let entered = ready.iter().filter(|ready| shapes_of(ready) > 0);
+        let mut entrants: Vec<(&Ready, bool)> = entered.map(|ready| (ready, false)).collect();
+        let most = entrants.iter().map(|(ready, _)| shapes_of(ready)).max();
+        let twice = entrants
+            .iter()
+            .position(|(ready, _)| Some(shapes_of(ready)) == most);
+        if let Some(place) = twice {
+            let half = place + entrants.len().div_ceil(2);
+            let twin = (entrants[place].0, true);
+            entrants.insert(half.min(entrants.len()), twin);
         }
         let mut run = Run {
             group,
             effort,
+            begun,
             servers: Vec::new(),
             series: vec![Vec::new(); group.shapes.len()],
             takes_part: vec![Vec::new(); group.shapes.len()],
@@ -182,8 +195,8 @@ impl<'a> Run<'a> {
         server.rest()
     }
 
-    /// Runs all rounds; `watch` is called before each visit with its number and how many there are.
-    /// Then it stops the servers.
+    /// Runs all rounds, as far as the time limit allows; `watch` is called before each visit with its
+    /// number and how many there are. Then it stops the servers.
     ///
     /// # Errors
     /// As [`visit`](Self::visit); a server that does not stop.
@@ -191,6 +204,9 @@ impl<'a> Run<'a> {
         let rounds = 0..self.effort.rounds;
         let visits: Vec<_> = rounds.flat_map(|round| self.visits(round)).collect();
         for (number, visit) in visits.iter().enumerate() {
+            if self.begun.elapsed() >= self.effort.limit {
+                break;
+            }
             watch(number, visits.len());
             self.visit(visit)?;
         }
@@ -214,6 +230,7 @@ mod tests {
             seldom: 3,
             most_idle: usize::MAX,
             counts_calls: false,
+            limit: Duration::MAX,
         };
         let groups = groups::all();
         let shapes = groups.iter().flat_map(|group| &group.shapes);

@@ -110,8 +110,9 @@ impl Benchmark {
         let is_shown = |one: &&Series| !one.is_twin && (shows_all || !one.samples.is_empty());
         let shown: Vec<&Series> = series.iter().filter(is_shown).collect();
         let twin = series.iter().find(|one| one.is_twin);
-        let noise_floor = twin.zip(shown.first().copied()).and_then(|(twin, first)| {
-            (twin.candidate.name == first.candidate.name).then_some(())?;
+        let noise_floor = twin.and_then(|twin| {
+            let mut shown = shown.iter();
+            let first = shown.find(|one| one.candidate.name == twin.candidate.name)?;
             Some(NoiseFloor {
                 candidate: first.candidate.name.to_owned(),
                 ratio: ratio(twin, first)?,

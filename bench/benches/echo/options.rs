@@ -13,6 +13,9 @@ pub const WHOLE: &str = "comparison";
 /// The same for a part of them.
 pub const PART: &str = "comparison-part";
 
+/// A group takes a minute or two, unless the machine is busy.
+const LIMIT: Duration = Duration::from_secs(4 * 60);
+
 /// Ten samples, as criterion wants them at least.
 const BENCH: Effort = Effort {
     rounds: 10,
@@ -20,6 +23,7 @@ const BENCH: Effort = Effort {
     seldom: 1,
     most_idle: usize::MAX,
     counts_calls: true,
+    limit: LIMIT,
 };
 /// Each benchmark once, to see that it works.
 const TEST: Effort = Effort {
@@ -28,6 +32,7 @@ const TEST: Effort = Effort {
     seldom: 1,
     most_idle: 100,
     counts_calls: false,
+    limit: LIMIT,
 };
 
 /// What is to be done.

@@ -48,6 +48,7 @@ fn run(args: Args) -> io::Result<()> {
         seldom: 3,
         most_idle: usize::MAX,
         counts_calls: true,
+        limit: Duration::MAX,
     };
     let builder = Builder::open(ALL, Profile::Measured)?;
     // Before this thread is kept on one core, and all it can see is that one.

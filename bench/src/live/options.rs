@@ -141,6 +141,7 @@ impl Options {
             seldom: 1,
             most_idle: 0,
             counts_calls: true,
+            limit: Duration::MAX,
         }
     }
 
