@@ -9,8 +9,9 @@ use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
+use common::comparison::Family;
 
-use crate::candidate::{Candidate, Family, Made};
+use crate::candidate::{Candidate, Made};
 
 /// Where Python packages are looked for beside the interpreter's own: below the target folder.
 const PYTHON_PACKAGES: &str = "peers/python";

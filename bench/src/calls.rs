@@ -4,12 +4,12 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use common::comparison::Family;
 use common::client::load::{self, Length, Settings, Summary};
 use common::client::program::Program;
 use serde::Deserialize;
 
 use crate::builder::Ready;
-use crate::candidate::Family;
 use crate::cores;
 use crate::harness::Harness;
 

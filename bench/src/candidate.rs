@@ -1,7 +1,7 @@
 //! Who is compared.
 
 use common::client::check::Kind;
-use serde::{Deserialize, Serialize};
+use common::comparison::Family;
 
 /// A server that takes part.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub struct Candidate {
     pub name: &'static str,
     /// What it stands for, in a few words.
     pub about: &'static str,
-    /// Whose company it is in.
+    /// Its language or style.
     pub family: Family,
     /// Whether it answers bytes or lines.
     pub kind: Kind,
@@ -21,20 +21,6 @@ pub struct Candidate {
     /// The files that somebody writes who makes a server of this kind, from the workspace's root:
     /// not the library under it.
     pub written: &'static [&'static str],
-}
-
-/// Whose company a candidate is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// One of the four styles.
-    Ours,
-    /// Other ways to write it in Rust.
-    Rust,
-    /// Sketches of what the styles were first, and what a Python user would pick today.
-    Python,
-    /// Other languages.
-    Other,
 }
 
 /// How a candidate is had.

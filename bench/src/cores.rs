@@ -4,16 +4,7 @@
 use std::fs;
 use std::io;
 
-use serde::{Deserialize, Serialize};
-
-/// The two cores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cores {
-    /// The server's.
-    pub server: usize,
-    /// The load generator's.
-    pub client: usize,
-}
+use common::comparison::Cores;
 
 /// Two cores that this process may use, of different hardware where there is a choice: two
 /// hyper-threads of one core would slow each other down. `None` where there is one core only, or no

@@ -15,7 +15,7 @@
 use std::fmt::Display;
 use std::io;
 
-use serde::{Deserialize, Serialize};
+use common::comparison::Counts;
 
 use crate::builder::Ready;
 use crate::harness::Harness;
@@ -29,7 +29,7 @@ pub mod table;
 pub mod tools;
 mod under;
 
-pub use calls::{Calls, counted, per_echo as calls_per_echo};
+pub use calls::{counted, doubt, per_echo as calls_per_echo};
 pub use idle::{bytes_per_connection, wake_ups};
 pub use instructions::per_echo as instructions_per_echo;
 pub use source::build_seconds;
@@ -39,33 +39,6 @@ pub use tools::Tools;
 pub const CONNECTIONS: usize = 50;
 /// The bytes of such a message.
 pub const SIZE: usize = 64;
-
-/// What one candidate costs. What could not be counted is `None`, and a note tells why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Whose counts they are.
-    pub candidate: String,
-    /// System calls for each echo, as strace sees them.
-    pub system_calls: Option<Calls>,
-    /// The same as the server's own counters have it in a run without strace: waits, reads and
-    /// writes. Only the four servers have such counters.
-    pub counted_calls: Option<f64>,
-    /// Instructions for each echo outside the kernel.
-    pub instructions: Option<f64>,
-    /// Bytes of resident memory for each idle connection.
-    pub bytes_per_idle_connection: Option<f64>,
-    /// How often a thread of it woke up in three seconds with silent clients only.
-    pub idle_wake_ups: Option<u64>,
-    /// Bytes of the program as it was built, with its symbols; a script has none.
-    pub binary: Option<u64>,
-    /// Lines that somebody writes who makes a server of this kind: neither blank nor comment, nor
-    /// unit test.
-    pub lines: Option<usize>,
-    /// Seconds that a build of the package takes from nothing, where that was asked for.
-    pub build_seconds: Option<f64>,
-    /// What could not be counted, or is to be doubted.
-    pub notes: Vec<String>,
-}
 
 /// Counts everything of one candidate that can be counted here, but for its build.
 ///
@@ -79,7 +52,7 @@ pub fn count(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Coun
         calls_per_echo(ready, harness, tools),
         &mut notes,
     );
-    if let Some(doubt) = calls.as_ref().and_then(Calls::doubt) {
+    if let Some(doubt) = calls.as_ref().and_then(doubt) {
         notes.push(doubt);
     }
     Ok(Counts {

@@ -1,24 +1,10 @@
 //! The groups of benchmarks: who is put to what.
 
+use common::comparison::{Family, Unit};
 use common::client::load::Settings;
-use serde::{Deserialize, Serialize};
 
-use crate::candidate::{ALL, Candidate, Family};
+use crate::candidate::{ALL, Candidate};
 use crate::trial::Trial;
-
-/// What one over the seconds of a sample counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unit {
-    /// Messages per second.
-    Messages,
-    /// Bytes per second are of interest, because the messages are large.
-    Bytes,
-    /// Connections per second.
-    Connections,
-    /// Nothing: the seconds are a latency.
-    Latency,
-}
 
 /// Benchmarks that are taken together, with the same servers running.
 #[derive(Debug, Clone)]
@@ -69,9 +55,6 @@ impl Shape {
         ALL.iter().filter(|candidate| self.is_for(candidate))
     }
 }
-
-/// The group and the shape that answer which style is faster, and that come first in a summary.
-pub const MAIN: (&str, &str) = ("round-trip", "50 × 64 B");
 
 /// One load on all the servers that can hold its connections.
 pub fn single(name: String, settings: Settings) -> Group {

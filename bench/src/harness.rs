@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
+use common::comparison::Cores;
 use common::client::load::{Load, Settings, Summary};
 use common::client::program::Program;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -14,7 +15,7 @@ use nix::unistd::Pid;
 
 use crate::builder::Ready;
 use crate::candidate::Candidate;
-use crate::cores::{self, Cores};
+use crate::cores;
 
 /// A server that uses no processor time for so long has nothing to do. Seen from here, the clock of a
 /// process that runs moves with the kernel's tick only, which comes every 4 ms.

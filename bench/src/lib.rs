@@ -9,13 +9,12 @@
 //! | [`groups`] | what they are put to |
 //! | [`trial`] | that, once |
 //! | [`run`] | that, in rounds |
-//! | [`table`] | what the samples of one benchmark amount to |
+//! | [`table`] | what their samples amount to |
 //! | [`counts`] | what each costs, counted instead of timed |
-//! | [`record`] | all of it: the one schema that is written as JSON |
+//! | [`comparison`] | all of it, as it is written as JSON |
 //! | [`report`] | all of it as text: tables and sentences |
 //! | [`live`] | the live comparison: `cargo run --release -p bench` |
 //! | [`cores`] | which core is whose |
-//! | [`estimate`] | a median and the interval that it lies in |
 //! | [`machine`] | what all this was measured on |
 
 #![cfg_attr(
@@ -26,14 +25,13 @@
 pub mod builder;
 mod calls;
 pub mod candidate;
+pub mod comparison;
 pub mod cores;
 pub mod counts;
-pub mod estimate;
 pub mod groups;
 pub mod harness;
 pub mod live;
 pub mod machine;
-pub mod record;
 pub mod report;
 pub mod run;
 pub mod table;

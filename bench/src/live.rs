@@ -1,23 +1,25 @@
 //! The live comparison: a table that is redrawn while servers are loaded one at a time.
 //!
 //! `options` is its command line. What it measures with and shows is shared with `cargo bench`: see
-//! [`run`](crate::run), [`record`](crate::record), and [`report`](crate::report).
+//! [`run`](crate::run), [`table`](crate::table), and [`report`](crate::report).
 
 mod options;
 
 use std::io;
 use std::time::Instant;
 
+use common::comparison::Comparison;
 use common::client::interrupt::{self, Interrupt};
 use common::output;
 
 use crate::builder::Builder;
+use crate::comparison;
 use crate::harness::Harness;
-use crate::machine::Machine;
-use crate::record::Record;
+use crate::machine;
 use crate::report::screen::{self, Screen};
 use crate::report::{Loaded, markdown};
 use crate::run::Run;
+use crate::table;
 use options::{Format, Until};
 
 pub use options::Options;
@@ -32,7 +34,7 @@ pub fn run(options: &Options) -> io::Result<()> {
     // A signal only asks for the end: there is a table to show.
     let stop = interrupt::catch()?;
     // Before this thread keeps to one core: it would see no other.
-    let machine = Machine::here();
+    let machine = machine::here();
     let harness = Harness::enter()?;
     let mut view = View::of(options);
     let group = options.group();
@@ -46,29 +48,30 @@ pub fn run(options: &Options) -> io::Result<()> {
     if run.series().iter().all(Vec::is_empty) {
         return Err(io::Error::other("none of them can run here"));
     }
-    let mut record = Record::begin("cargo run --release -p bench", machine, &harness, &builder);
-    record.skipped.extend(skipped);
-    let mut comparison = Comparison {
+    let command = "cargo run --release -p bench";
+    let mut begun = comparison::begin(command, machine, &harness, &builder);
+    begun.skipped.extend(skipped);
+    let mut live = Live {
         options,
-        base: record,
+        begun,
         run,
     };
-    let outcome = comparison.rounds(&mut view, &stop);
-    let record = comparison.record();
+    let outcome = live.rounds(&mut view, &stop);
+    let comparison = live.comparison();
     // The servers end before the table says that it is over.
-    drop(comparison);
+    drop(live);
     outcome?;
-    view.end(&record)
+    view.end(&comparison)
 }
 
-struct Comparison<'a> {
+struct Live<'a> {
     options: &'a Options,
-    /// The record without what was measured.
-    base: Record,
+    /// The comparison without what was measured.
+    begun: Comparison,
     run: Run<'a>,
 }
 
-impl Comparison<'_> {
+impl Live<'_> {
     fn rounds(&mut self, view: &mut View, stop: &Interrupt) -> io::Result<()> {
         let begun = Instant::now();
         let until = self.options.until();
@@ -81,7 +84,7 @@ impl Comparison<'_> {
                 break;
             }
             for visit in self.run.visits(round) {
-                view.show(|| self.record(), self.row(visit.server), until)?;
+                view.show(|| self.comparison(), self.row(visit.server), until)?;
                 self.run.visit(&visit)?;
                 if stop.is_raised() {
                     return Ok(());
@@ -93,14 +96,14 @@ impl Comparison<'_> {
     }
 
     /// What is known so far.
-    fn record(&self) -> Record {
-        let mut record = self.base.clone();
+    fn comparison(&self) -> Comparison {
+        let mut comparison = self.begun.clone();
         let (group, effort) = (self.options.group(), self.options.effort());
-        record.add(&group, effort, self.run.series(), true);
-        record
+        comparison.add(table::group(&group, effort, self.run.series(), true));
+        comparison
     }
 
-    /// The row of a server; `None` for the second instance of the first one.
+    /// The row of a server; `None` for a second instance.
     fn row(&self, server: usize) -> Option<usize> {
         let series = self.run.series().first()?;
         let rows = series[..server].iter().filter(|one| !one.is_twin).count();
@@ -127,13 +130,13 @@ impl View {
     /// Shows what is known before the server of this row is loaded.
     fn show(
         &mut self,
-        record: impl FnOnce() -> Record,
+        comparison: impl FnOnce() -> Comparison,
         server: Option<usize>,
         until: Until,
     ) -> io::Result<()> {
         let until = until.to_string();
         match self {
-            View::Live(screen) => screen.draw(&record(), Some(&Loaded { server, until })),
+            View::Live(screen) => screen.draw(&comparison(), Some(&Loaded { server, until })),
             View::AtTheEnd(_) => Ok(()),
         }
     }
@@ -145,12 +148,12 @@ impl View {
         }
     }
 
-    fn end(self, record: &Record) -> io::Result<()> {
+    fn end(self, comparison: &Comparison) -> io::Result<()> {
         let text = match self {
-            View::Live(mut screen) => return screen.draw(record, None),
-            View::AtTheEnd(Format::Text) => screen::plain(record),
-            View::AtTheEnd(Format::Markdown) => markdown::live(record),
-            View::AtTheEnd(Format::Json) => serde_json::to_string(record)? + "\n",
+            View::Live(mut screen) => return screen.draw(comparison, None),
+            View::AtTheEnd(Format::Text) => screen::plain(comparison),
+            View::AtTheEnd(Format::Markdown) => markdown::live(comparison),
+            View::AtTheEnd(Format::Json) => serde_json::to_string(comparison)? + "\n",
         };
         output::print(format_args!("{text}"))
     }

@@ -5,55 +5,27 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use common::comparison::Machine;
 use common::net;
-use serde::{Deserialize, Serialize};
 
-/// A machine, and what was on it. Whatever cannot be found out is left empty.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
-    /// The processor's name.
-    pub processor: String,
-    /// How many cores there are.
-    pub cores: usize,
-    /// Main memory in bytes.
-    pub memory: u64,
-    /// The operating system and its release.
-    pub kernel: String,
-    /// Whether it is a virtual machine, as the processor tells.
-    pub virtual_machine: bool,
-    /// What the kernel does against the processor's leaks, each as `name: what`; those that it does
-    /// not have are left out.
-    pub mitigations: Vec<String>,
-    /// The congestion control of every socket that was measured, client's and servers'.
-    pub congestion_control: String,
-    /// The versions of compilers and interpreters, each as the program says it.
-    pub versions: Vec<String>,
-    /// The commit that was measured, with `-dirty` if it was changed.
-    pub commit: String,
-    /// Seconds since 1970, UTC.
-    pub date: u64,
-}
-
-impl Machine {
-    /// This machine, now.
-    pub fn here() -> Self {
-        let processors = read("/proc/cpuinfo");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Machine {
-            processor: field(&processors, "model name").unwrap_or_default(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: field(&read("/proc/meminfo"), "MemTotal")
-                .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
-                .map_or(0, |kibibytes| kibibytes * 1024),
-            kernel: said_by("uname", &["-sr"]),
-            virtual_machine: field(&processors, "flags")
-                .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
-            mitigations: mitigations(),
-            congestion_control: congestion_control().unwrap_or_default(),
-            versions: versions(),
-            commit: said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
-            date: now.map_or(0, |now| now.as_secs()),
-        }
+/// This machine, now.
+pub fn here() -> Machine {
+    let processors = read("/proc/cpuinfo");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Machine {
+        processor: field(&processors, "model name").unwrap_or_default(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: field(&read("/proc/meminfo"), "MemTotal")
+            .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
+            .map_or(0, |kibibytes| kibibytes * 1024),
+        kernel: said_by("uname", &["-sr"]),
+        virtual_machine: field(&processors, "flags")
+            .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
+        mitigations: mitigations(),
+        congestion_control: congestion_control().unwrap_or_default(),
+        versions: versions(),
+        commit: said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
+        date: now.map_or(0, |now| now.as_secs()),
     }
 }
 
@@ -127,7 +99,7 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_kernel_and_a_date() {
-        let here = Machine::here();
+        let here = here();
         assert!(!here.kernel.is_empty() && here.cores > 0 && here.date > 1_700_000_000);
     }
 }

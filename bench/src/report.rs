@@ -32,24 +32,23 @@ pub(crate) use words::Loaded;
 
 #[cfg(test)]
 mod tests {
-    use crate::groups::MAIN;
-    use crate::machine::Machine;
-    use crate::record::{Record, Recorded, SCHEMA};
-    use crate::table::Benchmark;
+    use common::comparison::{Benchmark, Comparison, MAIN, MeasuredGroup, SCHEMA};
+
+    use crate::machine;
     use crate::table::tests::table;
 
-    /// A record of this benchmark in this group.
-    pub(super) fn of(group: &str, benchmarks: Vec<Benchmark>) -> Record {
-        Record {
+    /// A comparison of this benchmark in this group.
+    pub(super) fn of(group: &str, benchmarks: Vec<Benchmark>) -> Comparison {
+        Comparison {
             schema: SCHEMA,
             command: "cargo bench".to_owned(),
-            machine: Machine::here(),
+            machine: machine::here(),
             cores: None,
             candidates: Vec::new(),
             skipped: Vec::new(),
             noise_floor: benchmarks.first().and_then(|it| it.noise_floor.clone()),
             counts: Vec::new(),
-            groups: vec![Recorded {
+            groups: vec![MeasuredGroup {
                 name: group.to_owned(),
                 about: "a message".to_owned(),
                 rounds: 9,
@@ -59,8 +58,8 @@ mod tests {
         }
     }
 
-    /// A record of these servers, each with its rates; the last is the first one's second instance.
-    pub(super) fn record(series: &[(&str, &[f64])]) -> Record {
+    /// A comparison of these servers, each with its rates; the last is the first one's second instance.
+    pub(super) fn comparison(series: &[(&str, &[f64])]) -> Comparison {
         of(MAIN.0, vec![table(series)])
     }
 }

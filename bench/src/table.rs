@@ -1,201 +1,100 @@
-//! The table of one benchmark: what its samples amount to. The live comparison, `cargo bench`, and
-//! the record all use it, and it is what they write as JSON.
+//! The tables of a group: what the samples of each benchmark amount to. The live comparison,
+//! `cargo bench`, and the record all use them, and they are what they write as JSON.
 
-use serde::{Deserialize, Serialize};
+use common::comparison::{Benchmark, Estimate, FLOOR, MeasuredGroup, NoiseFloor, Row, Verdict};
 
-use crate::candidate::Family;
-use crate::estimate::Estimate;
-use crate::groups::{Shape, Unit};
-use crate::run::Series;
+use crate::groups::{Group, Shape};
+use crate::run::{Effort, Series};
 use crate::trial::{Sample, Trial};
 
-/// With fewer samples no interval reaches 95 % confidence.
-const ENOUGH: usize = 6;
-
-/// The server whose rate the book's plots divide by.
-pub const FLOOR: &str = "c-epoll";
-
-/// One shape of load on every server that it is for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Benchmark {
-    /// Such as `50 × 64 B`.
-    pub name: String,
-    /// Silent connections beside those under load.
-    pub idle: usize,
-    /// Bytes each way with each message; 0 where that is not the point.
-    pub bytes: u64,
-    /// What one over the seconds counts.
-    pub unit: Unit,
-    /// Connections under load and the most messages in flight on each, where messages are echoed.
-    pub load: Option<Load>,
-    /// Complete rounds: each server has at least this many samples.
-    pub rounds: usize,
-    /// The rate of the first server's second instance over that of the first.
-    pub noise_floor: Option<NoiseFloor>,
-    /// One for each server.
-    pub rows: Vec<Row>,
-}
-
-/// How busy the client keeps the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Load {
-    /// Connections that exchange messages.
-    pub connections: usize,
-    /// Most messages in flight on one connection.
-    pub depth: usize,
-}
-
-/// The same server twice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NoiseFloor {
-    /// Which one.
-    pub candidate: String,
-    /// The rate of its second instance over that of the first.
-    pub ratio: Estimate,
-}
-
-/// What one server has shown under one shape of load. All times are in seconds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Row {
-    /// Which server.
-    pub candidate: String,
-    /// Its language or style.
-    pub family: Family,
-    /// Time per message or connection, or the percentile; `None` before the first sample.
-    pub seconds: Option<Estimate>,
-    /// Its rate over that of the fastest server, each sample against that server's sample of the
-    /// same round.
-    pub to_fastest: Option<Estimate>,
-    /// What that ratio says.
-    pub verdict: Option<Verdict>,
-    /// Its rate over that of [`FLOOR`] in the same way, if that server took part.
-    pub ratio: Option<Estimate>,
-    /// The median latency.
-    pub p50: Option<Estimate>,
-    /// The 99th percentile of the latency.
-    pub p99: Option<Estimate>,
-    /// The server's processor time per message or connection.
-    pub server_cpu: Option<Estimate>,
-    /// The client's processor time per message.
-    pub client_cpu: Option<Estimate>,
-    /// Waits, reads, and writes per message; `None` for a server that does not count them.
-    pub system_calls_per_echo: Option<f64>,
-    /// Connections whose answers the client found each time it waited.
-    pub answers_waiting: Option<Estimate>,
-    /// The share of the samples in which the client was the bottleneck.
-    pub client_was_the_bottleneck: f64,
-    /// The seconds of each sample, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub samples: Vec<f64>,
-}
-
-/// What a ratio to the fastest says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The others are compared with this server.
-    Fastest,
-    /// The interval of the ratio reaches 1, or the noise floor.
-    WithinNoise,
-    /// It does not.
-    Slower,
-    /// There are too few rounds for 95 % confidence.
-    TooEarly,
-}
-
-impl Benchmark {
-    /// The table of a shape from the series that were measured with it. Servers that were not
-    /// measured with it have no samples; they are left out unless `shows_all` is set.
-    pub fn of(shape: &Shape, series: &[Series], shows_all: bool) -> Self {
-        let is_shown = |one: &&Series| !one.is_twin && (shows_all || !one.samples.is_empty());
-        let shown: Vec<&Series> = series.iter().filter(is_shown).collect();
-        let twin = series.iter().find(|one| one.is_twin);
-        let noise_floor = twin.and_then(|twin| {
-            let mut shown = shown.iter();
-            let first = shown.find(|one| one.candidate.name == twin.candidate.name)?;
-            Some(NoiseFloor {
-                candidate: first.candidate.name.to_owned(),
-                ratio: ratio(twin, first)?,
-            })
-        });
-        let fastest = fastest(&shown);
-        let floor = shown.iter().find(|one| one.candidate.name == FLOOR);
-        let row = |place: usize, one: &Series| {
-            let mut row = Row::of(one);
-            row.to_fastest = fastest.and_then(|fastest| ratio(one, shown[fastest]));
-            row.verdict = match fastest {
-                Some(fastest) if fastest == place => Some(Verdict::Fastest),
-                _ => row
-                    .to_fastest
-                    .map(|ratio| verdict(&ratio, noise_floor.as_ref())),
-            };
-            row.ratio = floor.and_then(|floor| ratio(one, floor));
-            row
-        };
-        let rows = shown.iter().enumerate().map(|(place, one)| row(place, one));
-        let rows = rows.collect();
-        Benchmark {
-            name: shape.name.clone(),
-            idle: shape.idle,
-            bytes: shape.bytes,
-            unit: shape.unit,
-            load: match &shape.trial {
-                Trial::Echo(settings) => Some(Load {
-                    connections: settings.connections,
-                    depth: settings.depth,
-                }),
-                _ => None,
-            },
-            rounds: shown.iter().map(|one| one.samples.len()).min().unwrap_or(0),
-            noise_floor,
-            rows,
-        }
-    }
-
-    /// The row of that server.
-    pub fn row(&self, candidate: &str) -> Option<&Row> {
-        self.rows.iter().find(|row| row.candidate == candidate)
-    }
-
-    /// The rate of one server over that of another, and what it says.
-    pub fn compare(&self, one: &Row, other: &Row) -> Option<(Estimate, Verdict)> {
-        let pairs = one.samples.iter().zip(&other.samples);
-        let ratio = Estimate::of(pairs.map(|(one, other)| other / one))?;
-        Some((ratio, verdict(&ratio, self.noise_floor.as_ref())))
+/// What a group's series show. Servers and shapes that were not measured have no samples; they are
+/// left out unless `shows_all` is set.
+pub fn group(
+    group: &Group,
+    effort: Effort,
+    series: &[Vec<Series>],
+    shows_all: bool,
+) -> MeasuredGroup {
+    let shapes = group.shapes.iter().zip(series);
+    let benchmarks = shapes.map(|(shape, series)| benchmark(shape, series, shows_all));
+    MeasuredGroup {
+        name: group.name.to_owned(),
+        about: group.about.to_owned(),
+        rounds: effort.rounds,
+        slice: effort.slice.as_secs_f64(),
+        benchmarks: benchmarks.filter(|it| !it.rows.is_empty()).collect(),
     }
 }
 
-impl Row {
-    fn of(series: &Series) -> Self {
-        let samples = &series.samples;
-        let of = |value: fn(&Sample) -> Option<f64>| Estimate::of(samples.iter().filter_map(value));
-        let saturated = samples.iter().filter(|it| it.client_was_the_bottleneck);
+fn benchmark(shape: &Shape, series: &[Series], shows_all: bool) -> Benchmark {
+    let is_shown = |one: &&Series| !one.is_twin && (shows_all || !one.samples.is_empty());
+    let shown: Vec<&Series> = series.iter().filter(is_shown).collect();
+    let noise_floor = noise_floor(series);
+    let fastest = fastest(&shown);
+    let floor = shown.iter().find(|one| one.candidate.name == FLOOR);
+    let row = |(place, one): (usize, &&Series)| {
+        let to_fastest = fastest.and_then(|fastest| ratio(one, shown[fastest]));
+        let verdict = to_fastest.map(|ratio| Verdict::of(&ratio, noise_floor.as_ref()));
+        let is_fastest = fastest == Some(place);
         Row {
-            candidate: series.candidate.name.to_owned(),
-            family: series.candidate.family,
-            seconds: of(|sample| Some(sample.seconds)),
-            to_fastest: None,
-            verdict: None,
-            ratio: None,
-            p50: of(|sample| sample.p50),
-            p99: of(|sample| sample.p99),
-            server_cpu: of(|sample| sample.server_cpu),
-            client_cpu: of(|sample| sample.client_cpu),
-            system_calls_per_echo: series.calls,
-            answers_waiting: of(|sample| sample.answers_waiting),
-            client_was_the_bottleneck: saturated.count() as f64 / samples.len().max(1) as f64,
-            samples: samples.iter().map(|sample| sample.seconds).collect(),
+            to_fastest,
+            verdict: verdict.map(|verdict| match verdict {
+                Verdict::TooNoisy => Verdict::TooNoisy,
+                _ if is_fastest => Verdict::Fastest,
+                other => other,
+            }),
+            ratio: floor.and_then(|floor| ratio(one, floor)),
+            ..self::row(one)
         }
+    };
+    let (connections, depth) = match &shape.trial {
+        Trial::Echo(settings) => (settings.connections, settings.depth),
+        Trial::Connect | Trial::Fairness => (0, 0),
+    };
+    Benchmark {
+        name: shape.name.clone(),
+        idle: shape.idle,
+        connections,
+        depth,
+        bytes: shape.bytes,
+        unit: shape.unit,
+        rounds: shown.iter().map(|one| one.samples.len()).min().unwrap_or(0),
+        rows: shown.iter().enumerate().map(row).collect(),
+        noise_floor,
     }
+}
 
-    /// Messages or connections per second.
-    pub fn rate(&self) -> Option<Estimate> {
-        self.seconds.map(|seconds| seconds.inverse())
-    }
+/// The server that runs twice, against itself.
+fn noise_floor(series: &[Series]) -> Option<NoiseFloor> {
+    let twin = series.iter().find(|one| one.is_twin)?;
+    let is_its_twin = |one: &&Series| !one.is_twin && one.candidate.name == twin.candidate.name;
+    let first = series.iter().find(is_its_twin)?;
+    Some(NoiseFloor {
+        candidate: first.candidate.name.to_owned(),
+        ratio: ratio(twin, first)?,
+    })
+}
 
-    /// In how many samples the client was the bottleneck.
-    pub fn bottlenecks(&self) -> usize {
-        (self.client_was_the_bottleneck * self.samples.len() as f64).round() as usize
+/// What one server has shown, compared with none.
+fn row(series: &Series) -> Row {
+    let samples = &series.samples;
+    let of = |value: fn(&Sample) -> Option<f64>| Estimate::of(samples.iter().filter_map(value));
+    let saturated = samples.iter().filter(|it| it.client_was_the_bottleneck);
+    Row {
+        candidate: series.candidate.name.to_owned(),
+        family: series.candidate.family,
+        seconds: of(|sample| Some(sample.seconds)),
+        to_fastest: None,
+        verdict: None,
+        ratio: None,
+        p50: of(|sample| sample.p50),
+        p99: of(|sample| sample.p99),
+        server_cpu: of(|sample| sample.server_cpu),
+        client_cpu: of(|sample| sample.client_cpu),
+        system_calls_per_echo: series.calls,
+        answers_waiting: of(|sample| sample.answers_waiting),
+        client_was_the_bottleneck: saturated.count() as f64 / samples.len().max(1) as f64,
+        samples: samples.iter().map(|sample| sample.seconds).collect(),
     }
 }
 
@@ -220,26 +119,12 @@ fn ratio(one: &Series, other: &Series) -> Option<Estimate> {
     Estimate::of(pairs.map(|(one, other)| other.seconds / one.seconds))
 }
 
-/// A server that differs from the fastest by no more than two instances of one program differ is
-/// not slower.
-fn verdict(ratio: &Estimate, noise_floor: Option<&NoiseFloor>) -> Verdict {
-    let noise = noise_floor.map_or(1.0, |floor| {
-        floor.ratio.low.min(1.0 / floor.ratio.high).min(1.0)
-    });
-    if ratio.samples < ENOUGH {
-        Verdict::TooEarly
-    } else if ratio.high >= noise {
-        Verdict::WithinNoise
-    } else {
-        Verdict::Slower
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::candidate::named;
-    use crate::groups::{self, MAIN};
+    use crate::groups;
+    use common::comparison::MAIN;
 
     /// The table of these servers, each with its rates; the last is the first one's second instance.
     pub(crate) fn table(series: &[(&str, &[f64])]) -> Benchmark {
@@ -268,7 +153,7 @@ pub(crate) mod tests {
         let shape = shapes
             .find(|shape| shape.name == MAIN.1)
             .expect("the main shape");
-        Benchmark::of(shape, &series, false)
+        benchmark(shape, &series, false)
     }
 
     #[test]
@@ -309,6 +194,8 @@ pub(crate) mod tests {
         assert_eq!(verdict(100e3, 6), Some(Verdict::Slower));
         assert_eq!(verdict(96e3, 6), Some(Verdict::WithinNoise));
         assert_eq!(verdict(104e3, 6), Some(Verdict::WithinNoise));
+        assert_eq!(verdict(79e3, 6), Some(Verdict::TooNoisy));
+        assert_eq!(verdict(127e3, 6), Some(Verdict::TooNoisy));
         assert_eq!(verdict(100e3, 5), Some(Verdict::TooEarly));
         assert_eq!(verdict(100e3, 0), None);
     }

@@ -5,9 +5,10 @@ use std::io;
 use std::thread::{self, ScopedJoinHandle};
 
 use bench::builder::{Builder, Profile};
-use bench::candidate::{ALL, Family};
-use bench::counts::{self, Calls, Tools, bands};
+use bench::candidate::ALL;
+use bench::counts::{self, Tools, bands};
 use bench::harness::Harness;
+use common::comparison::Family;
 
 /// The four servers and their engines.
 fn ours() -> io::Result<Builder> {
@@ -59,7 +60,7 @@ fn strace_sees_what_the_servers_count() -> io::Result<()> {
             common::output::complain(format_args!("left out: there is no strace that works"));
             return Ok(());
         };
-        assert_eq!(Calls::doubt(&calls), None, "{name}: {calls:?}");
+        assert_eq!(counts::doubt(&calls), None, "{name}: {calls:?}");
         let band = &bands::of(name).expect("ours have bands").system_calls;
         assert!(band.contains(&calls.per_echo), "{name}: {calls:?}");
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::{Command, Output};
 
+use common::comparison::SCHEMA;
 use serde_json::Value;
 
 /// Two servers under a small load, for two rounds.
@@ -32,14 +33,12 @@ fn assert_is_estimate(estimate: &Value) {
 #[test]
 fn json_tells_everything() -> io::Result<()> {
     let output = compare(&["--json", "--size", "100"])?;
-    let record: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!(record["schema"], bench::record::SCHEMA);
-    assert!(record["machine"]["kernel"].is_string());
-    let table = &record["groups"][0]["benchmarks"][0];
-    let load = ["connections", "depth"].map(|field| &table["load"][field]);
-    assert_eq!(load, [5, 1]);
-    let counts = ["rounds", "bytes"].map(|field| &table[field]);
-    assert_eq!(counts, [2, 100]);
+    let comparison: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(comparison["schema"], SCHEMA);
+    assert!(comparison["machine"]["kernel"].is_string());
+    let table = &comparison["groups"][0]["benchmarks"][0];
+    let counts = ["connections", "depth", "rounds", "bytes"].map(|field| &table[field]);
+    assert_eq!(counts, [5, 1, 2, 100]);
     assert_is_estimate(&table["noise_floor"]["ratio"]);
     let servers = table["rows"].as_array().map(Vec::as_slice);
     let [select, tokio] = servers.unwrap_or_default() else {

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use bench::record::Record;
+use common::comparison::Comparison;
 
 const SERVERS: [&str; 3] = ["select", "chat", "bare-tokio"];
 const FILTER: &str = "(round-trip/50 × 64 B|fairness/.*)/(select|chat|bare-tokio)$";
@@ -67,9 +67,9 @@ fn the_last_screen_and_the_files_hold_the_same_numbers() -> io::Result<()> {
     assert!(!progress.contains('\r'), "{progress}");
 
     let read = |kind: &str| fs::read_to_string(home.join(format!("comparison-part.{kind}")));
-    let record: Record = serde_json::from_str(&read("json")?)?;
+    let comparison = Comparison::from_json(&read("json")?)?;
     let markdown = read("md")?;
-    let (_, main) = record.main().expect("the main benchmark");
+    let (_, main) = comparison.main().expect("the main benchmark");
     let table = main_table(&text);
     for name in SERVERS {
         let row = main.row(name).expect("a row");
@@ -92,7 +92,7 @@ fn the_last_screen_and_the_files_hold_the_same_numbers() -> io::Result<()> {
         assert!(digits(line).contains(&rate), "{rate}: {line}");
         assert!(line.contains(&format!("| {ratio} |")), "{ratio}: {line}");
     }
-    let fairness = record.groups.iter().find(|it| it.name == "fairness");
+    let fairness = comparison.group("fairness");
     let fairness = &fairness.expect("the group").benchmarks[0];
     assert!(fairness.rows.iter().all(|row| row.server_cpu.is_none()));
     assert!(home.join("round-trip").is_dir(), "criterion's own files");

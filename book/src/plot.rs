@@ -20,12 +20,12 @@ mod svg;
 mod table;
 
 use anyhow::Result;
+use common::comparison::Comparison;
+use figures::{Figure, Subject};
+use own::Own;
 
 use crate::html;
 use crate::workspace::Workspace;
-use figures::{Figure, Subject};
-use own::Own;
-use record::Record;
 
 /// The plot of that name as HTML.
 ///
@@ -33,12 +33,12 @@ use record::Record;
 /// A name that is none, or a record without what it needs.
 pub fn html(workspace: &Workspace, name: &str) -> Result<String> {
     let subject = Subject::named(name)?;
-    let record = Record::load(workspace)?;
+    let record = record::load(workspace)?;
     let own = Own::read(&workspace.target.join("criterion"));
     Ok(show(&Figure::of(&subject, &record, &own)?, &record, &own))
 }
 
-fn show(figure: &Figure, record: &Record, own: &Own) -> String {
+fn show(figure: &Figure, record: &Comparison, own: &Own) -> String {
     let drawings = svg::SHEETS.map(|sheet| figure.drawing.draw(sheet, &figure.title));
     // No blank line may stand in it: Markdown would go on there.
     format!(
@@ -51,12 +51,12 @@ fn show(figure: &Figure, record: &Record, own: &Own) -> String {
 }
 
 /// How to read it, and whose numbers these are.
-fn caption(figure: &Figure, record: &Record, own: &Own) -> String {
+fn caption(figure: &Figure, record: &Comparison, own: &Own) -> String {
     let machine = &record.machine;
     let mut caption = format!(
         "{} Measured on {}, {}, commit {}.",
         figure.reading,
-        machine.words(),
+        machine,
         number::day(machine.date),
         machine.commit,
     );
@@ -79,7 +79,7 @@ mod tests {
     }
 
     fn plotted_beside(name: &str, own: &Own) -> Result<String> {
-        let record = Record::parse(FIXTURE)?;
+        let record = Comparison::from_json(FIXTURE)?;
         let figure = Figure::of(&Subject::named(name)?, &record, own)?;
         Ok(show(&figure, &record, own))
     }

@@ -14,6 +14,7 @@
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
 //! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
 //! | `client` | the test client, the contract checker, the load generator (feature `client`) |
+//! | `comparison` | the results of the benchmarks (feature `workspace`) |
 //!
 //! On a system that isn't Unix, such as WebAssembly, there is only what a server needs over the
 //! simulated kernel (feature `sim`).
@@ -49,3 +50,6 @@ pub use clock::Clock;
 pub use connection_limit::{ConnectionLimit, Permit};
 pub use lifecycle::Lifecycle;
 pub use stop::StopSignal;
+
+#[cfg(feature = "workspace")]
+pub mod comparison;

@@ -20,12 +20,14 @@ use std::time::{Duration, Instant};
 
 use bench::builder::Builder;
 use bench::candidate::{ALL, Candidate};
-use bench::groups::{self, Group, Shape, Unit};
+use bench::comparison;
+use bench::groups::{self, Group, Shape};
 use bench::harness::Harness;
-use bench::machine::Machine;
-use bench::record::Record;
+use bench::machine;
 use bench::report::{self, LastRun};
 use bench::run::{Run, Series};
+use bench::table;
+use common::comparison::{Comparison, Unit};
 use common::output;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
@@ -60,9 +62,9 @@ fn run() -> io::Result<()> {
     };
     let builder = Builder::open(ALL.iter().filter(is_wanted), options.profile)?;
     // Before this thread is kept on one core, and all it can see is that one.
-    let machine = Machine::here();
+    let machine = machine::here();
     let harness = Harness::enter()?;
-    let mut record = Record::begin(&options.command, machine, &harness, &builder);
+    let mut comparison = comparison::begin(&options.command, machine, &harness, &builder);
     let mut progress = Progress::new(&groups, &builder.ready, options.effort.rounds, &wants);
     // criterion looks whether standard output is a terminal, and must not draw on it.
     let mut criterion = {
@@ -87,32 +89,32 @@ fn run() -> io::Result<()> {
             }
         };
         progress.end();
-        record.add(group, options.effort, &series, false);
+        comparison.add(table::group(group, options.effort, &series, false));
         let _silence = Silence::unless(options.shows_criterion)?;
         hand_over(&mut criterion, group, Some(&series));
     }
     if options.mode == Mode::Bench {
-        summarise(&options, &record)?;
+        summarise(&options, &comparison)?;
     }
     outcome
 }
 
 /// Prints the summary, and writes it to two files in criterion's folder.
-fn summarise(options: &Options, record: &Record) -> io::Result<()> {
+fn summarise(options: &Options, comparison: &Comparison) -> io::Result<()> {
     let folder = folder();
     let file = |name: &str, kind: &str| folder.join(format!("{name}.{kind}"));
     let name = options.file_name();
     let (json, markdown) = (file(name, "json"), file(name, "md"));
     let earlier = [options::WHOLE, options::PART].map(|name| file(name, "json"));
     let last = LastRun::read(&earlier);
-    if record.groups.is_empty() {
+    if comparison.groups.is_empty() {
         return output::print(format_args!("nothing was measured\n"));
     }
     fs::create_dir_all(&folder)?;
-    fs::write(&json, serde_json::to_string(record)? + "\n")?;
-    fs::write(&markdown, report::summary_as_markdown(record, &last))?;
+    fs::write(&json, serde_json::to_string(comparison)? + "\n")?;
+    fs::write(&markdown, report::summary_as_markdown(comparison, &last))?;
     let files: [&Path; 2] = [&markdown, &json];
-    let text = report::summary(record, &last, &files);
+    let text = report::summary(comparison, &last, &files);
     output::print(format_args!("\n{text}"))
 }
 

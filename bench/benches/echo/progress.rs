@@ -35,7 +35,7 @@ impl Progress {
         let samples = groups.iter().map(|group| {
             let takes_part = |shape: &Shape| {
                 let candidates = ready.iter().map(|ready| ready.candidate);
-                // The second instance of the first server is one more.
+                // The server that runs twice is one more.
                 candidates.filter(|it| wants(group, shape, it)).count() + 1
             };
             let samples = group.shapes.iter().map(takes_part);

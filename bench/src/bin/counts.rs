@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use bench::builder::{Builder, Profile, Ready};
 use bench::candidate::{self, ALL, Candidate, Made};
-use bench::counts::{self, Counts, Tools, bands, build_seconds, table};
+use bench::counts::{self, Tools, bands, build_seconds, table};
 use bench::harness::Harness;
 use clap::Parser;
-use common::client::terminal;
-use common::output;
+use common::comparison::Counts;
+use common::{output, terminal};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Count what each candidate costs: system calls, instructions, memory, wake-ups, lines

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bench::builder::{self, Builder, Profile};
 use bench::candidate::ALL;
+use bench::comparison;
 use bench::counts::{self, Tools};
 use bench::groups;
 use bench::harness::Harness;
-use bench::machine::Machine;
-use bench::record::Record;
+use bench::machine;
 use bench::run::{Effort, Run};
+use bench::table;
 use clap::Parser;
 use common::args::{number, seconds_above_zero};
 use common::output;
@@ -52,10 +53,10 @@ fn run(args: Args) -> io::Result<()> {
     };
     let builder = Builder::open(ALL, Profile::Measured)?;
     // Before this thread is kept on one core, and all it can see is that one.
-    let machine = Machine::here();
+    let machine = machine::here();
     let harness = Harness::enter()?;
     let command = "cargo run --release -p bench --bin record";
-    let mut record = Record::begin(command, machine, &harness, &builder);
+    let mut comparison = comparison::begin(command, machine, &harness, &builder);
     for group in groups::all() {
         if !args.groups.is_empty() && !args.groups.iter().any(|name| name == group.name) {
             continue;
@@ -67,12 +68,14 @@ fn run(args: Args) -> io::Result<()> {
                 output::complain(format_args!("{name}: visit {visit} of {visits}"));
             }
         })?;
-        record.add(&group, effort, &series, false);
+        comparison.add(table::group(&group, effort, &series, false));
     }
     let tools = Tools::find();
     for ready in &builder.ready {
         output::complain(format_args!("counts: {}", ready.candidate.name));
-        record.counts.push(counts::count(ready, &harness, &tools)?);
+        comparison
+            .counts
+            .push(counts::count(ready, &harness, &tools)?);
     }
     let output = args
         .output
@@ -80,7 +83,7 @@ fn run(args: Args) -> io::Result<()> {
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut text = serde_json::to_string_pretty(&record.without_samples())?;
+    let mut text = serde_json::to_string_pretty(&comparison.without_samples())?;
     text.push('\n');
     fs::write(output, text)
 }

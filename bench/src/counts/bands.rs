@@ -89,9 +89,9 @@ fn out(counts: &Counts, band: &Band) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Calls;
     use super::*;
     use crate::candidate;
+    use common::comparison::Calls;
 
     fn counts(candidate: &str, calls: f64, instructions: f64) -> Counts {
         Counts {

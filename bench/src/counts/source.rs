@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use common::comparison::Family;
+
 use crate::builder::{Profile, Ready, root};
-use crate::candidate::{Candidate, Family, Made};
+use crate::candidate::{Candidate, Made};
 
 /// Lines of the files that somebody writes: neither blank nor comment, and none from a unit test's
 /// module on.

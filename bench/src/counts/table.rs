@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Calls, Counts};
+use common::comparison::{Calls, Counts};
 
 const HEAD: [&str; 8] = [
     "",

@@ -6,12 +6,12 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use common::args::{number, seconds};
+use common::comparison::Skipped;
 use common::client::load::{Length, Settings};
 
 use crate::builder::Profile;
 use crate::candidate::{ALL, Candidate, THE_FOUR, named};
 use crate::groups::{self, Group};
-use crate::record::Skipped;
 use crate::run::Effort;
 
 /// How long one server is loaded before it is the next one's turn: long enough to tell a p99, short
@@ -97,10 +97,10 @@ impl Options {
                 asked_for.push(candidate);
             }
         }
-        let (fit, too_small): (Vec<_>, Vec<_>) = asked_for
+        let (fit, others): (Vec<_>, Vec<_>) = asked_for
             .into_iter()
             .partition(|candidate| candidate.most_connections >= self.connections);
-        let skipped = too_small.into_iter().map(Skipped::too_small).collect();
+        let skipped = others.into_iter().map(too_small).collect();
         (fit, skipped)
     }
 
@@ -160,6 +160,19 @@ impl Options {
             (_, true) => Format::Markdown,
             _ => Format::Text,
         }
+    }
+}
+
+/// A server that cannot hold the connections that were asked for.
+fn too_small(candidate: &Candidate) -> Skipped {
+    let lacks = match candidate.most_connections {
+        1 => "it serves one client at a time".to_owned(),
+        most => format!("it holds {most} connections at most"),
+    };
+    Skipped {
+        name: candidate.name.to_owned(),
+        lacks,
+        install: None,
     }
 }
 

@@ -1,16 +1,14 @@
 //! A run against the last one.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use common::comparison::{Benchmark, Comparison, Estimate, Row};
 use indicatif::HumanDuration;
 
 use super::{graph, words};
-use crate::estimate::Estimate;
-use crate::record::{Record, SCHEMA};
-use crate::table::{Benchmark, Row};
 
 /// With fewer servers, a change of all of them cannot be told from the change of one.
 const ENOUGH: usize = 3;
@@ -19,36 +17,33 @@ const ENOUGH: usize = 3;
 #[derive(Debug, Default)]
 pub struct LastRun {
     /// The newest first.
-    records: Vec<Record>,
+    comparisons: Vec<Comparison>,
 }
 
 impl LastRun {
-    /// Reads the records in these files. Files that are missing or of another schema are left out.
+    /// Reads the comparisons in these files. Files that are missing or of another schema are left out.
     pub fn read(files: &[PathBuf]) -> Self {
-        let record = |file: &PathBuf| -> Option<Record> {
-            let record: Record = serde_json::from_reader(File::open(file).ok()?).ok()?;
-            (record.schema == SCHEMA).then_some(record)
-        };
-        let mut records: Vec<_> = files.iter().filter_map(record).collect();
-        records.sort_by_key(|record| std::cmp::Reverse(record.machine.date));
-        LastRun { records }
+        let read = |file| Comparison::from_json(&fs::read_to_string(file).ok()?).ok();
+        let mut comparisons: Vec<_> = files.iter().filter_map(read).collect();
+        comparisons.sort_by_key(|comparison| std::cmp::Reverse(comparison.machine.date));
+        LastRun { comparisons }
     }
 
     /// What has changed in a benchmark; `None` if no earlier run has it.
     pub(super) fn changes(
         &self,
-        now: &Record,
+        now: &Comparison,
         group: &str,
         benchmark: &Benchmark,
     ) -> Option<Changes> {
-        let found = self.records.iter().find_map(|record| {
-            let last = record.benchmark(group, &benchmark.name)?;
-            Some((record, Changes::between(benchmark, last)?))
+        let found = self.comparisons.iter().find_map(|comparison| {
+            let last = comparison.group(group)?.benchmark(&benchmark.name)?;
+            Some((comparison, Changes::between(benchmark, last)?))
         });
-        let (record, mut changes) = found?;
-        let age = now.machine.date.saturating_sub(record.machine.date);
+        let (comparison, mut changes) = found?;
+        let age = now.machine.date.saturating_sub(comparison.machine.date);
         changes.age = Duration::from_secs(age);
-        changes.commit.clone_from(&record.machine.commit);
+        changes.commit.clone_from(&comparison.machine.commit);
         Some(changes)
     }
 }
@@ -76,7 +71,9 @@ impl Changes {
         let ratios = pairs.iter().map(|(_, now, last)| last.median / now.median);
         let drift = Estimate::of(ratios)?.median;
         let assumed = if pairs.len() < ENOUGH { 1.0 } else { drift };
-        let is_clear = |now: &Estimate, last: &Estimate| !now.times(assumed).overlaps(last);
+        let is_noisy = now.is_too_noisy() || last.is_too_noisy();
+        let is_clear =
+            |now: &Estimate, last: &Estimate| !is_noisy && !now.times(assumed).overlaps(last);
         let clear = pairs.iter().filter(|(_, now, last)| is_clear(now, last));
         Some(Changes {
             age: Duration::ZERO,

@@ -1,11 +1,10 @@
 //! The columns of the table: as many as a width has room for.
 
+use common::comparison::{Benchmark, Estimate, Row, Unit, Verdict};
+
 use super::changes::Changes;
 use super::graph;
 use super::words;
-use crate::estimate::Estimate;
-use crate::groups::Unit;
-use crate::table::{Benchmark, Row, Verdict};
 
 /// The least and the greatest width of a bar and of a sparkline.
 const BAR: (usize, usize) = (6, 24);
@@ -134,7 +133,7 @@ fn ratio(row: &Row) -> String {
     let sign = match row.verdict {
         Some(Verdict::Fastest) => return "  1.00 fastest".to_owned(),
         Some(Verdict::WithinNoise) => '≈',
-        Some(Verdict::TooEarly) => '?',
+        Some(Verdict::TooEarly | Verdict::TooNoisy) => '?',
         _ => ' ',
     };
     let ratio = row.to_fastest.map(|ratio| graph::ratio(&ratio));

@@ -1,8 +1,7 @@
 //! Numbers as pictures of one line, and as short text.
 
+use common::comparison::Estimate;
 use indicatif::HumanCount;
-
-use crate::estimate::Estimate;
 
 /// Eighths of a cell, from the left.
 const BARS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];

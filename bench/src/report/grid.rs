@@ -1,10 +1,11 @@
 //! The ratios of a group with several shapes of load: a line for each server, a column for each
 //! shape.
 
+use common::comparison::{Benchmark, Verdict};
+
 use super::columns::Column;
 use super::layout::Line;
 use super::style;
-use crate::table::{Benchmark, Verdict};
 
 /// The grid of these servers, in as many parts as it takes to fit the width.
 pub(super) fn of(benchmarks: &[Benchmark], servers: &[&str], width: usize) -> Vec<Line> {
@@ -52,7 +53,7 @@ fn cell(benchmark: &Benchmark, server: &str) -> String {
     match row.verdict {
         Some(Verdict::Fastest) => "fastest".to_owned(),
         Some(Verdict::WithinNoise) => format!("≈{ratio:.2}"),
-        Some(Verdict::TooEarly) => format!("?{ratio:.2}"),
+        Some(Verdict::TooEarly | Verdict::TooNoisy) => format!("?{ratio:.2}"),
         Some(Verdict::Slower) => format!("{ratio:.2}"),
         None => "-".to_owned(),
     }

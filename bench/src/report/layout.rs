@@ -1,10 +1,10 @@
 //! Tables and sentences in lines of text for a width, the most important columns first.
 
+use common::comparison::{Comparison, Row};
+
 use super::columns::{self, View};
 use super::style;
 use super::words::{self, Loaded};
-use crate::record::Record;
-use crate::table::Row;
 
 /// A line of text, in pieces of one colour each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,10 +35,10 @@ impl Line {
 }
 
 /// The page of the live comparison; `loaded` is the server that is under load now.
-pub(crate) fn live(record: &Record, width: usize, loaded: Option<&Loaded>) -> Vec<Line> {
-    let mut lines = said(words::above(record), width);
+pub(crate) fn live(comparison: &Comparison, width: usize, loaded: Option<&Loaded>) -> Vec<Line> {
+    let mut lines = said(words::above(comparison), width);
     lines.push(Line::default());
-    if let Some((_, benchmark)) = record.main() {
+    if let Some((_, benchmark)) = comparison.main() {
         let rows: Vec<&Row> = benchmark.rows.iter().collect();
         let view = View {
             benchmark,
@@ -50,7 +50,7 @@ pub(crate) fn live(record: &Record, width: usize, loaded: Option<&Loaded>) -> Ve
         lines.extend(table(&view, width, server, false));
     }
     lines.push(Line::default());
-    lines.extend(said(words::below(record, loaded), width));
+    lines.extend(said(words::below(comparison, loaded), width));
     lines.into_iter().map(|line| line.cut(width)).collect()
 }
 
@@ -112,7 +112,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::record;
+    use super::super::tests::comparison;
     use super::*;
 
     fn text(width: usize) -> Vec<String> {
@@ -127,7 +127,7 @@ mod tests {
             server: Some(1),
             until: "9".to_owned(),
         };
-        let lines = live(&record(&series), width, Some(&loaded));
+        let lines = live(&comparison(&series), width, Some(&loaded));
         let text = |line: &Line| line.0.iter().map(|(text, _)| text.as_str()).collect();
         lines.iter().map(text).collect()
     }

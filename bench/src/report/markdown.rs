@@ -2,21 +2,20 @@
 
 use std::fmt::Write;
 
+use common::comparison::{Benchmark, Comparison, Estimate, Row};
+
 use super::graph;
 use super::words;
-use crate::estimate::Estimate;
-use crate::record::Record;
-use crate::table::{Benchmark, Row};
 
 /// The live comparison for a page of Markdown, with all intervals.
-pub(crate) fn live(record: &Record) -> String {
-    let Some((group, benchmark)) = record.main() else {
+pub(crate) fn live(comparison: &Comparison) -> String {
+    let Some((group, benchmark)) = comparison.main() else {
         return String::new();
     };
     let mut text = format!("{}.\n", words::title(group, benchmark));
-    let _ = writeln!(text, "{}.\n", words::place(record));
+    let _ = writeln!(text, "{}.\n", words::place(comparison));
     text += &table(benchmark);
-    for skipped in words::skipped(record) {
+    for skipped in words::skipped(comparison) {
         // Writing to a string does not fail.
         let _ = writeln!(text, "\n{skipped}");
     }

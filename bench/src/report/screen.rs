@@ -4,13 +4,12 @@ use std::env;
 use std::fmt::Write as _;
 use std::io;
 
-use common::client::terminal;
-use common::output;
+use common::comparison::Comparison;
+use common::{output, terminal};
 use console::Term;
 
 use super::layout::{self, Line};
 use super::words::Loaded;
-use crate::record::Record;
 
 /// How wide a table is that is no terminal's, unless `COLUMNS` says.
 const PLAIN_WIDTH: usize = 120;
@@ -41,10 +40,14 @@ impl Screen {
     ///
     /// # Errors
     /// What the terminal answers.
-    pub(crate) fn draw(&mut self, record: &Record, loaded: Option<&Loaded>) -> io::Result<()> {
+    pub(crate) fn draw(
+        &mut self,
+        comparison: &Comparison,
+        loaded: Option<&Loaded>,
+    ) -> io::Result<()> {
         let (height, width) = self.terminal.size();
         let (height, width) = (usize::from(height), usize::from(width));
-        let mut lines = layout::live(record, width, loaded);
+        let mut lines = layout::live(comparison, width, loaded);
         if loaded.is_some() {
             lines = squeezed(lines, height.saturating_sub(1));
         }
@@ -56,8 +59,8 @@ impl Screen {
 }
 
 /// The live comparison without any escape code.
-pub(crate) fn plain(record: &Record) -> String {
-    text(&layout::live(record, plain_width(), None), false)
+pub(crate) fn plain(comparison: &Comparison) -> String {
+    text(&layout::live(comparison, plain_width(), None), false)
 }
 
 /// The width of text that no terminal shows.
@@ -132,7 +135,7 @@ fn squeezed(mut lines: Vec<Line>, most: usize) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::record;
+    use super::super::tests::comparison;
     use super::*;
 
     fn line(text: &str, colour: Option<u8>) -> Line {
@@ -167,7 +170,7 @@ mod tests {
     #[test]
     fn the_plain_table_has_no_escape_codes() {
         let rates = [90e3; 6];
-        let text = plain(&record(&[("select", &rates), ("select", &rates)]));
+        let text = plain(&comparison(&[("select", &rates), ("select", &rates)]));
         assert!(
             text.contains("● select") && !text.contains('\x1b'),
             "{text}"

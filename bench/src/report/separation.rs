@@ -1,16 +1,16 @@
 //! Sentences that say what separates the servers of a group, and what does not.
 
+use common::comparison::{Benchmark, Estimate, Family, Row, Verdict};
+
 use super::{graph, words};
-use crate::candidate::{Family, THE_FOUR};
-use crate::estimate::Estimate;
-use crate::table::{Benchmark, Row, Verdict};
+use crate::candidate::THE_FOUR;
 
 /// How a server did in the benchmarks that it took part in.
 struct Standing<'a> {
     name: &'a str,
     /// Its lowest ratio where it was slower, and in which benchmark.
     slower: Option<(f64, &'a str)>,
-    /// Whether there were enough samples anywhere.
+    /// Whether anywhere there were enough samples, and not too much noise.
     is_known: bool,
 }
 
@@ -57,9 +57,7 @@ fn standing<'a>(
     Some(Standing {
         name,
         slower: slower.min_by(|one, other| one.0.total_cmp(&other.0)),
-        is_known: found
-            .iter()
-            .any(|((_, verdict), _)| *verdict != Verdict::TooEarly),
+        is_known: found.iter().any(|((_, verdict), _)| is_known(*verdict)),
     })
     .filter(|_| !found.is_empty())
 }
@@ -70,10 +68,14 @@ fn against_the_fastest_style(benchmark: &Benchmark, name: &str) -> Option<(Estim
     let fastest = styles.max_by(|one, other| share(one).total_cmp(&share(other)))?;
     let row = benchmark.row(name)?;
     let (ratio, verdict) = benchmark.compare(row, fastest)?;
-    match row.candidate == fastest.candidate && verdict != Verdict::TooEarly {
+    match row.candidate == fastest.candidate && is_known(verdict) {
         true => Some((ratio, Verdict::Fastest)),
         false => Some((ratio, verdict)),
     }
+}
+
+fn is_known(verdict: Verdict) -> bool {
+    !matches!(verdict, Verdict::TooEarly | Verdict::TooNoisy)
 }
 
 fn of_styles(styles: &[Standing<'_>], is_single: bool) -> Option<String> {
@@ -81,7 +83,10 @@ fn of_styles(styles: &[Standing<'_>], is_single: bool) -> Option<String> {
         return None;
     }
     if !styles.iter().any(|style| style.is_known) {
-        return Some("There are too few rounds to tell the styles apart".to_owned());
+        return Some(
+            "There is too much noise, or there are too few rounds, to tell the styles apart"
+                .to_owned(),
+        );
     }
     let (slower, even) = split(styles, is_single);
     let where_ever = if is_single { "" } else { " anywhere" };
@@ -173,6 +178,17 @@ mod tests {
             said([80e3; 4])[0],
             "Nothing separates the styles: select, dispatcher, and chat are within noise of one \
              another"
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_run_that_was_too_noisy() {
+        let (select, chat, twin) = ([80e3; 6], [40e3; 6], [60e3; 6]);
+        let series: [(&str, &[f64]); 3] = [("select", &select), ("chat", &chat), ("select", &twin)];
+        let said = sentences(&[table(&series)]);
+        assert_eq!(
+            said,
+            ["There is too much noise, or there are too few rounds, to tell the styles apart"]
         );
     }
 

@@ -34,7 +34,8 @@ pub(super) fn of(candidate: &str) -> Style {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::candidate::{ALL, Family};
+    use crate::candidate::ALL;
+    use common::comparison::Family;
 
     #[test]
     fn ours_have_a_style_each() {

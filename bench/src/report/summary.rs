@@ -3,18 +3,17 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use common::comparison::{Benchmark, Comparison, Family, MAIN, MeasuredGroup, Row};
+
 use super::changes::LastRun;
 use super::columns::View;
 use super::layout::{self, Line, said};
 use super::{grid, markdown as tables, screen, separation, words};
-use crate::candidate::Family;
-use crate::groups::MAIN;
-use crate::record::{Record, Recorded};
-use crate::table::{Benchmark, Row};
 
 /// What the columns mean.
 const LEGEND: &str = "Medians of slices; ratio: rate over that of the fastest in the same round, with \
-    its 95 % interval; ≈ within noise, ? too few rounds; p50, p99, cpu (the server's processor time) \
+    its 95 % interval; ≈ within noise, ? too few rounds or too \
+    much noise; p50, p99, cpu (the server's processor time) \
     per message in µs; calls: system calls per echo, counted by the four styles themselves";
 /// What the last column means, where there is one.
 const LAST: &str = "Last: rate against the last run, * a change of more than machine and noise";
@@ -23,13 +22,13 @@ const PLOTS: &str = "To see the plots, run `cargo run --release -p book`: the ch
     beside the recorded one";
 
 /// The last screen, for standard output.
-pub fn text(record: &Record, last: &LastRun, files: &[&Path]) -> String {
+pub fn text(comparison: &Comparison, last: &LastRun, files: &[&Path]) -> String {
     let (width, has_colours) = screen::of_stdout();
-    let lines = lines(record, last, width).into_iter();
+    let lines = lines(comparison, last, width).into_iter();
     let mut lines: Vec<Line> = lines.map(|line| line.cut(width)).collect();
     // Commands and names of files are for copying: the terminal breaks them, if anything does.
     let whole = |text: String| Line(vec![(format!("    {text}"), None)]);
-    for missing in words::missing(record) {
+    for missing in words::missing(comparison) {
         lines.extend(said(vec![missing.sentence()], width));
         lines.extend(missing.install.map(|command| whole(command.to_owned())));
     }
@@ -42,20 +41,20 @@ pub fn text(record: &Record, last: &LastRun, files: &[&Path]) -> String {
     screen::text(&lines, has_colours)
 }
 
-fn lines(record: &Record, last: &LastRun, width: usize) -> Vec<Line> {
-    let Some((group, main)) = record.main() else {
+fn lines(comparison: &Comparison, last: &LastRun, width: usize) -> Vec<Line> {
+    let Some((group, main)) = comparison.main() else {
         return said(vec!["nothing was measured".to_owned()], width);
     };
     let mut lines = said(
         vec![
             heading(group, main),
             words::title(group, main),
-            words::place(record),
+            words::place(comparison),
         ],
         width,
     );
     let rows: Vec<&Row> = main.rows.iter().collect();
-    let changes = last.changes(record, &group.name, main);
+    let changes = last.changes(comparison, &group.name, main);
     let view = View {
         benchmark: main,
         rows: &rows,
@@ -68,9 +67,9 @@ fn lines(record: &Record, last: &LastRun, width: usize) -> Vec<Line> {
     below.push(words::bottleneck(main));
     below.extend(changes.as_ref().map(super::changes::Changes::sentence));
     lines.extend(said(below, width));
-    for group in further(record, main) {
+    for group in further(comparison, main) {
         lines.push(Line::default());
-        lines.extend(of_group(record, group, last, width));
+        lines.extend(of_group(comparison, group, last, width));
     }
     lines.push(Line::default());
     let mut end = vec![LEGEND.to_owned()];
@@ -80,7 +79,7 @@ fn lines(record: &Record, last: &LastRun, width: usize) -> Vec<Line> {
 }
 
 /// The main table's heading: the question that it answers.
-fn heading(group: &Recorded, main: &Benchmark) -> String {
+fn heading(group: &MeasuredGroup, main: &Benchmark) -> String {
     let (group, name) = (group.name.as_str(), main.name.as_str());
     match (group, name) == MAIN {
         true => format!("Which style is faster? ({group}, {name})"),
@@ -89,14 +88,22 @@ fn heading(group: &Recorded, main: &Benchmark) -> String {
 }
 
 /// The groups that the main table leaves out, or shows only one benchmark of.
-fn further<'a>(record: &'a Record, main: &'a Benchmark) -> impl Iterator<Item = &'a Recorded> {
-    record.groups.iter().filter(|group| {
+fn further<'a>(
+    comparison: &'a Comparison,
+    main: &'a Benchmark,
+) -> impl Iterator<Item = &'a MeasuredGroup> {
+    comparison.groups.iter().filter(|group| {
         let is_main = |it: &Benchmark| std::ptr::eq(it, main);
         !group.benchmarks.is_empty() && !group.benchmarks.iter().all(is_main)
     })
 }
 
-fn of_group(record: &Record, group: &Recorded, last: &LastRun, width: usize) -> Vec<Line> {
+fn of_group(
+    comparison: &Comparison,
+    group: &MeasuredGroup,
+    last: &LastRun,
+    width: usize,
+) -> Vec<Line> {
     let (shown, hidden) = shown(group);
     let mut lines = Vec::new();
     match &group.benchmarks[..] {
@@ -106,7 +113,7 @@ fn of_group(record: &Record, group: &Recorded, last: &LastRun, width: usize) -> 
                 width,
             ));
             let rows: Vec<&Row> = shown.iter().filter_map(|name| only.row(name)).collect();
-            let changes = last.changes(record, &group.name, only);
+            let changes = last.changes(comparison, &group.name, only);
             let view = View {
                 benchmark: only,
                 rows: &rows,
@@ -136,7 +143,7 @@ fn of_group(record: &Record, group: &Recorded, last: &LastRun, width: usize) -> 
 
 /// The servers of a short table: the four styles with their variants, and the fastest of each other
 /// family. Then how many are left out.
-fn shown(group: &Recorded) -> (Vec<&str>, usize) {
+fn shown(group: &MeasuredGroup) -> (Vec<&str>, usize) {
     let mut names: Vec<(&str, Family)> = Vec::new();
     for row in group.benchmarks.iter().flat_map(|it| &it.rows) {
         if !names.iter().any(|(name, _)| *name == row.candidate) {
@@ -167,16 +174,20 @@ fn shown(group: &Recorded) -> (Vec<&str>, usize) {
 }
 
 /// Every benchmark with all servers, in Markdown.
-pub fn markdown(record: &Record, last: &LastRun) -> String {
-    let mut text = format!("# {}\n\n{}.\n", record.command, words::place(record));
-    for group in &record.groups {
+pub fn markdown(comparison: &Comparison, last: &LastRun) -> String {
+    let mut text = format!(
+        "# {}\n\n{}.\n",
+        comparison.command,
+        words::place(comparison)
+    );
+    for group in &comparison.groups {
         // Writing to a string does not fail.
         let _ = writeln!(text, "\n## {}: {}", group.name, group.about);
         for benchmark in &group.benchmarks {
             let title = words::title(group, benchmark);
             let _ = writeln!(text, "\n### {}\n\n{title}.\n", benchmark.name);
             text += &tables::table(benchmark);
-            let changes = last.changes(record, &group.name, benchmark);
+            let changes = last.changes(comparison, &group.name, benchmark);
             for sentence in changes.iter().map(super::changes::Changes::sentence) {
                 let _ = writeln!(text, "\n{sentence}.");
             }
@@ -185,7 +196,7 @@ pub fn markdown(record: &Record, last: &LastRun) -> String {
             let _ = writeln!(text, "\n{sentence}.");
         }
     }
-    for sentence in words::skipped(record) {
+    for sentence in words::skipped(comparison) {
         let _ = writeln!(text, "\n{sentence}");
     }
     text
@@ -193,12 +204,12 @@ pub fn markdown(record: &Record, last: &LastRun) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{of, record};
+    use super::super::tests::{comparison, of};
     use super::*;
     use crate::table::tests::table;
 
-    fn shown_text(record: &Record, width: usize) -> String {
-        let lines = lines(record, &LastRun::default(), width).into_iter();
+    fn shown_text(comparison: &Comparison, width: usize) -> String {
+        let lines = lines(comparison, &LastRun::default(), width).into_iter();
         screen::text(
             &lines.map(|line| line.cut(width)).collect::<Vec<_>>(),
             false,
@@ -226,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_main_table_is_by_language() {
-        let text = shown_text(&record(&series()), 100);
+        let text = shown_text(&comparison(&series()), 100);
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
         let order = [
             "Which style is faster? (round-trip, 50 × 64 B)",
@@ -251,11 +262,11 @@ mod tests {
         let mut other = table(&series());
         other.name = "10 busy".to_owned();
         other.rows.remove(0);
-        let record = of("idle", vec![other, table(&series())]);
-        let (names, hidden) = shown(&record.groups[0]);
+        let comparison = of("idle", vec![other, table(&series())]);
+        let (names, hidden) = shown(&comparison.groups[0]);
         assert_eq!(names, ["select", "chat", "bare-mio", "python-select"]);
         assert_eq!(hidden, 1);
-        let text = shown_text(&record, 100);
+        let text = shown_text(&comparison, 100);
         assert!(
             text.contains("idle: a message; ratio to the fastest\n"),
             "{text}"
@@ -267,9 +278,9 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
-        let record = of("idle", vec![table(&series()), table(&series())]);
+        let comparison = of("idle", vec![table(&series()), table(&series())]);
         for width in [20, 60, 80, 100, 140] {
-            let text = shown_text(&record, width);
+            let text = shown_text(&comparison, width);
             let widest = text.lines().map(|line| line.chars().count()).max();
             assert!(widest <= Some(width), "{width}: {text}");
         }

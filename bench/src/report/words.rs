@@ -1,10 +1,8 @@
 //! The sentences around the tables.
 
+use common::comparison::{Benchmark, Comparison, Family, MeasuredGroup, Row, Verdict};
+
 use super::graph;
-use crate::candidate::Family;
-use crate::estimate::Estimate;
-use crate::record::{Record, Recorded};
-use crate::table::{Benchmark, Row, Verdict};
 
 /// What the live table's columns mean.
 const LEGEND: &str = "medians of slices (▁ -20 %, █ +20 %); p50, p99, cpu per message in µs; ratio \
@@ -13,23 +11,23 @@ const LEGEND: &str = "medians of slices (▁ -20 %, █ +20 %); p50, p99, cpu pe
 /// The server that is under load now.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
-    /// Its row; `None` for the second instance of the first server.
+    /// Its row; `None` for a second instance.
     pub(crate) server: Option<usize>,
     /// When the comparison ends, in words.
     pub(crate) until: String,
 }
 
 /// The lines above the live table.
-pub(super) fn above(record: &Record) -> Vec<String> {
-    let title = record.main().map(|(group, it)| title(group, it));
-    title.into_iter().chain([place(record)]).collect()
+pub(super) fn above(comparison: &Comparison) -> Vec<String> {
+    let title = comparison.main().map(|(group, it)| title(group, it));
+    title.into_iter().chain([place(comparison)]).collect()
 }
 
 /// The lines below the live table while a server is loaded, or at the end.
-pub(super) fn below(record: &Record, loaded: Option<&Loaded>) -> Vec<String> {
+pub(super) fn below(comparison: &Comparison, loaded: Option<&Loaded>) -> Vec<String> {
     let mut below = vec![LEGEND.to_owned()];
-    below.extend(skipped(record));
-    let Some((_, benchmark)) = record.main() else {
+    below.extend(skipped(comparison));
+    let Some((_, benchmark)) = comparison.main() else {
         return below;
     };
     below.push(bottleneck(benchmark));
@@ -46,20 +44,19 @@ pub(super) fn below(record: &Record, loaded: Option<&Loaded>) -> Vec<String> {
 }
 
 /// Who is loaded how.
-pub(super) fn title(group: &Recorded, benchmark: &Benchmark) -> String {
+pub(super) fn title(group: &MeasuredGroup, benchmark: &Benchmark) -> String {
     let servers = benchmark.rows.len();
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let load = match benchmark.load {
-        Some(load) => {
-            let connections = load.connections;
-            let ahead = match load.depth {
+    let load = match benchmark.connections {
+        0 => benchmark.name.clone(),
+        connections => {
+            let ahead = match benchmark.depth {
                 1 => String::new(),
                 depth => format!(" × {depth} messages"),
             };
             let (plural, bytes) = (plural(connections), benchmark.bytes);
             format!("{connections} connection{plural}{ahead} × {bytes} B")
         }
-        None => benchmark.name.clone(),
     };
     format!(
         "{servers} echo server{}, {load}; loaded one at a time, {:.0} ms each",
@@ -69,24 +66,15 @@ pub(super) fn title(group: &Recorded, benchmark: &Benchmark) -> String {
 }
 
 /// On which machine and which cores.
-pub(super) fn place(record: &Record) -> String {
-    let machine = &record.machine;
-    let cores = match record.cores {
+pub(super) fn place(comparison: &Comparison) -> String {
+    let cores = match comparison.cores {
         Some(cores) => format!(
             "servers on core {}, the load generator on core {}",
             cores.server, cores.client
         ),
         None => "servers and load generator wherever the scheduler puts them".to_owned(),
     };
-    let kind = if machine.virtual_machine {
-        " (virtual)"
-    } else {
-        ""
-    };
-    format!(
-        "{}, {} cores{kind}, {}; {cores}",
-        machine.processor, machine.cores, machine.kernel
-    )
+    format!("{}; {cores}", comparison.machine)
 }
 
 /// Servers that could not take part for the same reason, or that the same command installs.
@@ -111,9 +99,9 @@ impl Missing<'_> {
 }
 
 /// The servers that could not take part.
-pub(super) fn missing(record: &Record) -> Vec<Missing<'_>> {
+pub(super) fn missing(comparison: &Comparison) -> Vec<Missing<'_>> {
     let mut all: Vec<Missing<'_>> = Vec::new();
-    for one in &record.skipped {
+    for one in &comparison.skipped {
         let (name, lacks, install) = (&*one.name, &*one.lacks, one.install.as_deref());
         let is_same = |it: &&mut Missing<'_>| {
             it.install == install && (install.is_some() || it.lacks.contains(&lacks))
@@ -136,8 +124,8 @@ pub(super) fn missing(record: &Record) -> Vec<Missing<'_>> {
 }
 
 /// The same as lines of text: each sentence, then its command.
-pub(super) fn skipped(record: &Record) -> Vec<String> {
-    let lines = missing(record).into_iter().flat_map(|it| {
+pub(super) fn skipped(comparison: &Comparison) -> Vec<String> {
+    let lines = missing(comparison).into_iter().flat_map(|it| {
         let command = it.install.map(|command| format!("    {command}"));
         [Some(it.sentence()), command]
     });
@@ -163,16 +151,23 @@ pub(super) fn bottleneck(benchmark: &Benchmark) -> String {
     )
 }
 
-/// What the first server is against itself.
+/// What a server is against itself, and what follows from it.
 pub(super) fn noise_floor(benchmark: &Benchmark) -> String {
     match &benchmark.noise_floor {
         Some(floor) => {
-            let Estimate { low, high, .. } = floor.ratio;
-            // The same rule as that of the verdict.
-            let least = (1.0 - low.min(1.0 / high).min(1.0)) * 100.0;
+            let least = (1.0 - floor.least()) * 100.0;
+            let means = match benchmark.is_too_noisy() {
+                true => {
+                    "no server can be called faster or slower; run it again when nothing else uses \
+                     the machine"
+                        .to_owned()
+                }
+                false => {
+                    format!("a server that is slower by less than {least:.0} % would not show")
+                }
+            };
             format!(
-                "Noise floor: {} against itself {}: a server that is slower by less than {least:.0} % would \
-                 not show",
+                "Noise floor: {} against itself {}: {means}",
                 floor.candidate, floor.ratio
             )
         }
@@ -209,6 +204,7 @@ pub(super) fn verdict(row: &Row) -> String {
         (Some(Verdict::Fastest), _) => "fastest".to_owned(),
         (Some(Verdict::WithinNoise), _) => "within noise".to_owned(),
         (Some(Verdict::TooEarly), _) => "too early".to_owned(),
+        (Some(Verdict::TooNoisy), _) => "too noisy".to_owned(),
         (Some(Verdict::Slower), Some(ratio)) => graph::slower(ratio.median),
         _ => String::new(),
     }

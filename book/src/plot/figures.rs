@@ -1,10 +1,10 @@
 //! Which plot shows what.
 
 use anyhow::{Result, bail};
+use common::comparison::Comparison;
 
 use super::lines::Lines;
 use super::own::Own;
-use super::record::Record;
 use super::rows::Rows;
 use super::svg::Sheet;
 use super::table::Table;
@@ -12,7 +12,7 @@ use super::table::Table;
 mod counts;
 mod idle;
 mod noise;
-mod races;
+mod rates;
 
 pub use counts::Counted;
 
@@ -83,12 +83,12 @@ impl Figure {
     ///
     /// # Errors
     /// The record is without it.
-    pub fn of(subject: &Subject, record: &Record, own: &Own) -> Result<Self> {
+    pub fn of(subject: &Subject, record: &Comparison, own: &Own) -> Result<Self> {
         match subject {
-            Subject::Rates(group, shape) => races::rates(record, own, group, shape),
-            Subject::Fairness => races::fairness(record, own),
+            Subject::Rates(group, shape) => rates::figure(record, own, group, shape),
+            Subject::Fairness => rates::fairness(record, own),
             Subject::Idle => idle::figure(record, own),
-            Subject::NoiseFloor => Ok(noise::figure(record)),
+            Subject::NoiseFloor => noise::figure(record),
             Subject::Counts(what) => counts::figure(record, *what),
         }
     }

@@ -1,7 +1,8 @@
 //! A plot with a line for each candidate.
 
+use common::comparison::Estimate;
+
 use super::number;
-use super::record::Estimate;
 use super::scale::{Scale, Spread};
 use super::svg::{self, Sheet};
 

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use super::record::Estimate;
+use common::comparison::Estimate;
 
 /// A round number, without the zeros behind its point.
 pub fn tick(value: f64) -> String {
@@ -22,11 +22,18 @@ pub fn short(value: f64) -> String {
 
 /// A median with its interval, or the value alone if it is exact.
 pub fn interval(value: Estimate) -> String {
-    let Estimate { low, median, high } = value;
+    let Estimate {
+        low, median, high, ..
+    } = value;
     if low == high {
         return short(median);
     }
     format!("{} ({} to {})", short(median), short(low), short(high))
+}
+
+/// The same, or a dash.
+pub fn known(value: Option<Estimate>) -> String {
+    value.map_or("–".to_owned(), interval)
 }
 
 /// A day, such as `22 November 2026`, from seconds since 1970, UTC.

@@ -9,10 +9,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use common::comparison::Estimate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::record::Estimate;
 use crate::workspace::files_under;
 
 /// What the reader's machine has shown.
@@ -75,6 +75,7 @@ impl Own {
             low: median.confidence_interval.lower_bound,
             median: median.point_estimate,
             high: median.confidence_interval.upper_bound,
+            samples: 0,
         };
         let key = (id.group_id, id.function_id?, id.value_str?);
         self.seconds.insert(key, nanoseconds.times(1e-9));

@@ -1,7 +1,8 @@
 //! A plot with a row for each candidate: dots in their intervals, or bars.
 
+use common::comparison::Estimate;
+
 use super::number;
-use super::record::Estimate;
 use super::scale::{Scale, Spread};
 use super::svg::{self, Sheet};
 

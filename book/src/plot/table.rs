@@ -1,6 +1,7 @@
 //! The numbers of a plot, below it.
 
-use super::record::Record;
+use common::comparison::Comparison;
+
 use crate::html;
 
 /// A table of what a plot shows, and of what there was no room for.
@@ -16,7 +17,7 @@ pub struct Table {
 
 impl Table {
     /// The table, folded.
-    pub fn html(&self, title: &str, record: &Record) -> String {
+    pub fn html(&self, title: &str, record: &Comparison) -> String {
         let headings = self.headings.iter();
         let headings: Vec<_> = headings
             .map(|heading| format!("<th scope=\"col\">{}</th>", html::escape(heading)))
@@ -49,7 +50,7 @@ fn one(row: &[String]) -> String {
 }
 
 /// Who is missing, and why.
-fn skipped(record: &Record) -> Option<String> {
+fn skipped(record: &Comparison) -> Option<String> {
     let skipped = record.skipped.iter();
     let skipped: Vec<_> = skipped
         .map(|one| format!("{} ({})", one.name, one.lacks))

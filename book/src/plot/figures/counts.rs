@@ -1,10 +1,10 @@
 //! What was counted instead of timed.
 
 use anyhow::{Result, ensure};
+use common::comparison::{Calls, Comparison, Counts, Estimate};
 
 use super::{Drawing, Figure};
 use crate::plot::number;
-use crate::plot::record::{Calls, Counts, Estimate, Record};
 use crate::plot::rows::{Entry, Rows};
 use crate::plot::scale::Spread;
 use crate::plot::table::Table;
@@ -54,7 +54,7 @@ impl Counted {
 }
 
 /// A bar for each candidate, the shortest first.
-pub fn figure(record: &Record, what: Counted) -> Result<Figure> {
+pub fn figure(record: &Comparison, what: Counted) -> Result<Figure> {
     let entries = record.counts.iter().filter_map(|counts| {
         let value = Estimate::exact(what.of(counts)?);
         Some(Entry::of(&counts.candidate, value))
@@ -79,7 +79,7 @@ pub fn figure(record: &Record, what: Counted) -> Result<Figure> {
     })
 }
 
-fn table(record: &Record, what: Counted) -> Table {
+fn table(record: &Comparison, what: Counted) -> Table {
     let rows = record.counts.iter().map(|counts| {
         let value = what.of(counts).map_or("–".to_owned(), number::short);
         let mut row = vec![counts.candidate.clone(), value];

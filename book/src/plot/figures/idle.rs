@@ -1,12 +1,13 @@
 //! What silent connections cost the busy ones.
 
 use anyhow::Result;
+use common::comparison::{Comparison, MeasuredGroup};
 
 use super::{Drawing, Figure};
 use crate::plot::lines::{Line, Lines, Point};
 use crate::plot::number;
 use crate::plot::own::Own;
-use crate::plot::record::{Estimate, Group, Record};
+use crate::plot::record;
 use crate::plot::table::Table;
 
 /// Who has a line; the others stand in the table. Two of each kind of waiting are enough.
@@ -21,8 +22,8 @@ const SHOWN: [&str; 7] = [
 ];
 
 /// Microseconds for each message over the number of idle connections.
-pub fn figure(record: &Record, own: &Own) -> Result<Figure> {
-    let group = record.group("idle")?;
+pub fn figure(record: &Comparison, own: &Own) -> Result<Figure> {
+    let group = record::group(record, "idle")?;
     let lines = SHOWN.into_iter().map(|candidate| Line {
         candidate: candidate.to_owned(),
         points: recorded(group, candidate),
@@ -41,18 +42,15 @@ pub fn figure(record: &Record, own: &Own) -> Result<Figure> {
     })
 }
 
-fn recorded(group: &Group, candidate: &str) -> Vec<Point> {
+fn recorded(group: &MeasuredGroup, candidate: &str) -> Vec<Point> {
     let points = group.benchmarks.iter().filter_map(|benchmark| {
-        let row = benchmark
-            .rows
-            .iter()
-            .find(|row| row.candidate == candidate)?;
-        Some((benchmark.idle as f64, row.seconds.times(1e6)))
+        let seconds = benchmark.row(candidate)?.seconds?;
+        Some((benchmark.idle as f64, seconds.times(1e6)))
     });
     points.collect()
 }
 
-fn measured(group: &Group, own: &Own, candidate: &str) -> Vec<Point> {
+fn measured(group: &MeasuredGroup, own: &Own, candidate: &str) -> Vec<Point> {
     let points = group.benchmarks.iter().filter_map(|benchmark| {
         let seconds = own.seconds(&group.name, &benchmark.name, candidate)?;
         Some((benchmark.idle as f64, seconds.times(1e6)))
@@ -60,17 +58,15 @@ fn measured(group: &Group, own: &Own, candidate: &str) -> Vec<Point> {
     points.collect()
 }
 
-fn table(group: &Group) -> Table {
+fn table(group: &MeasuredGroup) -> Table {
     let rows = group.benchmarks.iter().flat_map(|benchmark| {
         benchmark.rows.iter().map(|row| {
-            let per_second = row.seconds.inverse();
-            let words = |value: Option<Estimate>| value.map_or("–".to_owned(), number::interval);
             vec![
                 row.candidate.clone(),
                 benchmark.idle.to_string(),
-                number::interval(row.seconds.times(1e6)),
-                number::interval(per_second),
-                words(row.ratio),
+                number::known(row.seconds.map(|seconds| seconds.times(1e6))),
+                number::known(row.rate()),
+                number::known(row.ratio),
             ]
         })
     });

@@ -1,22 +1,25 @@
 //! How much a ratio says when there is no difference.
 
+use anyhow::{Context, Result};
+use common::comparison::Comparison;
+
 use super::{Drawing, Figure};
 use crate::plot::number;
-use crate::plot::record::Record;
 use crate::plot::rows::{Entry, Rows};
 use crate::plot::scale::Spread;
 use crate::plot::svg;
 use crate::plot::table::Table;
 
 /// A server against itself, above the four styles against the floor.
-pub fn figure(record: &Record) -> Figure {
-    let floor = &record.noise_floor;
+pub fn figure(record: &Comparison) -> Result<Figure> {
+    let floor = record.noise_floor.as_ref();
+    let floor = floor.context("the record has no noise floor")?;
     let twice = Entry::of(&format!("{}-twice", floor.candidate), floor.ratio);
     let entries: Vec<Entry> = [twice].into_iter().chain(styles(record)).collect();
     let rows = entries
         .iter()
         .map(|entry| vec![entry.candidate.clone(), number::interval(entry.value)]);
-    Figure {
+    Ok(Figure {
         title: "The same server twice, above servers that differ".to_owned(),
         reading: "The first row is one program against itself, and the grey band its interval: \
                   nothing but noise moves it away from 1. The axis does not begin at 0.",
@@ -32,15 +35,11 @@ pub fn figure(record: &Record) -> Figure {
             band: Some(floor.ratio),
             entries,
         }),
-    }
+    })
 }
 
-fn styles(record: &Record) -> Vec<Entry> {
-    let group = record.group("round-trip");
-    let Ok(benchmark) = group.and_then(|group| group.benchmark("50 × 64 B")) else {
-        return Vec::new();
-    };
-    let ours = benchmark.rows.iter();
+fn styles(record: &Comparison) -> Vec<Entry> {
+    let ours = record.main().into_iter().flat_map(|(_, main)| &main.rows);
     let ours = ours.filter(|row| svg::style_of(&row.candidate).is_some());
     ours.filter_map(|row| Some(Entry::of(&row.candidate, row.ratio?)))
         .collect()

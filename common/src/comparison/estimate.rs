@@ -19,7 +19,7 @@ pub struct Estimate {
     pub median: f64,
     /// The upper end of the interval.
     pub high: f64,
-    /// How many samples there were.
+    /// How many samples there were; 0 if that is not known.
     pub samples: usize,
 }
 
@@ -37,6 +37,16 @@ impl Estimate {
             high: sorted[last - below],
             samples,
         })
+    }
+
+    /// A value that is known exactly.
+    pub fn exact(value: f64) -> Self {
+        Estimate {
+            low: value,
+            median: value,
+            high: value,
+            samples: 1,
+        }
     }
 
     /// Whether the two intervals overlap, so that the two medians may be the same.
@@ -61,6 +71,16 @@ impl Estimate {
             median: 1.0 / self.median,
             high: 1.0 / self.low,
             ..self
+        }
+    }
+
+    /// One over another, with the widest interval that the two leave open.
+    pub fn over(self, other: Self) -> Self {
+        Estimate {
+            low: self.low / other.high,
+            median: self.median / other.median,
+            high: self.high / other.low,
+            samples: self.samples.min(other.samples),
         }
     }
 

@@ -1,25 +1,24 @@
 //! Who is faster under one shape of load.
 
 use anyhow::Result;
+use common::comparison::{Benchmark, Comparison, Estimate, FLOOR, Row};
 
 use super::{Drawing, Figure};
 use crate::plot::number;
 use crate::plot::own::Own;
-use crate::plot::record::{Benchmark, Estimate, Record, Row};
+use crate::plot::record;
 use crate::plot::rows::{Entry, Rows};
 use crate::plot::scale::Spread;
 use crate::plot::table::Table;
-
-/// Whose rate is 1.
-pub const FLOOR: &str = "c-epoll";
 
 const PER_SECOND: &str = "a second";
 /// Columns of what was recorded; the reader's own come after them.
 const RECORDED: usize = 6;
 
 /// Rates over that of the floor; without it, rates alone.
-pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Result<Figure> {
-    let benchmark = record.group(group)?.benchmark(shape)?;
+pub fn figure(record: &Comparison, own: &Own, group: &'static str, shape: &str) -> Result<Figure> {
+    let benchmark = record::benchmark(record::group(record, group)?, shape)?;
+    let noise = record.noise_floor.as_ref();
     let has_floor = benchmark.rows.iter().any(|row| row.ratio.is_some());
     let own_of = |row: &Row| own.seconds(group, &benchmark.name, &row.candidate);
     let own_floor = own.seconds(group, &benchmark.name, FLOOR);
@@ -29,10 +28,7 @@ pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Re
         let (value, own) = if has_floor {
             (row.ratio, own_ratio(row))
         } else {
-            (
-                Some(row.seconds.inverse()),
-                own_of(row).map(Estimate::inverse),
-            )
+            (row.rate(), own_of(row).map(Estimate::inverse))
         };
         entries.extend(value.map(|value| Entry {
             own,
@@ -54,7 +50,7 @@ pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Re
             axis: what.to_owned(),
             spread: Spread::Linear,
             bars: false,
-            band: has_floor.then_some(record.noise_floor.ratio),
+            band: noise.filter(|_| has_floor).map(|floor| floor.ratio),
             entries,
         }),
         table: table(benchmark, &own_of, &own_ratio),
@@ -62,17 +58,19 @@ pub fn rates(record: &Record, own: &Own, group: &'static str, shape: &str) -> Re
 }
 
 /// The pingers' slowest of a hundred.
-pub fn fairness(record: &Record, own: &Own) -> Result<Figure> {
-    let benchmark = record.group("fairness")?.benchmark("")?;
+pub fn fairness(record: &Comparison, own: &Own) -> Result<Figure> {
+    let benchmark = record::benchmark(record::group(record, "fairness")?, "")?;
     let own_of = |row: &Row| own.seconds("fairness", &benchmark.name, &row.candidate);
-    let entries = benchmark.rows.iter().map(|row| Entry {
-        own: own_of(row).map(|own| own.times(1e3)),
-        ..Entry::of(&row.candidate, row.seconds.times(1e3))
+    let entries = benchmark.rows.iter().filter_map(|row| {
+        Some(Entry {
+            own: own_of(row).map(|own| own.times(1e3)),
+            ..Entry::of(&row.candidate, row.seconds?.times(1e3))
+        })
     });
     let mut entries: Vec<Entry> = entries.collect();
     entries.sort_by(|one, other| one.value.median.total_cmp(&other.value.median));
     let rows = entries.iter().map(|entry| {
-        let own = entry.own.map_or("–".to_owned(), number::interval);
+        let own = number::known(entry.own);
         vec![entry.candidate.clone(), number::interval(entry.value), own]
     });
     Ok(Figure {
@@ -106,12 +104,12 @@ fn title(group: &str) -> &str {
 type OwnFigure<'a> = &'a dyn Fn(&Row) -> Option<Estimate>;
 
 fn table(benchmark: &Benchmark, own: OwnFigure, own_ratio: OwnFigure) -> Table {
-    let words = |value: Option<Estimate>| value.map_or("–".to_owned(), number::interval);
+    let words = number::known;
     let rows = benchmark.rows.iter().map(|row| {
         vec![
             row.candidate.clone(),
             words(row.ratio),
-            number::interval(row.seconds.inverse()),
+            words(row.rate()),
             words(row.server_cpu.map(|cpu| cpu.times(1e6))),
             words(row.client_cpu.map(|cpu| cpu.times(1e6))),
             format!("{:.0} %", row.client_was_the_bottleneck * 100.0),
