@@ -156,62 +156,38 @@ type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
 /// needs too. The tests' are those that `cargo test` has built: for the examples, cargo takes the same
 /// features as for tests.
 fn build(candidates: &[&Candidate], profile: Profile) -> io::Result<HashMap<String, PathBuf>> {
-    let mut programs = HashMap::new();
     if profile == Profile::Dev {
-        let mut cargo = cargo_build(profile);
-        programs.extend(built(cargo.args(["--workspace", "--bins", "--examples"]))?);
-        return Ok(programs);
+        return cargo_build(profile, &["--workspace", "--bins", "--examples"]);
     }
+    let mut programs = HashMap::new();
     for family in [Family::Ours, Family::Rust] {
-        let mut cargo = cargo_build(profile);
-        let mut any = false;
-        for candidate in candidates
-            .iter()
-            .filter(|candidate| candidate.family == family)
-        {
+        let mut chosen = Vec::new();
+        for candidate in candidates.iter().filter(|one| one.family == family) {
             if let Made::Cargo {
                 package, program, ..
             } = candidate.made
             {
-                cargo.args(["--package", package, "--bin", program]);
-                any = true;
+                chosen.extend(["--package", package, "--bin", program]);
             }
         }
-        if any {
-            programs.extend(built(&mut cargo)?);
+        if !chosen.is_empty() {
+            programs.extend(cargo_build(profile, &chosen)?);
         }
     }
     Ok(programs)
 }
 
-fn cargo_build(profile: Profile) -> Command {
+/// In the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
+pub(crate) fn cargo_build(
+    profile: Profile,
+    chosen: &[&str],
+) -> io::Result<HashMap<String, PathBuf>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    // In the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
-    cargo.args([
-        "build",
-        "--profile",
-        profile.name(),
-        "--locked",
-        "--message-format=json-render-diagnostics",
-        "--manifest-path",
-    ]);
-    cargo.arg(root().join("Cargo.toml"));
-    cargo
-}
-
-/// Runs cargo and reads from its messages where the programs are.
-fn built(cargo: &mut Command) -> io::Result<Vec<(String, PathBuf)>> {
-    let output = cargo.stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(io::Error::other("the servers could not be built"));
-    }
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let program = |line: &str| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let name = message["target"]["name"].as_str()?.to_owned();
-        Some((name, PathBuf::from(message["executable"].as_str()?)))
-    };
-    Ok(messages.lines().filter_map(program).collect())
+    let manifest = root().join("Cargo.toml");
+    let manifest = manifest.to_string_lossy();
+    let always = ["--locked", "--manifest-path", &manifest, "--profile"];
+    let arguments = [&always[..], &[profile.name()], chosen].concat();
+    common::cargo::build(&mut cargo, &arguments)
 }
 
 /// The folder that cargo builds into, as an absolute path: two above any program. Without a program

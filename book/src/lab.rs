@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, Result, bail};
+use common::cargo;
 
 use crate::scenario::Scenario;
 use crate::style::Style;
@@ -33,34 +33,29 @@ impl Lab {
     /// # Errors
     /// Cargo can't be run, or fails. Its messages are on standard error.
     pub fn build(workspace: &Workspace) -> Result<Self> {
-        let mut command = workspace.cargo();
-        command.args(["build", "--profile", PROFILE]);
-        Self::build_with(workspace, command)
+        Self::build_in(workspace, PROFILE)
     }
 
     /// Builds it, optimised.
     fn optimised(workspace: &Workspace) -> Result<Self> {
-        let mut command = workspace.cargo();
-        command.args(["build", "--profile", "simulate"]);
-        Self::build_with(workspace, command)
+        Self::build_in(workspace, "simulate")
     }
 
-    fn build_with(workspace: &Workspace, mut command: Command) -> Result<Self> {
-        command.args(["--bin", "lab"]);
-        command.args(["--message-format", "json-render-diagnostics"]);
-        command.args(["--manifest-path", "book/lab/Cargo.toml", "--target-dir"]);
-        command.arg(&workspace.target);
-        let output = command.stderr(Stdio::inherit()).output();
-        let output = output.context("cargo, which builds the lab")?;
-        ensure!(output.status.success(), "book/lab does not build");
-        let made = String::from_utf8_lossy(&output.stdout);
-        let made = made
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        let mut programs =
-            made.filter_map(|made: Value| made["executable"].as_str().map(PathBuf::from));
+    fn build_in(workspace: &Workspace, profile: &str) -> Result<Self> {
+        let target = workspace.target.to_string_lossy();
+        let mut arguments = vec![
+            "--profile",
+            profile,
+            "--bin",
+            "lab",
+            "--target-dir",
+            &target,
+        ];
+        arguments.extend(["--manifest-path", "book/lab/Cargo.toml"]);
+        let programs = cargo::build(&mut workspace.cargo(), &arguments);
+        let program = programs.context("book/lab")?.remove("lab");
         Ok(Lab {
-            program: programs.next().context("book/lab makes no program")?,
+            program: program.context("book/lab makes no program")?,
         })
     }
 

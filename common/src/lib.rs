@@ -14,7 +14,7 @@
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
 //! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
 //! | `client` | the test client, the contract checker, the load generator (feature `client`) |
-//! | `comparison` | the results of the benchmarks (feature `workspace`) |
+//! | `cargo`, `comparison` | building programs, the results of the benchmarks (feature `workspace`) |
 //!
 //! On a system that isn't Unix, such as WebAssembly, there is only what a server needs over the
 //! simulated kernel (feature `sim`).
@@ -51,5 +51,7 @@ pub use connection_limit::{ConnectionLimit, Permit};
 pub use lifecycle::Lifecycle;
 pub use stop::StopSignal;
 
+#[cfg(feature = "workspace")]
+pub mod cargo;
 #[cfg(feature = "workspace")]
 pub mod comparison;

@@ -4,12 +4,11 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use common::comparison::Family;
 
-use crate::builder::{Profile, Ready, root};
+use crate::builder::{Profile, Ready, cargo_build, root};
 use crate::candidate::{Candidate, Made};
 
 /// Lines of the files that somebody writes: neither blank nor comment, and none from a unit test's
@@ -37,7 +36,8 @@ pub fn binary(ready: &Ready) -> io::Result<Option<u64>> {
     }
 }
 
-/// Seconds that a build of one of the four servers takes from nothing, what it depends on included, into a folder that is removed afterwards. `None` for others.
+/// Seconds that a build of one of the four servers takes from nothing, what it depends on included,
+/// into a folder that is removed afterwards. `None` for others.
 ///
 /// # Errors
 /// A build that fails.
@@ -49,28 +49,13 @@ pub fn build_seconds(candidate: &Candidate, profile: Profile) -> io::Result<Opti
         return Ok(None);
     }
     let folder = env::temp_dir().join(format!("echo-build-{}", std::process::id()));
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo
-        .current_dir(root())
-        .args([
-            "build",
-            "--profile",
-            profile.name(),
-            "--locked",
-            "--quiet",
-            "--package",
-            package,
-        ])
-        .arg("--target-dir")
-        .arg(&folder);
+    let target = folder.to_string_lossy();
     let begun = Instant::now();
-    let status = cargo.status();
+    let chosen = ["--quiet", "--package", package, "--target-dir", &target];
+    let programs = cargo_build(profile, &chosen);
     let seconds = begun.elapsed().as_secs_f64();
     fs::remove_dir_all(&folder)?;
-    match status?.success() {
-        true => Ok(Some(seconds)),
-        false => Err(io::Error::other(format!("{package} does not build"))),
-    }
+    programs.map(|_| Some(seconds))
 }
 
 /// How a language marks its comments.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::Value;
+use common::cargo;
 
 use super::{CodeOwner, Frame, Stacks};
 use crate::style::Style;
@@ -23,24 +23,10 @@ pub fn capture(workspace: &Workspace) -> io::Result<Stacks> {
 /// Builds the example `stack`. With the features of the whole workspace, which are those that its
 /// tests are built with: after `cargo test` there is nothing left to build.
 fn build(workspace: &Workspace) -> io::Result<PathBuf> {
-    let mut command = workspace.cargo();
-    command.args([
-        "build",
-        "--workspace",
-        "--example",
-        "stack",
-        "--quiet",
-        "--message-format=json-render-diagnostics",
-    ]);
-    let output = command.stderr(Stdio::inherit()).output()?;
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let mut made = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|made| made["executable"].as_str().map(PathBuf::from));
-    made.next()
-        .filter(|_| output.status.success())
-        .ok_or_else(|| io::Error::other("the example stack does not build"))
+    let arguments = ["--workspace", "--example", "stack", "--quiet"];
+    let mut programs = cargo::build(&mut workspace.cargo(), &arguments)?;
+    let program = programs.remove("stack");
+    program.ok_or_else(|| io::Error::other("cargo has built no example stack"))
 }
 
 fn stack(workspace: &Workspace, program: &Path, style: Style) -> io::Result<Vec<Frame>> {

@@ -6,8 +6,9 @@ pub mod limits;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use book::workspace::Workspace;
+use common::cargo;
 
 /// The workspace, with the folder that cargo has built this test in.
 pub fn workspace() -> Result<Workspace> {
@@ -23,12 +24,19 @@ pub fn workspace() -> Result<Workspace> {
 /// to build.
 #[allow(dead_code, reason = "not every test starts programs")]
 pub fn programs(workspace: &Workspace) -> Result<PathBuf> {
-    let mut command = workspace.cargo();
-    command.args(["build", "--workspace", "--bins", "--examples", "--quiet"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    ensure!(command.status()?.success(), "the programs do not build");
+    let profile = match cfg!(debug_assertions) {
+        true => "dev",
+        false => "release",
+    };
+    let arguments = [
+        "--profile",
+        profile,
+        "--workspace",
+        "--bins",
+        "--examples",
+        "--quiet",
+    ];
+    cargo::build(&mut workspace.cargo(), &arguments)?;
     let book = Path::new(env!("CARGO_BIN_EXE_book"));
     Ok(book.parent().context("no folder")?.to_owned())
 }

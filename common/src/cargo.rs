@@ -1,0 +1,46 @@
+//! Building programs with cargo.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Runs `cargo build` with these arguments. Returns the programs that were built, or were already
+/// there, by their names. Cargo's messages are on standard error.
+///
+/// # Errors
+/// Cargo can't be run, or fails.
+pub fn build(cargo: &mut Command, arguments: &[&str]) -> io::Result<HashMap<String, PathBuf>> {
+    cargo.args(["build", "--message-format=json-render-diagnostics"]);
+    let output = cargo.args(arguments).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other("cargo build has failed"));
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    Ok(messages.lines().filter_map(program).collect())
+}
+
+/// The program that a message of cargo's is about, if it is about one.
+fn program(message: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let file = message["executable"].as_str()?;
+    Some((message["target"]["name"].as_str()?.to_owned(), file.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_by_its_name() {
+        let built =
+            r#"{"reason": "compiler-artifact", "target": {"name": "x"}, "executable": "/x"}"#;
+        assert_eq!(program(built), Some(("x".to_owned(), "/x".into())));
+        let library =
+            r#"{"reason": "compiler-artifact", "target": {"name": "y"}, "executable": null}"#;
+        assert_eq!(program(library), None);
+        assert_eq!(program("warning: unused"), None);
+    }
+}
