@@ -1,11 +1,12 @@
 //! How much code a style is, counted from its source.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use common::code_lines;
 use syn::{Fields, ImplItem, Item};
 
-use crate::items;
 use crate::style::Style;
 use crate::workspace::{Workspace, files_under};
 
@@ -38,7 +39,7 @@ impl CodeStats {
             let is_machinery = |name: &&str| !["echo.rs", "main.rs", "tests.rs"].contains(name);
             let name = file.file_name().and_then(|name| name.to_str());
             if name.is_some_and(|name| is_machinery(&name)) {
-                stats.style_lines += code_lines(&fs::read_to_string(&file)?)?;
+                stats.style_lines += code_lines::count(&file, &fs::read_to_string(&file)?);
                 stats.style_files += 1;
             }
         }
@@ -47,7 +48,7 @@ impl CodeStats {
 
     fn of_user(source: &str) -> Result<Self> {
         let mut stats = CodeStats {
-            own_lines: code_lines(source)?,
+            own_lines: code_lines::count(Path::new("echo.rs"), source),
             style_lines: 0,
             style_files: 0,
             structs: 0,
@@ -75,13 +76,6 @@ impl CodeStats {
 
 fn number_of(fields: &Fields) -> usize {
     fields.iter().count()
-}
-
-fn code_lines(source: &str) -> Result<usize> {
-    let tests = items::parse(source)?.into_iter().find(|item| item.is_test);
-    let end = tests.map_or(usize::MAX, |tests| tests.first_line - 1);
-    let is_code = |line: &&str| !(line.trim().is_empty() || line.trim().starts_with("//"));
-    Ok(source.lines().take(end).filter(is_code).count())
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@
 //! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
 //! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
 //! | `client` | the test client, the contract checker, the load generator (feature `client`) |
-//! | `cargo`, `comparison` | building programs, the results of the benchmarks (feature `workspace`) |
+//! | `cargo`, `code_lines` | building programs, and counting their lines (feature `workspace`, as is the next line) |
+//! | `comparison` | the results of the benchmarks |
 //!
 //! On a system that isn't Unix, such as WebAssembly, there is only what a server needs over the
 //! simulated kernel (feature `sim`).
@@ -53,5 +54,7 @@ pub use stop::StopSignal;
 
 #[cfg(feature = "workspace")]
 pub mod cargo;
+#[cfg(feature = "workspace")]
+pub mod code_lines;
 #[cfg(feature = "workspace")]
 pub mod comparison;

@@ -6,13 +6,13 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use common::code_lines;
 use common::comparison::Family;
 
 use crate::builder::{Profile, Ready, cargo_build, root};
 use crate::candidate::{Candidate, Made};
 
-/// Lines of the files that somebody writes: neither blank nor comment, and none from a unit test's
-/// module on.
+/// Lines of code that somebody writes.
 ///
 /// # Errors
 /// A file that is not there.
@@ -20,7 +20,7 @@ pub fn lines(candidate: &Candidate) -> io::Result<usize> {
     let mut all = 0;
     for file in candidate.written {
         let text = fs::read_to_string(root().join(file))?;
-        all += count(&text, &Comments::of(Path::new(file)));
+        all += code_lines::count(Path::new(file), &text);
     }
     Ok(all)
 }
@@ -58,62 +58,10 @@ pub fn build_seconds(candidate: &Candidate, profile: Profile) -> io::Result<Opti
     programs.map(|_| Some(seconds))
 }
 
-/// How a language marks its comments.
-struct Comments {
-    line: &'static str,
-    begin: &'static str,
-    end: &'static str,
-}
-
-impl Comments {
-    fn of(file: &Path) -> Self {
-        match file.extension().is_some_and(|extension| extension == "py") {
-            true => Comments {
-                line: "#",
-                begin: "\"\"\"",
-                end: "\"\"\"",
-            },
-            false => Comments {
-                line: "//",
-                begin: "/*",
-                end: "*/",
-            },
-        }
-    }
-}
-
-fn count(text: &str, comments: &Comments) -> usize {
-    let mut lines = 0;
-    let mut in_comment = false;
-    for line in text.lines().map(str::trim) {
-        if line == "#[cfg(test)]" {
-            break;
-        }
-        if in_comment {
-            in_comment = !line.contains(comments.end);
-        } else if let Some(rest) = line.strip_prefix(comments.begin) {
-            in_comment = !rest.contains(comments.end);
-        } else if !line.is_empty() && !line.starts_with(comments.line) {
-            lines += 1;
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::candidate::ALL;
-
-    #[test]
-    fn blanks_comments_and_tests_are_no_lines() {
-        let rust = "//! A.\n\n/// B.\nfn main() {\n    // C.\n    go(); // D\n}\n\n#[cfg(test)]\nmod tests {}\n";
-        assert_eq!(count(rust, &Comments::of(Path::new("a.rs"))), 3);
-        let c = "/* A.\n * B. */\n#include <x.h>\n/* C. */\nint main(void) { return 0; }\n";
-        assert_eq!(count(c, &Comments::of(Path::new("a.c"))), 2);
-        let python = "\"\"\"A.\"\"\"\n# B\nimport x\n\"\"\"C\nD\n\"\"\"\nx.go()\n";
-        assert_eq!(count(python, &Comments::of(Path::new("a.py"))), 2);
-    }
 
     #[test]
     fn everybody_has_written_something() -> io::Result<()> {
