@@ -2,7 +2,6 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
 
 use common::comparison::Family;
 use common::client::load::{self, Length, Settings, Summary};
@@ -12,6 +11,11 @@ use serde::Deserialize;
 use crate::builder::Ready;
 use crate::cores;
 use crate::harness::Harness;
+
+/// Messages for each that can be in flight at once, so that accepting and closing hardly count.
+const MESSAGES: usize = 10;
+/// The fewest messages that are sent.
+const LEAST: usize = 1_000;
 
 /// The part of a server's `--counters` that an echo costs.
 #[derive(Debug, Deserialize)]
@@ -35,14 +39,14 @@ pub(crate) fn per_echo(
     harness: &Harness,
     ready: &Ready,
     settings: &Settings,
-    duration: Duration,
 ) -> io::Result<Option<f64>> {
     if ready.candidate.family != Family::Ours {
         return Ok(None);
     }
     let program = start(harness, ready)?;
+    let messages = LEAST.max(MESSAGES * settings.connections * settings.depth);
     let settings = Settings {
-        length: Length::Duration(duration),
+        length: Length::Count(messages as u64),
         ..settings.clone()
     };
     load::run(program.address(), &settings).and_then(Summary::verified)?;

@@ -2,7 +2,7 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | `summary` | the last screen of `cargo bench`, and the same in Markdown |
+//! | `summary` | the last screen of `cargo bench` |
 //! | `separation` | sentences that say what separates the servers, and what does not |
 //! | `grid` | the ratios of a group with several shapes of load |
 //! | `changes` | against the last run |
@@ -12,7 +12,7 @@
 //! | `graph` | a bar, a sparkline, a number |
 //! | `style` | the marker and the colour of each of the four styles |
 //! | `screen` | drawing over what was drawn before |
-//! | `markdown` | tables in Markdown |
+//! | `markdown` | the same in Markdown |
 
 mod changes;
 mod columns;
@@ -27,7 +27,8 @@ mod summary;
 mod words;
 
 pub use changes::LastRun;
-pub use summary::{markdown as summary_as_markdown, text as summary};
+pub use markdown::summary as summary_as_markdown;
+pub use summary::text as summary;
 pub(crate) use words::Loaded;
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
                 let is_counted = takes_part && !is_twin && effort.counts_calls && shape.idle == 0;
                 let calls = match &shape.trial {
                     Trial::Echo(settings) if is_counted => {
-                        calls::per_echo(harness, ready, settings, effort.slice)?
+                        calls::per_echo(harness, ready, settings)?
                     }
                     _ => None,
                 };

@@ -185,6 +185,18 @@ impl MeasuredGroup {
     pub fn benchmark(&self, name: &str) -> Option<&Benchmark> {
         self.benchmarks.iter().find(|it| it.name == name)
     }
+
+    /// The servers that took part in any of the benchmarks, each once.
+    pub fn servers(&self) -> Vec<(&str, Family)> {
+        let mut servers = Vec::new();
+        for row in self.benchmarks.iter().flat_map(|it| &it.rows) {
+            let server = (row.candidate.as_str(), row.family);
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
+        }
+        servers
+    }
 }
 
 /// Such as `Xeon (2 cores, virtual), Linux 6.1`.

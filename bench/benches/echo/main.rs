@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> io::Result<()> {
-    let options = Options::from_arguments();
+    let options = Options::from_arguments()?;
     if options.mode == Mode::List {
         let mut criterion = criterion(&options);
         for group in groups::all() {
@@ -65,7 +65,7 @@ fn run() -> io::Result<()> {
     let machine = machine::here();
     let harness = Harness::enter()?;
     let mut comparison = comparison::begin(&options.command, machine, &harness, &builder);
-    let mut progress = Progress::new(&groups, &builder.ready, options.effort.rounds, &wants);
+    let mut progress = Progress::new(&groups, &builder.ready, options.effort, &wants);
     // criterion looks whether standard output is a terminal, and must not draw on it.
     let mut criterion = {
         let _silence = Silence::unless(options.shows_criterion)?;

@@ -1,6 +1,7 @@
 //! The command line, as far as criterion does not keep it to itself.
 
 use std::env;
+use std::io;
 use std::time::Duration;
 
 use bench::builder::Profile;
@@ -95,7 +96,10 @@ impl Options {
     ];
 
     /// Reads the command line and the variable `BENCH_PROFILE`.
-    pub fn from_arguments() -> Self {
+    ///
+    /// # Errors
+    /// A profile that there isn't.
+    pub fn from_arguments() -> io::Result<Self> {
         let arguments: Vec<String> = env::args().skip(1).collect();
         // As `--name value` or as `--name=value`.
         let name = |place: usize| arguments[place].split('=').next().unwrap_or_default();
@@ -126,20 +130,20 @@ impl Options {
                 false => (*it).clone(),
             });
         let typed = quoted.collect::<Vec<_>>().join(" ");
-        Options {
+        // A test is not worth minutes of building.
+        let profile = match (mode, env::var("BENCH_PROFILE")) {
+            (Mode::Bench, Ok(name)) => Profile::from_str(&name, true),
+            (Mode::Bench, Err(_)) => Ok(Profile::Measured),
+            _ => Ok(Profile::Dev),
+        };
+        Ok(Options {
             mode,
             effort: match mode {
                 Mode::Bench => effort(value("--sample-size"), value("--measurement-time")),
                 _ => TEST,
             },
-            profile: match (mode, env::var("BENCH_PROFILE")) {
-                (Mode::Bench, Ok(name)) => {
-                    Profile::from_str(&name, true).unwrap_or(Profile::Measured)
-                }
-                (Mode::Bench, Err(_)) => Profile::Measured,
-                // A test is not worth minutes of building.
-                _ => Profile::Dev,
-            },
+            profile: profile
+                .map_err(|error| io::Error::other(format!("BENCH_PROFILE: {error}")))?,
             shows_criterion: mode != Mode::Bench || Self::CRITERIONS.iter().any(|it| has(it)),
             command: match typed.is_empty() {
                 true => "cargo bench".to_owned(),
@@ -147,7 +151,7 @@ impl Options {
             },
             exact: filter.clone().filter(|_| has("--exact")),
             filter: filter.and_then(|filter| Regex::new(&filter).ok()),
-        }
+        })
     }
 
     /// Whether the benchmark of that name is measured.

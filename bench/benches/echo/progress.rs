@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bench::builder::Ready;
 use bench::candidate::Candidate;
 use bench::groups::{Group, Shape};
+use bench::run::Effort;
 use common::{output, terminal};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
@@ -18,6 +19,8 @@ pub struct Progress {
     samples: Vec<(&'static str, usize)>,
     /// Those of the groups that are done.
     done: usize,
+    /// How long a group takes at most.
+    limit: Duration,
     begun: Instant,
     /// The group that is being measured.
     group: Option<(&'static str, usize, Instant)>,
@@ -29,7 +32,7 @@ impl Progress {
     pub fn new(
         groups: &[Group],
         ready: &[Ready],
-        rounds: usize,
+        effort: Effort,
         wants: &dyn Fn(&Group, &Shape, &Candidate) -> bool,
     ) -> Self {
         let samples = groups.iter().map(|group| {
@@ -40,11 +43,12 @@ impl Progress {
             };
             let samples = group.shapes.iter().map(takes_part);
             let samples: usize = samples.filter(|&count| count > 1).sum();
-            (group.name, samples * rounds)
+            (group.name, samples * effort.rounds)
         });
         Progress {
             samples: samples.filter(|(_, count)| *count > 0).collect(),
             done: 0,
+            limit: effort.limit,
             begun: Instant::now(),
             group: None,
             line: ProgressBar::hidden(),
@@ -87,7 +91,8 @@ impl Progress {
             return;
         }
         let share = visit as f64 / visits as f64;
-        let left = begun.elapsed().as_secs_f64() * (1.0 - share) / share;
+        let limit = self.limit.saturating_sub(begun.elapsed()).as_secs_f64();
+        let left = (begun.elapsed().as_secs_f64() * (1.0 - share) / share).min(limit);
         // The other groups take as long per sample as what is done so far.
         let done = self.done as f64 + samples as f64 * share;
         let all: usize = self.samples.iter().map(|(_, count)| count).sum();

@@ -1,18 +1,24 @@
 //! The ratios of a group with several shapes of load: a line for each server, a column for each
-//! shape.
+//! shape, and the noise floors below.
 
-use common::comparison::{Benchmark, Verdict};
+use common::comparison::{Benchmark, Family, Verdict};
 
 use super::columns::Column;
 use super::layout::Line;
 use super::style;
 
+/// The name of the last row.
+const NOISE: &str = "noise floor";
+
 /// The grid of these servers, in as many parts as it takes to fit the width.
-pub(super) fn of(benchmarks: &[Benchmark], servers: &[&str], width: usize) -> Vec<Line> {
-    let names = Column::of_cells("server", servers.iter().map(|&name| name.to_owned()), false);
+pub(super) fn of(benchmarks: &[Benchmark], servers: &[(&str, Family)], width: usize) -> Vec<Line> {
+    let servers: Vec<&str> = servers.iter().map(|(name, _)| *name).collect();
+    let rows = servers.iter().copied().chain([NOISE]).map(str::to_owned);
+    let names = Column::of_cells("server", rows, false);
     let columns = benchmarks.iter().map(|benchmark| {
-        let cell = |name: &&str| self::cell(benchmark, name);
-        Column::of_cells(&benchmark.name, servers.iter().map(cell), true)
+        let cells = servers.iter().map(|name| cell(benchmark, name));
+        let cells = cells.chain([noise(benchmark)]);
+        Column::of_cells(&benchmark.name, cells, true)
     });
     let columns: Vec<Column> = columns.collect();
     let mut lines = Vec::new();
@@ -27,13 +33,14 @@ pub(super) fn of(benchmarks: &[Benchmark], servers: &[&str], width: usize) -> Ve
         let count = left.iter().take_while(fits).count().max(1);
         let (part, rest) = left.split_at(count);
         left = rest;
-        lines.extend((0..=servers.len()).map(|row| line(&names, part, servers, row)));
+        lines.extend((0..servers.len() + 2).map(|row| line(&names, part, &servers, row)));
     }
     lines
 }
 
 fn line(names: &Column, part: &[Column], servers: &[&str], row: usize) -> Line {
-    let style = row.checked_sub(1).map(|server| style::of(servers[server]));
+    let server = row.checked_sub(1).and_then(|place| servers.get(place));
+    let style = server.map(|server| style::of(server));
     let (marker, colour) = style.map_or((' ', None), |style| (style.marker, style.colour));
     let mut line = vec![(format!(" {marker}"), colour)];
     line.push((format!(" {}", names.cell(row)), colour));
@@ -42,6 +49,12 @@ fn line(names: &Column, part: &[Column], servers: &[&str], row: usize) -> Line {
         .map(|column| (format!(" {}", column.cell(row)), None));
     line.extend(cells);
     Line(line)
+}
+
+/// The least ratio that noise alone makes.
+fn noise(benchmark: &Benchmark) -> String {
+    let floor = benchmark.noise_floor.as_ref();
+    floor.map_or("-".to_owned(), |floor| format!("{:.2}", floor.least()))
 }
 
 /// Such as `≈0.98`.

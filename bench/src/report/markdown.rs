@@ -1,10 +1,12 @@
-//! Tables in Markdown.
+//! Comparisons in Markdown.
 
 use std::fmt::Write;
 
 use common::comparison::{Benchmark, Comparison, Estimate, Row};
 
+use super::changes::{Changes, LastRun};
 use super::graph;
+use super::separation;
 use super::words;
 
 /// The live comparison for a page of Markdown, with all intervals.
@@ -18,6 +20,35 @@ pub(crate) fn live(comparison: &Comparison) -> String {
     for skipped in words::skipped(comparison) {
         // Writing to a string does not fail.
         let _ = writeln!(text, "\n{skipped}");
+    }
+    text
+}
+
+/// Every benchmark with all servers, in Markdown.
+pub fn summary(comparison: &Comparison, last: &LastRun) -> String {
+    let mut text = format!(
+        "# {}\n\n{}.\n",
+        comparison.command,
+        words::place(comparison)
+    );
+    for group in &comparison.groups {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "\n## {}: {}", group.name, group.about);
+        for benchmark in &group.benchmarks {
+            let title = words::title(group, benchmark);
+            let _ = writeln!(text, "\n### {}\n\n{title}.\n", benchmark.name);
+            text += &table(benchmark);
+            let changes = last.changes(comparison, &group.name, benchmark);
+            for sentence in changes.iter().map(Changes::sentence) {
+                let _ = writeln!(text, "\n{sentence}.");
+            }
+        }
+        for sentence in separation::sentences(&group.benchmarks, &group.servers()) {
+            let _ = writeln!(text, "\n{sentence}.");
+        }
+    }
+    for sentence in words::skipped(comparison) {
+        let _ = writeln!(text, "\n{sentence}");
     }
     text
 }

@@ -14,23 +14,14 @@ struct Standing<'a> {
     is_known: bool,
 }
 
-/// One sentence about the four styles and one about the other servers.
-pub(super) fn sentences(benchmarks: &[Benchmark]) -> Vec<String> {
+/// One sentence about the four styles, and one about those of these servers that are not ours.
+pub(super) fn sentences(benchmarks: &[Benchmark], servers: &[(&str, Family)]) -> Vec<String> {
     let styles = THE_FOUR.iter().filter_map(|name| {
         let against_styles = |benchmark: &Benchmark| against_the_fastest_style(benchmark, name);
         standing(benchmarks, name, against_styles)
     });
-    let names = benchmarks.iter().flat_map(|benchmark| &benchmark.rows);
-    let names = names.filter(|row| row.family != Family::Ours);
-    let mut names: Vec<&str> = names.map(|row| row.candidate.as_str()).collect();
-    let mut seen = Vec::new();
-    names.retain(|name| {
-        !seen.contains(name) && {
-            seen.push(*name);
-            true
-        }
-    });
-    let others = names.iter().filter_map(|name| {
+    let others = servers.iter().filter(|(_, family)| *family != Family::Ours);
+    let others = others.filter_map(|(name, _)| {
         let against_all = |benchmark: &Benchmark| {
             let row = benchmark.row(name)?;
             Some((row.to_fastest?, row.verdict?))
@@ -118,13 +109,11 @@ fn of_others(others: &[Standing<'_>], is_single: bool) -> Option<String> {
         return None;
     }
     let (slower, even) = split(others, is_single);
-    let even = match even.is_empty() {
-        true => "Every other server is slower than the fastest".to_owned(),
-        false => format!("Within noise of the fastest of all: {}", words::list(&even)),
-    };
-    Some(match slower.is_empty() {
-        true => even,
-        false => format!("{even}; slower: {}", words::list(&slower)),
+    let (even, slower) = (words::list(&even), words::list(&slower));
+    Some(match (even.is_empty(), slower.is_empty()) {
+        (true, _) => format!("Slower than the fastest of all: {slower}"),
+        (_, true) => format!("Within noise of the fastest of all: {even}"),
+        _ => format!("Within noise of the fastest of all: {even}; slower: {slower}"),
     })
 }
 
@@ -161,7 +150,7 @@ mod tests {
             .into_iter()
             .zip(rates.iter().map(|it| &it[..]))
             .collect();
-        sentences(&[table(&series)])
+        sentences(&[table(&series)], &[("c-epoll", Family::Other)])
     }
 
     #[test]
@@ -185,7 +174,7 @@ mod tests {
     fn nothing_is_said_of_a_run_that_was_too_noisy() {
         let (select, chat, twin) = ([80e3; 6], [40e3; 6], [60e3; 6]);
         let series: [(&str, &[f64]); 3] = [("select", &select), ("chat", &chat), ("select", &twin)];
-        let said = sentences(&[table(&series)]);
+        let said = sentences(&[table(&series)], &[]);
         assert_eq!(
             said,
             ["There is too much noise, or there are too few rounds, to tell the styles apart"]
@@ -196,7 +185,7 @@ mod tests {
     fn other_servers_are_compared_with_the_fastest_of_all() {
         assert_eq!(
             said([80e3, 80e3, 80e3, 40e3])[1],
-            "Every other server is slower than the fastest; slower: c-epoll 2.00×"
+            "Slower than the fastest of all: c-epoll 2.00×"
         );
         assert_eq!(
             said([80e3; 4])[1],

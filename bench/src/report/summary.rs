@@ -1,6 +1,5 @@
-//! The summary of `cargo bench`: its last screen, and the same in Markdown.
+//! The summary of `cargo bench`: its last screen.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use common::comparison::{Benchmark, Comparison, Family, MAIN, MeasuredGroup, Row};
@@ -8,13 +7,14 @@ use common::comparison::{Benchmark, Comparison, Family, MAIN, MeasuredGroup, Row
 use super::changes::LastRun;
 use super::columns::View;
 use super::layout::{self, Line, said};
-use super::{grid, markdown as tables, screen, separation, words};
+use super::{grid, screen, separation, words};
+use crate::candidate::{ALL, THE_FOUR};
 
 /// What the columns mean.
 const LEGEND: &str = "Medians of slices; ratio: rate over that of the fastest in the same round, with \
-    its 95 % interval; ≈ within noise, ? too few rounds or too \
-    much noise; p50, p99, cpu (the server's processor time) \
-    per message in µs; calls: system calls per echo, counted by the four styles themselves";
+    its 95 % interval; ≈ within noise, ? too few rounds or too much noise; p50, p99, cpu (the server's \
+    processor time) per message in µs; calls: system calls per echo, counted by the four styles \
+    themselves";
 /// What the last column means, where there is one.
 const LAST: &str = "Last: rate against the last run, * a change of more than machine and noise";
 /// How to see the plots.
@@ -62,7 +62,11 @@ fn lines(comparison: &Comparison, last: &LastRun, width: usize) -> Vec<Line> {
         is_live: false,
     };
     lines.extend(layout::table(&view, width, None, true));
-    let mut below = separation::sentences(std::slice::from_ref(main));
+    let servers: Vec<_> = rows
+        .iter()
+        .map(|row| (row.candidate.as_str(), row.family))
+        .collect();
+    let mut below = separation::sentences(std::slice::from_ref(main), &servers);
     below.push(words::noise_floor(main));
     below.push(words::bottleneck(main));
     below.extend(changes.as_ref().map(super::changes::Changes::sentence));
@@ -74,6 +78,7 @@ fn lines(comparison: &Comparison, last: &LastRun, width: usize) -> Vec<Line> {
     lines.push(Line::default());
     let mut end = vec![LEGEND.to_owned()];
     end.extend(changes.map(|_| LAST.to_owned()));
+    end.extend(words::cut_short(comparison));
     lines.extend(said(end, width));
     lines
 }
@@ -104,15 +109,16 @@ fn of_group(
     last: &LastRun,
     width: usize,
 ) -> Vec<Line> {
-    let (shown, hidden) = shown(group);
+    let shown = shown(group);
     let mut lines = Vec::new();
     match &group.benchmarks[..] {
         [only] => {
             lines.extend(said(
-                vec![format!("{}: {}, {}", group.name, group.about, only.name)],
+                vec![format!("{} ({}): {}", group.name, only.name, group.about)],
                 width,
             ));
-            let rows: Vec<&Row> = shown.iter().filter_map(|name| only.row(name)).collect();
+            let rows = shown.iter().filter_map(|(name, _)| only.row(name));
+            let rows: Vec<&Row> = rows.collect();
             let changes = last.changes(comparison, &group.name, only);
             let view = View {
                 benchmark: only,
@@ -132,25 +138,16 @@ fn of_group(
             lines.extend(grid::of(several, &shown, width));
         }
     }
-    let mut below = separation::sentences(&group.benchmarks);
-    if hidden > 0 {
-        let plural = if hidden == 1 { "" } else { "s" };
-        below.push(format!("{hidden} more server{plural} in the files"));
-    }
-    lines.extend(said(below, width));
+    lines.extend(said(
+        separation::sentences(&group.benchmarks, &shown),
+        width,
+    ));
     lines
 }
 
-/// The servers of a short table: the four styles with their variants, and the fastest of each other
-/// family. Then how many are left out.
-fn shown(group: &MeasuredGroup) -> (Vec<&str>, usize) {
-    let mut names: Vec<(&str, Family)> = Vec::new();
-    for row in group.benchmarks.iter().flat_map(|it| &it.rows) {
-        if !names.iter().any(|(name, _)| *name == row.candidate) {
-            names.push((&row.candidate, row.family));
-        }
-    }
-    let all = names.len();
+/// The servers of a short table: the four styles, and the fastest of each other family.
+fn shown(group: &MeasuredGroup) -> Vec<(&str, Family)> {
+    let mut servers = group.servers();
     // Ratios summed over the benchmarks: whoever takes part in all of them comes first.
     let score = |name: &str| -> f64 {
         let rows = group.benchmarks.iter().filter_map(|it| it.row(name));
@@ -159,47 +156,17 @@ fn shown(group: &MeasuredGroup) -> (Vec<&str>, usize) {
             .sum()
     };
     let best = |family: Family| {
-        let of_family = names.iter().filter(|(_, its)| *its == family);
+        let of_family = servers.iter().filter(|(_, its)| *its == family);
         of_family
             .max_by(|one, other| score(one.0).total_cmp(&score(other.0)))
             .map(|(name, _)| *name)
     };
     let best = [Family::Rust, Family::Python, Family::Other].map(best);
-    names.retain(|(name, family)| *family == Family::Ours || best.contains(&Some(name)));
+    servers.retain(|(name, _)| THE_FOUR.contains(name) || best.contains(&Some(name)));
     // The tables are in the order of the candidates, whichever shapes they take part in.
-    let place = |name: &str| crate::candidate::ALL.iter().position(|it| it.name == name);
-    names.sort_by_key(|(name, _)| place(name));
-    let hidden = all - names.len();
-    (names.into_iter().map(|(name, _)| name).collect(), hidden)
-}
-
-/// Every benchmark with all servers, in Markdown.
-pub fn markdown(comparison: &Comparison, last: &LastRun) -> String {
-    let mut text = format!(
-        "# {}\n\n{}.\n",
-        comparison.command,
-        words::place(comparison)
-    );
-    for group in &comparison.groups {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "\n## {}: {}", group.name, group.about);
-        for benchmark in &group.benchmarks {
-            let title = words::title(group, benchmark);
-            let _ = writeln!(text, "\n### {}\n\n{title}.\n", benchmark.name);
-            text += &tables::table(benchmark);
-            let changes = last.changes(comparison, &group.name, benchmark);
-            for sentence in changes.iter().map(super::changes::Changes::sentence) {
-                let _ = writeln!(text, "\n{sentence}.");
-            }
-        }
-        for sentence in separation::sentences(&group.benchmarks) {
-            let _ = writeln!(text, "\n{sentence}.");
-        }
-    }
-    for sentence in words::skipped(comparison) {
-        let _ = writeln!(text, "\n{sentence}");
-    }
-    text
+    let place = |name: &str| ALL.iter().position(|it| it.name == name);
+    servers.sort_by_key(|(name, _)| place(name));
+    servers
 }
 
 #[cfg(test)]
@@ -263,9 +230,9 @@ mod tests {
         other.name = "10 busy".to_owned();
         other.rows.remove(0);
         let comparison = of("idle", vec![other, table(&series())]);
-        let (names, hidden) = shown(&comparison.groups[0]);
+        let shown = shown(&comparison.groups[0]);
+        let names: Vec<_> = shown.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["select", "chat", "bare-mio", "python-select"]);
-        assert_eq!(hidden, 1);
         let text = shown_text(&comparison, 100);
         assert!(
             text.contains("idle: a message; ratio to the fastest\n"),
@@ -273,7 +240,6 @@ mod tests {
         );
         assert!(text.contains(" ● select              - "), "{text}");
         assert!(text.contains("slower: chat 1.33× at 50 × 64 B"), "{text}");
-        assert!(text.contains("1 more server in the files"), "{text}");
     }
 
     #[test]

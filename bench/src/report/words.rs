@@ -178,6 +178,17 @@ pub(super) fn noise_floor(benchmark: &Benchmark) -> String {
     }
 }
 
+/// The groups that took too long for all of their rounds.
+pub(super) fn cut_short(comparison: &Comparison) -> Option<String> {
+    let groups = comparison.groups.iter().filter_map(|group| {
+        let rounds = group.benchmarks.iter().map(|it| it.rounds).max()?;
+        let all = group.rounds;
+        (rounds < all).then(|| format!("{} after {rounds} of {all} rounds", group.name))
+    });
+    let groups: Vec<_> = groups.collect();
+    (!groups.is_empty()).then(|| format!("Ended by the time limit: {}", list(&groups)))
+}
+
 /// The heading of a family.
 pub(super) fn family(family: Family) -> &'static str {
     match family {
