@@ -1,9 +1,10 @@
 //! Building the candidates, and finding out which of them this machine lacks.
 
+mod peers;
+
 use std::collections::HashMap;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,9 +16,6 @@ use crate::candidate::{Candidate, Made};
 
 /// Where Python packages are looked for beside the interpreter's own: below the target folder.
 const PYTHON_PACKAGES: &str = "peers/python";
-
-/// The Python packages that the peers import.
-const PYTHON_REQUIREMENTS: &str = "bench/peers/python/requirements.txt";
 
 /// How cargo builds the servers that are written in Rust: one of the profiles in the root's
 /// `Cargo.toml`.
@@ -116,9 +114,9 @@ impl Builder {
                 Made::Cargo {
                     program, arguments, ..
                 } => cargo(&programs, program, arguments),
-                Made::C(source) => c(source, &packages.with_file_name(candidate.name)),
-                Made::Python(script, modules) => python(script, modules, &packages),
-                Made::Go(folder) => go(folder, &packages.with_file_name(candidate.name)),
+                Made::C(source) => peers::c(source, &packages.with_file_name(candidate.name)),
+                Made::Python(script, modules) => peers::python(script, modules, &packages),
+                Made::Go(folder) => peers::go(folder, &packages.with_file_name(candidate.name)),
             };
             match found {
                 Ok((file, command)) => builder.ready.push(Ready {
@@ -149,6 +147,7 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// The file and the command that starts it, or what is not there and the command that installs it.
 type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
 
 /// Builds the programs of this workspace in a profile: the four servers as their users do, and the
@@ -157,7 +156,10 @@ type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
 /// features as for tests.
 fn build(candidates: &[&Candidate], profile: Profile) -> io::Result<HashMap<String, PathBuf>> {
     if profile == Profile::Dev {
-        return cargo_build(profile, &["--workspace", "--bins", "--examples"]);
+        let mut programs = cargo_build(profile, &["--workspace", "--bins", "--examples"])?;
+        let is_example = |file: &Path| file.parent().is_some_and(|it| it.ends_with("examples"));
+        programs.retain(|_, file| !is_example(file));
+        return Ok(programs);
     }
     let mut programs = HashMap::new();
     for family in [Family::Ours, Family::Rust] {
@@ -210,66 +212,6 @@ fn cargo(programs: &HashMap<String, PathBuf>, program: &str, arguments: &[&str])
     let file = programs.get(program).ok_or_else(lacks)?.clone();
     let words = std::iter::once(file.clone().into_os_string());
     let words = words.chain(arguments.iter().map(Into::into)).collect();
-    Ok((file, words))
-}
-
-fn c(source: &str, file: &Path) -> Found {
-    let mut compile = Command::new("cc");
-    compile.args(["-O2", "-o"]).arg(file).arg(source);
-    compiled(compile, file, "cc", "apt install gcc")
-}
-
-fn go(folder: &str, file: &Path) -> Found {
-    let mut compile = Command::new("go");
-    compile.args(["build", "-o"]).arg(file).arg(".");
-    compile.current_dir(root().join(folder));
-    compiled(compile, file, "go", "apt install golang")
-}
-
-fn compiled(mut compile: Command, file: &Path, compiler: &str, install: &str) -> Found {
-    if compile.get_current_dir().is_none() {
-        compile.current_dir(root());
-    }
-    let folder = file.parent().unwrap_or(file);
-    let status = fs::create_dir_all(folder).and_then(|()| compile.status());
-    match status {
-        Ok(status) if status.success() => Ok((file.to_owned(), vec![file.as_os_str().to_owned()])),
-        Ok(status) => Err((format!("{compiler} failed: {status}"), install.to_owned())),
-        Err(_) => Err((format!("no {compiler}"), install.to_owned())),
-    }
-}
-
-fn python(script: &str, modules: &[&str], packages: &Path) -> Found {
-    let interpreter = "python3";
-    for module in modules {
-        let mut import = Command::new(interpreter);
-        import
-            .args(["-W", "ignore", "-c", &format!("import {module}")])
-            .env("PYTHONPATH", packages)
-            .stderr(Stdio::null());
-        match import.status() {
-            Ok(status) if status.success() => {}
-            Ok(_) => {
-                // One command for all of them: what is there already is only looked at.
-                let install = format!(
-                    "{interpreter} -m pip install --upgrade --target {} -r {}",
-                    packages.display(),
-                    root().join(PYTHON_REQUIREMENTS).display()
-                );
-                return Err((format!("no Python module {module}"), install));
-            }
-            Err(_) => break,
-        }
-    }
-    let version = Command::new(interpreter).arg("--version").output();
-    if version.is_err() {
-        return Err((
-            format!("no {interpreter}"),
-            "apt install python3".to_owned(),
-        ));
-    }
-    let file = root().join(script);
-    let words = vec![interpreter.into(), file.clone().into_os_string()];
     Ok((file, words))
 }
 
