@@ -1,25 +1,23 @@
 //! System calls per echo, as a server counts them itself.
 
 use std::io;
-use std::thread;
 
+use common::client::TIME_LIMIT;
 use common::comparison::Family;
 use common::client::load::{self, Length, Settings, Summary};
-use common::client::program::Program;
 use serde::Deserialize;
 
 use crate::builder::Ready;
-use crate::cores;
 use crate::harness::Harness;
 
 /// Messages for each that can be in flight at once, so that accepting and closing hardly count.
 const MESSAGES: usize = 10;
 /// The fewest messages that are sent.
-const LEAST: usize = 1_000;
+const LEAST: usize = 5_000;
 
 /// The part of a server's `--counters` that an echo costs.
 #[derive(Debug, Deserialize)]
-struct Counters {
+pub(crate) struct Counters {
     waits: u64,
     reads: u64,
     writes: u64,
@@ -43,7 +41,7 @@ pub(crate) fn per_echo(
     if ready.candidate.family != Family::Ours {
         return Ok(None);
     }
-    let program = start(harness, ready)?;
+    let program = harness.launch(ready.command().arg("--counters"), TIME_LIMIT)?;
     let messages = LEAST.max(MESSAGES * settings.connections * settings.depth);
     let settings = Settings {
         length: Length::Count(messages as u64),
@@ -51,29 +49,24 @@ pub(crate) fn per_echo(
     };
     load::run(program.address(), &settings).and_then(Summary::verified)?;
     let (_, lines) = program.stop()?;
-    let counters = lines.last().map(|line| serde_json::from_str(line));
-    let counters: Option<Counters> = counters.transpose()?;
-    Ok(counters.map(|counters| counters.per_message(settings.size)))
-}
-
-/// On the server's core, by a thread that lives there: a process runs where its parent does, and on
-/// one core with its client a server would wait less often.
-fn start(harness: &Harness, ready: &Ready) -> io::Result<Program> {
-    let start = || {
-        if let Some(cores) = harness.cores() {
-            cores::stay_on(cores.server)?;
-        }
-        Program::start(ready.command().arg("--counters"))
-    };
-    let started = thread::scope(|scope| scope.spawn(start).join());
-    started.unwrap_or_else(|_| Err(io::Error::other("the thread that starts it panicked")))
+    let counters = Counters::read(lines.last())?;
+    Ok(Some(counters.per_message(settings.size)))
 }
 
 impl Counters {
+    /// From the line that `--counters` prints at the end.
+    pub(crate) fn read(line: Option<&String>) -> io::Result<Self> {
+        Ok(serde_json::from_str(line.map_or("", String::as_str))?)
+    }
+
+    /// Waits, reads and writes.
+    pub(crate) fn calls(&self) -> u64 {
+        self.waits + self.reads + self.writes + self.would_blocks
+    }
+
     /// The last read of each connection, which finds its end, belongs to no message.
     fn per_message(&self, size: usize) -> f64 {
-        let reads = self.reads.saturating_sub(self.closes);
-        let calls = self.waits + reads + self.writes + self.would_blocks;
+        let calls = self.calls().saturating_sub(self.closes);
         calls as f64 * size as f64 / self.bytes_read.max(1) as f64
     }
 }

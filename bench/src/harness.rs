@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use common::client::EchoClient;
+use common::client::{EchoClient, TIME_LIMIT};
 use common::comparison::Cores;
 use common::client::load::{Load, Settings, Summary};
 use common::client::program::Program;
@@ -55,14 +56,7 @@ impl Harness {
     /// # Errors
     /// As [`Program::start`].
     pub fn start(&self, ready: &Ready) -> io::Result<Server> {
-        // A process runs where its parent ran when it started it.
-        if let Some(cores) = self.cores {
-            cores::stay_on(cores.server)?;
-        }
-        let program = Program::start(&mut ready.command());
-        if let Some(cores) = self.cores {
-            cores::stay_on(cores.client)?;
-        }
+        let program = self.launch(&mut ready.command(), TIME_LIMIT);
         let named = |error: io::Error| {
             let name = ready.candidate.name;
             io::Error::new(error.kind(), format!("{name} did not start: {error}"))
@@ -72,6 +66,19 @@ impl Harness {
             program: program.map_err(named)?,
             idle: Vec::new(),
         })
+    }
+
+    /// Starts this command on the server's core and waits until a server listens.
+    pub(crate) fn launch(&self, command: &mut Command, limit: Duration) -> io::Result<Program> {
+        // A process runs where its parent ran when it started it.
+        if let Some(cores) = self.cores {
+            cores::stay_on(cores.server)?;
+        }
+        let program = Program::start_within(command, limit);
+        if let Some(cores) = self.cores {
+            cores::stay_on(cores.client)?;
+        }
+        program
     }
 }
 

@@ -39,8 +39,7 @@ fn benchmark(shape: &Shape, series: &[Series], shows_all: bool) -> Benchmark {
         Row {
             to_fastest,
             verdict: verdict.map(|verdict| match verdict {
-                Verdict::TooNoisy => Verdict::TooNoisy,
-                _ if is_fastest => Verdict::Fastest,
+                Verdict::WithinNoise if is_fastest => Verdict::Fastest,
                 other => other,
             }),
             ratio: floor.and_then(|floor| ratio(one, floor)),
@@ -175,11 +174,20 @@ pub(crate) mod tests {
     #[test]
     fn the_fastest_is_so_in_most_rounds() {
         // Only one sample of chat was slow, but that of a fast round.
-        let (select, chat) = ([100e3, 50e3, 60e3], [90e3, 55e3, 66e3]);
+        let select = [100e3, 50e3, 60e3, 50e3, 60e3, 50e3];
+        let chat = [90e3, 55e3, 66e3, 55e3, 66e3, 55e3];
         let table = table(&[("select", &select), ("chat", &chat), ("select", &select)]);
         assert_eq!(table.rows[1].verdict, Some(Verdict::Fastest));
         let ratio = table.rows[0].to_fastest.expect("a ratio");
         assert!(ratio.median < 1.0, "{ratio}");
+    }
+
+    #[test]
+    fn too_few_rounds_have_no_fastest() {
+        let (select, chat) = ([100e3; 5], [50e3; 5]);
+        let table = table(&[("select", &select), ("chat", &chat), ("select", &select)]);
+        let verdicts: Vec<_> = table.rows.iter().map(|row| row.verdict).collect();
+        assert_eq!(verdicts, [Some(Verdict::TooEarly); 2]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use common::comparison::{Calls, Family};
 use super::tools::Tools;
 use super::under::{Report, Under, settings};
 use crate::builder::Ready;
+use crate::calls::{self, Counters};
 use crate::harness::Harness;
 
 /// Messages of the two runs of which one is subtracted from the other, so that starting, accepting
@@ -68,17 +69,7 @@ pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<O
 /// # Errors
 /// A server that does not start, answer or end.
 pub fn counted(ready: &Ready, harness: &Harness) -> io::Result<Option<f64>> {
-    if ready.candidate.family != Family::Ours {
-        return Ok(None);
-    }
-    let messages = MESSAGES[1];
-    let mut command = ready.command();
-    let server = Under::start(harness, command.arg("--counters"))?;
-    server.echo(ready.candidate, messages)?;
-    let all = own_count(server.stop()?.as_deref())?;
-    // Each connection costs one read of its end, beside the waits in which it comes and goes.
-    let ends = settings(ready.candidate, messages).connections as u64;
-    Ok(Some((all.saturating_sub(ends)) as f64 / messages as f64))
+    calls::per_echo(harness, ready, &settings(ready.candidate, MESSAGES[1]))
 }
 
 /// What one run has taken.
@@ -106,7 +97,10 @@ fn traced(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> io:
     let last = server.stop()?;
     Ok(Traced {
         calls: written(&report)?,
-        own_count: ours.then(|| own_count(last.as_deref())).transpose()?,
+        own_count: match ours {
+            true => Some(Counters::read(last.as_ref())?.calls()),
+            false => None,
+        },
     })
 }
 
@@ -142,16 +136,6 @@ fn summary(text: &str) -> Option<BTreeMap<String, u64>> {
         }
     }
     None
-}
-
-/// Waits, reads and writes, from the line that `--counters` prints at the end.
-fn own_count(line: Option<&str>) -> io::Result<u64> {
-    let counters: serde_json::Value = serde_json::from_str(line.unwrap_or_default())?;
-    let counted = ["waits", "reads", "writes", "would_blocks"];
-    Ok(counted
-        .iter()
-        .filter_map(|name| counters[name].as_u64())
-        .sum())
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use common::client::program::Program;
 
 use super::{CONNECTIONS, SIZE};
 use crate::candidate::Candidate;
-use crate::cores;
 use crate::harness::Harness;
 
 /// How long a server may take to start or to end under a tool, and to answer one message.
@@ -25,15 +24,7 @@ pub(super) struct Under(Program);
 impl Under {
     /// Starts this command on the server's core and waits until a server listens.
     pub(super) fn start(harness: &Harness, command: &mut Command) -> io::Result<Self> {
-        let cores = harness.cores();
-        if let Some(cores) = cores {
-            cores::stay_on(cores.server)?;
-        }
-        let program = Program::start_within(command, PATIENCE);
-        if let Some(cores) = cores {
-            cores::stay_on(cores.client)?;
-        }
-        Ok(Under(program?))
+        Ok(Under(harness.launch(command, PATIENCE)?))
     }
 
     /// Has so many messages echoed, and verifies each.

@@ -216,6 +216,7 @@ mod tests {
             "○ python-select",
             "slower: chat 1.33×",
             "Noise floor: select against itself 1.00 (1.00 to 1.00)",
+            "Ended by the time limit: round-trip after 6 of 9 rounds",
         ];
         assert!(order.map(place).is_sorted(), "{text}");
         assert!(
@@ -239,6 +240,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(" ● select              - "), "{text}");
+        assert!(text.contains("   noise floor      1.00 "), "{text}");
         assert!(text.contains("slower: chat 1.33× at 50 × 64 B"), "{text}");
     }
 
