@@ -1,4 +1,4 @@
-//! Who is compared.
+//! The servers that are compared.
 
 use common::client::check::Kind;
 use common::comparison::Family;
@@ -12,14 +12,14 @@ pub struct Candidate {
     pub about: &'static str,
     /// Its language or style.
     pub family: Family,
-    /// Whether it answers bytes or lines.
+    /// Whether it echoes bytes or lines.
     pub kind: Kind,
     /// Most connections that it can hold at once.
     pub most_connections: usize,
     /// How it is had.
     pub made: Made,
-    /// The files that somebody writes who makes a server of this kind, from the workspace's root:
-    /// not the library under it.
+    /// The files that you write to make a server of this kind, from the workspace's root, without the
+    /// library below.
     pub written: &'static [&'static str],
 }
 
@@ -32,7 +32,7 @@ pub enum Made {
         package: &'static str,
         /// The program.
         program: &'static str,
-        /// What it is told.
+        /// Its arguments.
         arguments: &'static [&'static str],
     },
     /// A C source, which `cc` compiles.

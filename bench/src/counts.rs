@@ -8,8 +8,8 @@
 //! | `calls` | system calls, by strace and by the server's own counters |
 //! | `instructions` | instructions outside the kernel, by callgrind |
 //! | `idle` | memory and wake-ups of connections that are silent |
-//! | `source` | what somebody writes, and what is built from it |
-//! | [`bands`] | how much each figure may be |
+//! | `source` | lines that you write, and the program built from them |
+//! | [`bands`] | limits for each figure |
 //! | [`table`] | all of it for people |
 
 use std::fmt::Display;

@@ -1,4 +1,4 @@
-//! The groups of benchmarks: who is put to what.
+//! The groups of benchmarks: which load for which servers.
 
 use common::comparison::{Family, Unit};
 use common::client::load::Settings;
@@ -17,7 +17,7 @@ pub struct Group {
     pub shapes: Vec<Shape>,
 }
 
-/// One benchmark: a trial, and who is put to it.
+/// One benchmark: a trial, and the servers that it is for.
 #[derive(Debug, Clone)]
 pub struct Shape {
     /// Such as `50 × 64 B`.
@@ -30,11 +30,11 @@ pub struct Shape {
     pub bytes: u64,
     /// What is counted.
     pub unit: Unit,
-    everybody: bool,
+    for_all: bool,
 }
 
 impl Shape {
-    /// Whether this candidate is put to it: it must hold so many connections, and only the chosen
+    /// Whether it is for this candidate, which must hold so many connections, and only the chosen
     /// few are taken through every shape.
     pub fn is_for(&self, candidate: &Candidate) -> bool {
         let busy = match &self.trial {
@@ -45,12 +45,12 @@ impl Shape {
         let is_chosen = candidate.family == Family::Ours
             || ["bare-tokio", "bare-mio", "c-epoll"].contains(&candidate.name);
         self.idle + busy <= candidate.most_connections
-            && (self.everybody || is_chosen)
+            && (self.for_all || is_chosen)
             // A thread for each of thousands of idle connections is a test of the machine's memory.
             && !(candidate.name == "threads" && self.idle > 1_000)
     }
 
-    /// All candidates that are put to it.
+    /// All candidates that it is for.
     pub fn candidates(&self) -> impl Iterator<Item = &'static Candidate> {
         ALL.iter().filter(|candidate| self.is_for(candidate))
     }
@@ -83,12 +83,12 @@ fn round_trip() -> Group {
                 ..Settings::default()
             };
             // With one connection, so that the sequential server can take part too.
-            let everybody = size == 64 && connections < 500;
+            let for_all = size == 64 && connections < 500;
             let name = format!("{connections} × {size_name}");
-            shapes.push(echo(name, settings, everybody));
+            shapes.push(echo(name, settings, for_all));
         }
     }
-    group("round-trip", "one message to and fro", shapes)
+    group("round-trip", "one message and its echo", shapes)
 }
 
 fn pipelined_lines() -> Group {
@@ -156,14 +156,14 @@ fn group(name: &'static str, about: &'static str, shapes: Vec<Shape>) -> Group {
     }
 }
 
-fn echo(name: String, settings: Settings, everybody: bool) -> Shape {
+fn echo(name: String, settings: Settings, for_all: bool) -> Shape {
     Shape {
         name,
         idle: 0,
         bytes: settings.size as u64,
         unit: Unit::Messages,
         trial: Trial::Echo(settings),
-        everybody,
+        for_all,
     }
 }
 
@@ -174,7 +174,7 @@ fn special(name: &str, unit: Unit, trial: Trial) -> Shape {
         bytes: 0,
         unit,
         trial,
-        everybody: true,
+        for_all: true,
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_put_to_more_than_it_can_hold() {
+    fn no_server_gets_more_connections_than_it_can_hold() {
         let groups = all();
         let idle = groups.iter().find(|group| group.name == "idle");
         let shapes = idle.map(|group| &group.shapes[..]).unwrap_or_default();

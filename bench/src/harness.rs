@@ -18,7 +18,7 @@ use crate::builder::Ready;
 use crate::candidate::Candidate;
 use crate::cores;
 
-/// A server that uses no processor time for so long has nothing to do. Seen from here, the clock of a
+/// A server that uses no processor time for this long has nothing to do. Seen from here, the clock of a
 /// process that runs moves with the kernel's tick only, which comes every 4 ms.
 const REST: Duration = Duration::from_millis(5);
 
@@ -35,7 +35,7 @@ impl Harness {
     /// Takes the client's core for the calling thread, and as many descriptors as are allowed.
     ///
     /// # Errors
-    /// What sched_setaffinity(2) or setrlimit(2) answers.
+    /// What sched_setaffinity(2) or setrlimit(2) returns.
     pub fn enter() -> io::Result<Self> {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
@@ -167,7 +167,7 @@ impl Server {
     /// Puts it under load and verifies every byte that comes back.
     ///
     /// # Errors
-    /// A connection that cannot be had, or that was lost or answered wrongly.
+    /// A connection that cannot be had, or that was lost or returned wrong bytes.
     pub fn slice(&self, settings: &Settings) -> io::Result<Slice> {
         let load = Load::open(self.address(), settings).map_err(|error| self.named(error))?;
         // To accept so many connections is no part of what is measured.
@@ -202,7 +202,7 @@ impl Server {
 }
 
 /// The order of round `round` among `count`: each comes first once in `count` rounds, so that what
-/// drifts or warms up hits all alike.
+/// drifts or warms up affects all servers alike.
 pub fn rotated(count: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |place| (place + round) % count)
 }
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_comes_first_in_turn() {
+    fn every_server_is_first_in_one_round() {
         let rounds: Vec<Vec<_>> = (0..3).map(|round| rotated(3, round).collect()).collect();
         assert_eq!(rounds, [[0, 1, 2], [1, 2, 0], [2, 0, 1]]);
     }

@@ -3,11 +3,11 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | [`candidate`] | who is compared |
+//! | [`candidate`] | the servers that are compared |
 //! | [`builder`] | building them, and finding out which of them this machine lacks |
 //! | [`harness`] | one of them running on a core of its own, and a slice of load on it |
-//! | [`groups`] | what they are put to |
-//! | [`trial`] | that, once |
+//! | [`groups`] | the loads that they are measured with |
+//! | [`trial`] | one sample of that |
 //! | [`run`] | that, in rounds |
 //! | [`table`] | what their samples amount to |
 //! | [`counts`] | what each costs, counted instead of timed |

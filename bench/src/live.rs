@@ -27,7 +27,7 @@ pub use options::Options;
 /// Runs the comparison and shows it, until it is over or a signal comes.
 ///
 /// # Errors
-/// A server that does not build or start, or loses a connection, or answers wrongly.
+/// A server that does not build or start, or loses a connection, or returns wrong bytes.
 pub fn run(options: &Options) -> io::Result<()> {
     let (entrants, skipped) = options.entrants();
     let builder = Builder::open(entrants, options.profile())?;
@@ -141,7 +141,7 @@ impl View {
         }
     }
 
-    /// Where nobody sees the table grow, standard error tells how far it is.
+    /// Without a terminal, the progress goes to standard error.
     fn round_is_over(&self, round: usize, until: Until) {
         if let View::AtTheEnd(_) = self {
             output::complain(format_args!("round {round} of {until}"));

@@ -17,9 +17,9 @@ const ENOUGH_PINGS: Duration = Duration::from_millis(50);
 /// What is done to a server.
 #[derive(Debug, Clone)]
 pub enum Trial {
-    /// Messages go to and fro, in a closed loop: time for each.
+    /// Messages and their echoes, in a closed loop: time for each.
     Echo(Settings),
-    /// Connect, one message to and fro, close: time for each, one after the other.
+    /// Connect, one message and its echo, close: time for each, one after the other.
     Connect,
     /// Ten pingers at a fixed rate beside one flooder: the pingers' 99th percentile.
     Fairness,
@@ -48,7 +48,7 @@ impl Trial {
     /// Puts the server to it for about so long.
     ///
     /// # Errors
-    /// A connection that cannot be had, or that was lost or answered wrongly.
+    /// A connection that cannot be had, or that was lost or returned wrong bytes.
     pub fn run(&self, server: &Server, duration: Duration) -> io::Result<Sample> {
         let named = |error| server.named(error);
         match self {

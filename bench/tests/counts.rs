@@ -31,7 +31,7 @@ fn every_echo_is_one_read_and_one_write_by_the_servers_own_count() -> io::Result
 }
 
 #[test]
-fn nobody_wakes_up_while_all_are_silent() -> io::Result<()> {
+fn no_server_wakes_up_while_all_clients_are_silent() -> io::Result<()> {
     let (builder, harness) = (ours()?, Harness::enter()?);
     // Most of it is waiting, so all are watched at once.
     let watch = |ready| counts::wake_ups(ready, &harness);

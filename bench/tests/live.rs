@@ -1,4 +1,4 @@
-//! The live comparison, as it runs where nobody watches.
+//! The live comparison, as it runs without a terminal.
 
 use std::io;
 use std::process::{Command, Output};

@@ -97,7 +97,7 @@ fn the_last_screen_and_the_files_hold_the_same_numbers() -> io::Result<()> {
     assert!(fairness.rows.iter().all(|row| row.server_cpu.is_none()));
     assert!(home.join("round-trip").is_dir(), "criterion's own files");
 
-    // The next run is compared with this one. criterion's lines appear if they are asked for.
+    // The next run is compared with this one. With `--verbose`, criterion's lines appear.
     let output = bench(&home, &[&short[..], &["--verbose"]].concat())?;
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("Last run: "), "{text}");

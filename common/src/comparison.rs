@@ -53,7 +53,7 @@ pub struct MeasuredGroup {
     pub name: String,
     /// The seconds of what.
     pub about: String,
-    /// How many rounds were asked for, each with a sample of every server.
+    /// The most rounds, each with a sample of every server.
     pub rounds: usize,
     /// How long one sample took at least, in seconds.
     pub slice: f64,

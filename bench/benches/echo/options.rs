@@ -47,7 +47,7 @@ pub enum Mode {
     List,
 }
 
-/// What was asked for.
+/// The command line.
 pub struct Options {
     pub mode: Mode,
     pub effort: Effort,

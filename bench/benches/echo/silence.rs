@@ -37,7 +37,7 @@ impl Silence {
 
 impl Drop for Silence {
     fn drop(&mut self) {
-        // What is still in the buffer is criterion's. There is nobody to tell of an error.
+        // What is still in the buffer is criterion's. An error has nowhere to go.
         let _ = io::stdout().flush();
         let _ = dup2_stdout(&self.stdout);
         let _ = dup2_stderr(&self.stderr);

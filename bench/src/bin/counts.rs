@@ -57,7 +57,7 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     let builder = Builder::open(chosen, args.profile)?;
     let tools = Tools::find();
     tell_what_is_missing(&builder, &tools);
-    // Before this process is kept on one core: a build may have them all.
+    // Before this process is kept on one core: a build can use them all.
     let builds = match args.build {
         true => builds(&builder.ready, args.profile)?,
         false => HashMap::new(),

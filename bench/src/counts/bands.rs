@@ -1,4 +1,4 @@
-//! How much each figure of the four servers may be: what `--check` asserts.
+//! The limits of each figure of the four servers: what `--check` asserts.
 
 use std::ops::RangeInclusive;
 
@@ -13,11 +13,11 @@ pub struct Band {
     pub system_calls: RangeInclusive<f64>,
     /// At most so many instructions for each echo outside the kernel.
     pub instructions: f64,
-    /// At most so many bytes of resident memory for each idle connection.
+    /// The most bytes of resident memory for each idle connection.
     pub bytes_per_idle_connection: f64,
 }
 
-/// Everybody's wake-ups with silent clients only.
+/// Wake-ups of any server with silent clients only.
 pub const IDLE_WAKE_UPS: RangeInclusive<u64> = 0..=0;
 
 /// What is asserted of the four servers and their engines: a tenth more than was counted on the

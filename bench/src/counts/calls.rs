@@ -21,7 +21,7 @@ const MESSAGES: [u64; 2] = [1_000, 5_000];
 const RARE: f64 = 0.005;
 /// strace and the server's own counters may differ by so much.
 const BAND: f64 = 0.02;
-/// How long strace may take to write its report when the server has ended.
+/// How long strace has to write its report when the server has ended.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to say if the server's own count is another.

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use crate::builder::Ready;
 use crate::harness::{Harness, Server};
 
-/// For so long wake-ups are counted.
+/// How long wake-ups are counted.
 const WATCHED: Duration = Duration::from_secs(3);
 /// Silent clients meanwhile.
 const CLIENTS: usize = 100;
@@ -21,7 +21,7 @@ const CONNECTIONS: usize = 2_000;
 const BEFORE: usize = 100;
 /// Descriptors that each side needs beside its connections.
 const SPARE: usize = 50;
-/// For so long a server may go on with what the last answer leaves to do.
+/// How long a server has for the work that is left after its last echo.
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// Bytes of resident memory for each idle connection: the slope over 2,000, or over as many

@@ -1,4 +1,4 @@
-//! What somebody writes who makes a server of a kind, and what is built from it.
+//! The lines that you write to make a server of a kind, and the program built from them.
 
 use std::env;
 use std::fs;
@@ -12,7 +12,7 @@ use common::comparison::Family;
 use crate::builder::{Profile, Ready, cargo_build, root};
 use crate::candidate::{Candidate, Made};
 
-/// Lines of code that somebody writes.
+/// Lines of code that you write.
 ///
 /// # Errors
 /// A file that is not there.
@@ -64,7 +64,7 @@ mod tests {
     use crate::candidate::ALL;
 
     #[test]
-    fn everybody_has_written_something() -> io::Result<()> {
+    fn every_candidate_has_lines() -> io::Result<()> {
         for candidate in ALL {
             assert!(lines(candidate)? > 5, "{}", candidate.name);
         }

@@ -135,7 +135,7 @@ mod tests {
             binary: Some(1_000_000),
             lines: Some(80),
             build_seconds: None,
-            notes: vec!["memory: nobody tells".to_owned()],
+            notes: vec!["memory: unknown".to_owned()],
         }
     }
 
@@ -152,7 +152,7 @@ mod tests {
             lines[1].find("2.02").map(|at| at + 4)
         );
         assert_eq!(lines[3], "select: recvfrom 1.00, poll 0.02");
-        assert_eq!(lines[4], "select: memory: nobody tells");
+        assert_eq!(lines[4], "select: memory: unknown");
     }
 
     #[test]

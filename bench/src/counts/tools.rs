@@ -13,7 +13,7 @@ pub struct Tools {
     pub strace: bool,
     /// Whether valgrind is there.
     pub valgrind: bool,
-    /// The Python interpreter itself: what is found by the name may be a script that picks one.
+    /// The Python interpreter itself: the name can be that of a script that picks one.
     python: OsString,
 }
 

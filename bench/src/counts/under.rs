@@ -1,4 +1,4 @@
-//! A server that runs under a tool. It may take a minute to start, far longer than a
+//! A server that runs under a tool. It can take a minute to start, far longer than a
 //! [`Program`] is waited for elsewhere.
 
 use std::env;
@@ -15,7 +15,7 @@ use super::{CONNECTIONS, SIZE};
 use crate::candidate::Candidate;
 use crate::harness::Harness;
 
-/// How long a server may take to start or to end under a tool, and to answer one message.
+/// How long a server has under a tool to start, to end, and to echo one message.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server under a tool. It is killed when this is dropped.

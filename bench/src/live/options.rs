@@ -17,7 +17,7 @@ use crate::run::Effort;
 /// How long one server is loaded before it is the next one's turn: long enough to tell a p99, short
 /// enough that all servers meet the same conditions.
 pub(super) const SLICE: Duration = Duration::from_millis(120);
-/// If a server does not answer for so long it is lost.
+/// If a server returns nothing for this long, it is lost.
 const STALL_LIMIT: Duration = Duration::from_secs(3);
 
 /// Compare echo servers live: a table that is redrawn while they are loaded one at a time
@@ -31,11 +31,11 @@ const STALL_LIMIT: Duration = Duration::from_secs(3);
     after_help = "Example: cargo run --release -p bench -- select c-epoll python-twisted"
 )]
 pub struct Options {
-    /// Who is compared [default: select dispatcher chat reactor-tokio]
+    /// Servers to compare [default: select dispatcher chat reactor-tokio]
     #[arg(value_name = "NAME", conflicts_with = "all",
         value_parser = PossibleValuesParser::new(ALL.iter().map(|candidate| candidate.name)))]
     names: Vec<String>,
-    /// Compare everybody
+    /// Compare all servers
     #[arg(short, long)]
     all: bool,
     /// Connections that exchange messages
@@ -50,7 +50,7 @@ pub struct Options {
     /// How often each server is loaded, for 120 ms each time
     #[arg(short, long, value_name = "NUMBER", default_value_t = 30, value_parser = number(1..=1_000_000))]
     rounds: usize,
-    /// Begin rounds for so long instead
+    /// Begin rounds for this long instead
     #[arg(short, long, value_name = "SECONDS", conflicts_with = "rounds", value_parser = seconds)]
     duration: Option<Duration>,
     /// Compare servers that cargo has built in this profile
@@ -163,7 +163,7 @@ impl Options {
     }
 }
 
-/// A server that cannot hold the connections that were asked for.
+/// A server that can't hold that many connections.
 fn too_small(candidate: &Candidate) -> Skipped {
     let lacks = match candidate.most_connections {
         1 => "it serves one client at a time".to_owned(),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_holds_too_few_connections_is_skipped() {
+    fn servers_that_hold_too_few_connections_are_skipped() {
         assert_eq!(entrants(&["sequential", "threads"]), (vec!["threads"], 1));
         assert_eq!(
             entrants(&["select", "chat", "-c", "2000"]),

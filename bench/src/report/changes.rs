@@ -10,7 +10,7 @@ use indicatif::HumanDuration;
 
 use super::{graph, words};
 
-/// With fewer servers, a change of all of them cannot be told from the change of one.
+/// With fewer servers, the change of one looks like a change of all.
 const ENOUGH: usize = 3;
 
 /// The newest results of earlier runs.

@@ -151,7 +151,7 @@ fn verdict(row: &Row) -> String {
 /// One column: its head, and a cell for each server.
 pub(super) struct Column {
     cells: Vec<String>,
-    /// Numbers stand at the right.
+    /// Numbers are aligned at the right.
     right: bool,
     /// Whether it wears the style's colour.
     pub(super) coloured: bool,

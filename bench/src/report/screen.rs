@@ -22,12 +22,12 @@ const PLAIN_WIDTH: usize = 120;
 pub(crate) struct Screen {
     terminal: Term,
     has_colours: bool,
-    /// The widths of the lines that stand above the cursor.
+    /// The widths of the lines above the cursor.
     drawn: Vec<usize>,
 }
 
 impl Screen {
-    /// Standard output, if it is a terminal on which one can move about.
+    /// Standard output, if it is a terminal that can move its cursor.
     pub(crate) fn open() -> Option<Self> {
         terminal::stdout_redraws().then(|| Screen {
             terminal: Term::stdout(),
@@ -39,7 +39,7 @@ impl Screen {
     /// Draws the table with a sign at the server that is loaded; without one, all of it for good.
     ///
     /// # Errors
-    /// What the terminal answers.
+    /// What the terminal returns.
     pub(crate) fn draw(
         &mut self,
         comparison: &Comparison,

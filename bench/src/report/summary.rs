@@ -148,7 +148,7 @@ fn of_group(
 /// The servers of a short table: the four styles, and the fastest of each other family.
 fn shown(group: &MeasuredGroup) -> Vec<(&str, Family)> {
     let mut servers = group.servers();
-    // Ratios summed over the benchmarks: whoever takes part in all of them comes first.
+    // Ratios summed over the benchmarks: a server that takes part in all of them comes first.
     let score = |name: &str| -> f64 {
         let rows = group.benchmarks.iter().filter_map(|it| it.row(name));
         rows.filter_map(|row| row.to_fastest)

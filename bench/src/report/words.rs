@@ -43,7 +43,7 @@ pub(super) fn below(comparison: &Comparison, loaded: Option<&Loaded>) -> Vec<Str
     below
 }
 
-/// Who is loaded how.
+/// The servers and their load.
 pub(super) fn title(group: &MeasuredGroup, benchmark: &Benchmark) -> String {
     let servers = benchmark.rows.len();
     let plural = |count: usize| if count == 1 { "" } else { "s" };

@@ -16,7 +16,7 @@ const PINGERS: u32 = 10;
 const INTERVAL: Duration = Duration::from_millis(1);
 const PING: &[u8; 64] = b"ping, on a line as long as the messages of all other benchmarks\n";
 
-/// The flooder keeps so many bytes under way, or a little more.
+/// The bytes that the flooder keeps in flight, or a little more.
 const AHEAD: usize = 256 << 10;
 /// Its lines come round after so many bytes, the most that it sends or receives in a turn.
 const FLOOD: usize = 32 << 10;

@@ -22,9 +22,9 @@ pub struct Counts {
     pub idle_wake_ups: Option<u64>,
     /// Bytes of the program as it was built, with its symbols; a script has none.
     pub binary: Option<u64>,
-    /// Lines of code that somebody writes who makes a server of this kind.
+    /// Lines of code that you write to make a server of this kind.
     pub lines: Option<usize>,
-    /// Seconds that a build of the package takes from nothing, where that was asked for.
+    /// Seconds that a build of the package takes from nothing, where that was measured.
     pub build_seconds: Option<f64>,
     /// What could not be counted, or is to be doubted.
     pub notes: Vec<String>,

@@ -49,7 +49,7 @@ impl Estimate {
         }
     }
 
-    /// Whether the two intervals overlap, so that the two medians may be the same.
+    /// Whether the two intervals overlap, so that the two medians can be the same.
     pub fn overlaps(&self, other: &Estimate) -> bool {
         self.low <= other.high && other.low <= self.high
     }
@@ -101,7 +101,7 @@ impl fmt::Display for Estimate {
     }
 }
 
-/// How many of the samples may be left out at each end so that at most 2.5 % of the probability is
+/// How many of the samples can be left out at each end so that at most 2.5 % of the probability is
 /// left out with them.
 fn outside(samples: usize) -> usize {
     let mut probability = 0.5_f64.powi(samples as i32);
