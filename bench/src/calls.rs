@@ -3,8 +3,8 @@
 use std::io;
 
 use common::client::TIME_LIMIT;
-use common::comparison::Family;
 use common::client::load::{self, Length, Settings, Summary};
+use common::comparison::Family;
 use serde::Deserialize;
 
 use crate::builder::Ready;

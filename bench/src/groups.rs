@@ -1,7 +1,7 @@
 //! The groups of benchmarks: which load for which servers.
 
-use common::comparison::{Family, Unit};
 use common::client::load::Settings;
+use common::comparison::{Family, Unit};
 
 use crate::candidate::{ALL, Candidate};
 use crate::trial::Trial;

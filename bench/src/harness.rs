@@ -6,10 +6,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use common::client::{EchoClient, TIME_LIMIT};
-use common::comparison::Cores;
 use common::client::load::{Load, Settings, Summary};
 use common::client::program::Program;
+use common::client::{EchoClient, TIME_LIMIT};
+use common::comparison::Cores;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;

@@ -8,8 +8,8 @@ mod options;
 use std::io;
 use std::time::Instant;
 
-use common::comparison::Comparison;
 use common::client::interrupt::{self, Interrupt};
+use common::comparison::Comparison;
 use common::output;
 
 use crate::builder::Builder;

@@ -7,7 +7,8 @@ use bench::builder::Ready;
 use bench::candidate::Candidate;
 use bench::groups::{Group, Shape};
 use bench::run::Effort;
-use common::{output, terminal};
+use common::client::terminal;
+use common::output;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 /// The line of a group.

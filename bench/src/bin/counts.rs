@@ -9,8 +9,9 @@ use bench::candidate::{self, ALL, Candidate, Made};
 use bench::counts::{self, Tools, bands, build_seconds, table};
 use bench::harness::Harness;
 use clap::Parser;
+use common::client::terminal;
 use common::comparison::Counts;
-use common::{output, terminal};
+use common::output;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Count what each candidate costs: system calls, instructions, memory, wake-ups, lines

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use common::args::{number, seconds};
-use common::comparison::Skipped;
 use common::client::load::{Length, Settings};
+use common::comparison::Skipped;
 
 use crate::builder::Profile;
 use crate::candidate::{ALL, Candidate, THE_FOUR, named};

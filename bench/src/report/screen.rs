@@ -4,8 +4,9 @@ use std::env;
 use std::fmt::Write as _;
 use std::io;
 
+use common::client::terminal;
 use common::comparison::Comparison;
-use common::{output, terminal};
+use common::output;
 use console::Term;
 
 use super::layout::{self, Line};
