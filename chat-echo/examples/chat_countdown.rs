@@ -13,13 +13,14 @@
 use std::env;
 use std::io::{self, Write};
 use std::iter::Rev;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Producer, Terminator};
-use common::sys::Listener;
+use common::sys::{Listener, Stream};
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Acceptor, Permit, Shared};
+use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 
 /// Numbers made at once.
 const NUMBERS_PER_PIECE: usize = 500;
@@ -37,16 +38,44 @@ fn main() -> io::Result<()> {
 
 /// Serves the clients who come to this listener, until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let shared = Shared::new(Settings::default());
-    let acceptor = Acceptor::new(&shared, |permit| {
-        let settings = Rc::clone(permit.settings());
-        let counter = Counter {
-            line: Vec::new(),
-            _permit: permit,
-        };
-        Chat::new(counter, Terminator::Bytes(b"\n".into()), settings)
-    });
-    shared.serve(listener, acceptor, stop)
+    let settings = Rc::new(Settings::default());
+    let mut map = SocketMap::new(settings.read_buffer()?)?;
+    map.open_listener(listener, Acceptor { settings })?;
+    map.open_file(stop.try_clone_file()?, StopHandler { stop })?;
+    map.run_loop(None, None)
+}
+
+/// The listener's object.
+struct Acceptor {
+    settings: Rc<Settings>,
+}
+
+impl Dispatcher for Acceptor {
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: Stream,
+        _: SocketAddr,
+    ) -> io::Result<()> {
+        let counter = Counter { line: Vec::new() };
+        let terminator = Terminator::Bytes(b"\n".into());
+        let chat = Chat::new(counter, terminator, Rc::clone(&self.settings));
+        channel.open(socket, chat).map(drop)
+    }
+}
+
+/// The object of the stop signal.
+struct StopHandler {
+    stop: StopSignal,
+}
+
+impl Dispatcher for StopHandler {
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            channel.stop_all(Settings::default().shutdown_timeout);
+        }
+        Ok(())
+    }
 }
 
 /// The numbers that are still to come.
@@ -63,7 +92,6 @@ impl Producer for Countdown {
 /// One client's object.
 struct Counter {
     line: Vec<u8>,
-    _permit: Permit,
 }
 
 impl AsyncChat for Counter {

@@ -13,13 +13,14 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::{env, mem};
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
-use common::sys::Listener;
+use common::sys::{Listener, Stream};
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Acceptor, Permit, Shared};
+use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 
 /// Longest head, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -40,26 +41,52 @@ fn main() -> io::Result<()> {
 
 /// Serves the clients who come to this listener, until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let shared = Shared::new(Settings::default());
-    let acceptor = Acceptor::new(&shared, |permit| {
-        let settings = Rc::clone(permit.settings());
-        let handler = RequestHandler {
-            collected: Vec::new(),
-            request_line: None,
-            _permit: permit,
-        };
-        Chat::new(handler, EMPTY_LINE, settings)
-    });
-    shared.serve(listener, acceptor, stop)
+    let settings = Rc::new(Settings::default());
+    let mut map = SocketMap::new(settings.read_buffer()?)?;
+    map.open_listener(listener, Acceptor { settings })?;
+    map.open_file(stop.try_clone_file()?, StopHandler { stop })?;
+    map.run_loop(None, None)
+}
+
+/// The listener's object.
+struct Acceptor {
+    settings: Rc<Settings>,
+}
+
+impl Dispatcher for Acceptor {
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: Stream,
+        _: SocketAddr,
+    ) -> io::Result<()> {
+        let handler = RequestHandler::default();
+        let chat = Chat::new(handler, EMPTY_LINE, Rc::clone(&self.settings));
+        channel.open(socket, chat).map(drop)
+    }
+}
+
+/// The object of the stop signal.
+struct StopHandler {
+    stop: StopSignal,
+}
+
+impl Dispatcher for StopHandler {
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            channel.stop_all(Settings::default().shutdown_timeout);
+        }
+        Ok(())
+    }
 }
 
 /// One client's object.
+#[derive(Default)]
 struct RequestHandler {
     /// What has come of a head or a body so far.
     collected: Vec<u8>,
     /// The first line of the head whose body is being collected.
     request_line: Option<String>,
-    _permit: Permit,
 }
 
 impl AsyncChat for RequestHandler {

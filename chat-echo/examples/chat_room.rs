@@ -12,13 +12,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::{env, mem};
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
-use common::sys::Listener;
+use common::sys::{Listener, Stream};
 use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Acceptor, Key, Permit, Shared};
+use dispatcher_echo::{Channel, Dispatcher, Key, SocketMap};
 
 /// Longest line, in bytes.
 const LONGEST_LINE: usize = 1000;
@@ -36,19 +37,56 @@ fn main() -> io::Result<()> {
 
 /// Serves the members who come to this listener, until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let (shared, room) = (Shared::new(Settings::default()), Room::default());
-    let acceptor = Acceptor::new(&shared, move |permit| {
-        let settings = Rc::clone(permit.settings());
+    let settings = Rc::new(Settings::default());
+    let mut map = SocketMap::new(settings.read_buffer()?)?;
+    map.open_listener(
+        listener,
+        Acceptor {
+            settings,
+            room: Room::default(),
+        },
+    )?;
+    map.open_file(stop.try_clone_file()?, StopHandler { stop })?;
+    map.run_loop(None, None)
+}
+
+/// The listener's object.
+struct Acceptor {
+    settings: Rc<Settings>,
+    room: Room,
+}
+
+impl Dispatcher for Acceptor {
+    fn handle_accepted(
+        &mut self,
+        channel: &mut Channel,
+        socket: Stream,
+        _: SocketAddr,
+    ) -> io::Result<()> {
         let member = Member {
             nickname: Vec::new(),
             line: Vec::new(),
             outbox: Outbox::default(),
-            room: Rc::clone(&room),
-            _permit: permit,
+            room: Rc::clone(&self.room),
         };
-        Chat::new(member, Terminator::Bytes(b"\n".into()), settings)
-    });
-    shared.serve(listener, acceptor, stop)
+        let terminator = Terminator::Bytes(b"\n".into());
+        let chat = Chat::new(member, terminator, Rc::clone(&self.settings));
+        channel.open(socket, chat).map(drop)
+    }
+}
+
+/// The object of the stop signal.
+struct StopHandler {
+    stop: StopSignal,
+}
+
+impl Dispatcher for StopHandler {
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            channel.stop_all(Settings::default().shutdown_timeout);
+        }
+        Ok(())
+    }
 }
 
 /// What waits to be heard by a member, shared by the member and the room.
@@ -65,7 +103,6 @@ struct Member {
     line: Vec<u8>,
     outbox: Outbox,
     room: Room,
-    _permit: Permit,
 }
 
 impl AsyncChat for Member {
@@ -97,7 +134,7 @@ impl AsyncChat for Member {
     fn handle_write(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
         // One outbox at a time: the next is fetched when the peer has taken the one before.
         if chat.pending_output() == 0 {
-            chat.push(&self.outbox.take());
+            chat.push(self.outbox.take());
         }
         Ok(())
     }

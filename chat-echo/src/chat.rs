@@ -16,8 +16,6 @@ pub struct Chat<C> {
     object: C,
     decoder: FrameDecoder,
     output: Output,
-    /// Reading is paused since more than the high-water mark was pending.
-    reading_paused: bool,
     /// The object was told that the chat ends.
     told_close: bool,
     settings: Rc<Settings>,
@@ -30,7 +28,6 @@ impl<C: AsyncChat> Chat<C> {
             object,
             decoder: FrameDecoder::new(terminator),
             output: Output::default(),
-            reading_paused: false,
             told_close: false,
             settings,
         }
@@ -64,15 +61,7 @@ impl<C: AsyncChat> Chat<C> {
     /// Sends what was pushed, and draws the consequences.
     // CONCEPT: half-close
     fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
-        self.output
-            .initiate_send(channel, self.settings.high_water)?;
-        // CONCEPT: back-pressure
-        let mark = if self.reading_paused {
-            self.settings.low_water()
-        } else {
-            self.settings.high_water
-        };
-        self.reading_paused = self.output.pending_output() > mark;
+        self.output.initiate_send(channel, &self.settings)?;
         if self.output.is_done() {
             self.tell_close(channel)?;
         }
@@ -93,9 +82,7 @@ impl<C: AsyncChat> Chat<C> {
 
 impl<C: AsyncChat> Dispatcher for Chat<C> {
     fn readable(&self) -> bool {
-        // The object may have discarded what reading was paused for.
-        let is_paused = self.reading_paused && !self.output.is_empty();
-        !is_paused && !self.output.is_closing()
+        !self.output.is_reading_paused() && !self.output.is_closing()
     }
 
     fn writable(&self) -> bool {
@@ -109,7 +96,6 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         if data.is_empty() {
             return Ok(()); // The loop calls `handle_close`.
         }
-        self.output.begin(channel);
         let Chat {
             object,
             decoder,

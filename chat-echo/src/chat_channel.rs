@@ -29,9 +29,10 @@ impl<'iteration> ChatChannel<'_, 'iteration> {
         self.terminator
     }
 
-    /// Sends `data` after all that was pushed before.
-    pub fn push(&mut self, data: &[u8]) {
-        self.output.push(data);
+    /// Sends `data` after all that was pushed before. A `Vec` is taken as it is, and not copied if
+    /// nothing else is to be sent; anything else is copied into one.
+    pub fn push(&mut self, data: impl Into<Vec<u8>>) {
+        self.output.push(data.into());
     }
 
     /// Sends what `producer` makes after all that was pushed before, asking it for more as the peer

@@ -1,14 +1,13 @@
 //! The echo server: what a user of this style writes.
 
-use std::cell::Cell;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use common::sys::{self, Listener, Stream};
-use common::{Settings, StopSignal};
-use dispatcher_echo::{Channel, Dispatcher, Permit, Server, Shared};
+use common::{ConnectionLimit, Permit, Settings, StopSignal};
+use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 use tracing::warn;
 
 use crate::{AsyncChat, Chat, ChatChannel, Terminator};
@@ -24,7 +23,6 @@ pub fn serve(
     max_line: usize,
     stop: StopSignal,
 ) -> io::Result<()> {
-    // CONCEPT: who-owns-the-loop
     server(listener, settings, max_line, stop)?.serve()
 }
 
@@ -32,55 +30,79 @@ pub fn serve(
 /// or descriptors.
 ///
 /// # Errors
-/// As [`Shared::server`].
+/// No descriptor for the [`Poll`](common::sys::Poll) or the stop signal, no memory for the read
+/// buffer, or what registering the listener with the kernel returns.
 pub fn server(
     listener: Listener,
     settings: Settings,
     max_line: usize,
     stop: StopSignal,
 ) -> io::Result<Server> {
-    let shared = Shared::new(settings);
+    let limit = ConnectionLimit::new(settings.max_connections);
+    let settings = Rc::new(settings);
+    let mut map = SocketMap::new(settings.read_buffer()?)?;
     let object = EchoServer {
-        shared: Rc::clone(&shared),
-        lines: Rc::new(Lines {
-            max_line,
-            recycled: Cell::default(),
-        }),
+        limit: limit.clone(),
+        max_line,
+        settings: Rc::clone(&settings),
     };
-    shared.server(listener, object, stop)
+    map.open_listener(listener, object)?;
+    let pipe = stop.try_clone_file()?;
+    let object = StopHandler {
+        stop,
+        limit: limit.clone(),
+        settings: Rc::clone(&settings),
+    };
+    map.open_file(pipe, object)?;
+    Ok(Server {
+        map,
+        limit,
+        settings,
+    })
+}
+
+/// The server: the map of its objects, and the loop over it, which is the dispatchers'.
+pub struct Server {
+    map: SocketMap,
+    limit: ConnectionLimit,
+    settings: Rc<Settings>,
+}
+
+impl Server {
+    /// Runs the loop until the stop signal is raised and the last answer is delivered, or the
+    /// shutdown timeout is over.
+    ///
+    /// # Errors
+    /// As [`SocketMap::poll`]. A connection's error costs that connection only.
+    // CONCEPT: who-owns-the-loop
+    pub fn serve(mut self) -> io::Result<()> {
+        let mut next_look = None;
+        while !self.map.is_empty() {
+            let next = [next_look, self.limit.retry_at()];
+            let next = next.into_iter().flatten().min();
+            let clock = self.map.clock();
+            self.map.poll(next.map(|next| clock.until(next)))?;
+            self.limit.retry_if_due(self.map.clock().now());
+            // CONCEPT: timers
+            if let Some(idle_timeout) = self.settings.idle_timeout {
+                next_look = self.map.expire(idle_timeout);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The listener's object: a plain dispatcher, as in asynchat's own example.
 struct EchoServer {
-    shared: Rc<Shared>,
-    lines: Rc<Lines>,
-}
-
-/// What is the same for the lines of all clients.
-struct Lines {
-    /// The longest, in bytes without its end.
+    limit: ConnectionLimit,
     max_line: usize,
-    /// The memory of the last line that was answered, for the next one that begins.
-    recycled: Cell<Vec<u8>>,
-}
-
-/// Most memory that is kept for the lines to come, in bytes.
-const MOST_RECYCLED: usize = 1 << 16;
-
-impl Lines {
-    /// Keeps the memory of a line for the next one, unless it is much.
-    fn reuse(&self, mut line: Vec<u8>) {
-        if line.capacity() <= MOST_RECYCLED {
-            line.clear();
-            self.recycled.set(line);
-        }
-    }
+    settings: Rc<Settings>,
 }
 
 impl Dispatcher for EchoServer {
     // CONCEPT: descriptors
     fn readable(&self) -> bool {
-        self.shared.is_open()
+        self.limit.is_open()
     }
 
     fn handle_accepted(
@@ -91,38 +113,42 @@ impl Dispatcher for EchoServer {
     ) -> io::Result<()> {
         sys::trace_handler("handle_accepted");
         // CONCEPT: accept
-        let permit = self.shared.accepted(peer);
-        let settings = Rc::clone(permit.settings());
-        let object = EchoChat {
-            line: Vec::new(),
-            lines: Rc::clone(&self.lines),
-            permit,
-        };
-        channel.open(
-            socket,
-            Chat::new(object, Terminator::Bytes(b"\n".into()), settings),
-        )?;
+        let object = EchoChat::new(self.limit.accepted(peer), self.max_line);
+        let terminator = Terminator::Bytes(b"\n".into());
+        let chat = Chat::new(object, terminator, Rc::clone(&self.settings));
+        channel.open(socket, chat)?;
         Ok(())
     }
 
     // CONCEPT: descriptors
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.shared.accept_failed(&error);
+        self.limit.accept_failed(&error);
     }
 }
 
 /// One client's object.
 struct EchoChat {
+    /// Dropped after the socket, which the map holds.
+    permit: Permit,
     /// What has come of a line so far.
     line: Vec<u8>,
-    lines: Rc<Lines>,
-    permit: Permit,
+    max_line: usize,
+}
+
+impl EchoChat {
+    fn new(permit: Permit, max_line: usize) -> Self {
+        EchoChat {
+            permit,
+            line: Vec::new(),
+            max_line,
+        }
+    }
 }
 
 impl AsyncChat for EchoChat {
     fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
         sys::trace_handler("collect_incoming_data");
-        let max_line = self.lines.max_line;
+        let max_line = self.max_line;
         if self.line.len() + data.len() > max_line {
             warn!(peer = %self.permit.peer(), max_line, "the line is too long");
             self.permit.failed(io::Error::other("the line is too long"));
@@ -131,7 +157,7 @@ impl AsyncChat for EchoChat {
             return Ok(());
         }
         if self.line.is_empty() {
-            self.line = self.lines.recycled.take();
+            self.line = chat.channel().spare_buffer();
         }
         self.line.extend_from_slice(data);
         Ok(())
@@ -139,10 +165,9 @@ impl AsyncChat for EchoChat {
 
     fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
         sys::trace_handler("found_terminator");
-        let mut line = mem::take(&mut self.line);
+        let mut line = mem::take(&mut self.line); // An idle connection keeps no memory.
         line.push(b'\n');
-        chat.push(&line);
-        self.lines.reuse(line); // An idle connection keeps no memory.
+        chat.push(line);
         Ok(())
     }
 
@@ -162,19 +187,20 @@ impl AsyncChat for EchoChat {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The object of the pipe that a signal writes to.
+struct StopHandler {
+    stop: StopSignal,
+    limit: ConnectionLimit,
+    settings: Rc<Settings>,
+}
 
-    #[test]
-    fn a_long_line_leaves_no_memory_behind() {
-        let lines = Lines {
-            max_line: usize::MAX,
-            recycled: Cell::default(),
-        };
-        lines.reuse(Vec::with_capacity(MOST_RECYCLED));
-        assert_eq!(lines.recycled.take().capacity(), MOST_RECYCLED);
-        lines.reuse(Vec::with_capacity(2 * MOST_RECYCLED));
-        assert_eq!(lines.recycled.take().capacity(), 0);
+impl Dispatcher for StopHandler {
+    // CONCEPT: graceful-stop
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            self.limit.retry_now();
+            channel.stop_all(self.settings.shutdown_timeout);
+        }
+        Ok(())
     }
 }

@@ -38,7 +38,7 @@ mod terminator;
 pub use async_chat::AsyncChat;
 pub use chat::Chat;
 pub use chat_channel::ChatChannel;
-pub use echo::{serve, server};
+pub use echo::{Server, serve, server};
 pub use frame_decoder::{FrameDecoder, Piece};
 pub use producer::{Producer, SimpleProducer};
 pub use terminator::Terminator;

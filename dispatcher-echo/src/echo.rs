@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use common::sys::{self, Listener, Stream};
-use common::{Settings, StopSignal};
+use common::{ConnectionLimit, Lifecycle, Permit, Settings, StopSignal};
 
-use crate::{Channel, Dispatcher, DispatcherWithSend, Permit, Server, Shared};
+use crate::{Channel, Dispatcher, DispatcherWithSend, SocketMap};
 
 /// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
 ///
@@ -21,24 +21,72 @@ pub fn serve(listener: Listener, settings: Settings, stop: StopSignal) -> io::Re
 /// or descriptors.
 ///
 /// # Errors
-/// As [`Shared::server`].
+/// No descriptor for the [`Poll`](common::sys::Poll) or the stop signal, no memory for the read
+/// buffer, or what registering the listener with the kernel returns.
 pub fn server(listener: Listener, settings: Settings, stop: StopSignal) -> io::Result<Server> {
-    let shared = Shared::new(settings);
+    let limit = ConnectionLimit::new(settings.max_connections);
+    let settings = Rc::new(settings);
+    let mut map = SocketMap::new(settings.read_buffer()?)?;
     let object = EchoServer {
-        shared: Rc::clone(&shared),
+        limit: limit.clone(),
+        settings: Rc::clone(&settings),
     };
-    shared.server(listener, object, stop)
+    map.open_listener(listener, object)?;
+    let pipe = stop.try_clone_file()?;
+    let object = StopHandler {
+        stop,
+        limit: limit.clone(),
+        settings: Rc::clone(&settings),
+    };
+    map.open_file(pipe, object)?;
+    Ok(Server {
+        map,
+        limit,
+        settings,
+    })
+}
+
+/// The server: the map of its objects, and the loop over it.
+pub struct Server {
+    map: SocketMap,
+    limit: ConnectionLimit,
+    settings: Rc<Settings>,
+}
+
+impl Server {
+    /// Runs the loop until the stop signal is raised and the last answer is delivered, or the
+    /// shutdown timeout is over.
+    ///
+    /// # Errors
+    /// As [`SocketMap::poll`]. A connection's error costs that connection only.
+    // CONCEPT: who-owns-the-loop
+    pub fn serve(mut self) -> io::Result<()> {
+        let mut next_look = None;
+        while !self.map.is_empty() {
+            let next = [next_look, self.limit.retry_at()];
+            let next = next.into_iter().flatten().min();
+            let clock = self.map.clock();
+            self.map.poll(next.map(|next| clock.until(next)))?;
+            self.limit.retry_if_due(self.map.clock().now());
+            // CONCEPT: timers
+            if let Some(idle_timeout) = self.settings.idle_timeout {
+                next_look = self.map.expire(idle_timeout);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The listener's object.
 struct EchoServer {
-    shared: Rc<Shared>,
+    limit: ConnectionLimit,
+    settings: Rc<Settings>,
 }
 
 impl Dispatcher for EchoServer {
     // CONCEPT: descriptors
     fn readable(&self) -> bool {
-        self.shared.is_open()
+        self.limit.is_open()
     }
 
     fn handle_accepted(
@@ -48,36 +96,39 @@ impl Dispatcher for EchoServer {
         peer: SocketAddr,
     ) -> io::Result<()> {
         sys::trace_handler("handle_accepted");
-        channel.open(socket, EchoHandler::new(self.shared.accepted(peer)))?;
+        let permit = self.limit.accepted(peer);
+        channel.open(socket, EchoHandler::new(permit, Rc::clone(&self.settings)))?;
         Ok(())
     }
 
     // CONCEPT: descriptors
     fn handle_error(&mut self, _: &mut Channel, error: io::Error) {
-        self.shared.accept_failed(&error);
+        self.limit.accept_failed(&error);
     }
 }
 
 /// One client's object.
 struct EchoHandler {
-    out: DispatcherWithSend,
+    /// Dropped after the socket, which the map holds.
     permit: Permit,
+    /// The pending output.
+    out: DispatcherWithSend,
+    lifecycle: Lifecycle,
     /// Reading is paused since more than the high-water mark was pending.
     reading_paused: bool,
-    lifecycle: Lifecycle,
+    settings: Rc<Settings>,
 }
 
-/// Where a connection is in its life: what the object does when it has no pending output.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lifecycle {
-    /// It waits for more.
-    Open,
-    /// The peer has sent its last byte: the object closes the channel.
-    PeerClosed,
-    /// The server stops, and the peer may still be sending: the object lets the channel drain.
-    Closing,
-    /// The server stops, and there is nothing to lose: the object closes the channel.
-    Closed,
+impl EchoHandler {
+    fn new(permit: Permit, settings: Rc<Settings>) -> Self {
+        EchoHandler {
+            permit,
+            out: DispatcherWithSend::default(),
+            lifecycle: Lifecycle::Open,
+            reading_paused: false,
+            settings,
+        }
+    }
 }
 
 impl Dispatcher for EchoHandler {
@@ -91,10 +142,10 @@ impl Dispatcher for EchoHandler {
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::trace_handler("handle_read");
-        let data = channel.recv(self.permit.settings().recv_size)?;
+        let data = channel.recv(self.settings.recv_size)?;
         self.out.send(channel, data)?;
         // CONCEPT: back-pressure
-        self.reading_paused = self.out.pending_output() > self.permit.settings().high_water;
+        self.reading_paused = self.out.pending_output() > self.settings.high_water;
         Ok(())
     }
 
@@ -102,8 +153,8 @@ impl Dispatcher for EchoHandler {
         sys::trace_handler("handle_write");
         self.out.initiate_send(channel)?;
         // CONCEPT: back-pressure
-        self.reading_paused &= self.out.pending_output() > self.permit.settings().low_water();
-        self.close_if_done(channel);
+        self.reading_paused &= self.out.pending_output() > self.settings.low_water();
+        self.enter(self.lifecycle, channel);
         Ok(())
     }
 
@@ -113,8 +164,7 @@ impl Dispatcher for EchoHandler {
         if let Some(error) = channel.take_error() {
             self.permit.failed(error);
         }
-        self.lifecycle = Lifecycle::PeerClosed;
-        self.close_if_done(channel);
+        self.enter(Lifecycle::PeerClosed, channel);
         Ok(())
     }
 
@@ -122,14 +172,14 @@ impl Dispatcher for EchoHandler {
     fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::trace_handler("handle_stop");
         if self.lifecycle == Lifecycle::Open {
-            let is_busy = self.out.writable() || channel.discard_unread();
-            self.lifecycle = if is_busy {
-                Lifecycle::Closing
-            } else {
+            let is_idle = !self.out.writable() && !channel.discard_unread();
+            let next = if is_idle {
                 Lifecycle::Closed
+            } else {
+                Lifecycle::Closing
             };
+            self.enter(next, channel);
         }
-        self.close_if_done(channel);
         Ok(())
     }
 
@@ -140,22 +190,35 @@ impl Dispatcher for EchoHandler {
 }
 
 impl EchoHandler {
-    fn new(permit: Permit) -> Self {
-        EchoHandler {
-            out: DispatcherWithSend::default(),
-            permit,
-            reading_paused: false,
-            lifecycle: Lifecycle::Open,
+    /// Enters this state, and the one after it when nothing is pending. The map does the rest.
+    fn enter(&mut self, lifecycle: Lifecycle, channel: &mut Channel) {
+        self.lifecycle = match lifecycle {
+            Lifecycle::PeerClosed if !self.out.writable() => Lifecycle::Closed,
+            Lifecycle::Closing if !self.out.writable() => Lifecycle::Draining,
+            lifecycle => lifecycle,
+        };
+        match self.lifecycle {
+            Lifecycle::Draining => channel.drain(self.settings.shutdown_timeout),
+            Lifecycle::Closed => channel.close(),
+            _ => {}
         }
     }
+}
 
-    // CONCEPT: half-close
-    fn close_if_done(&mut self, channel: &mut Channel) {
-        match self.lifecycle {
-            _ if self.out.writable() => {}
-            Lifecycle::Open => {}
-            Lifecycle::PeerClosed | Lifecycle::Closed => channel.close(),
-            Lifecycle::Closing => channel.drain(self.permit.settings().shutdown_timeout),
+/// The object of the pipe that a signal writes to.
+struct StopHandler {
+    stop: StopSignal,
+    limit: ConnectionLimit,
+    settings: Rc<Settings>,
+}
+
+impl Dispatcher for StopHandler {
+    // CONCEPT: graceful-stop
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            self.limit.retry_now();
+            channel.stop_all(self.settings.shutdown_timeout);
         }
+        Ok(())
     }
 }

@@ -29,13 +29,13 @@ mod dispatcher;
 mod dispatcher_with_send;
 pub mod echo;
 mod entry;
-mod events;
-mod shared;
+mod readiness;
+mod readwrite;
+mod registry;
 mod socket_map;
 
 pub use channel::Channel;
 pub use dispatcher::Dispatcher;
 pub use dispatcher_with_send::DispatcherWithSend;
-pub use echo::{serve, server};
-pub use shared::{Acceptor, Permit, Server, Shared};
+pub use echo::{Server, serve, server};
 pub use socket_map::{Key, SocketMap};

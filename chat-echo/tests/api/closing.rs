@@ -31,7 +31,7 @@ fn close_when_done_delivers_what_was_pushed_and_no_more() -> io::Result<()> {
         let found = Arc::clone(&found);
         on_message(move |chat, _| {
             found.fetch_add(1, Relaxed);
-            chat.push(&pattern(MUCH));
+            chat.push(pattern(MUCH));
             chat.push_with_producer(SimpleProducer::new("the end", 2));
             chat.close_when_done();
             chat.close_when_done();
@@ -57,7 +57,7 @@ fn at_the_end_of_the_stream_what_was_pushed_is_delivered() -> io::Result<()> {
         high_water: MUCH, // So that the end is read while all of it waits.
         ..Settings::default()
     };
-    let make = || on_message(|chat, _| chat.push(&pattern(MUCH)));
+    let make = || on_message(|chat, _| chat.push(pattern(MUCH)));
     let server = serve_chats(settings, NEWLINE, make)?;
     let mut client = server.connect()?;
     client.send(b"go\n")?;
@@ -68,7 +68,7 @@ fn at_the_end_of_the_stream_what_was_pushed_is_delivered() -> io::Result<()> {
 
 #[test]
 fn asked_to_stop_what_was_pushed_is_delivered() -> io::Result<()> {
-    let make = || on_message(|chat, _| chat.push(&pattern(MUCH)));
+    let make = || on_message(|chat, _| chat.push(pattern(MUCH)));
     let server = serve_chats(patient(), NEWLINE, make)?;
     let (mut client, mut idle) = (server.connect()?, server.connect()?);
     assert_eq!(idle.echo(b"tick\n")?, b"tick\n");
@@ -100,7 +100,7 @@ impl AsyncChat for Stubborn {
     }
 
     fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
-        chat.push(&vec![b'.'; MUCH]);
+        chat.push(vec![b'.'; MUCH]);
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl AsyncChat for Parting {
     }
 
     fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
-        chat.push(&pattern(MUCH));
+        chat.push(pattern(MUCH));
         Ok(())
     }
 

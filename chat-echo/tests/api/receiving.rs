@@ -117,7 +117,7 @@ impl AsyncChat for Netstrings {
 
     fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
         chat.push(b"rest: ");
-        chat.push(&self.collected);
+        chat.push(&*self.collected);
         chat.close_when_done();
         Ok(())
     }

@@ -158,7 +158,7 @@ fn reading_pauses_above_high_water_and_resumes_at_low_water() -> io::Result<()> 
     let make = || {
         on_message(|chat, message| match message {
             b"ask" => chat.push(format!("{:10}", chat.pending_output()).as_bytes()),
-            _ => chat.push(&pattern(MUCH)),
+            _ => chat.push(pattern(MUCH)),
         })
     };
     let server = serve_chats(settings, NEWLINE, make)?;
@@ -190,7 +190,7 @@ fn discarded_output_is_not_sent() -> io::Result<()> {
                 chat.push(b"discarded\n");
             }
             _ => {
-                chat.push(&vec![b'.'; MUCH]);
+                chat.push(vec![b'.'; MUCH]);
                 chat.push_with_producer(SimpleProducer::new("producer\n", 512));
             }
         })

@@ -5,14 +5,14 @@ use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
-use common::Settings;
 use common::client::program::Serving;
 use common::client::{EchoClient, TIME_LIMIT};
 use common::sys::Stream;
-use dispatcher_echo::{Channel, Dispatcher, Shared};
+use common::{Settings, StopSignal};
+use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 
 /// A server whose clients each talk to an object of their own.
 pub fn serve_chats<C: AsyncChat + 'static>(
@@ -21,13 +21,45 @@ pub fn serve_chats<C: AsyncChat + 'static>(
     make: impl Fn() -> C + Send + 'static,
 ) -> io::Result<Serving> {
     Serving::start(settings, move |listener, settings, stop| {
+        let (idle_timeout, shutdown_timeout) = (settings.idle_timeout, settings.shutdown_timeout);
+        let mut map = SocketMap::new(settings.read_buffer()?)?;
         let acceptor = Acceptor {
-            settings: Rc::new(settings.clone()),
+            settings: Rc::new(settings),
             terminator,
             make,
         };
-        Shared::new(settings).serve(listener, acceptor, stop)
+        map.open_listener(listener, acceptor)?;
+        let pipe = stop.try_clone_file()?;
+        map.open_file(
+            pipe,
+            StopHandler {
+                stop,
+                shutdown_timeout,
+            },
+        )?;
+        let mut next_look = None;
+        while !map.is_empty() {
+            let clock = map.clock();
+            map.poll(next_look.map(|next| clock.until(next)))?;
+            next_look = idle_timeout.and_then(|idle_timeout| map.expire(idle_timeout));
+        }
+        Ok(())
     })
+}
+
+/// The object of the stop signal.
+struct StopHandler {
+    stop: StopSignal,
+    shutdown_timeout: Duration,
+}
+
+impl Dispatcher for StopHandler {
+    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+        if self.stop.is_raised() {
+            channel.stop_all(self.shutdown_timeout);
+        }
+        Ok(())
+    }
 }
 
 /// The listener's object.

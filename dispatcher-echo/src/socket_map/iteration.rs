@@ -1,17 +1,17 @@
 //! One iteration of the loop: wait, call, and apply what was requested.
 
+use std::cmp::Reverse;
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::time::Duration;
 
 use common::net;
-use common::sys::{self, Events, Token};
-use slotmap::{Key as _, KeyData};
-use tracing::debug;
+use common::sys::{self, Events};
 
 use super::{Key, SocketMap};
-use crate::entry::{Entry, Socket, State};
-use crate::events::{guarded, handle_events, report_end};
+use crate::entry::{ConnectionState, Entry, Socket, State};
+use crate::readwrite::{readwrite, report_end, report_error};
+use crate::registry::{Registry, Request, key};
 use crate::{Channel, Dispatcher};
 
 impl SocketMap {
@@ -27,20 +27,15 @@ impl SocketMap {
         if self.is_empty() {
             return Ok(());
         }
-        self.wait(self.time_to_wait(timeout))?;
-        mem::swap(&mut self.current, &mut self.ready);
-        let mut current = mem::take(&mut self.current);
-        for key in current.drain(..) {
-            self.call(key, |object, channel| {
-                if channel.state.draining {
-                    channel.discard_input(); // The object is not called any more.
-                } else {
-                    let _ = handle_events(object, channel);
-                }
-            });
+        let timeout = self.time_to_wait(timeout);
+        self.wait(timeout)?;
+        // What is still ready after its call comes behind these, and waits for the next iteration.
+        let ready = self.ready.len();
+        for index in 0..ready {
+            self.call(self.ready[index], readwrite);
         }
-        self.current = current;
-        self.close_drained();
+        self.ready.drain(..ready);
+        self.meet_deadlines();
         self.apply_requests();
         Ok(())
     }
@@ -48,10 +43,11 @@ impl SocketMap {
     /// Waits, and notes in the entries what became ready.
     // CONCEPT: scaling
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let waited = self.poll.wait(&mut self.events, timeout);
+        let Registry { poll, clock, .. } = &mut self.registry;
+        let waited = poll.wait(&mut self.events, timeout);
         let capacity = self.events.capacity();
         let is_full = matches!(waited, Ok(count) if count >= capacity);
-        self.clock.waited(waited.is_ok() && !is_full);
+        clock.waited(waited.is_ok() && !is_full);
         match waited {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
@@ -59,11 +55,11 @@ impl SocketMap {
         }
         for event in self.events.iter() {
             let key = key(event.token());
-            let Some(Some(entry)) = self.entries.get_mut(key) else {
+            let Some(Entry { state, .. }) = self.entries.get_mut(key) else {
                 continue;
             };
-            entry.state.record(event);
-            if !mem::replace(&mut entry.state.queued, true) {
+            state.readiness.record(event);
+            if !mem::replace(&mut state.queued, true) {
                 self.ready.push(key);
             }
         }
@@ -74,42 +70,62 @@ impl SocketMap {
         Ok(())
     }
 
-    /// Calls an object and asks what it wants to know of now, unless it was closed earlier in this
-    /// iteration.
+    /// Lends the channel to its object for a call, unless it was closed earlier in this iteration,
+    /// tells the object how the call has ended, and asks what it wants to know of now.
     // CONCEPT: stale-events
-    #[inline(always)] // As in `common::sys`.
-    pub(super) fn call(&mut self, key: Key, call: impl FnOnce(&mut dyn Dispatcher, &mut Channel)) {
-        let Some(mut entry) = self.take(key) else {
-            return;
-        };
-        entry.state.queued = false;
-        if !entry.state.closing {
-            self.lend(key, &mut entry, call);
-            entry.state.query_interest(&entry.dispatcher);
-            if !entry.state.is_up_to_date() {
-                self.dirty.push(key);
-            }
-        }
-        self.put_back(key, entry);
-    }
-
-    /// Lends the channel to its object for one call, and for the one that follows if the connection
-    /// has ended in it.
-    #[inline(always)] // As in `common::sys`.
-    fn lend(
+    pub(super) fn call(
         &mut self,
         key: Key,
-        entry: &mut Entry,
-        call: impl FnOnce(&mut dyn Dispatcher, &mut Channel),
+        call: impl FnOnce(&mut dyn Dispatcher, &mut Channel) -> io::Result<()>,
     ) {
-        let mut buffer = mem::take(&mut self.buffer);
-        let read_buffer = sys::read_window(&mut buffer);
-        let mut channel = Channel::new(key, &mut entry.state, self, read_buffer);
-        call(&mut entry.dispatcher, &mut channel);
-        if channel.state.has_unreported_end() {
-            report_end(&mut entry.dispatcher, &mut channel);
+        let Some(Entry { state, object }) = self.entries.get_mut(key) else {
+            return;
+        };
+        state.queued = false;
+        if state.connection == ConnectionState::Closed {
+            return;
         }
-        self.buffer = buffer;
+        let mut channel = Channel {
+            key,
+            state,
+            registry: &mut self.registry,
+            read_buffer: Some(sys::read_window(&mut self.buffer)),
+            lost_with: None,
+        };
+        if let Err(error) = call(&mut **object, &mut channel) {
+            report_error(&mut **object, &mut channel, error);
+        }
+        if channel.state.connection.is_unreported_end() {
+            report_end(&mut **object, &mut channel);
+        }
+        channel.state.ask(&**object);
+        if !channel.state.is_up_to_date() {
+            self.dirty.push(key);
+        }
+        if !self.registry.requests.is_empty() {
+            self.take_requests();
+        }
+    }
+
+    /// Takes what was requested in a call. No channel is opened or closed before that.
+    pub(super) fn take_requests(&mut self) {
+        for request in mem::take(&mut self.registry.requests) {
+            match request {
+                Request::Open(key, entry) => self.put(key, entry),
+                Request::Close(key) => self.close(key),
+                Request::CloseAll => self.close_all(),
+                Request::StopAll(within) => self.stop_all(within),
+                Request::Reconsider(key) => self.reconsider(key),
+            }
+        }
+    }
+
+    fn put(&mut self, key: Key, entry: Entry) {
+        if matches!(entry.state.socket, Socket::Listener(_)) {
+            self.listeners.push(key);
+        }
+        self.entries.insert(key, entry);
+        self.queue_if_ready(key);
     }
 
     /// Applies what was requested in this iteration.
@@ -132,19 +148,13 @@ impl SocketMap {
         self.tell_to_stop(|_| true);
     }
 
-    fn tell_to_stop(&mut self, whom: impl Fn(&State) -> bool) {
-        let is_meant = |state: &State| !state.told_to_stop && !state.draining && whom(state);
-        let entries = self.entries.iter();
-        let keys: Vec<Key> = entries
-            .filter(|(_, entry)| entry.as_ref().is_some_and(|entry| is_meant(&entry.state)))
-            .map(|(key, _)| key)
-            .collect();
-        for key in keys {
+    fn tell_to_stop(&mut self, is_meant: impl Fn(&State) -> bool) {
+        let is_meant =
+            |state: &State| !state.told_to_stop && !state.connection.is_over() && is_meant(state);
+        for key in self.keys_where(is_meant) {
             self.call(key, |object, channel| {
                 channel.state.told_to_stop = true;
-                let _ = guarded(object, channel, |object, channel| {
-                    object.handle_stop(channel)
-                });
+                object.handle_stop(channel)
             });
         }
     }
@@ -152,18 +162,15 @@ impl SocketMap {
     /// Lets a listener accept the clients that wait, as long as it wants to, and at most
     /// [`net::MOST_ACCEPTED_AT_STOP`] of them.
     fn accept_waiting(&mut self, key: Key) {
-        self.call(key, |_, channel| channel.state.may_read = true);
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.state.readiness.read = true;
+        }
         for _ in 0..net::MOST_ACCEPTED_AT_STOP / net::ACCEPTS_PER_ITERATION {
-            match self.entries.get(key) {
-                Some(Some(entry)) if entry.state.can_be_called() => {}
-                _ => return,
+            let listener = self.entries.get_mut(key);
+            if !listener.is_some_and(|entry| entry.state.takes_read()) {
+                return;
             }
-            self.call(key, |object, channel| {
-                channel.state.takes_read();
-                let _ = guarded(object, channel, |object, channel| {
-                    object.handle_accept(channel)
-                });
-            });
+            self.call(key, |object, channel| object.handle_accept(channel));
         }
     }
 
@@ -177,104 +184,81 @@ impl SocketMap {
 
     fn update_each_dirty(&mut self) {
         while let Some(key) = self.dirty.pop() {
-            let Some(mut entry) = self.take(key) else {
+            let Some(entry) = self.entries.get_mut(key) else {
                 continue;
             };
-            if entry.state.closing {
-                self.remove(key, entry);
-            } else if let Err(error) = self.update_interest(key, &mut entry) {
-                if !entry.state.draining {
-                    self.lend(key, &mut entry, |dispatcher, channel| {
-                        dispatcher.handle_error(channel, error)
-                    });
+            if entry.state.connection == ConnectionState::Closed {
+                self.remove(key);
+            } else if let Err(error) = self.registry.update_interest(key, entry) {
+                if entry.state.connection != ConnectionState::Draining {
+                    self.call(key, |_, _| Err(error));
                 }
-                self.remove(key, entry);
+                self.close(key);
             } else {
-                self.put_back(key, entry);
+                self.queue_if_ready(key);
             }
         }
     }
 
-    /// Asks an object what it wants to know of, and tells the kernel if that has changed.
-    pub(super) fn update_interest(&mut self, key: Key, entry: &mut Entry) -> io::Result<()> {
-        let is_ready = entry.update_interest(&self.poll, token(key))?;
-        if is_ready && !mem::replace(&mut entry.state.queued, true) {
+    /// Lists a channel whose object can be called without any waiting.
+    fn queue_if_ready(&mut self, key: Key) {
+        if let Some(Entry { state, .. }) = self.entries.get_mut(key)
+            && state.can_be_called()
+            && !mem::replace(&mut state.queued, true)
+        {
             self.ready.push(key);
         }
-        Ok(())
     }
 
-    fn take(&mut self, key: Key) -> Option<Box<Entry>> {
-        self.entries.get_mut(key)?.take()
-    }
-
-    #[inline]
-    pub(super) fn put_back(&mut self, key: Key, entry: Box<Entry>) {
-        if let Some(place @ None) = self.entries.get_mut(key) {
-            *place = Some(entry);
+    fn remove(&mut self, key: Key) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.listeners.retain(|listening| *listening != key);
+            self.registry.close(key, entry);
+            self.retry_starved();
         }
-    }
-
-    fn remove(&mut self, key: Key, mut entry: Box<Entry>) {
-        self.entries.remove(key);
-        if let Err(error) = entry.state.unwatch(&self.poll) {
-            debug!(%error, "a channel could not be deregistered");
-        }
-        match entry.state.socket {
-            Socket::Listener(_) => self.listeners.retain(|listening| *listening != key),
-            Socket::Stream(_) => self.streams -= 1,
-            _ => {}
-        }
-        if entry.state.draining {
-            self.draining.remove(&(entry.state.since_or_until, key));
-        }
-        entry.state.socket.close(); // And then, with the entry, the object is dropped.
-        drop(entry);
-        self.retry_starved();
     }
 
     /// A descriptor is free: listeners that had none may try again. No edge will tell them to.
     fn retry_starved(&mut self) {
-        for key in &self.listeners {
-            if let Some(Some(entry)) = self.entries.get_mut(*key)
-                && mem::take(&mut entry.state.starved)
-            {
-                entry.state.may_read = true;
-                self.dirty.push(*key);
+        for key in self.registry.starved.drain(..) {
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.state.readiness.read = true;
+                self.dirty.push(key);
             }
         }
     }
 
-    /// Closes the channels whose time to drain is over.
-    fn close_drained(&mut self) {
-        while let Some((until, key)) = self.draining.first().copied()
-            && self.clock.has_passed(until)
+    /// Closes the channels whose time to drain is over, and all when that to stop is.
+    fn meet_deadlines(&mut self) {
+        let clock = self.clock();
+        while let Some(Reverse((until, key))) = self.registry.draining.peek().copied()
+            && clock.has_passed(until)
         {
-            self.draining.pop_first();
+            self.registry.draining.pop();
             self.close(key);
+        }
+        if self.stop_at.take_if(|at| clock.has_passed(*at)).is_some() {
+            self.fail_where("not finished within the shutdown timeout", |_| true);
+            self.close_all();
         }
     }
 
-    /// No channel that is ready waits for others, and none drains for longer than it should.
-    fn time_to_wait(&self, timeout: Option<Duration>) -> Option<Duration> {
+    /// No channel that is ready waits for others, and no deadline passes unseen.
+    fn time_to_wait(&mut self, timeout: Option<Duration>) -> Option<Duration> {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let drained = self.draining.first();
-        let drained = drained.map(|(until, _)| self.clock.until(*until));
-        [timeout, drained].into_iter().flatten().min()
+        let draining = &mut self.registry.draining;
+        while let Some(Reverse((_, key))) = draining.peek()
+            && !self.entries.contains_key(*key)
+        {
+            draining.pop(); // Its peer has closed in time.
+        }
+        let drained = draining.peek().map(|Reverse((until, _))| *until);
+        let deadlines = [drained, self.stop_at].into_iter().flatten();
+        let waits = deadlines.map(|deadline| self.registry.clock.until(deadline));
+        waits.chain(timeout).min()
     }
-}
-
-/// The kernel hands back a number with each event: the key with its version, so that an event of a
-/// channel that is gone finds nothing, even where its place in the map was given to another.
-// CONCEPT: stale-events
-fn token(key: Key) -> Token {
-    Token(key.data().as_ffi())
-}
-
-fn key(token: Token) -> Key {
-    KeyData::from_ffi(token.0).into()
 }
 
 #[cfg(test)]
@@ -304,13 +288,13 @@ mod tests {
             map.open(socket, Reader)?;
         }
         let deadline = Instant::now();
-        map.clock.waited(false); // It is over from now on.
+        map.registry.clock.waited(false); // It is over from now on.
         for has_seen_all in [false, false, false, true] {
             for client in &mut clients {
                 client.send(b"x")?;
             }
             map.poll(Some(Duration::ZERO))?;
-            assert_eq!(map.clock.has_passed(deadline), has_seen_all);
+            assert_eq!(map.clock().has_passed(deadline), has_seen_all);
         }
         Ok(())
     }

@@ -281,7 +281,7 @@ fn the_object_lives_as_long_as_its_descriptor() -> io::Result<()> {
     client.send(b"xx")?;
     map.poll(Some(LIMIT))?;
     assert_eq!(client.receive_to_end()?, b"");
-    map.stop_all(); // It is not told of this either.
+    map.stop_all(LIMIT); // It is not told of this either.
     for _ in 0..3 {
         map.poll(Some(Duration::ZERO))?;
     }

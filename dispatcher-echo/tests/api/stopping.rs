@@ -23,7 +23,7 @@ fn stop_all_calls_handle_stop_and_waits_for_close() -> io::Result<()> {
         call => behave(call, channel),
     });
     map.open(socket, probe)?;
-    map.stop_all();
+    map.stop_all(LIMIT);
     map.poll(Some(Duration::ZERO))?;
     assert_eq!(at_once.receive_to_end()?, b"");
     assert_eq!(later.receive(10)?, b"one moment");
@@ -42,7 +42,7 @@ fn a_handler_stops_all_once_it_has_returned() -> io::Result<()> {
     let noted = log.clone();
     let probe = Probe::new("a", &log).doing(move |call, channel| match call {
         Call::Read => {
-            channel.stop_all();
+            channel.stop_all(LIMIT);
             assert_eq!(noted.count("a", Call::Stop), 0);
             Ok(())
         }
@@ -62,7 +62,7 @@ fn handle_stop_is_not_called_after_close() -> io::Result<()> {
     let (socket, mut client) = pair()?;
     let probe = Probe::new("a", &log).doing(|_, channel| {
         channel.close();
-        channel.stop_all();
+        channel.stop_all(LIMIT);
         Ok(())
     });
     map.open(socket, probe)?;
@@ -81,7 +81,7 @@ fn an_error_of_handle_stop_closes_the_channel() -> io::Result<()> {
         call => behave(call, channel),
     });
     map.open(socket, probe)?;
-    map.stop_all();
+    map.stop_all(LIMIT);
     map.poll(Some(LIMIT))?;
     let expected = [Call::Stop, Call::Error(io::ErrorKind::Other)];
     assert_eq!(log.of("a"), expected);
@@ -127,7 +127,7 @@ fn clients_that_wait_are_accepted_before_their_listener_closes() -> io::Result<(
     map.poll(Some(LIMIT))?;
     let mut waits = EchoClient::connect(address)?;
     map.poll(Some(Duration::ZERO))?;
-    map.stop_all();
+    map.stop_all(LIMIT);
     poll_to_end(&mut map)?;
     assert_eq!(log.of("accepted"), [Call::Stop; 2], "each is told once");
     assert_eq!(client.receive_to_end()?, b"");

@@ -1,0 +1,139 @@
+//! What an object can reach of the map while it is being called.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use common::Clock;
+use common::sys::{self, Poll, Stream, Token};
+use slotmap::{Key as _, KeyData, SlotMap};
+use tracing::debug;
+
+use crate::entry::{ConnectionState, Entry, Socket, State};
+use crate::{Dispatcher, Key};
+
+/// Registers channels with the kernel at once, and records all else that is requested of the loop.
+pub(crate) struct Registry {
+    pub poll: Poll,
+    pub clock: Clock,
+    /// Gives each channel its key.
+    keys: SlotMap<Key, ()>,
+    /// What was requested in this call, in order.
+    pub requests: Vec<Request>,
+    /// How many connections can expire.
+    pub live: usize,
+    /// Until when channels drain. One that has closed since is still among them.
+    pub draining: BinaryHeap<Reverse<(Instant, Key)>>,
+    /// The listeners that could not accept for want of descriptors or memory.
+    pub starved: Vec<Key>,
+    /// See [`Channel::spare_buffer`](crate::Channel::spare_buffer).
+    pub spare_buffer: Vec<u8>,
+}
+
+/// What a handler requests, and the loop does when the handler has returned.
+pub(crate) enum Request {
+    /// To put this, which is registered with the kernel, into the map.
+    Open(Key, Entry),
+    Close(Key),
+    CloseAll,
+    StopAll(Duration),
+    Reconsider(Key),
+}
+
+impl Registry {
+    pub fn new() -> io::Result<Self> {
+        Ok(Registry {
+            poll: Poll::new()?,
+            clock: Clock::default(),
+            keys: SlotMap::with_key(),
+            requests: Vec::new(),
+            live: 0,
+            draining: BinaryHeap::new(),
+            starved: Vec::new(),
+            spare_buffer: Vec::new(),
+        })
+    }
+
+    pub fn open(&mut self, socket: Stream, object: impl Dispatcher + 'static) -> io::Result<Key> {
+        let mut state = State::new(Socket::Stream(socket), self.clock.now());
+        state.readiness.write = true; // Nothing fills its buffer yet.
+        self.insert(state, object)
+    }
+
+    pub fn connect(
+        &mut self,
+        address: SocketAddr,
+        object: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
+        let socket = Socket::Stream(Stream::connect(address)?);
+        let mut state = State::new(socket, self.clock.now());
+        state.connection = ConnectionState::Connecting;
+        state.readiness.write = sys::spurious();
+        self.insert(state, object)
+    }
+
+    pub fn insert(&mut self, state: State, object: impl Dispatcher + 'static) -> io::Result<Key> {
+        let object = Box::new(object);
+        let mut entry = Entry { state, object };
+        let key = self.keys.insert(());
+        match self.update_interest(key, &mut entry) {
+            Ok(()) => {
+                self.live += usize::from(entry.state.can_expire());
+                self.requests.push(Request::Open(key, entry));
+                Ok(key)
+            }
+            Err(error) => {
+                self.keys.remove(key);
+                entry.state.socket.close();
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks an object what it wants to know of, and tells the kernel if that has changed.
+    pub fn update_interest(&self, key: Key, entry: &mut Entry) -> io::Result<()> {
+        let Entry { state, object } = entry;
+        state.ask(&**object);
+        let (wanted, descriptor) = (state.wanted(), state.socket.descriptor());
+        match (state.interest, wanted) {
+            (before, wanted) if before == wanted => {}
+            (None, Some(wanted)) => self.poll.register(descriptor, token(key), wanted)?,
+            (Some(_), Some(wanted)) => self.poll.reregister(descriptor, token(key), wanted)?,
+            (_, None) => self.poll.deregister(descriptor)?,
+        }
+        state.interest = wanted;
+        Ok(())
+    }
+
+    /// Ends the part of an object: its channel is to drain, or to be closed.
+    pub fn end(&mut self, state: &mut State, connection: ConnectionState) {
+        self.live -= usize::from(state.can_expire());
+        state.connection = connection;
+    }
+
+    /// Closes a channel that was taken out of the map, and then drops its object.
+    pub fn close(&mut self, key: Key, entry: Entry) {
+        let Entry { state, object } = entry;
+        self.keys.remove(key);
+        if state.interest.is_some()
+            && let Err(error) = self.poll.deregister(state.socket.descriptor())
+        {
+            debug!(%error, "a channel could not be deregistered");
+        }
+        state.socket.close();
+        drop(object);
+    }
+}
+
+/// The kernel hands back a number with each event: the key with its version, so that an event of a
+/// channel that is gone finds nothing, even where its place in the map was given to another.
+// CONCEPT: stale-events
+fn token(key: Key) -> Token {
+    Token(key.data().as_ffi())
+}
+
+pub(crate) fn key(token: Token) -> Key {
+    KeyData::from_ffi(token.0).into()
+}
