@@ -8,7 +8,7 @@
 //! | `async_chat` | [`AsyncChat`], the user's object, in a [`Chat`] | the part that splits and sends is not the user's base class |
 //! | `set_terminator(b"…" or 42 or None)` | [`Terminator::Bytes`], [`Count`](Terminator::Count), [`Never`](Terminator::Never) | |
 //! | `collect_incoming_data`, `found_terminator` | [`AsyncChat`] | may fail; then the rest of what was read is dropped |
-//! | `push`, `push_with_producer` | [`ChatChannel`] | sent when the handler has returned, not one by one; nothing can be pushed after `close_when_done` |
+//! | `push`, `push_with_producer` | [`ChatChannel`] | sent when the handler has returned, not one by one; a `Vec` is taken without a copy; nothing can be pushed after `close_when_done` |
 //! | `close_when_done` | [`ChatChannel::close_when_done`] | no more input is split; ends with `handle_close`, and then in a way that cannot destroy what is on its way |
 //! | `discard_buffers` | [`ChatChannel::discard_buffers`] | what the object has collected is its own |
 //! | `handle_close` | [`AsyncChat::handle_close`] | told once, and again if the connection is lost after that; by default what was pushed is still sent |

@@ -160,12 +160,8 @@ impl<'call> Channel<'call> {
     /// # Errors
     /// What registering it with the kernel returns; the socket is closed then.
     #[doc(alias = "add_channel")]
-    pub fn open(
-        &mut self,
-        socket: Stream,
-        dispatcher: impl Dispatcher + 'static,
-    ) -> io::Result<Key> {
-        self.registry.open(socket, dispatcher)
+    pub fn open(&mut self, socket: Stream, object: impl Dispatcher + 'static) -> io::Result<Key> {
+        self.registry.open(socket, object)
     }
 
     /// Begins to connect, with an object that is told of the outcome through `handle_connect`, or
@@ -176,9 +172,9 @@ impl<'call> Channel<'call> {
     pub fn connect(
         &mut self,
         address: SocketAddr,
-        dispatcher: impl Dispatcher + 'static,
+        object: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        self.registry.connect(address, dispatcher)
+        self.registry.connect(address, object)
     }
 
     /// Closes this channel in a way that cannot destroy the last answer: says that no more will be

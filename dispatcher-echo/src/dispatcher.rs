@@ -11,11 +11,11 @@ use crate::Channel;
 
 /// An object that a socket belongs to: asyncore's `dispatcher`, with its names and its defaults.
 ///
-/// A handler may return an error, `WouldBlock` and `Interrupted` among them: these two only end it.
-/// asyncore knows no such difference; there, a socket that is not ready after all is closed. An
-/// error that says that the connection is lost (ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED,
-/// ESHUTDOWN, EBADF) goes to [`handle_close`](Self::handle_close), as in asyncore's `readwrite`,
-/// any other to [`handle_error`](Self::handle_error).
+/// A handler can return an error, which ends the object's calls in this iteration. `WouldBlock` and
+/// `Interrupted` do only that; asyncore knows no such difference, and closes a socket that is not
+/// ready after all. An error that says that the connection is lost (ECONNRESET, EPIPE, ENOTCONN,
+/// ECONNABORTED, ESHUTDOWN, EBADF) goes to [`handle_close`](Self::handle_close), as in asyncore's
+/// `readwrite`, any other to [`handle_error`](Self::handle_error).
 ///
 /// The handlers of one object are called in `readwrite`'s order: connect, read, write, expt, close.
 ///
@@ -30,6 +30,10 @@ use crate::Channel;
 /// | `handle_close` | the same | called by the loop after the handler, never from inside `recv` or `send`; a lost connection is closed after it. Bytes that came before an error are read first |
 /// | `handle_error` | the same | is told the error; closes by itself, where the original calls `handle_close`; a listener stays open |
 /// | `log`, `log_info` | crate `tracing` | |
+#[expect(
+    unused_variables,
+    reason = "what the defaults don't look at has its name all the same"
+)]
 pub trait Dispatcher {
     /// Whether the object wants to be told that its socket can be read, or has connections to
     /// accept.
@@ -49,7 +53,6 @@ pub trait Dispatcher {
     /// # Errors
     /// What its calls answer; see the trait.
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-        let _ = channel;
         warn!("unhandled read event");
         Ok(())
     }
@@ -59,7 +62,6 @@ pub trait Dispatcher {
     /// # Errors
     /// What its calls answer; see the trait.
     fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
-        let _ = channel;
         warn!("unhandled write event");
         Ok(())
     }
@@ -70,7 +72,6 @@ pub trait Dispatcher {
     /// # Errors
     /// What its calls answer; see the trait.
     fn handle_expt(&mut self, channel: &mut Channel) -> io::Result<()> {
-        let _ = channel;
         warn!("unhandled incoming priority event");
         Ok(())
     }
@@ -115,7 +116,6 @@ pub trait Dispatcher {
         socket: Stream,
         peer: SocketAddr,
     ) -> io::Result<()> {
-        let _ = channel;
         warn!(%peer, "unhandled accepted event");
         socket.close();
         Ok(())
@@ -126,7 +126,6 @@ pub trait Dispatcher {
     /// # Errors
     /// What its calls answer; see the trait.
     fn handle_connect(&mut self, channel: &mut Channel) -> io::Result<()> {
-        let _ = channel;
         warn!("unhandled connect event");
         Ok(())
     }

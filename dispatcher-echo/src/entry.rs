@@ -5,8 +5,16 @@ use std::time::Instant;
 
 use common::sys::{AsDescriptor, Descriptor, File, Interest, Listener, Stream};
 
+use slotmap::new_key_type;
+
 use crate::Dispatcher;
 use crate::readiness::Readiness;
+
+new_key_type! {
+    /// Names a channel. Once that channel is closed the key finds nothing, even when its place is
+    /// given to another.
+    pub struct Key;
+}
 
 /// A channel, and the object that it belongs to.
 pub(crate) struct Entry {

@@ -12,6 +12,7 @@
 //! | `loop(timeout, use_poll, map, count)` | [`SocketMap::run_loop`] | the way of waiting is [`Poll`](common::sys::Poll)'s choice; no timeout is for ever, not 30 s |
 //! | `poll`, `poll2` | [`SocketMap::poll`] | asks only those objects that were called, not all; in `poll2`'s order: one object after the other |
 //! | `close_all` | [`SocketMap::close_all`], [`Channel::close_all`] | done at the end of the iteration |
+//! | – | [`SocketMap::stop_all`], [`SocketMap::expire`] | asyncore has no stop but `close_all`, and no timers |
 //! | `create_socket`, `bind`, `listen`, `set_reuse_addr` | [`common::net::listen`] | |
 //! | `ExitNow` | – | `close_all` ends the loop |
 //!
@@ -38,4 +39,5 @@ pub use channel::Channel;
 pub use dispatcher::Dispatcher;
 pub use dispatcher_with_send::DispatcherWithSend;
 pub use echo::{Server, serve, server};
-pub use socket_map::{Key, SocketMap};
+pub use entry::Key;
+pub use socket_map::SocketMap;

@@ -6,19 +6,13 @@ use std::time::{Duration, Instant};
 
 use common::Clock;
 use common::sys::{Events, File, Listener, Stream};
-use slotmap::{SecondaryMap, new_key_type};
+use slotmap::SecondaryMap;
 
-use crate::Dispatcher;
 use crate::entry::{ConnectionState, Entry, Socket, State};
 use crate::registry::Registry;
+use crate::{Dispatcher, Key};
 
 mod iteration;
-
-new_key_type! {
-    /// Names a channel. Once that channel is closed the key finds nothing, even when its place is
-    /// given to another.
-    pub struct Key;
-}
 
 /// All channels and the objects that they belong to: asyncore's `socket_map`, and the functions
 /// around it.
@@ -69,12 +63,8 @@ impl SocketMap {
     ///
     /// # Errors
     /// What registering it with the kernel returns; the socket is closed then.
-    pub fn open(
-        &mut self,
-        socket: Stream,
-        dispatcher: impl Dispatcher + 'static,
-    ) -> io::Result<Key> {
-        let opened = self.registry.open(socket, dispatcher);
+    pub fn open(&mut self, socket: Stream, object: impl Dispatcher + 'static) -> io::Result<Key> {
+        let opened = self.registry.open(socket, object);
         self.take_requests();
         opened
     }
@@ -86,9 +76,9 @@ impl SocketMap {
     pub fn open_listener(
         &mut self,
         listener: Listener,
-        dispatcher: impl Dispatcher + 'static,
+        object: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        self.insert(Socket::Listener(listener), dispatcher)
+        self.insert(Socket::Listener(listener), object)
     }
 
     /// Puts anything else that has a descriptor into the map, a pipe for example. Its object reads
@@ -100,9 +90,9 @@ impl SocketMap {
     pub fn open_file(
         &mut self,
         file: impl Into<File>,
-        dispatcher: impl Dispatcher + 'static,
+        object: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        self.insert(Socket::Other(file.into()), dispatcher)
+        self.insert(Socket::Other(file.into()), object)
     }
 
     /// Begins to connect; the object is told of the outcome through `handle_connect`, or
@@ -113,9 +103,9 @@ impl SocketMap {
     pub fn connect(
         &mut self,
         address: SocketAddr,
-        dispatcher: impl Dispatcher + 'static,
+        object: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
-        let opened = self.registry.connect(address, dispatcher);
+        let opened = self.registry.connect(address, object);
         self.take_requests();
         opened
     }
@@ -150,8 +140,7 @@ impl SocketMap {
 
     /// Closes all channels at the end of the iteration.
     pub fn close_all(&mut self) {
-        let keys: Vec<Key> = self.entries.keys().collect();
-        for key in keys {
+        for key in self.keys_where(|_| true) {
             self.close(key);
         }
     }
@@ -226,9 +215,9 @@ impl SocketMap {
         self.registry.clock
     }
 
-    fn insert(&mut self, socket: Socket, dispatcher: impl Dispatcher + 'static) -> io::Result<Key> {
+    fn insert(&mut self, socket: Socket, object: impl Dispatcher + 'static) -> io::Result<Key> {
         let state = State::new(socket, self.clock().now());
-        let opened = self.registry.insert(state, dispatcher);
+        let opened = self.registry.insert(state, object);
         self.take_requests();
         opened
     }

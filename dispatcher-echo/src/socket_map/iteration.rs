@@ -8,11 +8,11 @@ use std::time::Duration;
 use common::net;
 use common::sys::{self, Events};
 
-use super::{Key, SocketMap};
+use super::SocketMap;
 use crate::entry::{ConnectionState, Entry, Socket, State};
 use crate::readwrite::{readwrite, report_end, report_error};
 use crate::registry::{Registry, Request, key};
-use crate::{Channel, Dispatcher};
+use crate::{Channel, Dispatcher, Key};
 
 impl SocketMap {
     /// One iteration: waits at most `timeout` (`None` is for ever) until something is ready, and
