@@ -11,9 +11,9 @@ use crate::Channel;
 
 /// An object that a socket belongs to: asyncore's `dispatcher`, with its names and its defaults.
 ///
-/// A handler can return an error, which ends the object's calls in this iteration. `WouldBlock` and
-/// `Interrupted` do only that; asyncore knows no such difference, and closes a socket that is not
-/// ready after all. An error that says that the connection is lost (ECONNRESET, EPIPE, ENOTCONN,
+/// A handler can return an error, `WouldBlock` and `Interrupted` among them: these two only end the
+/// handler, where asyncore closes a socket that is not ready after all. Any other ends the object's
+/// calls in this iteration. An error that says that the connection is lost (ECONNRESET, EPIPE, ENOTCONN,
 /// ECONNABORTED, ESHUTDOWN, EBADF) goes to [`handle_close`](Self::handle_close), as in asyncore's
 /// `readwrite`, any other to [`handle_error`](Self::handle_error).
 ///

@@ -24,16 +24,27 @@ pub(crate) fn readwrite(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
     if channel.state.takes_read() {
         match channel.state.socket {
             Socket::Listener(_) => object.handle_accept(channel)?,
-            _ => object.handle_read(channel)?,
+            _ => now_or_later(object.handle_read(channel))?,
         }
     }
     if channel.state.takes_write(object) {
-        object.handle_write(channel)?;
+        now_or_later(object.handle_write(channel))?;
     }
     if channel.state.is_exceptional() {
         handle_expt_event(object, channel)?;
     }
     Ok(())
+}
+
+/// A handler that has to wait until its socket is ready has not failed.
+pub(crate) fn now_or_later(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        // CONCEPT: readiness
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
@@ -52,7 +63,7 @@ fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
     }
     state.connection = ConnectionState::Open;
     state.readiness.write = true; // That is how it is known to be connected, and no second edge will tell so.
-    object.handle_connect(channel)?;
+    now_or_later(object.handle_connect(channel))?;
     channel.state.ask(object);
     Ok(())
 }
@@ -78,13 +89,10 @@ fn handle_expt_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> io::
 // CONCEPT: isolation
 #[cold]
 pub(crate) fn report_error(object: &mut dyn Dispatcher, channel: &mut Channel, error: io::Error) {
-    match error.kind() {
-        // CONCEPT: readiness
-        ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
-        _ if is_disconnected(&error) && !channel.is_listener() && !channel.is_lost() => {
-            channel.lose(error);
-        }
-        _ => object.handle_error(channel, error),
+    if is_disconnected(&error) && !channel.is_listener() && !channel.is_lost() {
+        channel.lose(error);
+    } else {
+        object.handle_error(channel, error);
     }
 }
 
@@ -98,7 +106,7 @@ pub(crate) fn report_end(object: &mut dyn Dispatcher, channel: &mut Channel) {
         if !is_lost {
             channel.state.connection = ConnectionState::PeerClosed;
         }
-        if let Err(error) = object.handle_close(channel) {
+        if let Err(error) = now_or_later(object.handle_close(channel)) {
             report_error(object, channel, error);
         }
         if is_lost {

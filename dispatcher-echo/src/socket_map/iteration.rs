@@ -10,7 +10,7 @@ use common::sys::{self, Events};
 
 use super::SocketMap;
 use crate::entry::{ConnectionState, Entry, Socket, State};
-use crate::readwrite::{readwrite, report_end, report_error};
+use crate::readwrite::{now_or_later, readwrite, report_end, report_error};
 use crate::registry::{Registry, Request, key};
 use crate::{Channel, Dispatcher, Key};
 
@@ -92,7 +92,7 @@ impl SocketMap {
             read_buffer: Some(sys::read_window(&mut self.buffer)),
             lost_with: None,
         };
-        if let Err(error) = call(&mut **object, &mut channel) {
+        if let Err(error) = now_or_later(call(&mut **object, &mut channel)) {
             report_error(&mut **object, &mut channel, error);
         }
         if channel.state.connection.is_unreported_end() {
