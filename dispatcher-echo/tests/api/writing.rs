@@ -62,6 +62,22 @@ fn an_object_that_changes_its_mind_while_reading_is_not_called_for_a_write() -> 
 }
 
 #[test]
+fn handle_write_is_called_after_a_read_that_would_block() -> io::Result<()> {
+    let (mut map, log) = (new_map()?, CallLog::default());
+    let (socket, mut client) = pair()?;
+    let probe = Probe::new("a", &log);
+    probe.interest().writable.set(true);
+    let probe = probe.doing(|call, channel| match call {
+        Call::Read => Err(io::ErrorKind::WouldBlock.into()),
+        call => behave(call, channel),
+    });
+    client.send(b"hello")?;
+    open_ready(&mut map, socket, probe)?;
+    assert_eq!(log.of("a"), [Call::Read, Call::Write]);
+    Ok(())
+}
+
+#[test]
 fn handlers_are_called_in_the_order_read_write_expt_close() -> io::Result<()> {
     let (mut map, log) = (new_map()?, CallLog::default());
     let (socket, mut client) = pair()?;
