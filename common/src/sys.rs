@@ -8,6 +8,7 @@
 //! | listen, accept, connect, read, write | [`Listener`], [`Stream`] |
 //! | wait for readiness, level by level | [`select()`] and [`FdSet`] |
 //! | wait for readiness, edge by edge | `Poll`, `Events`, `Event` (feature `poll`) |
+//! | remember an edge until it is over | `Readiness` (feature `poll`) |
 //! | watch something else, such as a pipe | [`File`], or anything that is [`AsDescriptor`] |
 //! | know the time | [`now`] |
 //! | learn that the server is to stop | [`StopSignal`](crate::StopSignal) |
@@ -88,7 +89,7 @@ pub use descriptor::{AsDescriptor, Descriptor, Fd};
 pub use errno::is_unusable;
 pub use faults::{Faults, inject};
 #[cfg(feature = "poll")]
-pub use poll::{Event, Events, Interest, Poll, Token};
+pub use poll::{Event, Events, Interest, Poll, Readiness, Token};
 pub use select::{FD_SETSIZE, FdSet, check_fits, select};
 pub use socket::{File, Listener, Stream};
 

@@ -1,8 +1,8 @@
 //! epoll(7) and its like, as mio offers them: readiness comes in edges.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::num::NonZeroU8;
-use std::ops::BitOr;
+use std::ops::{BitOr, BitOrAssign};
 use std::time::Duration;
 
 use super::call::{Call, record};
@@ -26,6 +26,31 @@ impl Interest {
     /// [`READABLE`](Self::READABLE).
     pub const PRIORITY: Interest = Interest(NonZeroU8::MIN.saturating_add(3));
 
+    /// What a loop watches for that wants to read, to write, or both; `None` for neither. Reading
+    /// includes urgent data, before which a read stops.
+    #[inline]
+    pub fn of(reads: bool, writes: bool) -> Option<Interest> {
+        let reading = Interest::READABLE | Interest::PRIORITY;
+        match (reads, writes) {
+            (false, false) => None,
+            (true, false) => Some(reading),
+            (false, true) => Some(Interest::WRITABLE),
+            (true, true) => Some(reading | Interest::WRITABLE),
+        }
+    }
+
+    /// Whether reading is in it.
+    #[inline]
+    pub const fn is_readable(self) -> bool {
+        self.includes(Interest::READABLE)
+    }
+
+    /// Whether writing is in it.
+    #[inline]
+    pub const fn is_writable(self) -> bool {
+        self.includes(Interest::WRITABLE)
+    }
+
     /// Whether it includes all of `other`.
     #[inline]
     pub const fn includes(self, other: Interest) -> bool {
@@ -39,6 +64,126 @@ impl BitOr for Interest {
     #[inline]
     fn bitor(self, other: Interest) -> Interest {
         Interest(self.0 | other.0)
+    }
+}
+
+/// What a descriptor is ready for, as far as a loop knows.
+///
+/// select(2) reports *levels*: each wait says anew what is ready. [`Poll`] reports *edges*: only
+/// changes. After an edge, a loop has to remember that the descriptor is ready until a call has
+/// found that it no longer is; if it forgets too early, it waits for an edge that never comes.
+/// This is that memory, a value that a loop keeps next to each descriptor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Readiness(u8);
+
+impl Readiness {
+    /// Reported by an edge, which isn't reported again.
+    const EDGE: u8 = 1;
+    const READ: u8 = 2;
+    const WRITE: u8 = 4;
+    /// A short read proves nothing: behind it is the end of the stream or an error, or there may be
+    /// more behind urgent data, before which a read stops. No further edge will report that.
+    const MORE_BEHIND: u8 = 8;
+
+    /// What a wait that reports levels has found.
+    #[inline]
+    pub fn level(may_read: bool, may_write: bool) -> Self {
+        Self::default()
+            .with(Self::READ, may_read)
+            .with(Self::WRITE, may_write)
+    }
+
+    /// What a wait that reports edges has found. `more_behind` says that a short read won't show
+    /// that everything was read.
+    #[inline]
+    pub fn edge(may_read: bool, may_write: bool, more_behind: bool) -> Self {
+        Self::level(may_read || more_behind, may_write)
+            .with(Self::EDGE, true)
+            .with(Self::MORE_BEHIND, more_behind)
+    }
+
+    /// A read may find something, or the listener a client.
+    #[inline]
+    pub fn may_read(self) -> bool {
+        self.0 & Self::READ != 0
+    }
+
+    /// The kernel may take a write, or a connect may have ended.
+    #[inline]
+    pub fn may_write(self) -> bool {
+        self.0 & Self::WRITE != 0
+    }
+
+    /// Records the result of a read of at most `offered` bytes.
+    ///
+    /// `WouldBlock` is the end of a readiness. A short read almost always is too, and taking it for
+    /// the end saves the read that would return `WouldBlock` (epoll(7), questions and answers).
+    // CONCEPT: level-and-edge
+    #[inline]
+    pub fn record_read(&mut self, result: &io::Result<usize>, offered: usize) {
+        let is_over = match result {
+            Ok(count) => *count < offered && self.0 & Self::MORE_BEHIND == 0,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        if is_over {
+            self.clear_read();
+        }
+    }
+
+    /// Records the result of a write, or of a connect: `WouldBlock` is the end of a readiness.
+    #[inline]
+    pub fn record_write(&mut self, result: &io::Result<usize>) {
+        if matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+            self.clear_write();
+        }
+    }
+
+    /// Nothing is left to read or to accept.
+    #[inline]
+    pub fn clear_read(&mut self) {
+        self.0 &= !(Self::READ | Self::MORE_BEHIND);
+    }
+
+    /// The kernel takes nothing.
+    #[inline]
+    pub fn clear_write(&mut self) {
+        self.0 &= !Self::WRITE;
+    }
+
+    /// What of it a loop has to remember until the next wait: nothing of a level, which that
+    /// reports anew, and all of an edge.
+    // CONCEPT: level-and-edge
+    #[inline]
+    pub fn left(self) -> Self {
+        match self.0 & Self::EDGE {
+            0 => Self::default(),
+            _ => self,
+        }
+    }
+
+    #[inline]
+    fn with(self, bit: u8, is_set: bool) -> Self {
+        Readiness(if is_set { self.0 | bit } else { self.0 })
+    }
+}
+
+impl From<Event<'_>> for Readiness {
+    /// The edge that an event reports. An error is found by whoever reads or writes next.
+    #[inline]
+    fn from(event: Event<'_>) -> Self {
+        let error = event.is_error();
+        Self::edge(
+            event.is_readable(),
+            event.is_writable() || event.is_write_closed() || error,
+            event.is_read_closed() || event.is_priority() || error,
+        )
+    }
+}
+
+impl BitOrAssign for Readiness {
+    #[inline]
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
     }
 }
 
@@ -96,6 +241,28 @@ impl Poll {
         let result = self.0.reregister(descriptor.0, token, interest);
         record(|| Call::on("reregister", descriptor.number()).returned(&result));
         result
+    }
+
+    /// Watches a descriptor for what is `wanted`, where it was watched for `was` before:
+    /// [`register`](Self::register), [`reregister`](Self::reregister), or
+    /// [`deregister`](Self::deregister).
+    ///
+    /// # Errors
+    /// As these three.
+    #[track_caller]
+    pub fn watch(
+        &self,
+        descriptor: Descriptor<'_>,
+        token: Token,
+        was: Option<Interest>,
+        wanted: Option<Interest>,
+    ) -> io::Result<()> {
+        match (was, wanted) {
+            (None, Some(wanted)) => self.register(descriptor, token, wanted),
+            (Some(_), Some(wanted)) => self.reregister(descriptor, token, wanted),
+            (Some(_), None) => self.deregister(descriptor),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Stops watching a descriptor: epoll_ctl(2) with EPOLL_CTL_DEL. Closing the descriptor does
@@ -188,7 +355,7 @@ impl Event<'_> {
 mod tests {
     use super::*;
     use crate::sys::AsDescriptor;
-    use std::io::{ErrorKind, Write};
+    use std::io::Write;
     use std::os::unix::net::UnixStream;
 
     #[test]
@@ -219,5 +386,34 @@ mod tests {
             ErrorKind::NotFound
         );
         Ok(())
+    }
+    #[test]
+    fn an_edge_is_remembered_until_a_call_has_met_its_end() {
+        let would_block = || Err(ErrorKind::WouldBlock.into());
+        let mut ready = Readiness::edge(true, true, false);
+        ready.record_read(&Ok(8), 8);
+        ready.record_read(&Err(ErrorKind::Interrupted.into()), 8);
+        assert!(ready.left().may_read(), "there may be more");
+        ready.record_read(&Ok(7), 8);
+        assert!(!ready.may_read() && ready.may_write());
+        ready.record_write(&Ok(1));
+        assert!(ready.left().may_write());
+        ready.record_write(&would_block());
+        assert!(!ready.may_write());
+
+        let mut ready = Readiness::edge(false, false, true);
+        ready.record_read(&Ok(7), 8);
+        assert!(ready.left().may_read(), "a short read proves nothing");
+        ready.record_read(&would_block(), 8);
+        assert!(!ready.may_read());
+    }
+
+    #[test]
+    fn a_level_is_not_remembered() {
+        let mut ready = Readiness::level(true, true);
+        assert!(ready.may_read() && ready.may_write());
+        assert_eq!(ready.left(), Readiness::default());
+        ready |= Readiness::edge(false, true, false);
+        assert!(ready.left().may_write());
     }
 }
