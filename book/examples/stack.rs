@@ -49,8 +49,8 @@ fn serve(style: &str, listener: Listener, stop: StopSignal) -> io::Result<()> {
         "dispatcher" => dispatcher_echo::serve(listener, settings, stop),
         "chat" => chat_echo::serve(listener, settings, 65_536, stop),
         "reactor" => {
-            let (engine, write) = (EngineKind::default(), reactor_echo::Write::default());
-            reactor_echo::serve(listener, settings, engine, write, stop)
+            let (engine, policy) = (EngineKind::default(), SendPolicy::default());
+            reactor_echo::serve(listener, settings, engine, policy, stop)
         }
         _ => Err(io::Error::other(
             "usage: stack select|dispatcher|chat|reactor",

@@ -12,11 +12,10 @@ use std::rc::Rc;
 
 use common::sys::Listener;
 use common::{Settings, StopSignal};
-use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, ReactorHandle, Reason, Transport};
+use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
 
 /// A member that has more pending output than this is disconnected, or a room with one deaf member
-/// would grow without end. It is far more than one read makes, since that stays pending for a
-/// moment with those who do listen.
+/// would grow without end.
 const PATIENCE: usize = 1024 * 1024;
 
 /// Longest line, in bytes. A member who sends a longer one is disconnected.
@@ -26,7 +25,7 @@ const LONGEST_LINE: usize = 1000;
 type Room = Rc<RefCell<BTreeSet<Key>>>;
 
 /// Lets everybody hear it but the one who said it.
-fn tell_others(reactor: &mut ReactorHandle, room: &Room, speaker: Key, words: &[u8]) {
+fn tell_others(reactor: &mut Reactor, room: &Room, speaker: Key, words: &[u8]) {
     for &member in room.borrow().iter().filter(|member| **member != speaker) {
         let Some(mut transport) = reactor.transport(member) else {
             continue;
@@ -70,11 +69,11 @@ impl Protocol for Member {
                 words.append(&mut self.line);
             }
         }
-        // All at once: what is written stays pending until this has returned.
+        // All at once: each write is a system call.
         tell_others(transport.reactor(), &self.room, key, &words);
     }
 
-    fn connection_lost(&mut self, reactor: &mut ReactorHandle, _reason: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut Reactor, _reason: &Reason) {
         if let Some(key) = self.key {
             self.room.borrow_mut().remove(&key);
             let words = format!("{key}: goes out\n");

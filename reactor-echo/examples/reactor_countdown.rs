@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use common::Settings;
 use common::args::seconds;
-use reactor_echo::{DelayedCall, EngineKind, Reactor, ReactorHandle};
+use reactor_echo::{DelayedCall, EngineKind, Reactor};
 
 /// Is called with each thing to say.
 type Say = Rc<dyn Fn(&str)>;
 
 fn count_down(
-    reactor: &mut ReactorHandle,
+    reactor: &mut Reactor,
     left: u32,
     pace: Duration,
     say: Say,
@@ -28,7 +28,7 @@ fn count_down(
         return;
     }
     say(&left.to_string());
-    let next = move |reactor: &mut ReactorHandle| count_down(reactor, left - 1, pace, say, the_end);
+    let next = move |reactor: &mut Reactor| count_down(reactor, left - 1, pace, say, the_end);
     let _ = reactor.call_later(pace, next);
 }
 
@@ -45,11 +45,10 @@ fn main() -> io::Result<()> {
 
 /// Counts down from three, with this much time between two numbers.
 pub fn run(mut reactor: Reactor, pace: Duration, say: Say) -> io::Result<()> {
-    let handle = reactor.handle();
     let say_aborted = Rc::clone(&say);
-    let abort = handle.call_later(pace * 2, move |_| say_aborted("aborted"));
-    let the_end = handle.call_later(pace * 60, ReactorHandle::stop); // At the latest.
-    handle.call_when_running(move |reactor| {
+    let abort = reactor.call_later(pace * 2, move |_| say_aborted("aborted"));
+    let the_end = reactor.call_later(pace * 60, Reactor::stop); // At the latest.
+    reactor.call_when_running(move |reactor| {
         reactor.cancel(&abort);
         count_down(reactor, 3, pace, say, the_end);
     });

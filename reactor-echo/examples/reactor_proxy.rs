@@ -21,7 +21,7 @@ use std::time::Duration;
 use common::sys::Listener;
 use common::{Settings, StopSignal, output};
 use reactor_echo::{
-    ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, ReactorHandle, Reason, Transport,
+    ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, Reason, Transport,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ struct Side {
 }
 
 impl Side {
-    fn other<'a>(&self, reactor: &'a mut ReactorHandle) -> Option<Transport<'a>> {
+    fn other<'a>(&self, reactor: &'a mut Reactor) -> Option<Transport<'a>> {
         reactor.transport(self.other?)
     }
 }
@@ -75,7 +75,7 @@ impl Protocol for Side {
         }
     }
 
-    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut Reactor, reason: &Reason) {
         match (self.other(reactor), reason) {
             (Some(mut other), Reason::ConnectionDone) => other.lose_connection(),
             (Some(mut other), _) => other.abort_connection(),

@@ -1,47 +1,41 @@
-//! The record of one connection: what was requested of it, its pending output, and its state.
+//! Connections: what is known of one, and what the loop does with it. For all engines, this is the
+//! one place that reads, writes, and closes.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::SocketAddr;
-use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use common::sys::Stream;
-use common::{Permit, Settings};
+use common::sys::{self, Interest, Readiness, Stream};
+use common::{Permit, SendPolicy, Settings};
 
-use crate::engine::Interest;
-use crate::output::{Output, Queue};
+use crate::entry::{Entry, Object};
 use crate::producer::Registered;
-use crate::{DelayedCall, Reason};
+use crate::{DelayedCall, Key, Protocol, Reactor, Reason, Transport};
 
 pub(crate) struct Connection {
-    /// Callbacks have no way to it; a [`StringTransport`](crate::testing::StringTransport) has
-    /// none.
-    pub(crate) socket: Option<Rc<Stream>>,
+    /// A [`StringTransport`](crate::testing::StringTransport) has none.
+    pub(crate) socket: Option<Stream>,
     /// Dropped after the socket.
     pub(crate) opened: Opened,
+    /// Absent while one of its callbacks runs.
+    pub(crate) protocol: Option<Box<dyn Protocol>>,
     /// Written by the protocol, and not yet taken by the kernel.
-    pub(crate) pending_output: Output,
+    pub(crate) pending_output: VecDeque<u8>,
+    pub(crate) lifecycle: Lifecycle,
+    /// Why it has ended, once it has.
+    reason: Reason,
+    /// Reading is paused since more than the high-water mark was pending. If there is a producer,
+    /// that is paused, and reading goes on.
+    pub(crate) reading_paused: bool,
+    /// The protocol has requested: no more data for now.
+    pub(crate) pause_requested: bool,
+    pub(crate) producer: Option<Registered>,
     /// When a byte last went in or out.
     pub(crate) last_active: Instant,
-    /// The call that will close it: for silence, or since the peer does not.
-    pub(crate) deadline: Option<DelayedCall>,
-    /// Set once nothing more is to be done but to close it. Boxed, since most have none.
-    pub(crate) close_reason: Option<Box<Reason>>,
-    /// Asked for: no more data for now.
-    pub(crate) pause_requested: bool,
-    /// Back-pressure has paused reading: more than the high-water mark was pending, and it is not
-    /// yet down to the low-water mark. If there is a producer, that is paused, and reading goes on.
-    pub(crate) reading_paused: bool,
-    /// Boxed, since most have none.
-    pub(crate) producer: Option<Box<Registered>>,
-    /// Asked for: close when everything is sent.
-    pub(crate) closing: bool,
-    pub(crate) reading: ReadState,
-    pub(crate) writing: WriteState,
-    /// What the engine was last told to watch it for.
-    pub(crate) watched: Interest,
-    /// It is among the entries with requests already.
-    pub(crate) dirty: bool,
+    /// The call that will close it: for silence, or because the peer doesn't.
+    deadline: Option<DelayedCall>,
 }
 
 /// Who has opened a connection. It keeps the peer's address: a socket that was reset no longer
@@ -53,51 +47,58 @@ pub(crate) enum Opened {
     ByUs(SocketAddr),
 }
 
-/// What is done with what the peer sends.
+/// Where a connection is in its life. (*sent* means that nothing is pending any more.)
+///
+/// ```text
+/// Open ─ lose_connection ──────▶ Closing ─ sent: FIN ──▶ Draining ─ the peer's FIN ─▶ Closed
+///  ├──── lose_write_connection ▶ Finishing ─ sent: FIN ▶ Finished ─ the peer's FIN ─▶ Flushing
+///  └──── the peer's FIN ───────▶ PeerClosed ─ lose_connection ▶ Flushing ─ sent ────▶ Closed
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadState {
-    /// The protocol gets it.
+pub(crate) enum Lifecycle {
+    /// It reads, and sends.
     Open,
-    /// The peer has sent its last byte.
+    /// The peer has sent its last byte. The protocol may still write.
     PeerClosed,
-    /// Nobody gets it. It is read all the same, until the peer closes: closing with unread input
-    /// would send a reset, which can destroy an answer that is still on its way.
-    Draining,
-}
-
-/// What is done with what the protocol writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WriteState {
-    /// It is sent.
-    Open,
-    /// Asked for: say that this was all as soon as it is sent.
+    /// So it has, and the connection is closed once pending output is sent.
+    Flushing,
+    /// The protocol has closed it: nothing more is read. Once pending output is sent, the peer is
+    /// told that there will be no more.
     Closing,
-    /// That was said.
+    /// That was said. Read and discard until the peer closes too: closing with unread input would
+    /// send a reset, which can destroy the answer that is still on its way.
+    Draining,
+    /// As `Closing`, but data still comes in.
+    Finishing,
+    /// As `Finishing`, and the peer was told.
+    Finished,
+    /// Nothing more is to be done but to close the socket and to tell the protocol.
     Closed,
 }
 
 impl Connection {
-    pub(crate) fn new(opened: Opened, socket: Option<Rc<Stream>>, now: Instant) -> Self {
+    pub(crate) fn new(
+        opened: Opened,
+        socket: Option<Stream>,
+        protocol: Box<dyn Protocol>,
+        now: Instant,
+    ) -> Self {
         Connection {
             socket,
             opened,
-            pending_output: Output::default(),
+            protocol: Some(protocol),
+            pending_output: VecDeque::new(),
+            lifecycle: Lifecycle::Open,
+            reason: Reason::ConnectionDone,
+            reading_paused: false,
+            pause_requested: false,
+            producer: None,
             last_active: now,
             deadline: None,
-            close_reason: None,
-            pause_requested: false,
-            reading_paused: false,
-            producer: None,
-            closing: false,
-            reading: ReadState::Open,
-            writing: WriteState::Open,
-            watched: Interest::NOTHING,
-            dirty: false,
         }
     }
 
     /// The address of the other side.
-    #[inline]
     pub(crate) fn peer(&self) -> SocketAddr {
         match &self.opened {
             Opened::ByPeer(permit) => permit.peer(),
@@ -105,135 +106,424 @@ impl Connection {
         }
     }
 
-    /// Ends it for this reason, unless it has ended already.
-    // CONCEPT: isolation
-    pub(crate) fn end(&mut self, reason: Reason) {
-        self.close_reason.get_or_insert_with(|| Box::new(reason));
+    /// Whether the protocol gets what the peer sends.
+    #[inline]
+    pub(crate) fn delivers(&self) -> bool {
+        matches!(
+            self.lifecycle,
+            Lifecycle::Open | Lifecycle::Finishing | Lifecycle::Finished
+        )
+    }
+
+    /// Whether what the protocol writes now will be sent: until the end was sent, as in Twisted.
+    #[inline]
+    fn takes_data(&self) -> bool {
+        !matches!(
+            self.lifecycle,
+            Lifecycle::Finished | Lifecycle::Draining | Lifecycle::Closed
+        )
+    }
+
+    /// Whether it will be closed as soon as everything is sent and the peer agrees.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(
+            self.lifecycle,
+            Lifecycle::Flushing | Lifecycle::Closing | Lifecycle::Draining
+        )
+    }
+
+    /// Closes when everything is sent. (A FIN that was sent already is not sent twice.)
+    pub(crate) fn begin_closing(&mut self) {
+        match self.lifecycle {
+            Lifecycle::Open | Lifecycle::Finishing | Lifecycle::Finished => {
+                self.lifecycle = Lifecycle::Closing;
+            }
+            Lifecycle::PeerClosed => self.lifecycle = Lifecycle::Flushing,
+            _ => {}
+        }
     }
 
     /// Nothing more is written.
     pub(crate) fn finish_writing(&mut self) {
-        if self.writing == WriteState::Open {
-            self.writing = WriteState::Closing;
+        match self.lifecycle {
+            Lifecycle::Open => self.lifecycle = Lifecycle::Finishing,
+            Lifecycle::PeerClosed => self.lifecycle = Lifecycle::Flushing,
+            _ => {}
         }
     }
 
-    /// Closes when everything is sent.
-    pub(crate) fn begin_closing(&mut self) {
-        self.closing = true;
-        self.finish_writing();
+    /// The peer has sent its last byte.
+    pub(crate) fn peer_closed(&mut self) {
+        match self.lifecycle {
+            Lifecycle::Open => self.lifecycle = Lifecycle::PeerClosed,
+            Lifecycle::Finishing | Lifecycle::Finished => self.lifecycle = Lifecycle::Flushing,
+            Lifecycle::Draining => self.end(Reason::ConnectionDone),
+            _ => {}
+        }
+    }
+
+    /// Ends it for this reason, unless it has ended already.
+    // CONCEPT: isolation
+    pub(crate) fn end(&mut self, reason: Reason) {
+        if self.lifecycle != Lifecycle::Closed {
+            (self.lifecycle, self.reason) = (Lifecycle::Closed, reason);
+        }
+    }
+
+    /// A call failed. Nothing is to be done about one that would block or was interrupted: it is
+    /// repeated when the socket is ready.
+    // CONCEPT: isolation
+    pub(crate) fn failed(&mut self, error: io::Error) {
+        match error.kind() {
+            // CONCEPT: readiness
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
+            _ => self.end(Reason::ConnectionLost(error)),
+        }
     }
 
     /// No byte has moved for too long. Pending output may still be sent, and unread input does no
     /// harm; but if no byte moves again, that was all.
-    pub(crate) fn time_out(&mut self) {
-        let is_read = self.reading == ReadState::PeerClosed || self.wanted().reads();
-        if self.closing || self.pending_output.is_empty() && is_read {
+    fn time_out(&mut self) {
+        let peer_closed = self.lifecycle == Lifecycle::PeerClosed;
+        let nothing_is_left = self.pending_output.is_empty() && (peer_closed || self.reads());
+        if self.is_closing() || nothing_is_left {
             self.end(Reason::TimedOut);
         } else {
             self.begin_closing();
         }
     }
 
-    /// Whether what the protocol writes now will be sent: until the end was sent, as in Twisted.
-    pub(crate) fn takes_data(&self) -> bool {
-        self.writing != WriteState::Closed && self.close_reason.is_none()
+    #[inline]
+    fn reads(&self) -> bool {
+        let is_paused = self.pause_requested || self.reading_paused && self.producer.is_none();
+        self.delivers() && !is_paused || self.lifecycle == Lifecycle::Draining
     }
 
     /// What the engine is to watch it for. To be watched for writing with nothing to send would
     /// never let the loop wait.
     #[inline]
-    pub(crate) fn wanted(&self) -> Interest {
-        let reads = match self.reading {
-            ReadState::Open => {
-                !(self.pause_requested
-                    || self.closing
-                    || self.reading_paused && self.producer.is_none())
-            }
-            ReadState::PeerClosed => false,
-            ReadState::Draining => true,
-        };
-        let producer = self.producer.as_ref();
-        let writes = !self.pending_output.is_empty() || producer.is_some_and(|it| it.is_pulled());
-        Interest::READ.when(reads) | Interest::WRITE.when(writes)
+    pub(crate) fn wanted(&self) -> Option<Interest> {
+        let is_pulled = self.producer.as_ref().is_some_and(Registered::is_pulled);
+        Interest::of(self.reads(), !self.pending_output.is_empty() || is_pulled)
     }
 
-    /// Sends once, from where the last send stopped. Answers whether the kernel takes no more for
-    /// now.
+    /// Sends pending output once, from where the last send stopped.
     // CONCEPT: partial-write
-    pub(crate) fn send(&mut self, now: Instant, recycled: &mut Option<Box<Queue>>) -> bool {
-        let Some(socket) = &self.socket else {
-            return false;
-        };
-        match socket.send(self.pending_output.unsent()) {
-            Ok(sent) => {
-                self.last_active = now;
-                self.pending_output.sent(sent, recycled);
-                if let Some(producer) = &mut self.producer
-                    && self.pending_output.is_empty()
-                {
-                    producer.all_sent();
-                }
-            }
-            Err(error) => return self.failed(error),
-        }
-        false
-    }
-
-    /// A call failed. Answers whether all it says is to wait for the next readiness.
-    // CONCEPT: isolation
-    pub(crate) fn failed(&mut self, error: io::Error) -> bool {
-        match error.kind() {
-            // CONCEPT: readiness
-            ErrorKind::WouldBlock => return true,
-            ErrorKind::Interrupted => {}
-            _ => self.end(Reason::ConnectionLost(error)),
-        }
-        false
-    }
-
-    /// Pauses and resumes reading by pending output, and goes on with closing once nothing is.
-    /// Answers whether from now on it waits for the peer to close.
-    pub(crate) fn after_sending(&mut self, settings: &Settings) -> bool {
+    fn send_pending(&mut self, ready: &mut Readiness, now: Instant) {
+        let Some(socket) = &self.socket else { return };
+        let result = socket.send(self.pending_output.as_slices().0);
+        let sent = self.sent(result, ready, now);
+        self.pending_output.drain(..sent);
         if self.pending_output.is_empty() {
-            self.reading_paused = false;
-            return self.writing != WriteState::Open && !self.is_pulling() && self.finish();
+            self.all_sent();
         }
-        // CONCEPT: back-pressure
-        let mark = if self.reading_paused {
-            settings.low_water()
-        } else {
-            settings.high_water
+    }
+
+    /// Records the result of a send. Returns how many bytes the kernel took.
+    #[inline(always)] // As in `common::sys`.
+    fn sent(&mut self, result: io::Result<usize>, ready: &mut Readiness, now: Instant) -> usize {
+        ready.record_write(&result);
+        match result {
+            Ok(count) => {
+                self.last_active = now;
+                count
+            }
+            Err(error) => {
+                self.failed(error);
+                0
+            }
+        }
+    }
+
+    /// Nothing is pending any more: a pull producer is asked for more.
+    pub(crate) fn all_sent(&mut self) {
+        self.pending_output = VecDeque::new(); // An idle connection keeps no memory.
+        if let Some(producer) = &mut self.producer {
+            producer.all_sent();
+        }
+    }
+
+    /// Pauses and resumes reading by pending output.
+    // CONCEPT: back-pressure
+    #[inline]
+    fn update_pause(&mut self, settings: &Settings) {
+        let mark = match self.reading_paused {
+            true => settings.low_water(),
+            false => settings.high_water,
         };
         self.reading_paused = self.pending_output.len() > mark;
-        false
     }
 
-    /// Whether a pull producer has more to send.
-    pub(crate) fn is_pulling(&self) -> bool {
-        self.producer.as_ref().is_some_and(|it| !it.streaming)
-    }
-
-    /// Everything written is sent, and nothing more will be.
+    /// Everything written is sent: goes on with closing. Returns whether from now on it waits for
+    /// the peer to close.
     // CONCEPT: half-close
-    #[cold]
-    fn finish(&mut self) -> bool {
-        if self.reading == ReadState::PeerClosed {
-            self.end(Reason::ConnectionDone);
-            return false;
-        }
-        if self.writing != WriteState::Closed {
-            self.writing = WriteState::Closed;
-            let socket = self.socket.as_ref();
-            if let Some(Err(_)) = socket.map(|socket| socket.finish()) {
-                self.end(Reason::ConnectionDone); // The peer is gone already.
+    fn after_sending(&mut self) -> bool {
+        let next = match self.lifecycle {
+            Lifecycle::Closing => Lifecycle::Draining,
+            Lifecycle::Finishing => Lifecycle::Finished,
+            Lifecycle::Flushing => Lifecycle::Closed,
+            _ => return false,
+        };
+        let finished = match (&self.socket, next) {
+            (Some(socket), Lifecycle::Draining | Lifecycle::Finished) => socket.finish(),
+            _ => Ok(()),
+        };
+        // If it fails, the peer is gone already.
+        self.lifecycle = finished.map_or(Lifecycle::Closed, |()| next);
+        self.lifecycle == Lifecycle::Draining
+    }
+}
+
+impl Reactor {
+    /// The socket can be read, written or both.
+    // CONCEPT: fairness
+    pub(crate) fn handle_ready(&mut self, key: Key) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let (can_read, can_write) = (entry.can_read(), entry.can_write());
+        let Object::Connection(connection) = &mut entry.object else {
+            return;
+        };
+        // Once, so that a flood waits for its turn like everybody else.
+        if can_read && let Some(socket) = &connection.socket {
+            let window = sys::read_window(&mut self.buffer);
+            let result = socket.recv(window);
+            entry.ready.record_read(&result, window.len());
+            match result {
+                Ok(0) => self.end_of_stream(key),
+                Ok(count) => {
+                    connection.last_active = self.clock.now();
+                    if connection.delivers() {
+                        self.data_received(key, count);
+                    }
+                }
+                Err(error) => {
+                    connection.failed(error);
+                    self.mark_dirty(key);
+                }
             }
         }
-        let was_open = self.reading == ReadState::Open;
-        if self.closing {
-            self.reading = ReadState::Draining;
+        if can_write {
+            self.flush(key, true);
         }
-        self.closing && was_open
+    }
+
+    #[inline]
+    fn data_received(&mut self, key: Key, count: usize) {
+        let buffer = mem::take(&mut self.buffer);
+        self.call(key, |protocol, transport| {
+            protocol.data_received(transport, &buffer[..count]);
+        });
+        self.buffer = buffer;
+    }
+
+    // CONCEPT: half-close
+    fn end_of_stream(&mut self, key: Key) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        connection.peer_closed();
+        self.mark_dirty(key);
+        self.call(key, |protocol, transport| {
+            protocol.read_connection_lost(transport);
+        });
+    }
+
+    /// Has a connection's protocol called, unless the connection has ended.
+    #[inline]
+    pub(crate) fn call(
+        &mut self,
+        key: Key,
+        callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>),
+    ) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        let peer = connection.peer();
+        if connection.lifecycle == Lifecycle::Closed {
+            return;
+        }
+        let Some(mut protocol) = connection.protocol.take() else {
+            return;
+        };
+        callback(&mut *protocol, &mut Transport::new(self, key, peer));
+        if let Some(connection) = self.connection_mut(key) {
+            connection.protocol = Some(protocol);
+        }
+    }
+
+    /// A protocol writes: sends at once if nothing is pending before it, and keeps what the kernel
+    /// doesn't take.
+    #[inline]
+    pub(crate) fn write(&mut self, key: Key, data: &[u8]) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let Object::Connection(connection) = &mut entry.object else {
+            return;
+        };
+        if data.is_empty() || !connection.takes_data() {
+            return;
+        }
+        let mut sent = 0;
+        if self.policy == SendPolicy::AtOnce
+            && connection.pending_output.is_empty()
+            && let Some(socket) = &connection.socket
+        {
+            let result = socket.send(data);
+            sent = connection.sent(result, &mut entry.ready, self.clock.now());
+        }
+        if sent < data.len() {
+            connection.pending_output.extend(&data[sent..]);
+            self.mark_dirty(key);
+        } else if connection.producer.is_some() {
+            connection.all_sent();
+            self.mark_dirty(key);
+        }
+    }
+
+    /// Applies what was requested of a connection, and sends what is pending if that is possible
+    /// now: pauses, resumes, closes. Its producer is called last.
+    pub(crate) fn flush(&mut self, key: Key, can_write: bool) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let Object::Connection(connection) = &mut entry.object else {
+            return;
+        };
+        let is_open = connection.lifecycle != Lifecycle::Closed;
+        if can_write && is_open && !connection.pending_output.is_empty() {
+            connection.send_pending(&mut entry.ready, self.clock.now());
+        }
+        connection.update_pause(&self.settings);
+        let is_pulling = connection
+            .producer
+            .as_ref()
+            .is_some_and(Registered::is_pulling);
+        let begins_to_drain =
+            connection.pending_output.is_empty() && !is_pulling && connection.after_sending();
+        let (wanted, has_producer) = (connection.wanted(), connection.producer.is_some());
+        if connection.lifecycle == Lifecycle::Closed {
+            return self.close(key);
+        }
+        if wanted != entry.watched
+            && let Err(error) = self.watch(key, wanted)
+        {
+            self.request(key, |connection| {
+                connection.end(Reason::ConnectionLost(error))
+            });
+            return self.close(key);
+        }
+        if begins_to_drain {
+            self.drain(key);
+        }
+        if has_producer {
+            self.update_producer(key, can_write);
+        }
+    }
+
+    /// Closes a connection, and tells its producer and its protocol.
+    pub(crate) fn close(&mut self, key: Key) {
+        self.unwatch(key);
+        let Some(Entry {
+            object: Object::Connection(connection),
+            ..
+        }) = self.entries.remove(key)
+        else {
+            return;
+        };
+        let reason = connection.reason;
+        if let Some(deadline) = connection.deadline {
+            self.cancel(&deadline);
+        }
+        if let Some(socket) = connection.socket {
+            if matches!(reason, Reason::ConnectionAborted) {
+                let _ = socket.reset_on_close();
+            }
+            socket.close();
+        }
+        if let Opened::ByPeer(mut permit) = connection.opened
+            && !matches!(reason, Reason::ConnectionDone)
+        {
+            permit.failed(io::Error::other(reason.to_string()));
+        }
+        self.stop_producer(connection.producer);
+        if let Some(mut protocol) = connection.protocol {
+            protocol.connection_lost(self, &reason);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn connection(&self, key: Key) -> Option<&Connection> {
+        match &self.entries.get(key)?.object {
+            Object::Connection(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn connection_mut(&mut self, key: Key) -> Option<&mut Connection> {
+        match &mut self.entries.get_mut(key)?.object {
+            Object::Connection(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Records a request for a connection.
+    pub(crate) fn request(&mut self, key: Key, request: impl FnOnce(&mut Connection)) {
+        if let Some(connection) = self.connection_mut(key) {
+            request(connection);
+            self.mark_dirty(key);
+        }
+    }
+
+    /// Closes a connection after the shutdown timeout unless its peer does before.
+    fn drain(&mut self, key: Key) {
+        let call = self.call_later(self.settings.shutdown_timeout, move |reactor| {
+            reactor.request(key, |connection| connection.end(Reason::ConnectionDone));
+        });
+        self.set_deadline(key, Some(call));
+    }
+
+    /// Closes a connection once no byte has moved for `limit`; see [`Transport::set_timeout`].
+    pub(crate) fn set_timeout(&mut self, key: Key, limit: Option<Duration>) {
+        let is_draining = |connection: &Connection| connection.lifecycle == Lifecycle::Draining;
+        if self.connection(key).is_none_or(is_draining) {
+            return; // It is being closed, and that has a deadline of its own.
+        }
+        let now = self.iteration();
+        let call = limit.map(|limit| self.close_when_silent(key, now, limit));
+        self.set_deadline(key, call);
+    }
+
+    fn set_deadline(&mut self, key: Key, call: Option<DelayedCall>) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        if let Some(former) = mem::replace(&mut connection.deadline, call) {
+            self.cancel(&former);
+        }
+    }
+
+    /// Closes a connection once no byte has moved for `limit`, counted from `since`; if something
+    /// is pending then, once nothing is or no byte has moved for as long again.
+    // CONCEPT: timers
+    fn close_when_silent(&mut self, key: Key, since: Instant, limit: Duration) -> DelayedCall {
+        let check = move |reactor: &mut Reactor| {
+            let Some(connection) = reactor.connection(key) else {
+                return;
+            };
+            let mut since = connection.last_active.max(since);
+            let has_passed = reactor.passed();
+            if has_passed(since + limit) {
+                reactor.request(key, Connection::time_out);
+                since = reactor.iteration();
+            }
+            let call = reactor.close_when_silent(key, since, limit);
+            reactor.set_deadline(key, Some(call));
+        };
+        self.timers.add(since, limit, Box::new(check))
     }
 }
 
@@ -242,20 +532,27 @@ mod tests {
     use super::*;
     use crate::testing::PEER;
 
+    struct Silent;
+
+    impl Protocol for Silent {
+        fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+    }
+
     #[test]
     fn reading_pauses_above_the_high_water_mark_and_resumes_at_the_low_one() {
         let settings = Settings {
             high_water: 100,
             ..Settings::default()
         };
-        let mut connection = Connection::new(Opened::ByUs(PEER), None, Instant::now());
+        let (opened, protocol) = (Opened::ByUs(PEER), Box::new(Silent));
+        let mut connection = Connection::new(opened, None, protocol, Instant::now());
         let mut reads = Vec::new();
         for pending in [100, 101, 26, 25, 100, 101, 0] {
-            connection.pending_output = Output::default();
-            connection.pending_output.push(&vec![0; pending], &mut None);
-            connection.after_sending(&settings);
-            reads.push(connection.wanted().reads());
-            assert_eq!(connection.wanted().writes(), pending > 0);
+            connection.pending_output = vec![0; pending].into();
+            connection.update_pause(&settings);
+            reads.push(connection.reads());
+            let wanted = connection.wanted();
+            assert_eq!(wanted.is_some_and(Interest::is_writable), pending > 0);
         }
         assert_eq!(reads, [true, false, false, true, true, false, true]);
     }

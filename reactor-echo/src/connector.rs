@@ -1,32 +1,34 @@
-//! The client's side: an attempt to connect, and the factory that hears what becomes of it.
+//! The client's side: an attempt to connect, and the factory that is told what becomes of it.
 //!
 //! | Twisted (`IConnector`) | here | difference |
 //! |---|---|---|
-//! | `connector.connect()` | [`Connector::connect`] | noted; the new attempt begins when the callback has returned |
+//! | `connector.connect()` | [`Connector::connect`] | recorded; the new attempt begins when the callback has returned |
 //! | `stopConnecting()` | [`Connector::stop_connecting`] | raises nothing if the attempt has ended; the reason is `ConnectionAborted`, in Twisted `UserError` |
 //! | `getDestination()` | [`Connector::destination`] | |
-//! | `disconnect()` | [`stop_connecting`](crate::ReactorHandle::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
+//! | `disconnect()` | [`stop_connecting`](Reactor::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::Duration;
 
-use common::sys::Stream;
+use common::sys::{Interest, Stream};
 
-use crate::{ClientFactory, DelayedCall, Key, Protocol, ReactorHandle, Reason, Transport};
+use crate::connection::{Connection, Opened};
+use crate::entry::{Entry, Object};
+use crate::{ClientFactory, DelayedCall, Key, Protocol, Reactor, Reason, Transport};
 
 /// An attempt to connect, lent to the callbacks of its [`ClientFactory`].
 pub struct Connector<'a> {
-    reactor: &'a mut ReactorHandle,
+    reactor: &'a mut Reactor,
     attempt: Option<Key>,
     destination: SocketAddr,
     again: bool,
 }
 
 impl Connector<'_> {
-    /// Tries again with the same factory: what one that reconnects asks for. A reactor that stops
-    /// does not.
+    /// Tries again with the same factory, as one that reconnects does. A reactor that stops
+    /// doesn't.
     pub fn connect(&mut self) {
         self.again = true;
     }
@@ -45,8 +47,8 @@ impl Connector<'_> {
         self.destination
     }
 
-    /// The reactor, to ask it for something else.
-    pub fn reactor(&mut self) -> &mut ReactorHandle {
+    /// The reactor.
+    pub fn reactor(&mut self) -> &mut Reactor {
         self.reactor
     }
 }
@@ -57,62 +59,201 @@ impl fmt::Debug for Connector<'_> {
     }
 }
 
-/// The record of an attempt.
+/// An attempt that has not ended yet.
 pub(crate) struct PendingConnect {
     /// Absent while one of its callbacks runs.
-    pub(crate) client: Option<Client>,
+    client: Option<Client>,
     /// Absent until the loop has begun it.
-    pub(crate) socket: Option<Rc<Stream>>,
-    pub(crate) deadline: Option<DelayedCall>,
+    pub(crate) socket: Option<Stream>,
+    deadline: Option<DelayedCall>,
     /// Why it failed, once it has.
-    pub(crate) failure: Option<Reason>,
+    failure: Option<Reason>,
 }
 
-impl PendingConnect {
-    pub(crate) fn new(
-        destination: SocketAddr,
-        factory: Box<dyn ClientFactory>,
+/// A factory and where it connects to: what is needed to try again.
+struct Client {
+    factory: Box<dyn ClientFactory>,
+    destination: SocketAddr,
+    timeout: Duration,
+}
+
+impl Reactor {
+    /// Connects to `address` within `timeout`, and gives the connection to a protocol that
+    /// `factory` makes. The attempt begins once the current callback has returned. The key that is
+    /// returned names the attempt, and then the connection.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp(
+        &mut self,
+        address: SocketAddr,
+        factory: impl ClientFactory + 'static,
         timeout: Duration,
-    ) -> Self {
-        PendingConnect {
-            client: Some(Client {
-                factory,
-                destination,
-                timeout,
-            }),
+    ) -> Key {
+        self.connect(Client {
+            factory: Box::new(factory),
+            destination: address,
+            timeout,
+        })
+    }
+
+    fn connect(&mut self, client: Client) -> Key {
+        self.insert(Object::PendingConnect(PendingConnect {
+            client: Some(client),
             socket: None,
             deadline: None,
             failure: None,
+        }))
+    }
+
+    /// Gives up an attempt to connect.
+    #[doc(alias = "stopConnecting")]
+    pub fn stop_connecting(&mut self, attempt: Key) {
+        self.fail(attempt, Reason::ConnectionAborted);
+    }
+
+    /// Ends an attempt to connect.
+    pub(crate) fn fail(&mut self, key: Key, reason: Reason) {
+        if let Some(pending) = self.pending_connect(key) {
+            pending.failure.get_or_insert(reason);
+            self.mark_dirty(key);
+        }
+    }
+
+    /// Begins an attempt, or ends one that has failed.
+    pub(crate) fn update_pending_connect(&mut self, key: Key) {
+        let is_stopping = self.stop_at.is_some();
+        let Some(pending) = self.pending_connect(key) else {
+            return;
+        };
+        match (&pending.failure, &pending.socket) {
+            (Some(_), _) => self.end_pending_connect(key),
+            // Requested of a reactor that stops already: nobody is told, or those who try again
+            // would do so for ever.
+            (None, None) if is_stopping => {
+                self.entries.remove(key);
+            }
+            (None, None) => self.begin_pending_connect(key),
+            (None, Some(_)) => {}
+        }
+    }
+
+    fn begin_pending_connect(&mut self, key: Key) {
+        let client = self
+            .pending_connect(key)
+            .and_then(|pending| pending.client.take());
+        let Some(mut client) = client else {
+            return;
+        };
+        let (destination, timeout) = (client.destination, client.timeout);
+        client.factory.started_connecting(&mut Connector {
+            reactor: self,
+            attempt: Some(key),
+            destination,
+            again: false,
+        });
+        if let Some(pending) = self.pending_connect(key) {
+            pending.client = Some(client);
+        }
+        let (delay, reason) = match self.begin_connect(key, destination) {
+            Ok(()) => (timeout, Reason::TimedOut),
+            // The factory is told in the next iteration: one that always tries again would
+            // otherwise keep the loop from everything else.
+            Err(error) => (Duration::ZERO, Reason::ConnectFailed(error)),
+        };
+        let deadline = self.call_later(delay, move |reactor| reactor.fail(key, reason));
+        if let Some(pending) = self.pending_connect(key) {
+            pending.deadline = Some(deadline);
+        }
+    }
+
+    fn begin_connect(&mut self, key: Key, destination: SocketAddr) -> io::Result<()> {
+        let socket = Stream::connect(destination)?;
+        if let Some(pending) = self.pending_connect(key) {
+            pending.socket = Some(socket);
+        }
+        self.watch(key, Interest::of(false, true))
+    }
+
+    /// The socket can be written: it is connected or has failed, or neither, for readiness may be
+    /// spurious.
+    pub(crate) fn handle_connect(&mut self, key: Key) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let Object::PendingConnect(PendingConnect {
+            socket: Some(socket),
+            ..
+        }) = &entry.object
+        else {
+            return;
+        };
+        let error = match socket.take_error() {
+            Ok(None) => socket.peer_addr().err(),
+            Ok(Some(error)) | Err(error) => Some(error),
+        };
+        match error {
+            None => self.connected(key),
+            Some(error) if error.kind() == ErrorKind::NotConnected => entry.ready.clear_write(),
+            Some(error) => self.fail(key, Reason::ConnectFailed(error)),
+        }
+    }
+
+    /// The connection takes the attempt's place, and its key.
+    fn connected(&mut self, key: Key) {
+        let Some(pending) = self.pending_connect(key) else {
+            return;
+        };
+        let (socket, deadline) = (pending.socket.take(), pending.deadline.take());
+        let Some(client) = pending.client.take() else {
+            return;
+        };
+        if let Some(deadline) = deadline {
+            self.cancel(&deadline);
+        }
+        let opened = Opened::ByUs(client.destination);
+        let connection = Connection::new(opened, socket, client.build_protocol(), self.clock.now());
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.object = Object::Connection(connection);
+        }
+        self.call(key, |protocol, transport| {
+            protocol.connection_made(transport);
+        });
+        self.mark_dirty(key);
+    }
+
+    fn end_pending_connect(&mut self, key: Key) {
+        self.unwatch(key);
+        let Some(Entry {
+            object: Object::PendingConnect(pending),
+            ..
+        }) = self.entries.remove(key)
+        else {
+            return;
+        };
+        if let Some(deadline) = pending.deadline {
+            self.cancel(&deadline);
+        }
+        if let Some(socket) = pending.socket {
+            socket.close();
+        }
+        if let (Some(client), Some(reason)) = (pending.client, pending.failure) {
+            client.ended(self, |factory, connector| {
+                factory.client_connection_failed(connector, &reason);
+            });
+        }
+    }
+
+    fn pending_connect(&mut self, key: Key) -> Option<&mut PendingConnect> {
+        match &mut self.entries.get_mut(key)?.object {
+            Object::PendingConnect(pending) => Some(pending),
+            _ => None,
         }
     }
 }
 
-/// A factory and where it connects to: what is needed to try again.
-pub(crate) struct Client {
-    factory: Box<dyn ClientFactory>,
-    pub(crate) destination: SocketAddr,
-    pub(crate) timeout: Duration,
-}
-
 impl Client {
-    pub(crate) fn started(&mut self, reactor: &mut ReactorHandle, attempt: Key) {
-        self.factory.started_connecting(&mut Connector {
-            reactor,
-            attempt: Some(attempt),
-            destination: self.destination,
-            again: false,
-        });
-    }
-
-    pub(crate) fn failed(self, reactor: &mut ReactorHandle, reason: &Reason) {
-        self.ended(reactor, |factory, connector| {
-            factory.client_connection_failed(connector, reason);
-        });
-    }
-
-    /// Has the factory make a protocol, which from now on keeps the factory with it. For one that
-    /// makes none, a protocol closes the connection, so that the factory hears of that.
-    pub(crate) fn build_protocol(mut self) -> Box<dyn Protocol> {
+    /// Has the factory make a protocol, which from now on keeps the factory with it. For a factory
+    /// that makes none, a protocol closes the connection, so that the factory is told.
+    fn build_protocol(mut self) -> Box<dyn Protocol> {
         let protocol = self.factory.build_protocol(self.destination);
         Box::new(ClientProtocol {
             protocol: protocol.unwrap_or(Box::new(Refusal)),
@@ -120,9 +261,11 @@ impl Client {
         })
     }
 
+    /// Tells the factory that the attempt or the connection has ended, and tries again if the
+    /// factory wants to.
     fn ended(
         mut self,
-        reactor: &mut ReactorHandle,
+        reactor: &mut Reactor,
         tell: impl FnOnce(&mut dyn ClientFactory, &mut Connector<'_>),
     ) {
         let mut connector = Connector {
@@ -133,7 +276,7 @@ impl Client {
         };
         tell(&mut *self.factory, &mut connector);
         if connector.again && !reactor.stopping {
-            reactor.begin_connect(self.destination, self.factory, self.timeout);
+            reactor.connect(self);
         }
     }
 }
@@ -149,7 +292,7 @@ impl Protocol for Refusal {
     fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 }
 
-/// A protocol whose factory hears of its connection's end.
+/// A protocol whose factory is told of its connection's end.
 struct ClientProtocol {
     protocol: Box<dyn Protocol>,
     client: Option<Client>,
@@ -168,7 +311,7 @@ impl Protocol for ClientProtocol {
         self.protocol.read_connection_lost(transport);
     }
 
-    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut Reactor, reason: &Reason) {
         self.protocol.connection_lost(reactor, reason);
         if let Some(client) = self.client.take() {
             client.ended(reactor, |factory, connector| {

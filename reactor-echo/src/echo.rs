@@ -6,26 +6,48 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::sys::{self, Listener};
-use common::{Settings, StopSignal};
+use common::{SendPolicy, Settings, StopSignal};
 
-use crate::{EngineKind, Factory, Protocol, Reactor, Transport, Write};
+use crate::{EngineKind, Factory, Protocol, Reactor, Transport};
 
-/// Sends back what comes.
-#[derive(Debug)]
-pub struct Echo {
-    idle_timeout: Option<Duration>,
+/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
+///
+/// # Errors
+/// As [`server`] and [`Reactor::run`]. A connection's error costs that connection only.
+pub fn serve(
+    listener: Listener,
+    settings: Settings,
+    engine: EngineKind,
+    policy: SendPolicy,
+    stop: StopSignal,
+) -> io::Result<()> {
+    server(listener, settings, engine, policy, stop)?.run()
 }
 
-impl Protocol for Echo {
-    fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        sys::trace_handler("connection_made");
-        transport.set_timeout(self.idle_timeout);
-    }
+/// Makes a reactor with everything that the server needs, so that its [`run`](Reactor::run) can't
+/// fail for want of memory or descriptors.
+///
+/// # Errors
+/// No descriptor for the engine, no memory for the read buffer, or a listener or a stop signal that
+/// the engine can't watch.
+pub fn server(
+    listener: Listener,
+    settings: Settings,
+    engine: EngineKind,
+    policy: SendPolicy,
+    stop: StopSignal,
+) -> io::Result<Reactor> {
+    let idle_timeout = settings.idle_timeout;
+    let mut reactor = Reactor::new(engine, settings)?.with_send_policy(policy);
+    reactor.adopt_stream_port(listener, EchoFactory { idle_timeout })?;
 
-    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        sys::trace_handler("data_received");
-        transport.write(data);
-    }
+    let stop = Rc::new(stop);
+    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |reactor| {
+        if stop.is_raised() {
+            reactor.stop();
+        }
+    })?;
+    Ok(reactor)
 }
 
 /// Makes an [`Echo`] for every connection.
@@ -42,44 +64,22 @@ impl Factory for EchoFactory {
     }
 }
 
-/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
-///
-/// # Errors
-/// As [`server`] and [`Reactor::run`]. A connection's error costs that connection only.
-pub fn serve(
-    listener: Listener,
-    settings: Settings,
-    engine: EngineKind,
-    write: Write,
-    stop: StopSignal,
-) -> io::Result<()> {
-    server(listener, settings, engine, write, stop)?.run()
+/// One client's: sends back what it sends.
+#[derive(Debug)]
+pub struct Echo {
+    idle_timeout: Option<Duration>,
 }
 
-/// Makes a reactor with everything that the server needs, so that its [`run`](Reactor::run) can't
-/// fail for want of memory or descriptors.
-///
-/// # Errors
-/// No descriptor for the engine, no memory for the read buffer, or a listener or a stop signal that
-/// the engine can't watch.
-pub fn server(
-    listener: Listener,
-    settings: Settings,
-    engine: EngineKind,
-    write: Write,
-    stop: StopSignal,
-) -> io::Result<Reactor> {
-    let idle_timeout = settings.idle_timeout;
-    let mut reactor = Reactor::new(engine, settings)?.sending(write);
-    reactor.adopt_stream_port(listener, EchoFactory { idle_timeout })?;
+impl Protocol for Echo {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        sys::trace_handler("connection_made");
+        transport.set_timeout(self.idle_timeout);
+    }
 
-    let stop = Rc::new(stop);
-    reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |reactor| {
-        if stop.is_raised() {
-            reactor.stop();
-        }
-    })?;
-    Ok(reactor)
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        sys::trace_handler("data_received");
+        transport.write(data);
+    }
 }
 
 #[cfg(test)]

@@ -1,131 +1,94 @@
-//! What waits for readiness: one face, three engines behind it.
+//! What waits for readiness: one interface, three engines behind it.
 //!
 //! | Twisted | here | difference |
 //! |---|---|---|
 //! | `IReactorFDSet.addReader`, `addWriter`, `removeReader`, `removeWriter` | [`Engine::watch`] | says all that is wanted of a descriptor at once |
-//! | `removeAll` | `watch` with [`Interest::NOTHING`] | one descriptor at a time |
-//! | `doIteration(delay)`: `doSelect`, `doPoll` | [`Engine::wait`] | answers with a list; the reactor makes the calls |
+//! | `removeAll` | `watch` with `None` | one descriptor at a time |
+//! | `doIteration(delay)`: `doSelect`, `doPoll` | [`Engine::wait`] | returns a list; the reactor makes the calls |
 //! | `selectreactor`, `epollreactor`, `asyncioreactor` `.install()` | [`EngineKind`] | a value, and no module is replaced |
 //!
-//! An engine reads and writes nothing. It is told what is wanted of a descriptor, and says when
-//! that can be had. How it speaks of readiness is the same for all: what was found ready once is
-//! told anew by every [`Engine::wait`], until the reactor has seen with its own eyes that it is
-//! over and says so with [`Engine::not_ready`]. That is how select(2) works; the other two, which
-//! are told of changes only, remember what they were told.
+//! An engine reads and writes nothing. It is told what is wanted of a descriptor, and reports when
+//! that can be had: select(2) as a level, the other two as edges. The reactor remembers what was
+//! reported, until a call has met its end; see [`Readiness`].
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io;
-use std::ops::{BitAnd, BitOr, BitOrAssign};
-use std::rc::Rc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use common::sys::AsDescriptor;
+use common::sys::{Descriptor, Interest, Readiness};
 
 use crate::Key;
+use crate::entry::Entries;
 
 mod mio;
 mod select;
 #[cfg(feature = "tokio")]
 mod tokio;
 
-/// How many changes an engine takes from the kernel with one call, if it is told of changes.
-const MOST_CHANGES: usize = 1024;
+/// How many events an engine takes from the kernel with one call, if the kernel reports edges.
+const MOST_EVENTS: usize = 1024;
 
 /// Waits for descriptors that it does not own the reading of.
 pub trait Engine: Debug {
-    /// From now on watches the descriptor for what is `wanted` of it, and for nothing else. Before
-    /// it is closed, nothing is wanted of it; the engine keeps no reference to it then.
+    /// From now on watches the descriptor for what is `wanted` of it, where it was watched for
+    /// `was` before. Before a descriptor is closed, nothing is wanted of it.
     ///
     /// # Errors
-    /// A descriptor that the engine cannot watch. It is not watched then.
-    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()>;
+    /// A descriptor that the engine cannot watch.
+    fn watch(
+        &mut self,
+        key: Key,
+        descriptor: Descriptor<'_>,
+        was: Option<Interest>,
+        wanted: Option<Interest>,
+    ) -> io::Result<()>;
 
-    /// The reactor has met the end of a readiness: `WouldBlock`.
-    fn not_ready(&mut self, key: Key, what: Interest);
-
-    /// A read has not filled its buffer. Mostly that means that nothing is left to read, and so
-    /// it saves the read that would meet `WouldBlock` (epoll(7), questions and answers).
-    fn short_read(&mut self, key: Key);
-
-    /// Waits until something wanted is ready, but at most for `timeout` (`None` is for ever). The
-    /// list is the one of the last wait: what is over goes out of it, and what else is ready comes
-    /// in, so that it holds all that was ready when this was called. The reactor relies on that
-    /// when it closes those from whom nothing has come.
+    /// Waits until something wanted is ready, but at most for `timeout` (`None` waits without
+    /// limit), and appends it to `events`: all of it, since the reactor relies on that when it
+    /// closes those from which nothing has come. `watched` is for an engine that remembers nothing.
     ///
     /// # Errors
-    /// `Interrupted` by a signal, which is no failure, or what the kernel answers. The list may
+    /// `Interrupted` by a signal, which is no failure, or what the kernel returns. The events may
     /// lack something then.
-    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()>;
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        watched: Watched<'_>,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()>;
 }
 
-/// A descriptor that the reactor and its engine share.
-pub type Descriptor = Rc<dyn AsDescriptor>;
-
-/// What is ready of the object with that key, and only what was wanted.
+/// What is ready of the object with that key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     /// Whose descriptor it is.
     pub key: Key,
     /// What can be done with it.
-    pub ready: Interest,
+    pub ready: Readiness,
 }
 
-/// Reading, writing, both or neither: what is wanted of a descriptor, or can be had.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Interest(u8);
+/// All descriptors that are watched.
+#[derive(Clone, Copy)]
+pub struct Watched<'a>(pub(crate) &'a Entries);
 
-impl Interest {
-    /// Neither.
-    pub const NOTHING: Interest = Interest(0);
-    /// There is something to read: bytes, a connection, the end of the stream.
-    pub const READ: Interest = Interest(1);
-    /// The kernel takes something to write, or a connect has ended.
-    pub const WRITE: Interest = Interest(2);
-
-    /// Itself if `wanted`, or nothing.
-    pub fn when(self, wanted: bool) -> Interest {
-        if wanted { self } else { Interest::NOTHING }
-    }
-
-    /// Whether reading is in it.
-    #[inline]
-    pub fn reads(self) -> bool {
-        self & Interest::READ != Interest::NOTHING
-    }
-
-    /// Whether writing is in it.
-    #[inline]
-    pub fn writes(self) -> bool {
-        self & Interest::WRITE != Interest::NOTHING
-    }
-
-    /// Itself but for what is in `other`.
-    pub fn without(self, other: Interest) -> Interest {
-        Interest(self.0 & !other.0)
+impl<'a> Watched<'a> {
+    /// Each of them, and what is wanted of it.
+    pub fn iter(self) -> impl Iterator<Item = (Key, Descriptor<'a>, Interest)> {
+        let entries = self.0.iter();
+        entries.filter_map(|(key, entry)| Some((key, entry.descriptor()?, entry.watched?)))
     }
 }
 
-impl BitOr for Interest {
-    type Output = Interest;
-
-    fn bitor(self, other: Interest) -> Interest {
-        Interest(self.0 | other.0)
+impl Debug for Watched<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
-impl BitOrAssign for Interest {
-    fn bitor_assign(&mut self, other: Interest) {
-        *self = *self | other;
-    }
-}
-
-impl BitAnd for Interest {
-    type Output = Interest;
-
-    fn bitand(self, other: Interest) -> Interest {
-        Interest(self.0 & other.0)
-    }
+/// An engine for a reactor that has no descriptors: it has nothing to wait for.
+pub(crate) fn without_descriptors() -> Box<dyn Engine> {
+    Box::new(select::Select)
 }
 
 /// The engines, by name.
@@ -159,9 +122,9 @@ impl EngineKind {
     pub fn start(self) -> io::Result<Box<dyn Engine>> {
         Ok(match self {
             #[cfg(feature = "tokio")]
-            EngineKind::Tokio => Box::new(tokio::Tokio::new(MOST_CHANGES)?),
-            EngineKind::Mio => Box::new(mio::Mio::new(MOST_CHANGES)?),
-            EngineKind::Select => Box::new(select::Select::new()),
+            EngineKind::Tokio => Box::new(tokio::Tokio::new(MOST_EVENTS)?),
+            EngineKind::Mio => Box::new(mio::Mio::new(MOST_EVENTS)?),
+            EngineKind::Select => Box::new(select::Select),
         })
     }
 }

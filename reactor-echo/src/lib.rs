@@ -9,18 +9,18 @@
 //! | [`echo`] | `class Echo(Protocol)` | what a user of this style writes |
 //! | `protocol` | `twisted.internet.protocol` | [`Protocol`], [`Factory`], [`ClientFactory`], [`Reason`] |
 //! | `transport` | `self.transport` | [`Transport`]: one connection, lent to a callback |
-//! | `handle` | `twisted.internet.reactor`, as callbacks use it | [`ReactorHandle`]: all that can be requested of the reactor |
 //! | `producer` | `IPushProducer`, `IPullProducer` | [`Producer`]: paused and resumed by pending output |
 //! | `timers` | `IDelayedCall` | [`DelayedCall`] |
-//! | `connector` | `IConnector` | [`Connector`] |
-//! | `reactor` | `ReactorBase`, `twisted.internet.tcp` | [`Reactor`]: the loop |
+//! | `reactor`, `stop` | `ReactorBase` | [`Reactor`]: the loop |
+//! | `entry` | | [`Key`]: everything that the reactor holds has one |
+//! | `port`, `connector`, `connection` | `twisted.internet.tcp` | what the loop does with ports, attempts to connect ([`Connector`]), and connections |
 //! | [`engine`] | `selectreactor`, `epollreactor`, … | what waits for readiness: tokio, mio, select |
 //! | [`testing`] | `StringTransport`, `Clock` | a protocol without a socket |
 //!
 //! **A callback requests, the loop acts.** What a callback requests of its transport or of the
 //! reactor is recorded, and applied when it has returned. So no callback runs inside another, and
-//! nothing needs to be shared and counted to be reached: connections, ports and attempts have a
-//! [`Key`], and one that is gone is a key that finds nothing.
+//! the reactor can be lent to each of them. Connections, ports and attempts to connect have a
+//! [`Key`]; once one is gone, its key finds nothing.
 
 #![cfg_attr(
     not(test),
@@ -31,13 +31,12 @@ mod connection;
 mod connector;
 pub mod echo;
 pub mod engine;
-mod handle;
-mod key;
-mod output;
+mod entry;
 mod port;
 mod producer;
 mod protocol;
 mod reactor;
+mod stop;
 pub mod testing;
 mod timers;
 mod transport;
@@ -45,10 +44,9 @@ mod transport;
 pub use connector::Connector;
 pub use echo::{serve, server};
 pub use engine::EngineKind;
-pub use handle::ReactorHandle;
-pub use key::Key;
+pub use entry::Key;
 pub use producer::Producer;
 pub use protocol::{ClientFactory, Factory, Protocol, Reason};
-pub use reactor::{Reactor, Write};
+pub use reactor::Reactor;
 pub use timers::DelayedCall;
 pub use transport::Transport;

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::SendPolicy;
 use common::args::{self, ServerArgs};
 use common::run::run;
-use reactor_echo::{EngineKind, Write, server};
+use reactor_echo::{EngineKind, server};
 
 /// Echo server, style 4: a reactor, protocols and factories
 #[derive(Parser)]
@@ -27,7 +28,7 @@ struct Args {
     reactor: EngineKind,
     /// When an answer is sent
     #[arg(long, value_enum, default_value_t, help_heading = "Style")]
-    write: Write,
+    write: SendPolicy,
 }
 
 fn main() -> ExitCode {

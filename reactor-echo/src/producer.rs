@@ -11,7 +11,9 @@
 //! | a transport is a push producer itself | a [`Key`] is one: the connection that it names | |
 //! | `loseConnection` waits for a pull producer and for a paused push producer | only for a pull producer | a push producer that ends must say so with `lose_connection` either way |
 
-use crate::{Key, ReactorHandle, Transport};
+use std::mem;
+
+use crate::{Key, Reactor, Transport};
 
 /// Produces what is written to a connection, which is its consumer.
 ///
@@ -33,7 +35,7 @@ pub trait Producer {
 
     /// The consumer is gone, or the reactor stops: nothing more will be sent.
     #[doc(alias = "stopProducing")]
-    fn stop_producing(&mut self, reactor: &mut ReactorHandle);
+    fn stop_producing(&mut self, reactor: &mut Reactor);
 }
 
 /// A connection whose protocol writes what it receives to another: the other one's push producer.
@@ -50,7 +52,7 @@ impl Producer for Key {
         }
     }
 
-    fn stop_producing(&mut self, reactor: &mut ReactorHandle) {
+    fn stop_producing(&mut self, reactor: &mut Reactor) {
         if let Some(mut connection) = reactor.transport(*self) {
             connection.lose_connection();
         }
@@ -76,6 +78,11 @@ impl Registered {
         }
     }
 
+    /// Whether it is a pull producer, which has more to send.
+    pub(crate) fn is_pulling(&self) -> bool {
+        !self.streaming
+    }
+
     /// Whether it is a pull producer that is to be asked as soon as the connection can be written.
     pub(crate) fn is_pulled(&self) -> bool {
         self.paused && !self.streaming
@@ -84,5 +91,51 @@ impl Registered {
     /// Everything written is sent.
     pub(crate) fn all_sent(&mut self) {
         self.paused |= !self.streaming;
+    }
+}
+
+impl Reactor {
+    /// Pauses or resumes a connection's producer by pending output.
+    // CONCEPT: back-pressure
+    pub(crate) fn update_producer(&mut self, key: Key, is_writable: bool) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        let (reading_paused, sent_all) = (
+            connection.reading_paused,
+            connection.pending_output.is_empty(),
+        );
+        let Some(registered) = &mut connection.producer else {
+            return;
+        };
+        let paused = if registered.streaming {
+            reading_paused
+        } else {
+            registered.paused && !(is_writable && sent_all)
+        };
+        if mem::replace(&mut registered.paused, paused) == paused {
+            return;
+        }
+        let producer = registered.producer.take();
+        if let (Some(mut producer), Some(mut consumer)) = (producer, self.transport(key)) {
+            if paused {
+                producer.pause_producing(&mut consumer);
+            } else {
+                producer.resume_producing(&mut consumer);
+            }
+            self.request(key, |connection| {
+                // Unless it has unregistered, or has registered another.
+                if let Some(registered) = &mut connection.producer {
+                    registered.producer.get_or_insert(producer);
+                }
+            });
+        }
+    }
+
+    /// Tells a connection's producer that nothing more will be sent.
+    pub(crate) fn stop_producer(&mut self, producer: Option<Registered>) {
+        if let Some(mut producer) = producer.and_then(|registered| registered.producer) {
+            producer.stop_producing(self);
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::{Connector, ReactorHandle, Transport};
+use crate::{Connector, Reactor, Transport};
 
 /// One side of one conversation. Everything has a default but
 /// [`data_received`](Self::data_received).
@@ -41,7 +41,7 @@ pub trait Protocol {
     /// The connection is gone. Comes once for every connection that was made, and nothing comes
     /// after it.
     #[doc(alias = "connectionLost")]
-    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut Reactor, reason: &Reason) {
         let _ = (reactor, reason);
     }
 }
@@ -50,7 +50,7 @@ pub trait Protocol {
 pub trait Factory {
     /// The port begins to listen.
     #[doc(alias = "startFactory")]
-    fn start_factory(&mut self, reactor: &mut ReactorHandle) {
+    fn start_factory(&mut self, reactor: &mut Reactor) {
         let _ = reactor;
     }
 
@@ -60,7 +60,7 @@ pub trait Factory {
 
     /// The port listens no more.
     #[doc(alias = "stopFactory")]
-    fn stop_factory(&mut self, reactor: &mut ReactorHandle) {
+    fn stop_factory(&mut self, reactor: &mut Reactor) {
         let _ = reactor;
     }
 }

@@ -2,35 +2,41 @@
 //!
 //! | Twisted | here | difference |
 //! |---|---|---|
+//! | `from twisted.internet import reactor` | [`Reactor`], which every callback can reach | a value, no global |
 //! | `reactor.run()` | [`Reactor::run`] | takes the reactor: it can neither be run twice nor from inside a callback |
 //! | `ReactorBase.mainLoop`: `runUntilCurrent`, `doIteration` | `iterate` | the other way round: the calls that are due come after the events |
-//! | `tcp.Connection.doRead`, `doWrite`, `tcp.Port.doRead` | one place for all engines, in the modules below | |
-//! | a callback's `write` and `loseConnection` record, and add a writer | `apply_requests` looks after each callback at those of whom something was asked | |
+//! | `tcp.Connection.doRead`, `doWrite`, `tcp.Port.doRead` | `connection`, `port`, `connector`: one place for all engines | |
+//! | a callback's `loseConnection` records, and adds a writer | `apply_requests` looks after each callback at those of which something was requested | |
+//! | `IReactorTCP.listenTCP`, `IListeningPort.stopListening`, `getHost` | [`listen_tcp`](Reactor::listen_tcp), [`stop_listening`](Reactor::stop_listening), [`host_of`](Reactor::host_of) | a port is named by a key |
+//! | `IReactorSocket.adoptStreamPort` | [`adopt_stream_port`](Reactor::adopt_stream_port) | takes the listener itself, no copy of its descriptor |
+//! | `IReactorTCP.connectTCP` | [`connect_tcp`](Reactor::connect_tcp) | to an address; Twisted also resolves names |
+//! | `IReactorTime.callLater` | [`call_later`](Reactor::call_later) | see [`DelayedCall`](crate::DelayedCall) |
+//! | `IReactorCore.callWhenRunning` | [`call_when_running`](Reactor::call_when_running) | a call that is requested while the reactor runs is made right after the current callback; Twisted makes it inside |
+//! | `IReactorCore.stop` | [`stop`](Reactor::stop) | accepts who waits and sends what was written; Twisted drops both. Raises nothing if it is requested twice |
+//! | `IReactorFDSet.addReader`, `removeReader` | [`add_reader`](Reactor::add_reader), [`remove_reader`](Reactor::remove_reader) | a closure, no object with `fileno` and `doRead` |
+//! | a protocol that holds another's `transport` | [`transport`](Reactor::transport) finds it by its key, or returns `None` if it is gone | |
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
-use std::rc::Rc;
+use std::mem;
 use std::time::{Duration, Instant};
 
-use common::sys::{AsDescriptor, Listener};
-use common::{ConnectionLimit, Settings, net};
+use common::sys::{self, Interest, Readiness};
+use common::{Clock, ConnectionLimit, SendPolicy, Settings, net};
 
-use crate::engine::{Engine, EngineKind, Event};
-use crate::handle::Entry;
-use crate::key::SecondaryMap;
-use crate::{ClientFactory, DelayedCall, Factory, Key, Protocol, ReactorHandle};
+use crate::engine::{Engine, EngineKind, Event, Watched};
+use crate::entry::{Call, Entries, Entry, Object};
+use crate::timers::Timers;
+use crate::{Key, Transport};
 
-mod connections;
-mod connects;
-mod ending;
-mod ports;
 #[cfg(test)]
 mod tests;
 
-pub use connections::Write;
-
 /// An event loop, with everything that it watches.
+///
+/// Callbacks get it as `&mut Reactor`. What they request of it is recorded, and applied once the
+/// callback has returned; so no callback ever runs inside another.
 ///
 /// ```
 /// use std::{net::{SocketAddr, TcpStream}, io::{Read, Write}, thread, time::Duration};
@@ -49,7 +55,7 @@ pub use connections::Write;
 ///
 /// let mut reactor = Reactor::new(EngineKind::default(), Default::default())?;
 /// let port = reactor.listen_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), |_| Greeter, 50)?;
-/// let address = reactor.handle().host_of(port).expect("it listens");
+/// let address = reactor.host_of(port).expect("it listens");
 /// let client = thread::spawn(move || {
 ///     let mut greeting = String::new();
 ///     TcpStream::connect(address)?.read_to_string(&mut greeting)?;
@@ -60,23 +66,31 @@ pub use connections::Write;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Reactor {
-    handle: ReactorHandle,
+    pub(crate) entries: Entries,
     engine: Box<dyn Engine>,
-    /// Of every connection. Not in the handle, since their callbacks have that in hand.
-    protocols: SecondaryMap<Box<dyn Protocol>>,
-    settings: Settings,
-    write: Write,
-    limit: ConnectionLimit,
-    ports: Vec<Key>,
+    /// What the engine has reported in this iteration.
+    events: Vec<Event>,
+    /// Entries that are ready: those that still are, and those that have become so.
+    ready: Vec<Key>,
+    /// Entries with requests that are to be applied when the callback has returned.
+    dirty: VecDeque<Key>,
+    pub(crate) timers: Timers<Call>,
+    pub(crate) settings: Settings,
+    pub(crate) policy: SendPolicy,
+    pub(crate) limit: ConnectionLimit,
+    pub(crate) ports: Vec<Key>,
     /// Whether the ports are watched: in each iteration what the limit says.
-    accepting: bool,
+    pub(crate) accepting: bool,
     /// The one read buffer.
-    buffer: Vec<u8>,
-    /// What the engine has found ready in this iteration.
-    ready: Vec<Event>,
-    /// Set once the reactor was asked to stop: the time at which it does, whatever output is still
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) clock: Clock,
+    /// How far a test has put the clock forward.
+    pub(crate) ahead: Duration,
+    /// Requested: stop.
+    pub(crate) stopping: bool,
+    /// Set once the reactor has begun to stop: the time at which it does, whatever output is still
     /// pending.
-    stop_at: Option<Instant>,
+    pub(crate) stop_at: Option<Instant>,
 }
 
 impl Reactor {
@@ -85,195 +99,217 @@ impl Reactor {
     /// # Errors
     /// The kernel gives no descriptor for the engine, or no memory for the read buffer.
     pub fn new(engine: EngineKind, settings: Settings) -> io::Result<Self> {
-        Self::on(engine.start()?, settings)
+        let buffer = settings.read_buffer()?;
+        Ok(Self::on(engine.start()?, settings, buffer))
     }
 
-    fn on(engine: Box<dyn Engine>, settings: Settings) -> io::Result<Self> {
-        Ok(Reactor {
-            handle: ReactorHandle::new(),
-            protocols: SecondaryMap::new(),
-            write: Write::default(),
-            limit: ConnectionLimit::new(settings.max_connections),
+    pub(crate) fn on(engine: Box<dyn Engine>, settings: Settings, buffer: Vec<u8>) -> Self {
+        Reactor {
+            entries: Entries::with_key(),
             engine,
+            events: Vec::new(),
+            ready: Vec::new(),
+            dirty: VecDeque::new(),
+            timers: Timers::new(),
+            policy: SendPolicy::default(),
+            limit: ConnectionLimit::new(settings.max_connections),
+            settings,
             ports: Vec::new(),
             accepting: true,
-            buffer: settings.read_buffer()?,
-            ready: Vec::new(),
+            buffer,
+            clock: Clock::default(),
+            ahead: Duration::ZERO,
+            stopping: false,
             stop_at: None,
-            settings,
-        })
+        }
     }
 
     /// The same reactor, but sending at that moment.
-    pub fn sending(mut self, write: Write) -> Self {
-        self.write = write;
+    pub fn with_send_policy(mut self, policy: SendPolicy) -> Self {
+        self.policy = policy;
         self
     }
 
-    /// What callbacks will ask, asked from outside.
-    pub fn handle(&mut self) -> &mut ReactorHandle {
-        &mut self.handle
-    }
-
-    /// Listens on an address; see [`ReactorHandle::listen_tcp`].
+    /// Runs until it is requested to [`stop`](Self::stop).
     ///
     /// # Errors
-    /// What bind(2) answers, or a socket that the engine cannot watch.
-    #[doc(alias = "listenTCP")]
-    pub fn listen_tcp(
-        &mut self,
-        address: SocketAddr,
-        factory: impl Factory + 'static,
-        backlog: i32,
-    ) -> io::Result<Key> {
-        let port = self.handle.listen_tcp(address, factory, backlog)?;
-        self.watch_port(port)?;
-        Ok(port)
-    }
-
-    /// Listens with a socket that listens already.
-    ///
-    /// # Errors
-    /// A socket that the engine cannot watch.
-    #[doc(alias = "adoptStreamPort")]
-    pub fn adopt_stream_port(
-        &mut self,
-        listener: Listener,
-        factory: impl Factory + 'static,
-    ) -> io::Result<Key> {
-        let port = self.handle.adopt_stream_port(listener, factory);
-        self.watch_port(port)?;
-        Ok(port)
-    }
-
-    /// Connects to an address; see [`ReactorHandle::connect_tcp`].
-    #[doc(alias = "connectTCP")]
-    pub fn connect_tcp(
-        &mut self,
-        address: SocketAddr,
-        factory: impl ClientFactory + 'static,
-        timeout: Duration,
-    ) -> Key {
-        self.handle.connect_tcp(address, factory, timeout)
-    }
-
-    /// Watches a descriptor of the user's own; see [`ReactorHandle::add_reader`].
-    ///
-    /// # Errors
-    /// A descriptor that the engine cannot watch.
-    #[doc(alias = "addReader")]
-    pub fn add_reader(
-        &mut self,
-        descriptor: Rc<dyn AsDescriptor>,
-        callback: impl FnMut(&mut ReactorHandle) + 'static,
-    ) -> io::Result<Key> {
-        let reader = self.handle.add_reader(descriptor, callback);
-        self.watch_reader(reader)?;
-        Ok(reader)
-    }
-
-    /// Calls `call` once the reactor runs and `delay` has passed; see
-    /// [`ReactorHandle::call_later`].
-    #[doc(alias = "callLater")]
-    pub fn call_later(
-        &mut self,
-        delay: Duration,
-        call: impl FnOnce(&mut ReactorHandle) + 'static,
-    ) -> DelayedCall {
-        self.handle.call_later(delay, call)
-    }
-
-    /// Runs until it is asked to [`stop`](ReactorHandle::stop).
-    ///
-    /// # Errors
-    /// What the engine's wait answers. A connection's error costs that connection only.
+    /// What the engine's wait returns. A connection's error costs that connection only.
     pub fn run(mut self) -> io::Result<()> {
         self.apply_requests();
-        let mut turned = Ok(());
+        let mut iterated = Ok(());
         // CONCEPT: who-owns-the-loop
-        while turned.is_ok() && !self.is_done() {
-            if self.handle.stopping && self.stop_at.is_none() {
+        while iterated.is_ok() && !self.is_done() {
+            if self.stopping && self.stop_at.is_none() {
                 self.begin_to_stop();
             } else {
-                turned = self.iterate();
+                iterated = self.iterate();
             }
         }
         self.drop_all();
-        turned
+        iterated
+    }
+
+    /// Calls `call` when the reactor begins to run; if it does already, as soon as the current
+    /// callback has returned. A call that always requests itself again never lets the loop wait:
+    /// use [`call_later`](Self::call_later) for what is to be repeated.
+    #[doc(alias = "callWhenRunning")]
+    pub fn call_when_running(&mut self, call: impl FnOnce(&mut Reactor) + 'static) {
+        self.insert(Object::Call(Box::new(call)));
+    }
+
+    /// The connection of that name, to write to it or to close it; `None` if it is gone.
+    pub fn transport(&mut self, key: Key) -> Option<Transport<'_>> {
+        let peer = self.connection(key)?.peer();
+        Some(Transport::new(self, key, peer))
     }
 
     /// One iteration: waits, handles what is ready, and then makes the calls that are due.
     #[doc(alias = "doIteration")]
     fn iterate(&mut self) -> io::Result<()> {
-        let mut ready = std::mem::take(&mut self.ready);
-        let waited = self.engine.wait(self.timeout(), &mut ready);
-        self.handle.clock.waited(waited.is_ok());
-        match waited {
+        match self.wait() {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        for &event in &ready {
-            self.dispatch(event);
-            if !self.handle.dirty.is_empty() {
+        for place in 0..self.ready.len() {
+            self.dispatch(self.ready[place]);
+            if !self.dirty.is_empty() {
                 self.apply_requests(); // Mostly nothing else was requested.
             }
         }
-        self.ready = ready;
         self.run_until_current();
         self.open_or_shut_ports();
         Ok(())
     }
 
-    /// Makes the calls that are due, but none that these add.
-    #[doc(alias = "runUntilCurrent")]
-    fn run_until_current(&mut self) {
-        let mark = self.handle.timers.mark();
-        while self.handle.call_next(mark) {
-            self.apply_requests();
+    /// Waits, and records what has become ready. What is still ready comes first.
+    // CONCEPT: level-and-edge
+    pub(crate) fn wait(&mut self) -> io::Result<()> {
+        let entries = &mut self.entries;
+        self.ready
+            .retain(|key| entries.get_mut(*key).is_some_and(Entry::stays_listed));
+        let timeout = self.timeout();
+        let waited = self
+            .engine
+            .wait(timeout, Watched(&self.entries), &mut self.events);
+        self.clock.waited(waited.is_ok());
+        for Event { key, ready } in self.events.drain(..) {
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.ready |= ready;
+                if !mem::replace(&mut entry.listed, true) {
+                    self.ready.push(key);
+                }
+            }
+        }
+        if sys::spurious() {
+            self.list_all();
+        }
+        waited
+    }
+
+    /// Takes everything for ready, as a kernel may do by mistake.
+    #[cold]
+    fn list_all(&mut self) {
+        for (key, entry) in &mut self.entries {
+            entry.ready |= Readiness::level(true, true);
+            if !mem::replace(&mut entry.listed, true) {
+                self.ready.push(key);
+            }
         }
     }
 
     /// How long the engine may wait: until the next thing is due that no descriptor tells of.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
-        if !self.handle.dirty.is_empty() {
+        if !self.dirty.is_empty() || !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let times = [
-            self.handle.timers.next_time(),
-            self.limit.retry_at(),
-            self.stop_at,
-        ];
+        let times = [self.timers.next_time(), self.limit.retry_at(), self.stop_at];
         let next = times.into_iter().flatten().min();
-        next.map(|next| self.handle.clock.until(next))
+        next.map(|next| self.clock.until(next))
     }
 
-    fn dispatch(&mut self, Event { key, ready }: Event) {
-        // Mostly it is a connection.
-        if self.handle.connection(key).is_some() {
-            return self.handle_ready(key, ready);
+    /// Handles what is ready, unless a callback earlier in this iteration has closed or paused it.
+    // CONCEPT: stale-events
+    fn dispatch(&mut self, key: Key) {
+        let Some(entry) = self.entries.get(key) else {
+            return;
+        };
+        if !entry.can_read() && !entry.can_write() {
+            return;
         }
-        match self.handle.entries.get(key) {
-            Some(Entry::Port(_)) => self.accept(key, net::ACCEPTS_PER_ITERATION),
-            Some(Entry::PendingConnect(_)) => self.handle_connect(key),
-            Some(Entry::Reader(_)) => self.handle_reader(key),
-            Some(Entry::Connection(_) | Entry::Call(_)) | None => {}
+        match &entry.object {
+            Object::Connection(_) => self.handle_ready(key),
+            Object::Port(_) => self.accept(key, net::ACCEPTS_PER_ITERATION),
+            Object::PendingConnect(_) => self.handle_connect(key),
+            Object::Reader(_) => self.handle_reader(key),
+            Object::Call(_) => {}
         }
     }
 
     /// Applies requests, and those that are made meanwhile, in that order.
-    // CONCEPT: stale-events
-    fn apply_requests(&mut self) {
-        while let Some(key) = self.handle.dirty.pop_front() {
-            match self.handle.entries.get(key) {
-                Some(Entry::Connection(_)) => self.flush(key, false),
-                Some(Entry::Port(_)) => self.update_port(key),
-                Some(Entry::PendingConnect(_)) => self.update_pending_connect(key),
-                Some(Entry::Reader(_)) => self.update_reader(key),
-                Some(Entry::Call(_)) => self.handle.call_now(key),
-                None => {}
+    pub(crate) fn apply_requests(&mut self) {
+        while let Some(key) = self.dirty.pop_front() {
+            let Some(entry) = self.entries.get_mut(key) else {
+                continue;
+            };
+            entry.dirty = false;
+            match &entry.object {
+                Object::Connection(_) => self.flush(key, false),
+                Object::Port(_) => self.update_port(key),
+                Object::PendingConnect(_) => self.update_pending_connect(key),
+                Object::Reader(_) => self.update_reader(key),
+                Object::Call(_) => self.call_now(key),
             }
         }
+    }
+
+    fn call_now(&mut self, key: Key) {
+        if let Some(Entry {
+            object: Object::Call(call),
+            ..
+        }) = self.entries.remove(key)
+        {
+            call(self);
+        }
+    }
+
+    pub(crate) fn insert(&mut self, object: Object) -> Key {
+        let key = self.entries.insert(Entry::new(object));
+        self.mark_dirty(key);
+        key
+    }
+
+    /// Records that this entry has requests to be applied.
+    #[inline]
+    pub(crate) fn mark_dirty(&mut self, key: Key) {
+        if let Some(entry) = self.entries.get_mut(key)
+            && !mem::replace(&mut entry.dirty, true)
+        {
+            self.dirty.push_back(key);
+        }
+    }
+
+    /// Tells the engine what is wanted of a descriptor, if that has changed.
+    pub(crate) fn watch(&mut self, key: Key, wanted: Option<Interest>) -> io::Result<()> {
+        let Some(entry) = self.entries.get_mut(key).filter(|it| it.watched != wanted) else {
+            return Ok(());
+        };
+        let Some(descriptor) = entry.descriptor() else {
+            return Ok(());
+        };
+        self.engine.watch(key, descriptor, entry.watched, wanted)?;
+        entry.watched = wanted;
+        // It may have become ready while nobody wanted to know.
+        if (entry.can_read() || entry.can_write()) && !mem::replace(&mut entry.listed, true) {
+            self.ready.push(key);
+        }
+        Ok(())
+    }
+
+    /// The engine stops watching a descriptor that is about to be closed.
+    pub(crate) fn unwatch(&mut self, key: Key) {
+        // Closing it ends the watching in any case.
+        let _ = self.watch(key, None);
     }
 }
 
@@ -281,7 +317,7 @@ impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reactor")
             .field("engine", &self.engine)
-            .field("handle", &self.handle)
+            .field("stopping", &self.stopping)
             .finish_non_exhaustive()
     }
 }

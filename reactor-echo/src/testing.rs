@@ -11,13 +11,15 @@
 //! | `Clock().advance(seconds)` | [`advance`](StringTransport::advance) | |
 
 use std::fmt;
-use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::connection::{Connection, Opened, ReadState, WriteState};
-use crate::handle::Entry;
-use crate::{Key, Protocol, ReactorHandle, Reason, Transport};
+use common::Settings;
+
+use crate::connection::{Connection, Lifecycle, Opened};
+use crate::engine::without_descriptors;
+use crate::entry::Object;
+use crate::{Key, Protocol, Reactor, Reason, Transport};
 
 /// A connection without a socket: what the protocol writes is kept, and what it receives is said by
 /// the test.
@@ -31,10 +33,8 @@ use crate::{Key, Protocol, ReactorHandle, Reason, Transport};
 /// assert_eq!(transport.value(), b"hello");
 /// ```
 pub struct StringTransport {
-    reactor: ReactorHandle,
+    reactor: Reactor,
     key: Key,
-    /// Until the connection is lost.
-    protocol: Option<Box<dyn Protocol>>,
 }
 
 /// The other side of a [`StringTransport`], as its protocol sees it: an address for documentation
@@ -48,74 +48,60 @@ impl StringTransport {
     /// Connects the protocol.
     #[doc(alias = "makeConnection")]
     pub fn new(protocol: Box<dyn Protocol>) -> Self {
-        let mut reactor = ReactorHandle::new();
-        let key = reactor.insert(Entry::Connection(Connection::new(
-            Opened::ByUs(PEER),
-            None,
-            reactor.iteration(),
-        )));
-        let mut connection = StringTransport {
-            reactor,
-            key,
-            protocol: Some(protocol),
-        };
-        connection.call(|protocol, transport| protocol.connection_made(transport));
-        connection
+        let mut reactor = Reactor::on(without_descriptors(), Settings::default(), Vec::new());
+        let (opened, now) = (Opened::ByUs(PEER), reactor.iteration());
+        let connection = Connection::new(opened, None, protocol, now);
+        let key = reactor.insert(Object::Connection(connection));
+        let mut transport = StringTransport { reactor, key };
+        transport.call(|protocol, transport| protocol.connection_made(transport));
+        transport
     }
 
-    /// Data comes from the peer.
+    /// Data comes from the peer. It is ignored once the connection takes none.
     #[doc(alias = "dataReceived")]
     pub fn receive(&mut self, data: &[u8]) {
         self.reactor.clock.waited(true);
         let now = self.reactor.iteration();
         self.reactor
             .request(self.key, |connection| connection.last_active = now);
-        self.call(|protocol, transport| protocol.data_received(transport, data));
+        if self.is(Connection::delivers) {
+            self.call(|protocol, transport| protocol.data_received(transport, data));
+        }
     }
 
     /// The peer has sent its last byte.
     #[doc(alias = "readConnectionLost")]
     pub fn receive_end(&mut self) {
-        self.reactor.request(self.key, |connection| {
-            connection.reading = ReadState::PeerClosed
-        });
+        self.reactor.request(self.key, Connection::peer_closed);
         self.call(|protocol, transport| protocol.read_connection_lost(transport));
     }
 
     /// The connection ends.
     #[doc(alias = "connectionLost")]
-    pub fn lose(&mut self, reason: &Reason) {
-        if let Some(Entry::Connection(connection)) = self.reactor.entries.remove(self.key) {
-            self.reactor.stop_producer(connection.producer);
-        }
-        if let Some(mut protocol) = self.protocol.take() {
-            protocol.connection_lost(&mut self.reactor, reason);
-        }
-        self.apply_requests();
+    pub fn lose(&mut self, reason: Reason) {
+        self.reactor
+            .request(self.key, |connection| connection.end(reason));
+        self.reactor.apply_requests();
     }
 
     /// What the protocol has written.
     pub fn value(&self) -> Vec<u8> {
         let connection = self.reactor.connection(self.key);
         connection.map_or(Vec::new(), |connection| {
-            connection.pending_output.unsent().to_vec()
+            connection.pending_output.iter().copied().collect()
         })
     }
 
     /// Forgets what the protocol has written, as if it had been sent: a pull producer is asked for
-    /// more.
+    /// more, and a connection that is closing goes on with that.
     pub fn clear(&mut self) {
         self.reactor.request(self.key, |connection| {
-            let had_pending = !mem::take(&mut connection.pending_output).is_empty();
-            if had_pending && let Some(producer) = &mut connection.producer {
-                producer.all_sent();
-            }
-            if connection.writing == WriteState::Closing && !connection.is_pulling() {
-                connection.writing = WriteState::Closed;
+            if !connection.pending_output.is_empty() {
+                connection.all_sent();
             }
         });
-        self.reactor.update_producer(self.key, true);
-        self.apply_requests();
+        self.reactor.flush(self.key, true);
+        self.reactor.apply_requests();
     }
 
     /// Lets time pass: the calls that are due are made.
@@ -123,27 +109,29 @@ impl StringTransport {
         self.reactor.ahead += time;
         self.reactor.clock.waited(true);
         self.reactor.clock.waited(true); // The first began before that time.
-        let mark = self.reactor.timers.mark();
-        while self.reactor.call_next(mark) {
-            self.apply_requests();
-        }
+        self.reactor.run_until_current();
     }
 
-    /// Whether the protocol has asked to close the connection once everything is sent.
+    /// Whether the connection is to be closed once everything is sent, or has been.
     pub fn disconnecting(&self) -> bool {
-        self.is(|connection| connection.closing)
-    }
-
-    /// Whether the connection has been ended without waiting: aborted, or silent for too long.
-    pub fn disconnected(&self) -> bool {
         self.reactor
             .connection(self.key)
-            .is_none_or(|connection| connection.close_reason.is_some())
+            .is_none_or(Connection::is_closing)
+    }
+
+    /// Whether the connection is lost.
+    pub fn disconnected(&self) -> bool {
+        self.reactor.connection(self.key).is_none()
     }
 
     /// Whether the protocol has said that it will write no more.
     pub fn is_finished(&self) -> bool {
-        self.is(|connection| connection.writing != WriteState::Open)
+        self.is(|connection| {
+            !matches!(
+                connection.lifecycle,
+                Lifecycle::Open | Lifecycle::PeerClosed
+            )
+        })
     }
 
     /// Whether the protocol wants no data for now.
@@ -152,8 +140,8 @@ impl StringTransport {
         self.is(|connection| connection.pause_requested)
     }
 
-    /// The reactor that is not there, to see what was asked of it.
-    pub fn reactor(&mut self) -> &mut ReactorHandle {
+    /// The reactor, which has no other connection, to see what was requested of it.
+    pub fn reactor(&mut self) -> &mut Reactor {
         &mut self.reactor
     }
 
@@ -164,22 +152,12 @@ impl StringTransport {
     }
 
     fn call(&mut self, callback: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>)) {
-        let (protocol, transport) = (&mut self.protocol, self.reactor.transport(self.key));
-        if let (Some(protocol), Some(mut transport)) = (protocol, transport) {
-            callback(&mut **protocol, &mut transport);
-        }
-        self.apply_requests();
+        self.reactor.call(self.key, callback);
+        self.reactor.apply_requests();
     }
 
-    /// Makes the calls that were asked for when running; nothing else here is to be done.
-    fn apply_requests(&mut self) {
-        while let Some(key) = self.reactor.dirty.pop_front() {
-            self.reactor.call_now(key);
-        }
-    }
-
-    fn is(&self, asked: impl FnOnce(&Connection) -> bool) -> bool {
-        self.reactor.connection(self.key).is_some_and(asked)
+    fn is(&self, what: impl FnOnce(&Connection) -> bool) -> bool {
+        self.reactor.connection(self.key).is_some_and(what)
     }
 }
 
@@ -211,8 +189,7 @@ mod tests {
             }
         }
 
-        fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
-            assert!(matches!(reason, Reason::ConnectionDone));
+        fn connection_lost(&mut self, reactor: &mut Reactor, _: &Reason) {
             reactor.stop();
         }
     }
@@ -229,9 +206,10 @@ mod tests {
         assert!(transport.is_paused());
         transport.receive(b"resume");
         assert!(!transport.is_paused() && !transport.is_finished());
+        transport.receive(b"c");
         transport.receive(b"finish");
         transport.receive(b"and this");
-        assert!(transport.is_finished() && transport.value() == b"<and this>");
+        assert!(transport.is_finished() && transport.value() == b"<c><and this>");
         transport.clear();
         transport.receive(b"too late");
         assert_eq!(transport.value(), b"");
@@ -245,7 +223,6 @@ mod tests {
         let mut transport = StringTransport::new(Box::new(Obedient));
         transport.receive_end();
         assert!(transport.disconnecting(), "the default of every protocol");
-        transport.lose(&Reason::ConnectionDone);
         assert!(transport.reactor().stopping);
         assert!(transport.disconnected());
         transport.receive(b"nobody hears this");
@@ -281,7 +258,7 @@ mod tests {
             }
         }
 
-        fn stop_producing(&mut self, reactor: &mut ReactorHandle) {
+        fn stop_producing(&mut self, reactor: &mut Reactor) {
             reactor.stop();
         }
     }
@@ -299,7 +276,7 @@ mod tests {
         }
         transport.receive(b"too late");
         assert_eq!(transport.value(), b"");
-        transport.lose(&Reason::ConnectionDone);
+        transport.lose(Reason::ConnectionDone);
     }
 
     #[test]
@@ -313,7 +290,7 @@ mod tests {
         let mut transport = StringTransport::new(Box::new(Silent));
         let mut connection = transport.transport().expect("it is there");
         connection.register_producer(Countdown(3), true);
-        transport.lose(&Reason::ConnectionDone);
+        transport.lose(Reason::ConnectionDone);
         assert!(transport.reactor().stopping);
     }
 }

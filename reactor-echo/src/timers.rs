@@ -2,24 +2,21 @@
 //!
 //! | Twisted (`IReactorTime`, `IDelayedCall`) | here | difference |
 //! |---|---|---|
-//! | `callLater(delay, f, *args)` | [`ReactorHandle::call_later`] | the closure is handed the reactor; there is no global reactor |
-//! | `call.cancel()`, `reset`, `delay`, `active` | [`ReactorHandle::cancel`], [`reset`](ReactorHandle::reset), [`delay`](ReactorHandle::delay), [`is_active`](ReactorHandle::is_active) | asked of the reactor; `false` for a call that was made or cancelled, where Twisted raises |
+//! | `callLater(delay, f, *args)` | [`Reactor::call_later`] | the closure is handed the reactor; there is no global reactor |
+//! | `call.cancel()`, `reset`, `delay`, `active` | [`Reactor::cancel`], [`reset`](Reactor::reset), [`delay`](Reactor::delay), [`is_active`](Reactor::is_active) | functions of the reactor; `false` for a call that was made or cancelled, where Twisted raises |
 //! | `call.getTime()` | [`DelayedCall::time`] | |
 //! | a heap, cancelled calls stay in it for a while | a `BTreeMap`, they leave it at once | |
 //! | `runUntilCurrent` comes before `doIteration` | the calls come after the events | after a late wake-up, a timeout finds what came in time |
-//!
-//! [`ReactorHandle`]: crate::ReactorHandle
-//! [`ReactorHandle::call_later`]: crate::ReactorHandle::call_later
-//! [`ReactorHandle::cancel`]: crate::ReactorHandle::cancel
-//! [`ReactorHandle::reset`]: crate::ReactorHandle::reset
-//! [`ReactorHandle::delay`]: crate::ReactorHandle::delay
-//! [`ReactorHandle::is_active`]: crate::ReactorHandle::is_active
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A call that was asked for with [`call_later`](crate::ReactorHandle::call_later): what to cancel
-/// or to move it by.
+use common::sys;
+
+use crate::Reactor;
+
+/// A call that was requested with [`call_later`](Reactor::call_later): what to cancel or to move it
+/// by.
 ///
 /// It cannot be copied, so none is left that tells an old time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +36,90 @@ impl DelayedCall {
     }
 }
 
+impl Reactor {
+    /// Calls `call` once, after `delay` at the earliest, and never before the current
+    /// callback has returned.
+    #[doc(alias = "callLater")]
+    pub fn call_later(
+        &mut self,
+        delay: Duration,
+        call: impl FnOnce(&mut Reactor) + 'static,
+    ) -> DelayedCall {
+        // No delay is the next iteration, however short the time until then.
+        let from = if delay.is_zero() {
+            self.iteration()
+        } else {
+            self.now()
+        };
+        self.timers.add(from, delay, Box::new(call))
+    }
+
+    /// Cancels a call. `false` if it was made or cancelled before.
+    #[doc(alias = "cancelCallLater")]
+    #[doc(alias = "cancel_call_later")]
+    pub fn cancel(&mut self, call: &DelayedCall) -> bool {
+        self.timers.remove(call).is_some()
+    }
+
+    /// Moves a call to `delay` from now. `false` if it was made or cancelled before.
+    pub fn reset(&mut self, call: &mut DelayedCall, delay: Duration) -> bool {
+        let now = self.now();
+        self.move_call(call, now, delay)
+    }
+
+    /// Moves a call to so much later than it was to be made. `false` if it was made or cancelled
+    /// before.
+    pub fn delay(&mut self, call: &mut DelayedCall, longer: Duration) -> bool {
+        let time = call.time();
+        self.move_call(call, time, longer)
+    }
+
+    fn move_call(&mut self, call: &mut DelayedCall, from: Instant, delay: Duration) -> bool {
+        let Some(what) = self.timers.remove(call) else {
+            return false;
+        };
+        *call = self.timers.add(from, delay, what);
+        true
+    }
+
+    /// Whether a call is still to be made.
+    #[doc(alias = "active")]
+    pub fn is_active(&self, call: &DelayedCall) -> bool {
+        self.timers.contains(call)
+    }
+
+    /// Makes the calls that are due, but none that these add.
+    #[doc(alias = "runUntilCurrent")]
+    pub(crate) fn run_until_current(&mut self) {
+        let mark = self.timers.mark();
+        while let Some(call) = self.timers.take_due(mark, self.passed()) {
+            call(self);
+            self.apply_requests();
+        }
+    }
+
+    /// Tells of a time whether it has passed, and what was ready by then has been handled.
+    pub(crate) fn passed(&self) -> impl Fn(Instant) -> bool + Copy + use<> {
+        let (clock, ahead) = (self.clock, self.ahead);
+        move |time| {
+            let time = time.checked_sub(ahead);
+            time.is_none_or(|time| clock.has_passed(time))
+        }
+    }
+
+    /// The time of this iteration.
+    pub(crate) fn iteration(&self) -> Instant {
+        self.clock.now() + self.ahead
+    }
+
+    /// The time now, which is later than that of the iteration.
+    fn now(&self) -> Instant {
+        sys::now() + self.ahead
+    }
+}
+
 /// The calls to be made, in the order of their times; calls for the same time in the order in which
-/// they were asked for.
+/// they were requested.
 #[derive(Debug)]
 pub(crate) struct Timers<C> {
     calls: BTreeMap<DelayedCall, C>,

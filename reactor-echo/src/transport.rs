@@ -2,7 +2,7 @@
 //!
 //! | Twisted (`ITCPTransport`, `IProducer`, `TimeoutMixin`) | here | difference |
 //! |---|---|---|
-//! | `write`, `writeSequence` | [`write`](Transport::write), [`write_sequence`](Transport::write_sequence) | sent when the callback has returned, all with one call; Twisted waits for the next writable event, and sends at most 128 KiB with one |
+//! | `write`, `writeSequence` | [`write`](Transport::write), [`write_sequence`](Transport::write_sequence) | sent at once if nothing is pending before it, as in asyncio; Twisted records it, waits for the next writable event, and sends at most 128 KiB with one call (`SendPolicy::Queued`) |
 //! | `loseConnection` | [`lose_connection`](Transport::lose_connection) | also waits, for a bounded time, that the peer closes, so that no reset destroys the last answer |
 //! | `loseWriteConnection` | [`lose_write_connection`](Transport::lose_write_connection) | no callback says that the end was sent (`writeConnectionLost`) |
 //! | `abortConnection` | [`abort_connection`](Transport::abort_connection) | |
@@ -17,26 +17,26 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::connection::{Connection, ReadState};
+use crate::connection::Connection;
 use crate::producer::Registered;
-use crate::{Key, Producer, ReactorHandle, Reason};
+use crate::{Key, Producer, Reactor, Reason};
 
 /// One connection, lent to a callback. Its requests are recorded, and applied once the callback has
 /// returned.
 pub struct Transport<'a> {
-    reactor: &'a mut ReactorHandle,
+    reactor: &'a mut Reactor,
     key: Key,
     peer: SocketAddr,
 }
 
 impl<'a> Transport<'a> {
-    pub(crate) fn new(reactor: &'a mut ReactorHandle, key: Key, peer: SocketAddr) -> Self {
+    pub(crate) fn new(reactor: &'a mut Reactor, key: Key, peer: SocketAddr) -> Self {
         Transport { reactor, key, peer }
     }
 
-    /// Sends these bytes after those that were written before. Ignored once everything is sent and
-    /// nothing more was to follow; until then, more may follow even a
-    /// [`lose_connection`](Self::lose_connection).
+    /// Sends these bytes after those that were written before: at once if nothing is pending, as far
+    /// as the kernel takes them. Ignored once everything is sent and nothing more was to follow;
+    /// until then, more may follow even a [`lose_connection`](Self::lose_connection).
     ///
     /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not
     /// reading from a connection that has more than the high-water mark
@@ -46,12 +46,11 @@ impl<'a> Transport<'a> {
         self.reactor.write(self.key, data);
     }
 
-    /// Sends all of these, one after the other.
+    /// Sends all of these, one after the other, with one call.
     #[doc(alias = "writeSequence")]
     pub fn write_sequence<'d>(&mut self, data: impl IntoIterator<Item = &'d [u8]>) {
-        for part in data {
-            self.write(part);
-        }
+        let parts: Vec<&[u8]> = data.into_iter().collect();
+        self.write(&parts.concat());
     }
 
     /// Closes the connection once everything written is sent, and a pull producer has
@@ -117,7 +116,7 @@ impl<'a> Transport<'a> {
     #[doc(alias = "registerProducer")]
     pub fn register_producer(&mut self, producer: impl Producer + 'static, streaming: bool) {
         let registered = Registered::new(Box::new(producer), streaming);
-        self.request(|connection| connection.producer = Some(Box::new(registered)));
+        self.request(|connection| connection.producer = Some(registered));
     }
 
     /// The producer, if there is one, has nothing more to send, and is dropped. It isn't told.
@@ -131,18 +130,12 @@ impl<'a> Transport<'a> {
     /// again. The reason is [`TimedOut`](Reason::TimedOut) where nothing was sent, and else
     /// `ConnectionDone`.
     ///
-    /// One [`call_later`](ReactorHandle::call_later) looks when the last byte moved, and asks to be
+    /// One [`call_later`](Reactor::call_later) looks when the last byte moved, and asks to be
     /// called again for the time that is left. A busy connection costs no timer.
     #[doc(alias = "setTimeout")]
     #[doc(alias = "TimeoutMixin")]
     pub fn set_timeout(&mut self, limit: Option<Duration>) {
-        let (key, now) = (self.key, self.reactor.iteration());
-        let connection = self.reactor.connection(key);
-        if connection.is_none_or(|connection| connection.reading == ReadState::Draining) {
-            return; // It is being closed, and that has a deadline of its own.
-        }
-        let call = limit.map(|limit| self.reactor.close_when_silent(key, now, limit));
-        self.reactor.set_deadline(self.key, call);
+        self.reactor.set_timeout(self.key, limit);
     }
 
     /// How many bytes are written and not yet taken by the kernel.
@@ -171,14 +164,14 @@ impl<'a> Transport<'a> {
         socket.ok_or(ErrorKind::NotConnected)?.local_addr()
     }
 
-    /// The name of this connection, by which [`ReactorHandle::transport`] finds it as long as it is
+    /// The name of this connection, by which [`Reactor::transport`] finds it as long as it is
     /// there.
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// The reactor, to ask it for something else.
-    pub fn reactor(&mut self) -> &mut ReactorHandle {
+    /// The reactor.
+    pub fn reactor(&mut self) -> &mut Reactor {
         self.reactor
     }
 

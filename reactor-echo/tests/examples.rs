@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
-use common::Settings;
 use common::client::program::{Program, Serving, example};
 use common::client::traffic::{fill, lines};
 use common::client::{EchoClient, RefusingAddress, TIME_LIMIT};
-use reactor_echo::{EngineKind, Write as Sending, serve};
+use common::{SendPolicy, Settings};
+use reactor_echo::{EngineKind, serve};
 
 #[test]
 fn the_countdown_counts_down() -> io::Result<()> {
@@ -24,7 +24,7 @@ fn the_countdown_counts_down() -> io::Result<()> {
 
 #[test]
 fn the_echo_client_hears_what_it_says() -> io::Result<()> {
-    let (engine, sending) = (EngineKind::default(), Sending::default());
+    let (engine, sending) = (EngineKind::default(), SendPolicy::default());
     let server = Serving::start(Settings::default(), move |listener, settings, stop| {
         serve(listener, settings, engine, sending, stop)
     })?;

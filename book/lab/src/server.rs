@@ -101,17 +101,19 @@ impl ServerConfig {
     fn serve(&self, listener: Listener, stop: StopSignal) -> io::Result<()> {
         use reactor_echo::EngineKind;
         let settings = self.settings.clone();
-        let (policy, write) = match self.is_queued {
-            true => (SendPolicy::Queued, reactor_echo::Write::Queued),
-            false => (SendPolicy::AtOnce, reactor_echo::Write::AtOnce),
+        let policy = match self.is_queued {
+            true => SendPolicy::Queued,
+            false => SendPolicy::AtOnce,
         };
         match self.style {
             Style::Select => select_echo::serve(listener, settings, policy, stop),
             Style::Dispatcher => dispatcher_echo::serve(listener, settings, stop),
             Style::Chat => chat_echo::serve(listener, settings, self.max_line, stop),
-            Style::Reactor => reactor_echo::serve(listener, settings, EngineKind::Mio, write, stop),
+            Style::Reactor => {
+                reactor_echo::serve(listener, settings, EngineKind::Mio, policy, stop)
+            }
             Style::ReactorSelect => {
-                reactor_echo::serve(listener, settings, EngineKind::Select, write, stop)
+                reactor_echo::serve(listener, settings, EngineKind::Select, policy, stop)
             }
         }
     }

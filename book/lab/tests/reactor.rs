@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::Settings;
 use common::sys::sim::{
     CallRecord, ClientEnd, Ending, Options, Schedule, Script, Trace, TraceEvent, run,
 };
+use common::{SendPolicy, Settings};
 use reactor_echo::{
-    ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, ReactorHandle, Reason, Transport,
-    Write, serve,
+    ClientFactory, Connector, EngineKind, Key, Protocol, Reactor, Reason, Transport, serve,
 };
 
 /// The engines that can watch simulated descriptors.
@@ -24,7 +23,7 @@ fn parsed(text: &str) -> Script {
 
 fn run_with(
     engine: EngineKind,
-    write: Write,
+    write: SendPolicy,
     settings: &Settings,
     options: &Options,
     seed: u64,
@@ -58,7 +57,7 @@ fn every_call_has_a_line_of_the_reactor_and_every_socket_is_closed_explicitly() 
     );
     for engine in ENGINES {
         let (settings, options) = (Settings::default(), Options::default());
-        let trace = run_with(engine, Write::AtOnce, &settings, &options, 0, &script);
+        let trace = run_with(engine, SendPolicy::AtOnce, &settings, &options, 0, &script);
         assert_eq!(trace.ending, Ending::Returned, "{engine:?}");
         assert_eq!(trace.steps_left, 0, "{engine:?}");
         assert_eq!(trace.lost_edges, [], "{engine:?}");
@@ -101,7 +100,7 @@ fn every_byte_comes_back_in_order_for_every_seed() {
         ..Options::default()
     };
     for engine in ENGINES {
-        for write in [Write::AtOnce, Write::Queued] {
+        for write in [SendPolicy::AtOnce, SendPolicy::Queued] {
             for seed in 0..100 {
                 let which = format!("{engine:?}, {write:?}, seed {seed}");
                 let trace = run_with(engine, write, &settings, &options, seed, &script);
@@ -128,7 +127,7 @@ fn idle_connection_is_closed_after_the_idle_timeout() {
     for engine in ENGINES {
         let trace = run_with(
             engine,
-            Write::AtOnce,
+            SendPolicy::AtOnce,
             &settings,
             &Options::default(),
             0,
@@ -160,7 +159,7 @@ impl Protocol for Last {
 
     fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 
-    fn connection_lost(&mut self, reactor: &mut ReactorHandle, _: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut Reactor, _: &Reason) {
         reactor.stop();
     }
 }

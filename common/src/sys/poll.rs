@@ -243,28 +243,6 @@ impl Poll {
         result
     }
 
-    /// Watches a descriptor for what is `wanted`, where it was watched for `was` before:
-    /// [`register`](Self::register), [`reregister`](Self::reregister), or
-    /// [`deregister`](Self::deregister).
-    ///
-    /// # Errors
-    /// As these three.
-    #[track_caller]
-    pub fn watch(
-        &self,
-        descriptor: Descriptor<'_>,
-        token: Token,
-        was: Option<Interest>,
-        wanted: Option<Interest>,
-    ) -> io::Result<()> {
-        match (was, wanted) {
-            (None, Some(wanted)) => self.register(descriptor, token, wanted),
-            (Some(_), Some(wanted)) => self.reregister(descriptor, token, wanted),
-            (Some(_), None) => self.deregister(descriptor),
-            (None, None) => Ok(()),
-        }
-    }
-
     /// Stops watching a descriptor: epoll_ctl(2) with EPOLL_CTL_DEL. Closing the descriptor does
     /// the same, if it has no duplicate.
     ///

@@ -1,62 +1,69 @@
-//! What holds for every engine.
+//! What holds for every engine: with what the reactor remembers, each reports levels.
 
 use super::*;
-use crate::key::SlotMap;
+use crate::Reactor;
+use common::Settings;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
-const LONG: Option<Duration> = Some(Duration::from_secs(5));
-const NOW: Option<Duration> = Some(Duration::ZERO);
+const LONG: Duration = Duration::from_secs(5);
+const NOW: Duration = Duration::ZERO;
 
-/// An engine, and what it has found ready.
-struct Waiter {
-    engine: Box<dyn Engine>,
-    ready: Vec<Event>,
+fn reactor_on(engine: Box<dyn Engine>) -> Reactor {
+    Reactor::on(engine, Settings::default(), Vec::new())
 }
 
-impl Waiter {
-    fn of(kind: EngineKind) -> io::Result<Self> {
-        let (engine, ready) = (kind.start()?, Vec::new());
-        Ok(Waiter { engine, ready })
-    }
-
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<&[Event]> {
-        self.engine.wait(timeout, &mut self.ready)?;
-        Ok(&self.ready)
-    }
+/// Waits once, and returns how many entries are ready then.
+fn wait(reactor: &mut Reactor, timeout: Duration) -> io::Result<usize> {
+    reactor.apply_requests();
+    let call = reactor.call_later(timeout, |_| {});
+    reactor.wait()?;
+    reactor.cancel(&call);
+    let entries = reactor.entries.values();
+    Ok(entries
+        .filter(|entry| entry.can_read() || entry.can_write())
+        .count())
 }
 
-/// An engine of each kind, a pair of sockets, and the key by which the engine is to know the
-/// second.
+/// A reactor on each engine that watches the second of a pair of sockets for reading.
 fn each(
-    test: impl Fn(&mut Waiter, UnixStream, Rc<UnixStream>, Key) -> io::Result<()>,
+    test: impl Fn(&mut Reactor, UnixStream, &UnixStream, Key) -> io::Result<()>,
 ) -> io::Result<()> {
     for &kind in EngineKind::ALL {
         let (here, there) = UnixStream::pair()?;
         there.set_nonblocking(true)?;
-        let key = SlotMap::new().insert(());
-        test(&mut Waiter::of(kind)?, here, Rc::new(there), key)?;
+        let (mut reactor, there) = (reactor_on(kind.start()?), Rc::new(there));
+        let key = reactor.add_reader(Rc::<UnixStream>::clone(&there), |_| {})?;
+        test(&mut reactor, here, &there, key)?;
     }
     Ok(())
 }
 
+fn read(reactor: &mut Reactor, key: Key, mut socket: &UnixStream) -> io::Result<usize> {
+    let mut buffer = [0; 9];
+    let result = socket.read(&mut buffer);
+    let entry = reactor.entries.get_mut(key).expect("it is there");
+    entry.ready.record_read(&result, buffer.len());
+    result
+}
+
 #[test]
-fn readiness_is_reported_until_not_ready() -> io::Result<()> {
-    each(|waiter, mut here, there, key| {
-        let ready = Interest::READ;
-        waiter
-            .engine
-            .watch(key, &(Rc::clone(&there) as Descriptor), ready)?;
-        assert_eq!(waiter.wait(NOW)?, []);
-        here.write_all(b"xy")?;
+fn a_descriptor_stays_ready_until_it_is_read() -> io::Result<()> {
+    each(|reactor, mut here, there, key| {
+        assert_eq!(wait(reactor, NOW)?, 0);
+        here.write_all(b"a long text, two reads")?;
         for _ in 0..3 {
-            assert_eq!(waiter.wait(LONG)?, [Event { key, ready }]);
+            assert_eq!(wait(reactor, LONG)?, 1);
         }
-        assert_eq!((&*there).read(&mut [0; 9])?, 2);
-        waiter.engine.short_read(key);
-        assert_eq!(waiter.wait(NOW)?, []);
+        assert_eq!(read(reactor, key, there)?, 9);
+        assert_eq!(wait(reactor, LONG)?, 1);
+        assert_eq!(read(reactor, key, there)?, 9);
+        assert_eq!(wait(reactor, LONG)?, 1);
+        assert_eq!(read(reactor, key, there)?, 4);
+        assert_eq!(wait(reactor, NOW)?, 0);
         here.write_all(b"z")?;
-        assert_eq!(waiter.wait(LONG)?, [Event { key, ready }]);
+        assert_eq!(wait(reactor, LONG)?, 1);
         Ok(())
     })
 }
@@ -64,16 +71,13 @@ fn readiness_is_reported_until_not_ready() -> io::Result<()> {
 #[test]
 fn a_descriptor_that_stays_ready_does_not_hide_others() -> io::Result<()> {
     for &kind in EngineKind::ALL {
-        let (mut waiter, mut keys, mut others) = (Waiter::of(kind)?, SlotMap::new(), Vec::new());
+        let (mut reactor, mut others) = (reactor_on(kind.start()?), Vec::new());
         for count in 1..=3 {
             let (mut here, there) = UnixStream::pair()?;
-            let there: Descriptor = Rc::new(there);
-            waiter
-                .engine
-                .watch(keys.insert(()), &there, Interest::READ)?;
+            reactor.add_reader(Rc::new(there), |_| {})?;
             here.write_all(b"x")?;
-            others.push((here, there));
-            assert_eq!(waiter.wait(LONG)?.len(), count, "{kind:?}");
+            others.push(here);
+            assert_eq!(wait(&mut reactor, LONG)?, count, "{kind:?}");
         }
     }
     Ok(())
@@ -85,85 +89,60 @@ fn one_wait_reports_all_ready_descriptors() -> io::Result<()> {
     let engines: [Box<dyn Engine>; 3] = [
         Box::new(tokio::Tokio::new(2)?),
         Box::new(mio::Mio::new(2)?),
-        Box::new(select::Select::new()),
+        Box::new(select::Select),
     ];
-    for mut engine in engines {
-        let (mut keys, mut others, mut ready) = (SlotMap::new(), Vec::new(), Vec::new());
+    for engine in engines {
+        let (mut reactor, mut others) = (reactor_on(engine), Vec::new());
         for _ in 0..CROWD {
             let (mut here, there) = UnixStream::pair()?;
-            let there: Descriptor = Rc::new(there);
-            engine.watch(keys.insert(()), &there, Interest::READ)?;
+            reactor.add_reader(Rc::new(there), |_| {})?;
             here.write_all(b"x")?;
-            others.push((here, there));
+            others.push(here);
         }
-        engine.wait(LONG, &mut ready)?;
-        assert_eq!(ready.len(), CROWD, "{engine:?}");
+        assert_eq!(wait(&mut reactor, LONG)?, CROWD, "{reactor:?}");
     }
     Ok(())
 }
 
 #[test]
-fn readiness_is_reported_once_after_watch_is_called_again() -> io::Result<()> {
-    each(|waiter, mut here, there, key| {
-        let (both, there) = (Interest::READ | Interest::WRITE, there as Descriptor);
-        here.write_all(b"x")?;
-        for wanted in [Interest::READ, both] {
-            waiter.engine.watch(key, &there, wanted)?;
-            let told = waiter.wait(LONG)?.iter();
-            assert_eq!(told.filter(|event| event.ready.reads()).count(), 1);
-        }
-        Ok(())
-    })
-}
-
-#[test]
 fn the_end_of_the_stream_behind_a_short_read_is_reported() -> io::Result<()> {
-    each(|waiter, mut here, there, key| {
-        waiter
-            .engine
-            .watch(key, &(Rc::clone(&there) as Descriptor), Interest::READ)?;
+    each(|reactor, mut here, there, key| {
         here.write_all(b"the last")?;
         drop(here);
-        assert_eq!(waiter.wait(LONG)?.len(), 1);
-        assert_eq!((&*there).read(&mut [0; 99])?, 8);
-        waiter.engine.short_read(key);
-        assert_eq!(waiter.wait(LONG)?.len(), 1);
-        assert_eq!((&*there).read(&mut [0; 99])?, 0);
+        assert_eq!(wait(reactor, LONG)?, 1);
+        assert_eq!(read(reactor, key, there)?, 8);
+        assert_eq!(wait(reactor, LONG)?, 1);
+        assert_eq!(read(reactor, key, there)?, 0);
         Ok(())
     })
 }
 
 #[test]
 fn only_wanted_readiness_is_reported() -> io::Result<()> {
-    each(|waiter, mut here, there, key| {
-        let (both, there) = (Interest::READ | Interest::WRITE, there as Descriptor);
+    each(|reactor, mut here, _, key| {
         here.write_all(b"x")?;
-        for wanted in [Interest::WRITE, both, Interest::READ, both] {
-            waiter.engine.watch(key, &there, wanted)?;
-            // What is told at first may be less, if the kernel tells the rest in a second
-            // change.
-            let told = [waiter.wait(LONG)?.to_vec(), waiter.wait(LONG)?.to_vec()].concat();
-            let told = told
-                .iter()
-                .fold(Interest::NOTHING, |told, event| told | event.ready);
-            assert_eq!(told, wanted);
+        let both = (true, true);
+        for (reads, writes) in [(false, true), both, (true, false), both] {
+            reactor.watch(key, Interest::of(reads, writes))?;
+            // At first it may be less, if the kernel reports the rest with a second event.
+            wait(reactor, LONG)?;
+            wait(reactor, LONG)?;
+            let entry = &reactor.entries[key];
+            assert_eq!((entry.can_read(), entry.can_write()), (reads, writes));
         }
-        waiter.engine.watch(key, &there, Interest::NOTHING)?;
-        assert_eq!(waiter.wait(NOW)?, []);
-        waiter.engine.watch(key, &there, Interest::READ)?;
-        assert_eq!(waiter.wait(LONG)?.len(), 1, "watched anew");
+        reactor.watch(key, None)?;
+        assert_eq!(wait(reactor, NOW)?, 0);
+        reactor.watch(key, Interest::of(true, false))?;
+        assert_eq!(wait(reactor, LONG)?, 1, "watched anew");
         Ok(())
     })
 }
 
 #[test]
 fn a_timeout_is_waited_out() -> io::Result<()> {
-    each(|waiter, _here, there, key| {
-        waiter
-            .engine
-            .watch(key, &(there as Descriptor), Interest::READ)?;
+    each(|reactor, _here, _, _| {
         let (begun, timeout) = (std::time::Instant::now(), Duration::from_millis(20));
-        assert_eq!(waiter.wait(Some(timeout))?, []);
+        assert_eq!(wait(reactor, timeout)?, 0);
         assert!(begun.elapsed() >= timeout);
         Ok(())
     })

@@ -4,6 +4,9 @@
 //! No task and no buffer belongs to a connection. Each has a waker of its own instead, which
 //! records whose it is: so an iteration costs as much as is ready, however many are watched.
 //!
+//! An `AsyncFd` remembers readiness, too. The reactor does that for all engines, so this one takes
+//! out of the `AsyncFd` what it reports, and reports edges.
+//!
 //! A runtime watches the operating system's descriptors. So this engine exists only on Unix, and
 //! not in a simulation, whose descriptors tokio doesn't know.
 
@@ -11,19 +14,18 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, RawFd};
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use common::sys;
+use common::sys::{self, Descriptor, Interest, Readiness};
+use slotmap::SecondaryMap;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{unconstrained, yield_now};
 use tokio::time;
 
-use super::{Descriptor, Engine, Event, Interest};
+use super::{Engine, Event, Watched};
 use crate::Key;
-use crate::key::SecondaryMap;
 
 mod wakers;
 
@@ -31,130 +33,111 @@ use wakers::Wakers;
 
 pub(super) struct Tokio {
     /// What is watched, before the runtime, so that it is dropped while the runtime still is.
-    watched: Watchlist,
+    watchlist: Watchlist,
     runtime: Runtime,
 }
 
 struct Watchlist {
-    watched: SecondaryMap<Watched>,
-    /// Those to check: what was ready, is wanted anew or has been woken.
+    descriptors: SecondaryMap<Key, Watch>,
+    /// Those to check: what is wanted anew or has been woken.
     listed: Vec<Key>,
-    /// How often their readiness was checked.
-    checks: u64,
-    /// So many changes the runtime takes from the kernel at once.
-    most_changes: usize,
+    /// So many events the runtime takes from the kernel at once.
+    most_events: usize,
     wakers: Wakers,
 }
 
-struct Watched {
+struct Watch {
     fd: AsyncFd<Fd>,
     wanted: Interest,
     waker: Waker,
-    /// The last check of this one: being listed twice, it is checked once.
-    last_check: u64,
 }
 
-/// What an [`AsyncFd`] asks for: a descriptor of the operating system.
-struct Fd(Descriptor);
+/// What an [`AsyncFd`] asks for. It doesn't outlive the descriptor: before one is closed, nothing
+/// is wanted of it.
+struct Fd(RawFd);
 
 impl AsRawFd for Fd {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.descriptor().number()
+        self.0
     }
 }
 
 impl Tokio {
-    pub(super) fn new(most_changes: usize) -> io::Result<Self> {
+    pub(super) fn new(most_events: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_io()
-            .max_io_events_per_tick(most_changes)
+            .max_io_events_per_tick(most_events)
             .enable_time()
             .build()?;
-        let watched = Watchlist {
-            watched: SecondaryMap::new(),
+        let watchlist = Watchlist {
+            descriptors: SecondaryMap::new(),
             listed: Vec::new(),
-            checks: 0,
-            most_changes,
+            most_events,
             wakers: Wakers::new(),
         };
-        Ok(Tokio { watched, runtime })
+        Ok(Tokio { watchlist, runtime })
     }
 }
 
 impl Engine for Tokio {
-    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
+    fn watch(
+        &mut self,
+        key: Key,
+        descriptor: Descriptor<'_>,
+        _: Option<Interest>,
+        wanted: Option<Interest>,
+    ) -> io::Result<()> {
         let _entered = self.runtime.enter();
-        self.watched.watch(key, descriptor, wanted)
+        self.watchlist.watch(key, descriptor, wanted)
     }
 
-    fn not_ready(&mut self, key: Key, what: Interest) {
-        let Some(watched) = self.watched.watched.get_mut(key) else {
-            return;
-        };
-        if what.reads() {
-            watched.clear(READABLE);
-            watched.clear(URGENT);
-        }
-        if what.writes() {
-            watched.clear(WRITABLE);
-        }
-    }
-
-    fn short_read(&mut self, key: Key) {
-        // A read stops before urgent data. (Of the end of the stream tokio keeps a flag that
-        // nothing clears.)
-        if let Some(watched) = self.watched.watched.get_mut(key)
-            && !watched.is(URGENT)
-        {
-            watched.clear(READABLE);
-        }
-    }
-
-    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
-        let Tokio { watched, runtime } = self;
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        _: Watched<'_>,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
+        let Tokio { watchlist, runtime } = self;
         sys::wait(timeout, |timeout| {
             // Unconstrained: tokio would have a task yield after some 128 checks, which is for
             // those with neighbours.
-            runtime.block_on(unconstrained(watched.iterate(timeout, ready)));
-            if sys::spurious() {
-                watched.tell_all(ready);
-            }
-            Ok(ready.len())
+            runtime.block_on(unconstrained(watchlist.wait(timeout, events)));
+            Ok(events.len())
         })?;
         Ok(())
     }
 }
 
 impl Watchlist {
-    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
-        if wanted == Interest::NOTHING {
-            self.watched.remove(key);
+    fn watch(
+        &mut self,
+        key: Key,
+        descriptor: Descriptor<'_>,
+        wanted: Option<Interest>,
+    ) -> io::Result<()> {
+        let Some(wanted) = wanted else {
+            self.descriptors.remove(key);
             return Ok(());
+        };
+        match self.descriptors.get_mut(key) {
+            Some(watch) => watch.wanted = wanted,
+            None => {
+                let (fd, waker) = (register(descriptor)?, self.wakers.waker(key));
+                self.descriptors.insert(key, Watch { fd, wanted, waker });
+            }
         }
-        if self.watched.get_mut(key).is_none() {
-            let watched = Watched {
-                fd: register(Rc::clone(descriptor))?,
-                wanted,
-                waker: self.wakers.waker(key),
-                last_check: 0,
-            };
-            self.watched.insert(key, watched);
-        }
-        if let Some(watched) = self.watched.get_mut(key) {
-            watched.wanted = wanted;
-            self.listed.push(key);
-        }
+        self.listed.push(key);
         Ok(())
     }
 
     /// One iteration of the runtime, which checks its descriptors once at least; and more while
-    /// it may have more to tell than it takes from the kernel in one.
-    async fn iterate(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) {
-        self.check_readiness(ready).await;
-        if !ready.is_empty() || timeout == Some(Duration::ZERO) {
-            self.poll_once(ready).await;
+    /// it may have more to report than it takes from the kernel in one.
+    async fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) {
+        self.check(events).await;
+        if !events.is_empty() || timeout == Some(Duration::ZERO) {
+            self.poll_once(events).await;
         } else {
-            let something_is_ready = poll_fn(|cx| self.poll_readiness(cx, ready));
+            let something_is_ready = poll_fn(|cx| self.poll_readiness(cx, events));
             match timeout {
                 None => something_is_ready.await,
                 Some(timeout) => {
@@ -162,91 +145,81 @@ impl Watchlist {
                 }
             }
         }
-        let mut told = self.most_changes;
-        while told <= ready.len() {
-            self.poll_once(ready).await;
-            told += self.most_changes;
+        let mut reported = self.most_events;
+        while reported <= events.len() {
+            self.poll_once(events).await;
+            reported += self.most_events;
         }
     }
 
-    async fn poll_once(&mut self, ready: &mut Vec<Event>) {
+    async fn poll_once(&mut self, events: &mut Vec<Event>) {
         yield_now().await;
-        self.check_readiness(ready).await;
+        self.check(events).await;
     }
 
-    async fn check_readiness(&mut self, list: &mut Vec<Event>) {
+    async fn check(&mut self, events: &mut Vec<Event>) {
         poll_fn(|cx| {
-            let _ = self.poll_readiness(cx, list);
+            let _ = self.poll_readiness(cx, events);
             Poll::Ready(())
         })
         .await;
     }
 
-    /// Checks what is listed. What is ready will be checked again, and the others will wake
-    /// when they are.
-    fn poll_readiness(&mut self, cx: &mut Context<'_>, list: &mut Vec<Event>) -> Poll<()> {
+    /// Checks what is listed. All of it will be woken when it is ready again.
+    fn poll_readiness(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) -> Poll<()> {
         self.wakers.list(&mut self.listed, cx.waker());
-        self.listed.extend(list.drain(..).map(|event| event.key));
-        self.checks += 1;
         for key in self.listed.drain(..) {
-            let watched = self.watched.get_mut(key);
-            let ready = watched.map_or(Interest::NOTHING, |watched| {
-                watched.check_readiness(self.checks)
-            });
-            if ready != Interest::NOTHING {
-                list.push(Event { key, ready });
+            let ready = self.descriptors.get(key).map(Watch::poll_ready);
+            if let Some(ready) = ready.filter(|ready| *ready != Readiness::default()) {
+                events.push(Event { key, ready });
             }
         }
-        if list.is_empty() {
+        if events.is_empty() {
             Poll::Pending
         } else {
             Poll::Ready(())
         }
     }
-
-    fn tell_all(&mut self, list: &mut Vec<Event>) {
-        list.clear();
-        list.extend(self.watched.iter_mut().map(|(key, watched)| {
-            let ready = watched.wanted;
-            Event { key, ready }
-        }));
-    }
 }
 
-impl Watched {
-    /// What is ready, the first time that this check asks for it.
-    fn check_readiness(&mut self, check: u64) -> Interest {
-        if std::mem::replace(&mut self.last_check, check) == check {
-            return Interest::NOTHING;
-        }
-        self.poll_ready()
-    }
-
-    /// What is ready of the wanted; of the rest, tokio will wake the waker. A waker serves once,
-    /// and is left only where it has to be: to see that something is ready is cheaper than to poll.
-    fn poll_ready(&self) -> Interest {
+impl Watch {
+    /// What is ready of the wanted. A waker serves once, so it is left anew for the next time.
+    fn poll_ready(&self) -> Readiness {
         let cx = &mut Context::from_waker(&self.waker);
-        let Watched { fd, wanted, .. } = self;
-        let reads = wanted.reads() && (self.is(READABLE) || fd.poll_read_ready(cx).is_ready());
-        let writes = wanted.writes() && (self.is(WRITABLE) || fd.poll_write_ready(cx).is_ready());
-        Interest::READ.when(reads) | Interest::WRITE.when(writes)
+        let may_read = self.wanted.is_readable() && self.fd.poll_read_ready(cx).is_ready();
+        let may_write = self.wanted.is_writable() && self.fd.poll_write_ready(cx).is_ready();
+        if !may_read && !may_write {
+            return Readiness::default();
+        }
+        // A read stops before urgent data, and nothing clears the flags of an end.
+        let mut more_behind = false;
+        if may_read {
+            more_behind = self.takes(URGENT);
+            self.takes(READABLE);
+            more_behind |= self.fd.poll_read_ready(cx).is_ready();
+        }
+        if may_write {
+            self.takes(WRITABLE);
+            let _ = self.fd.poll_write_ready(cx);
+        }
+        Readiness::edge(may_read, may_write, more_behind)
     }
 
-    fn is(&self, what: tokio::io::Interest) -> bool {
-        self.fd.try_io(what, |_| Ok(())).is_ok()
-    }
-
-    /// Has tokio forget a readiness, as it does on meeting `WouldBlock`. No system call is made.
-    fn clear(&self, what: tokio::io::Interest) {
+    /// Whether that is ready. Has tokio forget it, as it does on meeting `WouldBlock`. No system
+    /// call is made.
+    fn takes(&self, what: tokio::io::Interest) -> bool {
+        let mut is_ready = false;
         let _ = self.fd.try_io(what, |_| {
+            is_ready = true;
             io::Result::<()>::Err(ErrorKind::WouldBlock.into())
         });
+        is_ready
     }
 }
 
 const READABLE: tokio::io::Interest = tokio::io::Interest::READABLE;
 const WRITABLE: tokio::io::Interest = tokio::io::Interest::WRITABLE;
-/// Where the kernel tells of urgent data, it is asked to.
+/// Where the kernel reports urgent data, it is asked to.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const URGENT: tokio::io::Interest = tokio::io::Interest::PRIORITY;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -254,11 +227,11 @@ const URGENT: tokio::io::Interest = tokio::io::Interest::ERROR;
 
 #[expect(
     deprecated,
-    reason = "it would take any number for a descriptor; this one is owned for as long, and the successor is `unsafe`"
+    reason = "it would take any number for a descriptor; this one is watched no longer than it is open, and the successor is `unsafe`"
 )]
-fn register(descriptor: Descriptor) -> io::Result<AsyncFd<Fd>> {
-    descriptor.descriptor().to_os()?;
-    AsyncFd::with_interest(Fd(descriptor), READABLE.add(WRITABLE).add(URGENT))
+fn register(descriptor: Descriptor<'_>) -> io::Result<AsyncFd<Fd>> {
+    let fd = descriptor.to_os()?.as_raw_fd();
+    AsyncFd::with_interest(Fd(fd), READABLE.add(WRITABLE).add(URGENT))
 }
 
 impl fmt::Debug for Tokio {

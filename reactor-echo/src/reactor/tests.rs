@@ -4,9 +4,10 @@ use std::io::{self, ErrorKind, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
+use common::sys::Descriptor;
+
 use super::*;
-use crate::Transport;
-use crate::engine::{Descriptor, Interest};
+use crate::{Protocol, Transport};
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
@@ -18,26 +19,29 @@ struct Failing {
 }
 
 impl Engine for Failing {
-    fn watch(&mut self, key: Key, descriptor: &Descriptor, wanted: Interest) -> io::Result<()> {
-        if wanted != Interest::NOTHING {
+    fn watch(
+        &mut self,
+        key: Key,
+        descriptor: Descriptor<'_>,
+        was: Option<Interest>,
+        wanted: Option<Interest>,
+    ) -> io::Result<()> {
+        if wanted.is_some() {
             self.calls_left = self.calls_left.wrapping_sub(1);
             if self.calls_left == 0 {
                 return Err(ErrorKind::OutOfMemory.into());
             }
         }
-        self.engine.watch(key, descriptor, wanted)
+        self.engine.watch(key, descriptor, was, wanted)
     }
 
-    fn not_ready(&mut self, key: Key, what: Interest) {
-        self.engine.not_ready(key, what);
-    }
-
-    fn short_read(&mut self, key: Key) {
-        self.engine.short_read(key);
-    }
-
-    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Event>) -> io::Result<()> {
-        self.engine.wait(timeout, ready)
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        watched: Watched<'_>,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
+        self.engine.wait(timeout, watched, events)
     }
 }
 
@@ -65,11 +69,12 @@ fn serve(nth: usize, requests: &'static [&[u8]]) -> io::Result<Vec<Vec<u8>>> {
         max_connections: 1,
         ..Settings::default()
     };
-    let mut reactor = Reactor::on(Box::new(engine), settings)?;
+    let buffer = settings.read_buffer()?;
+    let mut reactor = Reactor::on(Box::new(engine), settings, buffer);
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let port = reactor.listen_tcp(anywhere, |_| Once, 50)?;
-    let address = reactor.handle().host_of(port).ok_or(ErrorKind::NotFound)?;
-    let _ = reactor.call_later(TIME_LIMIT, ReactorHandle::stop);
+    let address = reactor.host_of(port).ok_or(ErrorKind::NotFound)?;
+    let _ = reactor.call_later(TIME_LIMIT, Reactor::stop);
     let clients = thread::spawn(move || {
         let request = |request: &&[u8]| {
             let mut client = TcpStream::connect_timeout(&address, TIME_LIMIT)?;

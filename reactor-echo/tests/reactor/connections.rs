@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::Settings;
-use reactor_echo::{EngineKind, Factory, Key, Protocol, ReactorHandle, Transport};
+use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, Transport};
 
 use crate::hooks::{Fixture, Hooks, Log, connect, result_of};
 
@@ -59,7 +59,7 @@ pub fn a_pause_holds_within_the_iteration(engine: EngineKind) -> io::Result<()> 
                 let mut other = transport.reactor().transport(other).expect("it is there");
                 other.pause_producing();
             }
-            let stop = |reactor: &mut ReactorHandle| reactor.stop();
+            let stop = |reactor: &mut Reactor| reactor.stop();
             let _ = transport
                 .reactor()
                 .call_later(Duration::from_millis(50), stop);
@@ -188,7 +188,7 @@ pub fn a_factory_may_refuse(engine: EngineKind) -> io::Result<()> {
     struct EverySecond(usize, Log);
 
     impl Factory for EverySecond {
-        fn start_factory(&mut self, _: &mut ReactorHandle) {
+        fn start_factory(&mut self, _: &mut Reactor) {
             self.1.note("start");
         }
 
@@ -201,7 +201,7 @@ pub fn a_factory_may_refuse(engine: EngineKind) -> io::Result<()> {
             self.0.is_multiple_of(2).then(|| Box::new(greeter) as _)
         }
 
-        fn stop_factory(&mut self, _: &mut ReactorHandle) {
+        fn stop_factory(&mut self, _: &mut Reactor) {
             self.1.note("stop");
         }
     }
@@ -258,7 +258,7 @@ pub fn add_reader_watches_a_descriptor(engine: EngineKind) -> io::Result<()> {
     there.set_nonblocking(true)?;
     let there = Rc::new(there);
     let (reading, noted) = (Rc::clone(&there), log.clone());
-    let reader = fixture.reactor.handle().add_reader(there, move |reactor| {
+    let reader = fixture.reactor.add_reader(there, move |reactor| {
         let mut text = [0; 9];
         while let Ok(count @ 1..) = (&*reading).read(&mut text) {
             noted.note(String::from_utf8_lossy(&text[..count]));
@@ -266,7 +266,7 @@ pub fn add_reader_watches_a_descriptor(engine: EngineKind) -> io::Result<()> {
         if noted.lines().len() == 2 {
             reactor.stop();
         }
-    });
+    })?;
     here.write_all(b"one")?;
     let second = here.try_clone()?;
     let _ = fixture

@@ -8,14 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::Settings;
-use reactor_echo::{EngineKind, ReactorHandle, Reason, Transport};
+use reactor_echo::{EngineKind, Reactor, Reason, Transport};
 use socket2::SockRef;
 
 use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
 
 const MUCH: usize = 4_000_000;
 
-fn note_and_stop(log: &Log) -> impl FnMut(&mut ReactorHandle, &Reason) + use<> {
+fn note_and_stop(log: &Log) -> impl FnMut(&mut Reactor, &Reason) + use<> {
     let log = log.clone();
     move |reactor, reason| {
         log.note(format_args!("{reason:?}"));
@@ -31,7 +31,7 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
     let (_, address) = fixture.listen(move |_| {
         let made = |transport: &mut Transport<'_>| {
             transport.write(&vec![b'x'; MUCH]);
-            assert_eq!(transport.pending_output(), MUCH);
+            assert!((1..=MUCH).contains(&transport.pending_output()));
             transport.lose_connection();
             transport.write(b"and this");
         };
@@ -94,7 +94,7 @@ pub fn an_abort_is_a_reset(engine: EngineKind) -> io::Result<()> {
     let server_log = log.clone();
     let (_, address) = fixture.listen(move |_| {
         let abort = |transport: &mut Transport<'_>, _: &[u8]| {
-            transport.write(b"never sent");
+            transport.write(&vec![b'x'; MUCH]);
             transport.abort_connection();
         };
         Hooks::default()
@@ -104,7 +104,7 @@ pub fn an_abort_is_a_reset(engine: EngineKind) -> io::Result<()> {
     let client = thread::spawn(move || {
         let mut client = connect(address)?;
         client.write_all(b"x")?;
-        client.read(&mut [0; 99])
+        client.read_to_end(&mut Vec::new())
     });
     fixture.run()?;
     let error = result_of(client).expect_err("a reset");
@@ -287,8 +287,7 @@ pub fn clients_in_the_backlog_are_not_reset_by_a_stop(engine: EngineKind) -> io:
             late.expect("the clients connect in time");
             transport.reactor().stop();
         };
-        let lost =
-            move |_: &mut ReactorHandle, reason: &Reason| log.note(format_args!("{reason:?}"));
+        let lost = move |_: &mut Reactor, reason: &Reason| log.note(format_args!("{reason:?}"));
         Hooks::default().data(stop).lost(lost)
     })?;
     let clients = thread::spawn(move || {

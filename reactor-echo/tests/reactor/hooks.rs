@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::Settings;
-use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, ReactorHandle, Reason, Transport};
+use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
 
 /// Longer than anything here takes.
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ pub const ANYWHERE: SocketAddr =
 
 type OnTransport = Box<dyn FnMut(&mut Transport<'_>)>;
 type OnData = Box<dyn FnMut(&mut Transport<'_>, &[u8])>;
-type OnLost = Box<dyn FnMut(&mut ReactorHandle, &Reason)>;
+type OnLost = Box<dyn FnMut(&mut Reactor, &Reason)>;
 
 /// A protocol that does what its closures do.
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl Hooks {
         self
     }
 
-    pub fn lost(mut self, lost: impl FnMut(&mut ReactorHandle, &Reason) + 'static) -> Self {
+    pub fn lost(mut self, lost: impl FnMut(&mut Reactor, &Reason) + 'static) -> Self {
         self.lost = Some(Box::new(lost));
         self
     }
@@ -71,7 +71,7 @@ impl Protocol for Hooks {
         }
     }
 
-    fn connection_lost(&mut self, reactor: &mut ReactorHandle, reason: &Reason) {
+    fn connection_lost(&mut self, reactor: &mut Reactor, reason: &Reason) {
         if let Some(lost) = &mut self.lost {
             lost(reactor, reason);
         }
@@ -116,7 +116,7 @@ impl Fixture {
     /// Listens with that factory, and tells where.
     pub fn listen(&mut self, factory: impl Factory + 'static) -> io::Result<(Key, SocketAddr)> {
         let port = self.reactor.listen_tcp(ANYWHERE, factory, 50)?;
-        let address = self.reactor.handle().host_of(port);
+        let address = self.reactor.host_of(port);
         Ok((port, address.ok_or(ErrorKind::NotFound)?))
     }
 

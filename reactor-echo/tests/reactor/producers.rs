@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Settings, sys};
-use reactor_echo::{EngineKind, Key, Producer, ReactorHandle, Transport};
+use reactor_echo::{EngineKind, Key, Producer, Reactor, Transport};
 use socket2::SockRef;
 
 use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
@@ -40,7 +40,7 @@ impl Producer for Pieces {
         self.log.note("paused"); // Nobody does that to a pull producer.
     }
 
-    fn stop_producing(&mut self, _: &mut ReactorHandle) {
+    fn stop_producing(&mut self, _: &mut Reactor) {
         self.log.note("stopped");
     }
 }
@@ -78,7 +78,7 @@ pub fn a_pull_producer_that_writes_nothing_is_left_alone(engine: EngineKind) -> 
             self.0.note("asked");
         }
 
-        fn stop_producing(&mut self, _: &mut ReactorHandle) {}
+        fn stop_producing(&mut self, _: &mut Reactor) {}
     }
 
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
@@ -88,7 +88,7 @@ pub fn a_pull_producer_that_writes_nothing_is_left_alone(engine: EngineKind) -> 
         Hooks::default().made(move |transport| {
             transport.register_producer(Empty(log.clone()), false);
             let reactor = transport.reactor();
-            let _ = reactor.call_later(Duration::from_millis(50), ReactorHandle::stop);
+            let _ = reactor.call_later(Duration::from_millis(50), Reactor::stop);
         })
     })?;
     let client = connect(address)?;
@@ -130,7 +130,7 @@ impl Relay {
                 relay.most_pending.set(pending);
             }
         };
-        let lost = move |reactor: &mut ReactorHandle, _: &reactor_echo::Reason| {
+        let lost = move |reactor: &mut Reactor, _: &reactor_echo::Reason| {
             ended.log.note("lost");
             if ended.log.lines().len() == 2 {
                 reactor.stop();

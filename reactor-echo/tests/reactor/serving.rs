@@ -1,27 +1,27 @@
 //! The echo server as a whole, in a thread of its own.
 
-use std::io::{self, ErrorKind, Read, Write as _};
+use std::io::{self, ErrorKind, Read, Write};
 use std::thread;
 use std::time::Duration;
 
 use common::client::EchoClient;
 use common::client::program::Serving;
-use common::{Settings, sys};
-use reactor_echo::{EngineKind, Write, serve};
+use common::{SendPolicy, Settings, sys};
+use reactor_echo::{EngineKind, serve};
 use socket2::SockRef;
 
 use crate::hooks::{connect, result_of};
 use crate::shared::{only_idle_clients_are_closed, stop_tries_to_accept_again};
 use crate::stream::{self, converse};
 
-fn start(engine: EngineKind, settings: Settings, write: Write) -> io::Result<Serving> {
+fn start(engine: EngineKind, settings: Settings, policy: SendPolicy) -> io::Result<Serving> {
     Serving::start(settings, move |listener, settings, stop| {
-        serve(listener, settings, engine, write, stop)
+        serve(listener, settings, engine, policy, stop)
     })
 }
 
 pub fn every_byte_comes_back(engine: EngineKind) -> io::Result<()> {
-    let server = start(engine, Settings::default(), Write::AtOnce)?;
+    let server = start(engine, Settings::default(), SendPolicy::AtOnce)?;
     let mut client = server.connect()?;
     assert_eq!(client.echo(b"hello\n")?, b"hello\n");
     converse(server.connect()?, 5_000_000)?;
@@ -30,7 +30,7 @@ pub fn every_byte_comes_back(engine: EngineKind) -> io::Result<()> {
 }
 
 pub fn queued_writes_come_back_too(engine: EngineKind) -> io::Result<()> {
-    let server = start(engine, Settings::default(), Write::Queued)?;
+    let server = start(engine, Settings::default(), SendPolicy::Queued)?;
     converse(server.connect()?, 1_000_000)?;
     server.stop().map(drop)
 }
@@ -50,7 +50,7 @@ pub fn faults_change_nothing(engine: EngineKind) -> io::Result<()> {
         let faults = faults.parse().map_err(io::Error::other)?;
         let server = Serving::start(settings, move |listener, settings, stop| {
             sys::inject(faults);
-            serve(listener, settings, engine, Write::AtOnce, stop)
+            serve(listener, settings, engine, SendPolicy::AtOnce, stop)
         })?;
         let address = server.address();
         let clients: Vec<_> = (1..=4)
@@ -67,7 +67,7 @@ pub fn faults_change_nothing(engine: EngineKind) -> io::Result<()> {
 }
 
 pub fn data_behind_an_urgent_mark_is_read(engine: EngineKind) -> io::Result<()> {
-    let server = start(engine, Settings::default(), Write::AtOnce)?;
+    let server = start(engine, Settings::default(), SendPolicy::AtOnce)?;
     let mut client = connect(server.address())?;
     client.write_all(b"before")?;
     SockRef::from(&client).send_out_of_band(b"!")?;
@@ -83,7 +83,7 @@ pub fn no_more_than_the_limit_are_accepted(engine: EngineKind) -> io::Result<()>
         max_connections: 2,
         ..Settings::default()
     };
-    let server = start(engine, settings, Write::AtOnce)?;
+    let server = start(engine, settings, SendPolicy::AtOnce)?;
     let mut first = server.connect()?;
     let mut second = server.connect()?;
     first.echo(b"1\n")?;
@@ -100,22 +100,24 @@ pub fn no_more_than_the_limit_are_accepted(engine: EngineKind) -> io::Result<()>
 }
 
 pub fn a_client_that_does_not_read_delays_nobody(engine: EngineKind) -> io::Result<()> {
-    stream::deaf_client_delays_nobody(start(engine, Settings::default(), Write::AtOnce)?)
+    stream::deaf_client_delays_nobody(start(engine, Settings::default(), SendPolicy::AtOnce)?)
 }
 
 pub fn stop_flushes_pending_output(engine: EngineKind) -> io::Result<()> {
     let settings = Settings::default();
     let shutdown_timeout = settings.shutdown_timeout;
-    let server = start(engine, settings, Write::AtOnce)?;
+    let server = start(engine, settings, SendPolicy::AtOnce)?;
     stream::stop_flushes_pending_output(server, shutdown_timeout)
 }
 
 pub fn only_silent_connections_are_closed(engine: EngineKind) -> io::Result<()> {
-    only_idle_clients_are_closed(b"busy\n", |settings| start(engine, settings, Write::AtOnce))
+    only_idle_clients_are_closed(b"busy\n", |settings| {
+        start(engine, settings, SendPolicy::AtOnce)
+    })
 }
 
 pub fn a_stop_tries_to_accept_again(engine: EngineKind) -> io::Result<()> {
     stop_tries_to_accept_again(move |listener, settings, stop| {
-        serve(listener, settings, engine, Write::AtOnce, stop)
+        serve(listener, settings, engine, SendPolicy::AtOnce, stop)
     })
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::Settings;
-use reactor_echo::{EngineKind, ReactorHandle, Transport};
+use reactor_echo::{EngineKind, Reactor, Transport};
 
 use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
 
@@ -41,14 +41,14 @@ pub fn a_call_from_a_callback_waits_for_the_callback_or_an_iteration(
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let note = |name: &'static str| {
         let log = log.clone();
-        move |_: &mut ReactorHandle| log.note(name)
+        move |_: &mut Reactor| log.note(name)
     };
     let (now, then, first) = (note("when running"), note("no delay"), note("first"));
-    let reactor = fixture.reactor.handle();
+    let reactor = &mut fixture.reactor;
     let _ = reactor.call_later(Duration::ZERO, move |reactor| {
         reactor.call_when_running(now);
         let _ = reactor.call_later(Duration::ZERO, then);
-        let _ = reactor.call_later(Duration::ZERO, ReactorHandle::stop);
+        let _ = reactor.call_later(Duration::ZERO, Reactor::stop);
         first(reactor);
     });
     let _ = reactor.call_later(Duration::ZERO, note("second"));
@@ -71,9 +71,9 @@ pub fn calls_are_cancelled_and_moved(engine: EngineKind) -> io::Result<()> {
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let note = |name: &'static str| {
         let log = log.clone();
-        move |_: &mut ReactorHandle| log.note(name)
+        move |_: &mut Reactor| log.note(name)
     };
-    let reactor = fixture.reactor.handle();
+    let reactor = &mut fixture.reactor;
     let cancelled = reactor.call_later(milliseconds(10), note("cancelled"));
     let mut moved = reactor.call_later(milliseconds(1), note("moved"));
     let mut sooner = reactor.call_later(Duration::from_secs(60), note("sooner"));
