@@ -237,12 +237,14 @@ impl Reactor {
         if !entry.can_read() && !entry.can_write() {
             return;
         }
+        if matches!(entry.object, Object::Connection(_)) {
+            return self.handle_ready(key); // Mostly it is one.
+        }
         match &entry.object {
-            Object::Connection(_) => self.handle_ready(key),
             Object::Port(_) => self.accept(key, net::ACCEPTS_PER_ITERATION),
             Object::PendingConnect(_) => self.handle_connect(key),
             Object::Reader(_) => self.handle_reader(key),
-            Object::Call(_) => {}
+            Object::Connection(_) | Object::Call(_) => {}
         }
     }
 

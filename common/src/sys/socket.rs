@@ -121,8 +121,10 @@ impl Stream {
     #[track_caller]
     #[inline(always)] // See `recv`.
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let result =
-            faults::offered(bytes.len()).and_then(|length| self.inner.send(&bytes[..length]));
+        let result = match faults::offered(bytes.len()) {
+            Ok(length) => self.inner.send(&bytes[..length]),
+            Err(error) => Err(error),
+        };
         counters::count_write(&result);
         record_moved("send", || number(self), &result);
         result

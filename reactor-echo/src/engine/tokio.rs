@@ -186,23 +186,21 @@ impl Watch {
     /// What is ready of the wanted. A waker serves once, so it is left anew for the next time.
     fn poll_ready(&self) -> Readiness {
         let cx = &mut Context::from_waker(&self.waker);
-        let may_read = self.wanted.is_readable() && self.fd.poll_read_ready(cx).is_ready();
-        let may_write = self.wanted.is_writable() && self.fd.poll_write_ready(cx).is_ready();
-        if !may_read && !may_write {
-            return Readiness::default();
-        }
-        // A read stops before urgent data, and nothing clears the flags of an end.
-        let mut more_behind = false;
-        if may_read {
-            more_behind = self.takes(URGENT);
-            self.takes(READABLE);
+        let (mut may_read, mut may_write, mut more_behind) = (false, false, false);
+        if self.wanted.is_readable() {
+            may_read = self.takes(READABLE);
+            // A read stops before urgent data, and nothing clears the flag of an end.
+            more_behind = may_read && self.takes(URGENT);
             more_behind |= self.fd.poll_read_ready(cx).is_ready();
         }
-        if may_write {
-            self.takes(WRITABLE);
-            let _ = self.fd.poll_write_ready(cx);
+        if self.wanted.is_writable() {
+            may_write = self.takes(WRITABLE);
+            may_write |= self.fd.poll_write_ready(cx).is_ready();
         }
-        Readiness::edge(may_read, may_write, more_behind)
+        match may_read || may_write || more_behind {
+            true => Readiness::edge(may_read, may_write, more_behind),
+            false => Readiness::default(),
+        }
     }
 
     /// Whether that is ready. Has tokio forget it, as it does on meeting `WouldBlock`. No system
