@@ -295,7 +295,11 @@ impl Reactor {
                 Ok(count) => {
                     connection.last_active = self.clock.now();
                     if connection.delivers() {
-                        self.data_received(key, count);
+                        let buffer = mem::take(&mut self.buffer);
+                        self.call(key, |protocol, transport| {
+                            protocol.data_received(transport, &buffer[..count]);
+                        });
+                        self.buffer = buffer;
                     }
                 }
                 Err(error) => {
@@ -307,15 +311,6 @@ impl Reactor {
         if can_write {
             self.flush(key, true);
         }
-    }
-
-    #[inline]
-    fn data_received(&mut self, key: Key, count: usize) {
-        let buffer = mem::take(&mut self.buffer);
-        self.call(key, |protocol, transport| {
-            protocol.data_received(transport, &buffer[..count]);
-        });
-        self.buffer = buffer;
     }
 
     // CONCEPT: half-close

@@ -73,7 +73,7 @@ impl<P: Protocol + 'static, F: FnMut(SocketAddr) -> P> Factory for F {
     }
 }
 
-/// Makes the protocol of a connection that this side opens, and hears what becomes of it.
+/// Makes the protocol of a connection that this side opens, and is told what becomes of it.
 pub trait ClientFactory {
     /// The attempt begins.
     #[doc(alias = "startedConnecting")]
@@ -82,7 +82,7 @@ pub trait ClientFactory {
     }
 
     /// A protocol for the connection, which is there; `None` closes it, and
-    /// [`client_connection_lost`](Self::client_connection_lost) hears of that.
+    /// [`client_connection_lost`](Self::client_connection_lost) is told.
     #[doc(alias = "buildProtocol")]
     fn build_protocol(&mut self, peer: SocketAddr) -> Option<Box<dyn Protocol>>;
 
@@ -92,7 +92,7 @@ pub trait ClientFactory {
         let _ = (connector, reason);
     }
 
-    /// The connection is gone, and its protocol, if there was one, has heard of it.
+    /// The connection is gone, and its protocol, if there was one, was told.
     #[doc(alias = "clientConnectionLost")]
     fn client_connection_lost(&mut self, connector: &mut Connector<'_>, reason: &Reason) {
         let _ = (connector, reason);

@@ -301,7 +301,7 @@ impl Reactor {
         };
         self.engine.watch(key, descriptor, entry.watched, wanted)?;
         entry.watched = wanted;
-        // It may have become ready while nobody wanted to know.
+        // It can be ready since a time when that was not wanted.
         if (entry.can_read() || entry.can_write()) && !mem::replace(&mut entry.listed, true) {
             self.ready.push(key);
         }

@@ -69,7 +69,7 @@ impl BitOr for Interest {
 
 /// What a descriptor is ready for, as far as a loop knows.
 ///
-/// select(2) reports *levels*: each wait says anew what is ready. [`Poll`] reports *edges*: only
+/// select(2) reports *levels*: each wait says again what is ready. [`Poll`] reports *edges*: only
 /// changes. After an edge, a loop has to remember that the descriptor is ready until a call has
 /// found that it no longer is; if it forgets too early, it waits for an edge that never comes.
 /// This is that memory, a value that a loop keeps next to each descriptor.
@@ -150,8 +150,8 @@ impl Readiness {
         self.0 &= !Self::WRITE;
     }
 
-    /// What of it a loop has to remember until the next wait: nothing of a level, which that
-    /// reports anew, and all of an edge.
+    /// What of it a loop has to remember until the next wait: nothing of a level, which that wait
+    /// reports again, and all of an edge.
     // CONCEPT: level-and-edge
     #[inline]
     pub fn left(self) -> Self {
@@ -168,7 +168,7 @@ impl Readiness {
 }
 
 impl From<Event<'_>> for Readiness {
-    /// The edge that an event reports. An error is found by whoever reads or writes next.
+    /// The edge that an event reports. The next read or write finds an error.
     #[inline]
     fn from(event: Event<'_>) -> Self {
         let error = event.is_error();

@@ -1,5 +1,5 @@
-//! The engine on select(2), which reports levels: its sets are made anew for each wait, and nothing
-//! is remembered.
+//! The engine on select(2), which reports levels: it makes its sets for each wait, and remembers
+//! nothing.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;

@@ -133,7 +133,7 @@ fn only_wanted_readiness_is_reported() -> io::Result<()> {
         reactor.watch(key, None)?;
         assert_eq!(wait(reactor, NOW)?, 0);
         reactor.watch(key, Interest::of(true, false))?;
-        assert_eq!(wait(reactor, LONG)?, 1, "watched anew");
+        assert_eq!(wait(reactor, LONG)?, 1, "watched again");
         Ok(())
     })
 }

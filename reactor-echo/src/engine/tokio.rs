@@ -39,7 +39,7 @@ pub(super) struct Tokio {
 
 struct Watchlist {
     descriptors: SecondaryMap<Key, Watch>,
-    /// Those to check: what is wanted anew or has been woken.
+    /// Those to check: what is wanted now and was not before, or has been woken.
     listed: Vec<Key>,
     /// So many events the runtime takes from the kernel at once.
     most_events: usize,
@@ -183,7 +183,8 @@ impl Watchlist {
 }
 
 impl Watch {
-    /// What is ready of the wanted. A waker serves once, so it is left anew for the next time.
+    /// What is ready of the wanted. A waker serves once, so each look leaves it again for the next
+    /// time.
     fn poll_ready(&self) -> Readiness {
         let cx = &mut Context::from_waker(&self.waker);
         let (mut may_read, mut may_write, mut more_behind) = (false, false, false);
