@@ -6,7 +6,7 @@
 //! | [`talk`], [`load`], [`check`] | what the program `echo-client` does |
 //! | [`program`] | a server that a test starts and stops |
 //! | [`server_process`] | starting a server as a child process, and never leaving one behind |
-//! | [`traffic`] | what the checker and the tests send |
+//! | [`numbered_lines`] | what the checker and the tests send |
 //! | [`interrupt`] | the signals that ask this program to end |
 //! | [`terminal`] | whether there is a terminal that shows colours and progress |
 
@@ -15,12 +15,12 @@ pub mod check;
 mod echo_client;
 pub mod interrupt;
 pub mod load;
+pub mod numbered_lines;
 pub mod program;
 mod refusing_address;
 pub mod server_process;
 pub mod talk;
 pub mod terminal;
-pub mod traffic;
 
 pub(crate) use address::reachable;
 pub use address::{DEFAULT_PORT, ServerAddress};

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
+use common::client::numbered_lines::{fill, lines};
 use common::client::program::{Program, Serving, example};
-use common::client::traffic::{fill, lines};
 use common::client::{EchoClient, RefusingAddress, TIME_LIMIT};
 use common::{SendPolicy, Settings};
 use reactor_echo::{EngineKind, serve};

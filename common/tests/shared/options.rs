@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::args::{MOST_CONNECTIONS, MOST_PENDING, MOST_RECV_SIZE};
 use common::client::program::Program;
 use common::client::server_process::{ProcessGroup, announced};
-use common::client::{EchoClient, TIME_LIMIT, traffic};
+use common::client::{EchoClient, TIME_LIMIT, numbered_lines};
 
 /// Expects every option of `server` that takes a number, as `--help` lists them, to refuse numbers
 /// that are out of bounds: with exit status 2, a message that names the option, and before the
@@ -166,7 +166,7 @@ pub fn unfinished_connections_are_logged(server: &dyn Fn() -> Command) -> io::Re
     command.args(["--port", "0", "--shutdown-timeout", "0.2"]);
     let program = Program::start(command.stderr(fs::File::create(&log.0)?))?;
     let client = EchoClient::connect(program.address())?;
-    traffic::fill(&client)?;
+    numbered_lines::fill(&client)?;
     let (status, _) = program.stop()?;
     assert!(status.success(), "{status}");
     let log = fs::read_to_string(&log.0)?;

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::client::EchoClient;
+use common::client::numbered_lines::{self, TOO_MUCH, lines};
 use common::client::program::Serving;
-use common::client::traffic::{self, TOO_MUCH, lines};
 
 /// Sends `count` bytes and the end of the stream from a second thread, and expects the same back:
 /// together they can be more than the buffers on the way hold.
@@ -66,7 +66,7 @@ pub fn stop_flushes_pending_output(server: Serving, shutdown_timeout: Duration) 
 
 /// Sends without reading until the server takes no more: what was taken.
 fn fill(client: &EchoClient) -> io::Result<Vec<u8>> {
-    let sent = traffic::fill(client)?;
+    let sent = numbered_lines::fill(client)?;
     assert!(sent < TOO_MUCH, "the server keeps 64 MiB");
     Ok(lines(sent))
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::case_run::{CaseError, While, ensure};
-use crate::client::traffic::LINES;
-pub(super) use crate::client::traffic::{LINE, TOO_MUCH, fill, fill_on, lines};
+use crate::client::numbered_lines::LINES;
+pub(super) use crate::client::numbered_lines::{LINE, TOO_MUCH, fill, fill_on, lines};
 use crate::client::{EchoClient, TIME_LIMIT};
 
 /// Expects `got` to be the numbered lines from byte `offset` on.
