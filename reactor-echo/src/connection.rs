@@ -211,7 +211,7 @@ impl Connection {
     // CONCEPT: partial-write
     fn send_pending(&mut self, ready: &mut Readiness, now: Instant) {
         let Some(socket) = &self.socket else { return };
-        let result = socket.send(self.pending_output.as_slices().0);
+        let result = socket.send(self.pending_output.make_contiguous()); // One send for all of it.
         let sent = self.sent(result, ready, now);
         self.pending_output.drain(..sent);
         if self.pending_output.is_empty() {

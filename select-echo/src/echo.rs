@@ -298,8 +298,8 @@ impl Connection {
     /// The connection's end.
     // CONCEPT: partial-write
     fn handle_write(&mut self, now: Instant, settings: &Settings) -> io::Result<()> {
-        let (front, _) = self.pending_output.as_slices();
-        let Some(sent) = now_or_later(self.socket.send(front))? else {
+        let pending = self.pending_output.make_contiguous(); // One send for all of it.
+        let Some(sent) = now_or_later(self.socket.send(pending))? else {
             return Ok(());
         };
         self.last_active = now;
