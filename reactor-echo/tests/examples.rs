@@ -36,8 +36,9 @@ fn the_echo_client_hears_what_it_says() -> io::Result<()> {
     assert_eq!(heard, "heard one\nheard two\nheard three\nfinished\n");
     server.stop()?;
 
+    let nobody = RefusingAddress::take()?;
     let refused = example("reactor_client")?
-        .arg(address.to_string())
+        .arg(nobody.address().to_string())
         .output()?;
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("cannot connect"), "{said}");
