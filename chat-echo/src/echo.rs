@@ -1,4 +1,6 @@
-//! The echo server: what a user of this style writes.
+//! The echo server: what a user of this style writes. `Server` and `StopHandler` are those of the
+//! dispatcher style, word for word. (`sys::trace_handler` only writes a line for the option
+//! `--trace`.)
 
 use std::io;
 use std::mem;
@@ -42,11 +44,12 @@ pub fn server(
     let settings = Rc::new(settings);
     let mut map = SocketMap::new(settings.read_buffer()?)?;
     let object = EchoServer {
-        limit: limit.clone(),
+        limit: limit.clone(), // The same limit: clones share the count.
         max_line,
         settings: Rc::clone(&settings),
     };
     map.open_listener(listener, object)?;
+    // The map owns what it watches, and the handler reads `stop`: so the map gets a duplicate.
     let pipe = stop.try_clone_file()?;
     let object = StopHandler {
         stop,
@@ -61,7 +64,7 @@ pub fn server(
     })
 }
 
-/// The server: the map of its objects, and the loop over it, which is the dispatchers'.
+/// The server: the map of its objects, and the loop over it.
 pub struct Server {
     map: SocketMap,
     limit: ConnectionLimit,
@@ -92,7 +95,7 @@ impl Server {
     }
 }
 
-/// The listener's object: a plain dispatcher, as in asynchat's own example.
+/// The listener's object.
 struct EchoServer {
     limit: ConnectionLimit,
     max_line: usize,
@@ -105,6 +108,7 @@ impl Dispatcher for EchoServer {
         self.limit.is_open()
     }
 
+    // CONCEPT: accept
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
@@ -112,8 +116,8 @@ impl Dispatcher for EchoServer {
         peer: SocketAddr,
     ) -> io::Result<()> {
         sys::trace_handler("handle_accepted");
-        // CONCEPT: accept
-        let object = EchoChat::new(self.limit.accepted(peer), self.max_line);
+        let permit = self.limit.accepted(peer);
+        let object = EchoChat::new(permit, self.max_line);
         let terminator = Terminator::Bytes(b"\n".into());
         let chat = Chat::new(object, terminator, Rc::clone(&self.settings));
         channel.open(socket, chat)?;
@@ -148,16 +152,15 @@ impl EchoChat {
 impl AsyncChat for EchoChat {
     fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
         sys::trace_handler("collect_incoming_data");
-        let max_line = self.max_line;
-        if self.line.len() + data.len() > max_line {
-            warn!(peer = %self.permit.peer(), max_line, "the line is too long");
+        if self.line.len() + data.len() > self.max_line {
+            warn!(peer = %self.permit.peer(), max_line = self.max_line, "the line is too long");
             self.permit.failed(io::Error::other("the line is too long"));
-            self.line = Vec::new(); // The channel may drain for a while.
+            self.line = Vec::new(); // A draining connection keeps no memory.
             chat.close_when_done();
             return Ok(());
         }
         if self.line.is_empty() {
-            self.line = chat.channel().spare_buffer();
+            self.line = chat.channel().spare_buffer(); // For speed only: see there.
         }
         self.line.extend_from_slice(data);
         Ok(())
@@ -173,6 +176,7 @@ impl AsyncChat for EchoChat {
 
     // CONCEPT: half-close
     fn handle_close(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
+        sys::trace_handler("handle_close");
         if let Some(error) = chat.channel().take_error() {
             self.permit.failed(error);
         }
@@ -195,7 +199,6 @@ struct StopHandler {
 }
 
 impl Dispatcher for StopHandler {
-    // CONCEPT: graceful-stop
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         if self.stop.is_raised() {
             self.limit.retry_now();

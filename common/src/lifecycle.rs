@@ -1,11 +1,14 @@
-//! The life of a connection, in the words of all four styles.
+//! The life of a connection in the select loop and the dispatchers. The reactor's has more states.
 
 /// Where a connection is in its life: what a server still does with it.
 ///
 /// ```text
 /// the peer ends first     Open ─▶ PeerClosed ────────────▶ Closed
 /// the server ends first   Open ─▶ Closing ─▶ Draining ───▶ Closed
+/// nothing is left to do   Open ──────────────────────────▶ Closed
 /// ```
+///
+/// An error closes it from any state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifecycle {
     /// The server reads, and sends back.

@@ -1,4 +1,5 @@
-//! The echo server: what a user of this style writes.
+//! The echo server: what a user of this style writes. (`sys::trace_handler` only writes a line for
+//! the option `--trace`.)
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,10 +29,11 @@ pub fn server(listener: Listener, settings: Settings, stop: StopSignal) -> io::R
     let settings = Rc::new(settings);
     let mut map = SocketMap::new(settings.read_buffer()?)?;
     let object = EchoServer {
-        limit: limit.clone(),
+        limit: limit.clone(), // The same limit: clones share the count.
         settings: Rc::clone(&settings),
     };
     map.open_listener(listener, object)?;
+    // The map owns what it watches, and the handler reads `stop`: so the map gets a duplicate.
     let pipe = stop.try_clone_file()?;
     let object = StopHandler {
         stop,
@@ -89,6 +91,7 @@ impl Dispatcher for EchoServer {
         self.limit.is_open()
     }
 
+    // CONCEPT: accept
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
@@ -111,8 +114,7 @@ impl Dispatcher for EchoServer {
 struct EchoHandler {
     /// Dropped after the socket, which the map holds.
     permit: Permit,
-    /// The pending output.
-    out: DispatcherWithSend,
+    output: DispatcherWithSend,
     lifecycle: Lifecycle,
     /// Reading is paused since more than the high-water mark was pending.
     reading_paused: bool,
@@ -123,7 +125,7 @@ impl EchoHandler {
     fn new(permit: Permit, settings: Rc<Settings>) -> Self {
         EchoHandler {
             permit,
-            out: DispatcherWithSend::default(),
+            output: DispatcherWithSend::default(),
             lifecycle: Lifecycle::Open,
             reading_paused: false,
             settings,
@@ -137,23 +139,25 @@ impl Dispatcher for EchoHandler {
     }
 
     fn writable(&self) -> bool {
-        self.out.writable()
+        self.output.writable()
     }
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::trace_handler("handle_read");
+        // Empty at the end of the stream: then the loop calls `handle_close` after this.
         let data = channel.recv(self.settings.recv_size)?;
-        self.out.send(channel, data)?;
+        self.output.send(channel, data)?;
         // CONCEPT: back-pressure
-        self.reading_paused = self.out.pending_output() > self.settings.high_water;
+        self.reading_paused = self.output.pending_output() > self.settings.high_water;
         Ok(())
     }
 
     fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::trace_handler("handle_write");
-        self.out.initiate_send(channel)?;
+        self.output.initiate_send(channel)?;
         // CONCEPT: back-pressure
-        self.reading_paused &= self.out.pending_output() > self.settings.low_water();
+        self.reading_paused &= self.output.pending_output() > self.settings.low_water();
+        // If nothing is pending any more, the next state follows.
         self.enter(self.lifecycle, channel);
         Ok(())
     }
@@ -171,18 +175,20 @@ impl Dispatcher for EchoHandler {
     // CONCEPT: graceful-stop
     fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::trace_handler("handle_stop");
-        if self.lifecycle == Lifecycle::Open {
-            let is_idle = !self.out.writable() && !channel.discard_unread();
-            let next = if is_idle {
-                Lifecycle::Closed
-            } else {
-                Lifecycle::Closing
-            };
-            self.enter(next, channel);
+        if self.lifecycle != Lifecycle::Open {
+            return Ok(());
         }
+        // Closing with unread input would send a reset: then it has to drain first.
+        let is_idle = self.output.pending_output() == 0 && !channel.discard_unread();
+        let next = match is_idle {
+            true => Lifecycle::Closed,
+            false => Lifecycle::Closing,
+        };
+        self.enter(next, channel);
         Ok(())
     }
 
+    // CONCEPT: isolation
     fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
         self.permit.failed(error);
         channel.close();
@@ -193,8 +199,8 @@ impl EchoHandler {
     /// Enters this state, and the one after it when nothing is pending. The map does the rest.
     fn enter(&mut self, lifecycle: Lifecycle, channel: &mut Channel) {
         self.lifecycle = match lifecycle {
-            Lifecycle::PeerClosed if !self.out.writable() => Lifecycle::Closed,
-            Lifecycle::Closing if !self.out.writable() => Lifecycle::Draining,
+            Lifecycle::PeerClosed if self.output.pending_output() == 0 => Lifecycle::Closed,
+            Lifecycle::Closing if self.output.pending_output() == 0 => Lifecycle::Draining,
             lifecycle => lifecycle,
         };
         match self.lifecycle {
@@ -213,7 +219,6 @@ struct StopHandler {
 }
 
 impl Dispatcher for StopHandler {
-    // CONCEPT: graceful-stop
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         if self.stop.is_raised() {
             self.limit.retry_now();

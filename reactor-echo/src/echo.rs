@@ -1,4 +1,5 @@
-//! The echo server: what a user of this style writes.
+//! The echo server: what a user of this style writes. (`sys::trace_handler` only writes a line for
+//! the option `--trace`.)
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use crate::{EngineKind, Factory, Protocol, Reactor, Transport};
 /// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
 ///
 /// # Errors
-/// As [`server`] and [`Reactor::run`]. A connection's error costs that connection only.
+/// As [`server`] and [`Reactor::run`].
 pub fn serve(
     listener: Listener,
     settings: Settings,
@@ -40,8 +41,7 @@ pub fn server(
     let idle_timeout = settings.idle_timeout;
     let mut reactor = Reactor::new(engine, settings)?.with_send_policy(policy);
     reactor.adopt_stream_port(listener, EchoFactory { idle_timeout })?;
-
-    let stop = Rc::new(stop);
+    let stop = Rc::new(stop); // One for the engine to watch, one for the callback to read.
     reactor.add_reader(Rc::<StopSignal>::clone(&stop), move |reactor| {
         if stop.is_raised() {
             reactor.stop();
@@ -50,15 +50,15 @@ pub fn server(
     Ok(reactor)
 }
 
-/// Makes an [`Echo`] for every connection.
+/// The listener's factory: makes an [`Echo`] for each client.
 #[derive(Debug, Default)]
 pub struct EchoFactory {
-    /// A connection that was silent for so long is closed; `None` is never.
+    /// A connection that was silent for so long is closed; `None`: never.
     pub idle_timeout: Option<Duration>,
 }
 
 impl Factory for EchoFactory {
-    fn build_protocol(&mut self, _peer: SocketAddr) -> Option<Box<dyn Protocol>> {
+    fn build_protocol(&mut self, _: SocketAddr) -> Option<Box<dyn Protocol>> {
         let idle_timeout = self.idle_timeout;
         Some(Box::new(Echo { idle_timeout }))
     }
@@ -71,46 +71,14 @@ pub struct Echo {
 }
 
 impl Protocol for Echo {
-    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    // CONCEPT: timers
+    fn connection_made(&mut self, transport: &mut Transport) {
         sys::trace_handler("connection_made");
         transport.set_timeout(self.idle_timeout);
     }
 
-    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+    fn data_received(&mut self, transport: &mut Transport, data: &[u8]) {
         sys::trace_handler("data_received");
         transport.write(data);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{PEER, StringTransport};
-
-    fn echo(idle_timeout: Option<Duration>) -> Option<StringTransport> {
-        let mut factory = EchoFactory { idle_timeout };
-        factory.build_protocol(PEER).map(StringTransport::new)
-    }
-
-    #[test]
-    fn received_data_is_written_back() {
-        let mut transport = echo(None).expect("nobody is refused");
-        transport.receive(b"one ");
-        transport.receive(b"two");
-        assert_eq!(transport.value(), b"one two");
-        transport.advance(Duration::from_secs(1_000_000));
-        assert!(!transport.disconnected());
-    }
-
-    #[test]
-    fn silence_is_ended() {
-        let mut transport = echo(Some(Duration::from_secs(10))).expect("nobody is refused");
-        // CONCEPT: testing
-        transport.advance(Duration::from_secs(7));
-        transport.receive(b"still there");
-        transport.advance(Duration::from_secs(7));
-        assert!(!transport.disconnected());
-        transport.advance(Duration::from_secs(7));
-        assert!(transport.disconnecting(), "the answer is still to be sent");
     }
 }

@@ -25,7 +25,6 @@ impl Reactor {
     /// Connections finish what they have, ports close, attempts fail. Clients that wait in the
     /// queue of a port would be reset with it, so they are accepted first and ended like the
     /// others.
-    // CONCEPT: graceful-stop
     pub(crate) fn begin_to_stop(&mut self) {
         self.stop_at = Some(self.clock.now() + self.settings.shutdown_timeout);
         self.stop_connections();

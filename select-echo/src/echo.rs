@@ -13,66 +13,67 @@ use crate::{FdMap, NOTHING, Ready, select};
 /// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
 ///
 /// # Errors
-/// What select(2) answers, or a listener that does not fit into its sets. A connection's error
-/// costs that connection only.
+/// As [`server`] and [`Server::serve`].
 pub fn serve(
     listener: Listener,
     settings: Settings,
     policy: SendPolicy,
     stop: StopSignal,
 ) -> io::Result<()> {
-    Server::new(listener, settings, policy, stop)?.serve()
+    server(listener, settings, policy, stop)?.serve()
 }
 
-/// The server: its listener, its connections, and the loop over them.
+/// Makes everything that the server needs, so that [`Server::serve`] can't fail for want of memory
+/// or descriptors.
+///
+/// # Errors
+/// `InvalidInput` for a listener or a stop signal that select(2) can't watch, or no memory for the
+/// read buffer.
+pub fn server(
+    listener: Listener,
+    settings: Settings,
+    policy: SendPolicy,
+    stop: StopSignal,
+) -> io::Result<Server> {
+    check_fits(listener.descriptor())?;
+    check_fits(stop.descriptor())?;
+    Ok(Server {
+        listener: Some(listener),
+        stop,
+        limit: ConnectionLimit::new(settings.max_connections),
+        connections: FdMap::new(),
+        buffer: settings.read_buffer()?,
+        policy,
+        settings,
+        clock: Clock::default(),
+        stop_at: None,
+    })
+}
+
+/// The server: the map of its connections, and the loop over it.
 #[derive(Debug)]
 pub struct Server {
     /// Closed when the server stops.
     listener: Option<Listener>,
     stop: StopSignal,
-    settings: Settings,
-    policy: SendPolicy,
     limit: ConnectionLimit,
     connections: FdMap<Connection>,
     /// The one read buffer: bytes stay in it only from the read to the write after it.
     buffer: Vec<u8>,
+    policy: SendPolicy,
+    settings: Settings,
     clock: Clock,
-    /// Set once the server was asked to stop: the time at which it does, whatever output is still pending.
+    /// Set once the server has begun to stop: the time at which it does, whatever output is still
+    /// pending.
     stop_at: Option<Instant>,
 }
 
 impl Server {
-    /// Makes everything that the server needs, so that [`serve`](Self::serve) can't fail for want
-    /// of memory or descriptors.
+    /// Runs the loop until the stop signal is raised and the last answer is delivered, or the
+    /// shutdown timeout is over.
     ///
     /// # Errors
-    /// `InvalidInput` for a listener or a stop signal that select(2) can't watch, or no memory for
-    /// the read buffer.
-    pub fn new(
-        listener: Listener,
-        settings: Settings,
-        policy: SendPolicy,
-        stop: StopSignal,
-    ) -> io::Result<Self> {
-        check_fits(listener.descriptor())?;
-        check_fits(stop.descriptor())?;
-        Ok(Server {
-            listener: Some(listener),
-            stop,
-            policy,
-            limit: ConnectionLimit::new(settings.max_connections),
-            connections: FdMap::new(),
-            buffer: settings.read_buffer()?,
-            settings,
-            clock: Clock::default(),
-            stop_at: None,
-        })
-    }
-
-    /// Serves until it is asked to stop and has nothing left to send, or its time for that is over.
-    ///
-    /// # Errors
-    /// What select(2) returns.
+    /// What select(2) returns. A connection's error costs that connection only.
     // CONCEPT: who-owns-the-loop
     pub fn serve(mut self) -> io::Result<()> {
         while self.is_serving() {
@@ -102,6 +103,7 @@ impl Server {
     fn wait(&self) -> io::Result<Ready> {
         let mut inputs: Vec<Descriptor> = Vec::with_capacity(2 + self.limit.connections());
         let mut outputs: Vec<Descriptor> = Vec::new();
+        // Both are watched until the server begins to stop.
         if let Some(listener) = &self.listener {
             inputs.push(self.stop.descriptor());
             if self.limit.is_open() {
@@ -122,15 +124,14 @@ impl Server {
     /// How long select may wait: until the next thing is due that no descriptor tells of.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
-        let mut next = self.stop_at.or(self.limit.retry_at());
-        if let Some(idle_timeout) = self.settings.idle_timeout {
-            let first_idle = self
-                .connections
-                .values()
+        let first_silent = self.settings.idle_timeout.and_then(|idle_timeout| {
+            let connections = self.connections.values();
+            connections
                 .map(|connection| connection.last_active + idle_timeout)
-                .min();
-            next = [next, first_idle].into_iter().flatten().min();
-        }
+                .min()
+        });
+        let next = [self.stop_at, self.limit.retry_at(), first_silent];
+        let next = next.into_iter().flatten().min();
         next.map(|next| self.clock.until(next))
     }
 
@@ -148,7 +149,7 @@ impl Server {
                 self.close(fd, handled);
             }
         }
-        let (mut stop, mut accept) = (false, false);
+        let (mut stop_is_ready, mut listener_is_ready) = (false, false);
         for fd in ready.inputs {
             if let Some(connection) = self.connections.get_mut(fd) {
                 let handled =
@@ -157,19 +158,19 @@ impl Server {
                     self.close(fd, handled);
                 }
             } else {
-                stop |= fd == self.stop.descriptor().number();
-                accept |= self
+                stop_is_ready |= fd == self.stop.descriptor().number();
+                listener_is_ready |= self
                     .listener
                     .as_ref()
                     .is_some_and(|listener| fd == listener.descriptor().number());
             }
         }
-        self.close_idle();
         self.limit.retry_if_due(now);
-        if accept {
+        self.close_silent();
+        if listener_is_ready {
             self.accept(net::ACCEPTS_PER_ITERATION);
         }
-        if stop && self.stop.is_raised() {
+        if stop_is_ready && self.stop.is_raised() {
             self.begin_to_stop();
         }
     }
@@ -239,13 +240,13 @@ impl Connection {
         }
     }
 
-    /// Whether it belongs into the list of inputs.
+    /// Whether it belongs in the list of inputs.
     fn readable(&self) -> bool {
-        self.lifecycle == Lifecycle::Open && !self.reading_paused
+        (self.lifecycle == Lifecycle::Open && !self.reading_paused)
             || self.lifecycle == Lifecycle::Draining
     }
 
-    /// Whether it belongs into the list of outputs. Left in there with nothing to send, it would
+    /// Whether it belongs in the list of outputs. Left in there with nothing to send, it would
     /// never let select wait.
     // CONCEPT: level-and-edge
     fn writable(&self) -> bool {
@@ -285,10 +286,7 @@ impl Connection {
         if policy == SendPolicy::AtOnce && self.pending_output.is_empty() {
             sent = now_or_later(self.socket.send(data))?.unwrap_or(0);
         }
-        let rest = &data[sent..];
-        if !rest.is_empty() {
-            self.pending_output.extend(rest);
-        }
+        self.pending_output.extend(&data[sent..]);
         Ok(())
     }
 
@@ -306,10 +304,10 @@ impl Connection {
         self.pending_output.drain(..sent);
         if self.pending_output.is_empty() {
             self.pending_output = VecDeque::new(); // An idle connection keeps no memory.
-            self.enter(self.lifecycle);
         }
         // CONCEPT: back-pressure
         self.reading_paused &= self.pending_output.len() > settings.low_water();
+        self.enter(self.lifecycle); // If nothing is pending any more, the next state follows.
         Ok(())
     }
 
@@ -328,14 +326,18 @@ impl Connection {
         if self.lifecycle != Lifecycle::Open {
             return;
         }
-        let unread = self.socket.recv(buffer);
-        let nothing_unread = unread.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-        let is_idle = nothing_unread && self.pending_output.is_empty();
-        self.enter(if is_idle {
-            Lifecycle::Closed
-        } else {
-            Lifecycle::Closing
+        // Closing with unread input would send a reset: then it has to drain first.
+        let is_idle = self.pending_output.is_empty() && !self.discard_unread(buffer);
+        self.enter(match is_idle {
+            true => Lifecycle::Closed,
+            false => Lifecycle::Closing,
         });
+    }
+
+    /// Reads and discards what has come, at most one buffer of it, and returns whether there was
+    /// anything.
+    fn discard_unread(&self, buffer: &mut [u8]) -> bool {
+        !matches!(self.socket.recv(buffer), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Enters this state, and the one after it when nothing is pending.
@@ -367,7 +369,6 @@ impl Server {
     /// Ends all connections in an orderly way, and closes the listener. Clients that wait in its
     /// queue would be reset with it, so the server accepts them first and ends them like the
     /// others.
-    // CONCEPT: graceful-stop
     fn begin_to_stop(&mut self) {
         self.stop_at = Some(self.clock.now() + self.settings.shutdown_timeout);
         self.stop_connections();
@@ -392,14 +393,14 @@ impl Server {
     }
 
     // CONCEPT: timers
-    fn close_idle(&mut self) {
+    fn close_silent(&mut self) {
         let Some(idle_timeout) = self.settings.idle_timeout else {
             return;
         };
         let clock = self.clock;
-        let is_idle =
+        let is_silent =
             |connection: &Connection| clock.has_passed(connection.last_active + idle_timeout);
-        for fd in self.connections.fds_where(is_idle) {
+        for fd in self.connections.fds_where(is_silent) {
             self.close(fd, Err(io::Error::other("idle for too long")));
         }
     }

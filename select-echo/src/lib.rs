@@ -20,6 +20,6 @@ pub mod echo;
 mod fd_map;
 mod select;
 
-pub use echo::{Server, serve};
+pub use echo::{Server, serve, server};
 pub use fd_map::FdMap;
 pub use select::{NOTHING, Ready, select};

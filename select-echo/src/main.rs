@@ -6,7 +6,7 @@ use clap::Parser;
 use common::SendPolicy;
 use common::args::{self, ServerArgs};
 use common::run::run;
-use select_echo::Server;
+use select_echo::server;
 
 /// Echo server, style 1: a bare select(2) loop
 #[derive(Parser)]
@@ -25,7 +25,7 @@ struct Args {
 fn main() -> ExitCode {
     let args: Args = args::parse();
     run(&args.server, |listener, settings, stop| {
-        let server = Server::new(listener, settings, args.write, stop)?;
+        let server = server(listener, settings, args.write, stop)?;
         Ok(|| server.serve())
     })
 }
