@@ -59,13 +59,13 @@ impl<'call> Channel<'call> {
             return Err(ErrorKind::InvalidInput.into());
         };
         let Some(buffer) = self.read_buffer.take() else {
-            state.readiness.read = true; // In the next iteration.
+            state.readiness.set_read(); // In the next iteration.
             return Err(ErrorKind::WouldBlock.into());
         };
         let size = buffer.len().min(buffer_size);
         let buffer = &mut buffer[..size];
         let result = socket.recv(buffer);
-        state.readiness.has_read(&result, size);
+        state.record_read(&result, size);
         match result {
             Ok(count) => {
                 state.last_active = self.registry.clock.now();
@@ -95,16 +95,17 @@ impl<'call> Channel<'call> {
         let Socket::Stream(socket) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
-        match socket.send(data) {
+        let result = socket.send(data);
+        state.readiness.set_write();
+        state.readiness.record_write(&result);
+        match result {
             Ok(count) => {
-                state.readiness.write = true;
                 state.last_active = self.registry.clock.now();
                 Ok(count)
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
-                state.readiness.write = error.kind() == ErrorKind::Interrupted;
                 Ok(0)
             }
             Err(error) if is_disconnected(&error) => {
@@ -126,20 +127,15 @@ impl<'call> Channel<'call> {
         let Socket::Listener(listener) = &state.socket else {
             return Err(ErrorKind::InvalidInput.into());
         };
+        state.readiness.set_read();
         match listener.accept() {
-            Ok(accepted) => {
-                state.readiness.read = true;
-                Ok(Some(accepted))
-            }
+            Ok(accepted) => Ok(Some(accepted)),
             Err(error) => match AcceptError::from(&error) {
                 AcceptError::WouldBlock => {
-                    state.readiness.read = false;
+                    state.readiness.clear_read();
                     Ok(None)
                 }
-                AcceptError::Transient => {
-                    state.readiness.read = true;
-                    Err(error)
-                }
+                AcceptError::Transient => Err(error),
                 AcceptError::Lasting => {
                     self.starve();
                     Err(error)
@@ -151,7 +147,7 @@ impl<'call> Channel<'call> {
     /// Accepting fails, and would fail again: the listener waits until a channel has closed, or the
     /// kernel tells of another client.
     pub(crate) fn starve(&mut self) {
-        self.state.readiness.read = false;
+        self.state.readiness.clear_read();
         self.registry.starved.push(self.key);
     }
 
@@ -189,7 +185,7 @@ impl<'call> Channel<'call> {
             (_, ConnectionState::Draining | ConnectionState::Closed) => {}
             (Socket::Stream(socket), ConnectionState::Open) if socket.finish().is_ok() => {
                 self.registry.end(self.state, ConnectionState::Draining);
-                self.state.readiness.read = true;
+                self.state.readiness.set_read();
                 let until = self.registry.clock.now() + limit;
                 self.registry.draining.push(Reverse((until, self.key)));
             }
@@ -199,7 +195,7 @@ impl<'call> Channel<'call> {
 
     /// Reads and discards, once, as the loop does for a channel that is draining.
     pub(crate) fn discard_input(&mut self) {
-        self.state.readiness.urgent = false; // That is discarded too.
+        self.state.urgent = false; // That is discarded too.
         if !self.state.takes_read() {
             return;
         }

@@ -1,14 +1,15 @@
 //! What the map holds for each channel.
 
-use std::mem;
+use std::io;
 use std::time::Instant;
 
-use common::sys::{AsDescriptor, Descriptor, File, Interest, Listener, Stream};
+use common::sys::{
+    self, AsDescriptor, Descriptor, Event, File, Interest, Listener, Readiness, Stream,
+};
 
 use slotmap::new_key_type;
 
 use crate::Dispatcher;
-use crate::readiness::Readiness;
 
 new_key_type! {
     /// Names a channel. Once that channel is closed the key finds nothing, even when its place is
@@ -26,7 +27,12 @@ pub(crate) struct Entry {
 pub(crate) struct State {
     pub socket: Socket,
     pub connection: ConnectionState,
+    /// What the object is still to be called for.
     pub readiness: Readiness,
+    /// Urgent data has arrived, and `handle_expt` is still to be called.
+    pub urgent: bool,
+    /// The kernel has told of an error, and no call has met it yet.
+    pub failed: bool,
     /// Whether the object wants to read and to write, as it answered when it was last asked:
     /// whether it is in asyncore's lists `r` and `w`.
     reads: bool,
@@ -89,6 +95,8 @@ impl State {
             socket,
             connection: ConnectionState::Open,
             readiness: Readiness::default(),
+            urgent: false,
+            failed: false,
             reads: false,
             writes: false,
             interest: None,
@@ -113,26 +121,40 @@ impl State {
     // CONCEPT: level-and-edge
     #[inline]
     pub fn wanted(&self) -> Option<Interest> {
-        let reading = Interest::READABLE | Interest::PRIORITY; // Urgent data too.
-        match (self.reads, self.writes && !self.readiness.write) {
-            (true, true) => Some(reading | Interest::WRITABLE),
-            (true, false) => Some(reading),
-            (false, true) => Some(Interest::WRITABLE),
-            (false, false) => None,
+        Interest::of(self.reads, self.writes && !self.readiness.may_write())
+    }
+
+    /// Remembers what an event tells.
+    #[inline]
+    pub fn record(&mut self, event: Event<'_>) {
+        self.readiness |= Readiness::from(event);
+        self.urgent |= event.is_priority();
+        self.failed |= event.is_error();
+    }
+
+    /// Records the result of a read of at most `offered` bytes. If there may be more, the object is
+    /// called again, without another edge.
+    // CONCEPT: level-and-edge
+    #[inline(always)] // As in `common::sys`.
+    pub fn record_read(&mut self, result: &io::Result<usize>, offered: usize) {
+        self.readiness.set_read();
+        self.readiness.record_read(result, offered);
+        if result.is_ok() && !self.readiness.may_read() && sys::spurious() {
+            self.readiness.set_read();
         }
     }
 
     /// Whether the object can be called at once, without any waiting.
     pub fn can_be_called(&self) -> bool {
-        self.can_read() || self.can_write() || self.readiness.urgent
+        self.can_read() || self.can_write() || self.urgent
     }
 
     fn can_read(&self) -> bool {
-        self.reads && self.readiness.read
+        self.reads && self.readiness.may_read()
     }
 
     fn can_write(&self) -> bool {
-        self.writes && self.readiness.write
+        self.writes && self.readiness.may_write()
     }
 
     /// Whether it has only to wait for what the kernel was already asked to tell of.
@@ -144,10 +166,14 @@ impl State {
     }
 
     /// Whether the object is to be called for a read. It is called once for an edge: what was
-    /// remembered is forgotten, and `recv` remembers it again while more is possible.
+    /// remembered is cleared, and set again by a `recv` or `accept` behind which there may be more.
     #[inline]
     pub fn takes_read(&mut self) -> bool {
-        self.reads && mem::take(&mut self.readiness.read)
+        let is_due = self.can_read();
+        if is_due {
+            self.readiness.clear_read();
+        }
+        is_due
     }
 
     /// The same for a write. Reading may have changed the object's mind.
@@ -157,7 +183,10 @@ impl State {
             return false;
         }
         self.writes = object.writable();
-        self.writes && mem::take(&mut self.readiness.write)
+        if self.writes {
+            self.readiness.clear_write();
+        }
+        self.writes
     }
 
     /// Whether this is a connection that its object still cares for.
@@ -168,8 +197,7 @@ impl State {
     /// Whether the kernel has told of urgent data, or of an error that no read will meet.
     #[inline]
     pub fn is_exceptional(&self) -> bool {
-        let readiness = &self.readiness;
-        (readiness.urgent || readiness.failed && !self.can_read()) && self.connection.is_usable()
+        (self.urgent || self.failed && !self.can_read()) && self.connection.is_usable()
     }
 }
 

@@ -30,7 +30,6 @@ mod dispatcher;
 mod dispatcher_with_send;
 pub mod echo;
 mod entry;
-mod readiness;
 mod readwrite;
 mod registry;
 mod socket_map;

@@ -49,9 +49,10 @@ pub(crate) fn now_or_later(result: io::Result<()>) -> io::Result<()> {
 
 fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
     let state = &mut *channel.state;
-    if !mem::take(&mut state.readiness.write) {
+    if !state.readiness.may_write() {
         return Ok(());
     }
+    state.readiness.clear_write();
     if let Socket::Stream(socket) = &state.socket {
         if let Some(error) = socket.take_error()? {
             return Err(error);
@@ -62,7 +63,7 @@ fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
         }
     }
     state.connection = ConnectionState::Open;
-    state.readiness.write = true; // That is how it is known to be connected, and no second edge will tell so.
+    state.readiness.set_write(); // That is how it is known to be connected, and no second edge will tell so.
     now_or_later(object.handle_connect(channel))?;
     channel.state.ask(object);
     Ok(())
@@ -70,8 +71,8 @@ fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
 
 fn handle_expt_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
     let state = &mut *channel.state;
-    state.readiness.failed = false;
-    let is_urgent = mem::take(&mut state.readiness.urgent);
+    state.failed = false;
+    let is_urgent = mem::take(&mut state.urgent);
     if let Socket::Stream(socket) = &state.socket
         && let Some(error) = socket.take_error()?
     {

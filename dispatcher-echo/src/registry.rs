@@ -58,7 +58,7 @@ impl Registry {
 
     pub fn open(&mut self, socket: Stream, object: impl Dispatcher + 'static) -> io::Result<Key> {
         let mut state = State::new(Socket::Stream(socket), self.clock.now());
-        state.readiness.write = true; // Nothing fills its buffer yet.
+        state.readiness.set_write(); // Nothing fills its buffer yet.
         self.insert(state, object)
     }
 
@@ -70,7 +70,9 @@ impl Registry {
         let socket = Socket::Stream(Stream::connect(address)?);
         let mut state = State::new(socket, self.clock.now());
         state.connection = ConnectionState::Connecting;
-        state.readiness.write = sys::spurious();
+        if sys::spurious() {
+            state.readiness.set_write();
+        }
         self.insert(state, object)
     }
 

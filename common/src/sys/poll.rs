@@ -126,7 +126,7 @@ impl Readiness {
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         };
         if is_over {
-            self.clear_read();
+            self.0 &= !(Self::READ | Self::MORE_BEHIND);
         }
     }
 
@@ -138,13 +138,25 @@ impl Readiness {
         }
     }
 
-    /// Nothing is left to read or to accept.
+    /// A read may find something, although no event says so.
     #[inline]
-    pub fn clear_read(&mut self) {
-        self.0 &= !(Self::READ | Self::MORE_BEHIND);
+    pub fn set_read(&mut self) {
+        self.0 |= Self::READ;
     }
 
-    /// The kernel takes nothing.
+    /// The kernel may take a write, although no event says so.
+    #[inline]
+    pub fn set_write(&mut self) {
+        self.0 |= Self::WRITE;
+    }
+
+    /// Nothing is left to read or to accept, as far as is known.
+    #[inline]
+    pub fn clear_read(&mut self) {
+        self.0 &= !Self::READ;
+    }
+
+    /// The kernel takes nothing, as far as is known.
     #[inline]
     pub fn clear_write(&mut self) {
         self.0 &= !Self::WRITE;
@@ -382,6 +394,11 @@ mod tests {
         let mut ready = Readiness::edge(false, false, true);
         ready.record_read(&Ok(7), 8);
         assert!(ready.left().may_read(), "a short read proves nothing");
+        ready.clear_read();
+        assert!(!ready.may_read());
+        ready.set_read();
+        ready.record_read(&Ok(7), 8);
+        assert!(ready.may_read(), "it still doesn't");
         ready.record_read(&would_block(), 8);
         assert!(!ready.may_read());
     }

@@ -58,7 +58,7 @@ impl SocketMap {
             let Some(Entry { state, .. }) = self.entries.get_mut(key) else {
                 continue;
             };
-            state.readiness.record(event);
+            state.record(event);
             if !mem::replace(&mut state.queued, true) {
                 self.ready.push(key);
             }
@@ -163,7 +163,7 @@ impl SocketMap {
     /// [`net::MOST_ACCEPTED_AT_STOP`] of them.
     fn accept_waiting(&mut self, key: Key) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.state.readiness.read = true;
+            entry.state.readiness.set_read();
         }
         for _ in 0..net::MOST_ACCEPTED_AT_STOP / net::ACCEPTS_PER_ITERATION {
             let listener = self.entries.get_mut(key);
@@ -222,7 +222,7 @@ impl SocketMap {
     fn retry_starved(&mut self) {
         for key in self.registry.starved.drain(..) {
             if let Some(entry) = self.entries.get_mut(key) {
-                entry.state.readiness.read = true;
+                entry.state.readiness.set_read();
                 self.dirty.push(key);
             }
         }
