@@ -13,8 +13,10 @@ use crate::entry::{ConnectionState, Socket, State};
 use crate::registry::{Registry, Request};
 use crate::{Dispatcher, Key};
 
-/// Most memory that the loop keeps for output to come, in bytes.
-const MOST_REUSED: usize = 1 << 16;
+/// Most memory that the loop keeps for output to come, in bytes: room for what is pending at the
+/// high-water mark and one read more, by default, in a vector that grows by doubling. With less, the
+/// allocator would return and map it again for each read of long lines: 8 page faults for 32 KiB.
+const MOST_REUSED: usize = 1 << 18;
 
 /// The socket of the object that is being called, and what the object may ask of the loop.
 ///
