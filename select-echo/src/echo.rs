@@ -286,7 +286,10 @@ impl Connection {
         if policy == SendPolicy::AtOnce && self.pending_output.is_empty() {
             sent = now_or_later(self.socket.send(data))?.unwrap_or(0);
         }
-        self.pending_output.extend(&data[sent..]);
+        if sent < data.len() {
+            // Mostly nothing is left. To extend by nothing would cost 43 instructions of 230.
+            self.pending_output.extend(&data[sent..]);
+        }
         Ok(())
     }
 

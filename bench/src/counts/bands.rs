@@ -27,11 +27,11 @@ pub const IDLE_WAKE_UPS: RangeInclusive<u64> = 0..=0;
 pub const BANDS: &[Band] = &[
     band("select", 210.0, 140.0),
     band("select-queued", 820.0, 140.0),
-    band("dispatcher", 400.0, 190.0),
-    band("chat", 840.0, 277.0),
-    band("reactor-tokio", 900.0, 760.0),
-    band("reactor-mio", 470.0, 275.0),
-    band("reactor-select", 560.0, 394.0),
+    band("dispatcher", 381.0, 205.0),
+    band("chat", 770.0, 290.0),
+    band("reactor-tokio", 880.0, 800.0),
+    band("reactor-mio", 435.0, 275.0),
+    band("reactor-select", 515.0, 360.0),
 ];
 
 const fn band(candidate: &'static str, instructions: f64, bytes: f64) -> Band {
