@@ -108,7 +108,7 @@ impl State {
 
     /// Asks the object whether it wants to read and to write.
     #[inline]
-    pub fn ask(&mut self, object: &dyn Dispatcher) {
+    pub fn query_interest(&mut self, object: &dyn Dispatcher) {
         (self.reads, self.writes) = match self.connection {
             ConnectionState::Connecting => (false, true),
             ConnectionState::Draining => (true, false),

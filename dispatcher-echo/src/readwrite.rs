@@ -65,7 +65,7 @@ fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
     state.connection = ConnectionState::Open;
     state.readiness.set_write(); // That is how it is known to be connected, and no second edge will tell so.
     now_or_later(object.handle_connect(channel))?;
-    channel.state.ask(object);
+    channel.state.query_interest(object);
     Ok(())
 }
 

@@ -97,7 +97,7 @@ impl Registry {
     /// Asks an object what it wants to know of, and tells the kernel if that has changed.
     pub fn update_interest(&self, key: Key, entry: &mut Entry) -> io::Result<()> {
         let Entry { state, object } = entry;
-        state.ask(&**object);
+        state.query_interest(&**object);
         let (wanted, descriptor) = (state.wanted(), state.socket.descriptor());
         match (state.interest, wanted) {
             (before, wanted) if before == wanted => {}

@@ -67,14 +67,14 @@ fn serve(connections: &mut Slab<Connection>, key: usize, event: &Event, buffer: 
     let Some(connection) = connections.get_mut(key) else {
         return;
     };
-    if !matches!(connection.handle_event(event, buffer), Ok(Then::Wait)) {
+    if !matches!(connection.handle_event(event, buffer), Ok(NextAction::Wait)) {
         connections.remove(key);
     }
 }
 
 /// What to do with a connection for which there is nothing more to do now.
 #[derive(PartialEq)]
-enum Then {
+enum NextAction {
     Wait,
     Close,
 }
@@ -94,14 +94,14 @@ impl Connection {
         Ok(Connection { socket, pending })
     }
 
-    fn handle_event(&mut self, event: &Event, buffer: &mut [u8]) -> io::Result<Then> {
+    fn handle_event(&mut self, event: &Event, buffer: &mut [u8]) -> io::Result<NextAction> {
         let was_blocked = !self.pending.is_empty();
         if was_blocked {
             let pending = mem::take(&mut self.pending);
             self.send(&pending)?;
         }
         if !self.pending.is_empty() {
-            return Ok(Then::Wait);
+            return Ok(NextAction::Wait);
         }
         // A short read has emptied the socket, which saves the call that would only say so. Unless
         // the end of stream is right behind it, or urgent data, before which a read stops. After a
@@ -110,14 +110,14 @@ impl Connection {
         if event.is_readable() || until_refused {
             return self.echo(buffer, until_refused);
         }
-        Ok(Then::Wait)
+        Ok(NextAction::Wait)
     }
 
     /// Sends back what there is to read.
-    fn echo(&mut self, buffer: &mut [u8], until_refused: bool) -> io::Result<Then> {
+    fn echo(&mut self, buffer: &mut [u8], until_refused: bool) -> io::Result<NextAction> {
         while self.pending.is_empty() {
             match self.socket.read(buffer) {
-                Ok(0) => return Ok(Then::Close),
+                Ok(0) => return Ok(NextAction::Close),
                 Ok(count) => {
                     self.send(&buffer[..count])?;
                     if count < buffer.len() && !until_refused {
@@ -128,7 +128,7 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Then::Wait)
+        Ok(NextAction::Wait)
     }
 
     /// Sends what the kernel takes now, and keeps the rest. The kernel took less than it was given:

@@ -98,7 +98,7 @@ impl SocketMap {
         if channel.state.connection.is_unreported_end() {
             report_end(&mut **object, &mut channel);
         }
-        channel.state.ask(&**object);
+        channel.state.query_interest(&**object);
         if !channel.state.is_up_to_date() {
             self.dirty.push(key);
         }
