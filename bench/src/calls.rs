@@ -3,7 +3,7 @@
 use std::io;
 
 use common::client::TIME_LIMIT;
-use common::client::load::{self, Length, Settings, Summary};
+use common::client::load::{self, Length, LoadSettings, Summary};
 use common::comparison::Family;
 use serde::Deserialize;
 
@@ -36,14 +36,14 @@ pub(crate) struct Counters {
 pub(crate) fn per_echo(
     harness: &Harness,
     ready: &Ready,
-    settings: &Settings,
+    settings: &LoadSettings,
 ) -> io::Result<Option<f64>> {
     if ready.candidate.family != Family::Ours {
         return Ok(None);
     }
     let program = harness.launch(ready.command().arg("--counters"), TIME_LIMIT)?;
     let messages = LEAST.max(MESSAGES * settings.connections * settings.depth);
-    let settings = Settings {
+    let settings = LoadSettings {
         length: Length::Count(messages as u64),
         ..settings.clone()
     };

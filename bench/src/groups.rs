@@ -1,6 +1,6 @@
 //! The groups of benchmarks: which load for which servers.
 
-use common::client::load::Settings;
+use common::client::load::LoadSettings;
 use common::comparison::{Family, Unit};
 
 use crate::candidate::{ALL, Candidate};
@@ -57,7 +57,7 @@ impl Shape {
 }
 
 /// One load on all the servers that can hold its connections.
-pub fn single(name: String, settings: Settings) -> Group {
+pub fn single(name: String, settings: LoadSettings) -> Group {
     group("live", "one message", vec![echo(name, settings, true)])
 }
 
@@ -77,10 +77,10 @@ fn round_trip() -> Group {
     let mut shapes = Vec::new();
     for (size, size_name) in [(64, "64 B"), (1 << 10, "1 KiB"), (16 << 10, "16 KiB")] {
         for connections in [1, 50, 500] {
-            let settings = Settings {
+            let settings = LoadSettings {
                 connections,
                 size,
-                ..Settings::default()
+                ..LoadSettings::default()
             };
             // With one connection, so that the sequential server can take part too.
             let for_all = size == 64 && connections < 500;
@@ -92,11 +92,11 @@ fn round_trip() -> Group {
 }
 
 fn pipelined_lines() -> Group {
-    let settings = Settings {
+    let settings = LoadSettings {
         connections: 10,
         size: 16,
         depth: 64,
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     let shapes = vec![echo("10 × 64 lines of 16 B".to_owned(), settings, true)];
     group("pipelined-lines", "one line of many under way", shapes)
@@ -104,11 +104,11 @@ fn pipelined_lines() -> Group {
 
 fn stream() -> Group {
     // Shorter than the longest line that a line server takes.
-    let settings = Settings {
+    let settings = LoadSettings {
         connections: 1,
         size: 32 << 10,
         depth: 32,
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     let shape = Shape {
         unit: Unit::Bytes,
@@ -128,9 +128,9 @@ fn idle() -> Group {
         idle,
         ..echo(
             format!("10 busy, {idle} idle"),
-            Settings {
+            LoadSettings {
                 connections: 10,
-                ..Settings::default()
+                ..LoadSettings::default()
             },
             idle <= 900,
         )
@@ -156,7 +156,7 @@ fn group(name: &'static str, about: &'static str, shapes: Vec<Shape>) -> Group {
     }
 }
 
-fn echo(name: String, settings: Settings, for_all: bool) -> Shape {
+fn echo(name: String, settings: LoadSettings, for_all: bool) -> Shape {
     Shape {
         name,
         idle: 0,

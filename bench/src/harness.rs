@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use common::client::load::{Load, Settings, Summary};
+use common::client::load::{Load, LoadSettings, Summary};
 use common::client::program::Program;
 use common::client::{EchoClient, TIME_LIMIT};
 use common::comparison::Cores;
@@ -168,7 +168,7 @@ impl Server {
     ///
     /// # Errors
     /// A connection that cannot be had, or that was lost or returned wrong bytes.
-    pub fn slice(&self, settings: &Settings) -> io::Result<Slice> {
+    pub fn slice(&self, settings: &LoadSettings) -> io::Result<Slice> {
         let load = Load::open(self.address(), settings).map_err(|error| self.named(error))?;
         // To accept so many connections is no part of what is measured.
         self.rest()?;

@@ -6,7 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use common::client::EchoClient;
-use common::client::load::{Length, Settings};
+use common::client::load::{Length, LoadSettings};
 
 use crate::harness::Server;
 use fairness::PingsBesideFlood;
@@ -18,7 +18,7 @@ const ENOUGH_PINGS: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub enum Trial {
     /// Messages and their echoes, in a closed loop: time for each.
-    Echo(Settings),
+    Echo(LoadSettings),
     /// Connect, one message and its echo, close: time for each, one after the other.
     Connect,
     /// Ten pingers at a fixed rate beside one flooder: the pingers' 99th percentile.
@@ -59,8 +59,8 @@ impl Trial {
     }
 }
 
-fn echo(server: &Server, settings: &Settings, duration: Duration) -> io::Result<Sample> {
-    let settings = Settings {
+fn echo(server: &Server, settings: &LoadSettings, duration: Duration) -> io::Result<Sample> {
+    let settings = LoadSettings {
         length: Length::Duration(duration),
         ..settings.clone()
     };

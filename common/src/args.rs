@@ -265,23 +265,23 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     #[derive(Parser)]
-    struct Options {
+    struct ServerOptions {
         #[command(flatten)]
         limits: LimitArgs,
     }
 
     #[test]
     fn without_options_the_settings_are_the_defaults() {
-        let parsed = Settings::from(&Options::parse_from(["server"]).limits);
+        let parsed = Settings::from(&ServerOptions::parse_from(["server"]).limits);
         assert_eq!(parsed, Settings::default());
         assert_eq!(parsed.low_water(), 16384);
     }
 
     #[test]
     fn grace_is_a_hidden_alias_of_shutdown_timeout() {
-        let parsed = Options::parse_from(["server", "--grace", "5"]).limits;
+        let parsed = ServerOptions::parse_from(["server", "--grace", "5"]).limits;
         assert_eq!(parsed.shutdown_timeout, Duration::from_secs(5));
-        let help = Options::command().render_long_help().to_string();
+        let help = ServerOptions::command().render_long_help().to_string();
         assert!(help.contains("--shutdown-timeout") && !help.contains("--grace"));
     }
 

@@ -25,13 +25,13 @@ use crate::output::write_whole;
 /// Whole lines on their way to a file. What doesn't fit into the buffer is dropped and counted.
 /// Clones share the file.
 #[derive(Debug, Clone)]
-pub struct BackgroundWriter(Arc<Shared>);
+pub struct BackgroundWriter(Arc<SharedFile>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedFile {
     /// The file, as messages name it.
     name: String,
-    kind: Kind,
+    kind: FileKind,
     state: Mutex<State>,
     /// Notified when a line arrives, and when the thread has written what it had taken.
     changed: Condvar,
@@ -67,9 +67,9 @@ impl BackgroundWriter {
         capacity: usize,
         note: fn(u64) -> String,
     ) -> Self {
-        BackgroundWriter(Arc::new(Shared {
+        BackgroundWriter(Arc::new(SharedFile {
             name: name.into(),
-            kind: Kind::of(&file),
+            kind: FileKind::of(&file),
             state: Mutex::new(State {
                 file: Some(Box::new(file)),
                 waiting: Vec::new(),
@@ -163,7 +163,7 @@ impl BackgroundWriter {
     }
 }
 
-impl Shared {
+impl SharedFile {
     /// What the thread does: takes all that waits, writes it, and waits for more.
     fn write_all_to(&self, file: &mut Box<dyn Output>) {
         let mut taken = Vec::with_capacity(self.capacity);
@@ -205,7 +205,7 @@ impl Shared {
 
 /// How much a file takes without blocking.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum FileKind {
     /// All of it: a file on a disk, or /dev/null.
     Disk,
     /// PIPE_BUF bytes if it polls as writable (pipe(7)).
@@ -215,26 +215,26 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl FileKind {
     fn of(file: &(impl AsFd + ?Sized)) -> Self {
         let mode = fstat(file.as_fd()).map_or(0, |status| status.st_mode);
         match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {
-            SFlag::S_IFREG => Kind::Disk,
-            SFlag::S_IFCHR if !file.as_fd().is_terminal() => Kind::Disk,
-            SFlag::S_IFIFO => Kind::Pipe,
-            _ => Kind::Other,
+            SFlag::S_IFREG => FileKind::Disk,
+            SFlag::S_IFCHR if !file.as_fd().is_terminal() => FileKind::Disk,
+            SFlag::S_IFIFO => FileKind::Pipe,
+            _ => FileKind::Other,
         }
     }
 
     /// Whether a write of so many bytes surely doesn't block.
     fn takes_at_once(self, file: &(impl AsFd + ?Sized), length: usize) -> bool {
         match self {
-            Kind::Disk => true,
-            Kind::Pipe => {
+            FileKind::Disk => true,
+            FileKind::Pipe => {
                 let mut waiting = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
                 length <= PIPE_BUF && poll(&mut waiting, PollTimeout::ZERO) == Ok(1)
             }
-            Kind::Other => false,
+            FileKind::Other => false,
         }
     }
 }

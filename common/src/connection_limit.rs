@@ -23,10 +23,10 @@ const WARN_AFTER: Duration = Duration::from_secs(1);
 /// While [`is_open`](Self::is_open) is false, the loop doesn't watch its listener: clients wait in
 /// the backlog, and the loop doesn't spin over a connection that it can't take.
 #[derive(Debug, Clone)]
-pub struct ConnectionLimit(Arc<Shared>);
+pub struct ConnectionLimit(Arc<SharedCount>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedCount {
     most: AtomicUsize,
     connections: AtomicUsize,
     backoff: Mutex<Backoff>,
@@ -43,7 +43,7 @@ struct Backoff {
 impl ConnectionLimit {
     /// At most `most` connections at once.
     pub fn new(most: usize) -> Self {
-        ConnectionLimit(Arc::new(Shared {
+        ConnectionLimit(Arc::new(SharedCount {
             most: AtomicUsize::new(most),
             connections: AtomicUsize::new(0),
             backoff: Mutex::default(),
@@ -135,7 +135,7 @@ impl ConnectionLimit {
     }
 }
 
-impl Shared {
+impl SharedCount {
     fn backoff(&self) -> MutexGuard<'_, Backoff> {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,7 +145,7 @@ impl Shared {
 /// descriptor, draining included. Keep it where it is dropped right after the socket.
 #[derive(Debug)]
 pub struct Permit {
-    shared: Arc<Shared>,
+    shared: Arc<SharedCount>,
     peer: SocketAddr,
     error: Option<io::Error>,
 }

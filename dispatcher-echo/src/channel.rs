@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::net::AcceptError;
 use common::sys::{self, Stream};
 
-use crate::entry::{ConnectionState, Socket, State};
+use crate::entry::{ChannelState, ConnectionState, Socket};
 use crate::registry::{Registry, Request};
 use crate::{Dispatcher, Key};
 
@@ -34,7 +34,7 @@ const MOST_REUSED: usize = 1 << 18;
 /// | `addr` | – | [`handle_accepted`](Dispatcher::handle_accepted) tells the peer's |
 pub struct Channel<'call> {
     pub(crate) key: Key,
-    pub(crate) state: &'call mut State,
+    pub(crate) state: &'call mut ChannelState,
     pub(crate) registry: &'call mut Registry,
     /// The loop's one read buffer, lent for one read per iteration.
     pub(crate) read_buffer: Option<&'call mut [u8]>,

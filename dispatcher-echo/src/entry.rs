@@ -19,12 +19,12 @@ new_key_type! {
 
 /// A channel, and the object that it belongs to.
 pub(crate) struct Entry {
-    pub state: State,
+    pub state: ChannelState,
     pub object: Box<dyn Dispatcher>,
 }
 
 /// A channel: its socket, and what is known of it.
-pub(crate) struct State {
+pub(crate) struct ChannelState {
     pub socket: Socket,
     pub connection: ConnectionState,
     /// What the object is still to be called for.
@@ -89,9 +89,9 @@ impl ConnectionState {
     }
 }
 
-impl State {
+impl ChannelState {
     pub fn new(socket: Socket, now: Instant) -> Self {
-        State {
+        ChannelState {
             socket,
             connection: ConnectionState::Open,
             readiness: Readiness::default(),

@@ -11,7 +11,7 @@ use common::sys::{self, Poll, Stream, Token};
 use slotmap::{Key as _, KeyData, SlotMap};
 use tracing::debug;
 
-use crate::entry::{ConnectionState, Entry, Socket, State};
+use crate::entry::{ChannelState, ConnectionState, Entry, Socket};
 use crate::{Dispatcher, Key};
 
 /// Registers channels with the kernel at once, and records all else that is requested of the loop.
@@ -57,7 +57,7 @@ impl Registry {
     }
 
     pub fn open(&mut self, socket: Stream, object: impl Dispatcher + 'static) -> io::Result<Key> {
-        let mut state = State::new(Socket::Stream(socket), self.clock.now());
+        let mut state = ChannelState::new(Socket::Stream(socket), self.clock.now());
         state.readiness.set_write(); // Nothing fills its buffer yet.
         self.insert(state, object)
     }
@@ -68,7 +68,7 @@ impl Registry {
         object: impl Dispatcher + 'static,
     ) -> io::Result<Key> {
         let socket = Socket::Stream(Stream::connect(address)?);
-        let mut state = State::new(socket, self.clock.now());
+        let mut state = ChannelState::new(socket, self.clock.now());
         state.connection = ConnectionState::Connecting;
         if sys::spurious() {
             state.readiness.set_write();
@@ -76,7 +76,11 @@ impl Registry {
         self.insert(state, object)
     }
 
-    pub fn insert(&mut self, state: State, object: impl Dispatcher + 'static) -> io::Result<Key> {
+    pub fn insert(
+        &mut self,
+        state: ChannelState,
+        object: impl Dispatcher + 'static,
+    ) -> io::Result<Key> {
         let object = Box::new(object);
         let mut entry = Entry { state, object };
         let key = self.keys.insert(());
@@ -110,7 +114,7 @@ impl Registry {
     }
 
     /// Ends the part of an object: its channel is to drain, or to be closed.
-    pub fn end(&mut self, state: &mut State, connection: ConnectionState) {
+    pub fn end(&mut self, state: &mut ChannelState, connection: ConnectionState) {
         self.live -= usize::from(state.can_expire());
         state.connection = connection;
     }

@@ -8,7 +8,7 @@ use common::Clock;
 use common::sys::{Events, File, Listener, Stream};
 use slotmap::SecondaryMap;
 
-use crate::entry::{ConnectionState, Entry, Socket, State};
+use crate::entry::{ChannelState, ConnectionState, Entry, Socket};
 use crate::registry::Registry;
 use crate::{Dispatcher, Key};
 
@@ -197,14 +197,14 @@ impl SocketMap {
     }
 
     /// Fails connections with `TimedOut`.
-    fn fail_where(&mut self, message: &'static str, is_meant: impl Fn(&State) -> bool) {
+    fn fail_where(&mut self, message: &'static str, is_meant: impl Fn(&ChannelState) -> bool) {
         for key in self.keys_where(|state| state.can_expire() && is_meant(state)) {
             let error = io::Error::new(ErrorKind::TimedOut, message);
             self.call(key, |_, _| Err(error));
         }
     }
 
-    fn keys_where(&self, is_meant: impl Fn(&State) -> bool) -> Vec<Key> {
+    fn keys_where(&self, is_meant: impl Fn(&ChannelState) -> bool) -> Vec<Key> {
         let entries = self.entries.iter();
         let meant = entries.filter(|(_, entry)| is_meant(&entry.state));
         meant.map(|(key, _)| key).collect()
@@ -216,7 +216,7 @@ impl SocketMap {
     }
 
     fn insert(&mut self, socket: Socket, object: impl Dispatcher + 'static) -> io::Result<Key> {
-        let state = State::new(socket, self.clock().now());
+        let state = ChannelState::new(socket, self.clock().now());
         let opened = self.registry.insert(state, object);
         self.take_requests();
         opened

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use common::client::load::{self, Length, Settings, Summary};
+use common::client::load::{self, Length, LoadSettings, Summary};
 use common::client::program::Program;
 
 use super::{CONNECTIONS, SIZE};
@@ -29,7 +29,7 @@ impl Under {
 
     /// Has so many messages echoed, and verifies each.
     pub(super) fn echo(&self, candidate: &Candidate, messages: u64) -> io::Result<()> {
-        let settings = Settings {
+        let settings = LoadSettings {
             stall_limit: PATIENCE,
             ..settings(candidate, messages)
         };
@@ -45,12 +45,12 @@ impl Under {
 }
 
 /// The load under which echoes are counted.
-pub(super) fn settings(candidate: &Candidate, messages: u64) -> Settings {
-    Settings {
+pub(super) fn settings(candidate: &Candidate, messages: u64) -> LoadSettings {
+    LoadSettings {
         connections: CONNECTIONS.min(candidate.most_connections),
         size: SIZE,
         length: Length::Count(messages),
-        ..Settings::default()
+        ..LoadSettings::default()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use common::args::{number, seconds};
-use common::client::load::{Length, Settings};
+use common::client::load::{Length, LoadSettings};
 use common::comparison::Skipped;
 
 use crate::builder::Profile;
@@ -115,20 +115,20 @@ impl Options {
     }
 
     /// The load of one slice.
-    pub fn settings(&self) -> Settings {
-        Settings {
+    pub fn settings(&self) -> LoadSettings {
+        LoadSettings {
             connections: self.connections,
             size: self.size,
             depth: self.depth,
             length: Length::Duration(SLICE),
             stall_limit: STALL_LIMIT,
-            ..Settings::default()
+            ..LoadSettings::default()
         }
     }
 
     /// The same as a group of one shape.
     pub(super) fn group(&self) -> Group {
-        let Settings {
+        let LoadSettings {
             connections, size, ..
         } = self.settings();
         groups::single(format!("{connections} × {size} B"), self.settings())

@@ -22,11 +22,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum What {
     /// Send lines and show what comes back
-    Talk(talk::Options),
+    Talk(talk::TalkOptions),
     /// Grade a server against the echo contract
-    Check(check::Options),
+    Check(check::CheckOptions),
     /// Measure how many messages a second a server echoes, and how fast
-    Load(load::Options),
+    Load(load::LoadOptions),
 }
 
 fn main() -> ExitCode {

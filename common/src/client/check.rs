@@ -38,7 +38,7 @@ mod runner;
 mod server;
 mod traffic;
 
-pub use options::{Options, command};
+pub use options::{CheckOptions, command};
 pub use report::{Finding, Outcome, Report};
 pub use runner::{NotGraded, run, run_with};
 

@@ -7,9 +7,9 @@
 //! one send. Every byte that comes back is verified.
 //!
 //! ```no_run
-//! use common::client::load::{self, Settings};
+//! use common::client::load::{self, LoadSettings};
 //!
-//! let settings = Settings { connections: 10, ..Settings::default() };
+//! let settings = LoadSettings { connections: 10, ..LoadSettings::default() };
 //! let summary = load::run("127.0.0.1:8881".parse().unwrap(), &settings)?.verified()?;
 //! assert!(summary.messages_per_second > 10_000.0, "{summary}");
 //! # Ok::<(), std::io::Error>(())
@@ -34,20 +34,20 @@ use std::time::Duration;
 
 pub use engine::{Load, Progress};
 pub use latency::Latency;
-pub use options::{Options, command};
+pub use options::{LoadOptions, command};
 pub use summary::Summary;
 
 /// Puts the server at `address` under load and tells what was seen.
 ///
 /// # Errors
 /// As [`Load::open`] and [`Load::run`]. A connection that fails later is counted in the summary.
-pub fn run(address: SocketAddr, settings: &Settings) -> io::Result<Summary> {
+pub fn run(address: SocketAddr, settings: &LoadSettings) -> io::Result<Summary> {
     Load::open(address, settings)?.run()
 }
 
 /// What load to make.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct LoadSettings {
     /// Threads over which connections and messages are dealt out evenly, each in need of a core of
     /// its own. There are never more of them than connections or messages to count.
     pub threads: usize,
@@ -82,9 +82,9 @@ pub enum Length {
 }
 
 /// The same as without any option on the command line.
-impl Default for Settings {
+impl Default for LoadSettings {
     fn default() -> Self {
-        Settings {
+        LoadSettings {
             threads: 1,
             connections: 50,
             idle: 0,
@@ -98,7 +98,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl LoadSettings {
     /// The most bytes that one connection may have under way, so that a slip of the keyboard does
     /// not take all memory.
     const MOST_UNDER_WAY: usize = 1 << 30;
@@ -125,7 +125,7 @@ impl Settings {
             ) {
                 "the run must have some length"
             } else {
-                return Ok(Settings {
+                return Ok(LoadSettings {
                     threads: self.useful_threads(),
                     ..self.clone()
                 });

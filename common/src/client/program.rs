@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::client::TIME_LIMIT;
-use crate::client::server_process::{Output, Patience, ProcessGroup};
+use crate::client::server_process::{Patience, ProcessGroup, ProcessOutput};
 
 mod serving;
 mod trace;
@@ -21,7 +21,7 @@ pub use trace::{Traced, tells, trace_of_one_line};
 pub struct Program {
     group: ProcessGroup,
     address: SocketAddr,
-    output: Output,
+    output: ProcessOutput,
 }
 
 impl Program {

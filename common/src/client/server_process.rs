@@ -5,5 +5,5 @@ mod output;
 mod patience;
 
 pub use group::ProcessGroup;
-pub use output::{NotAnnounced, Output, announced};
+pub use output::{NotAnnounced, ProcessOutput, announced};
 pub use patience::Patience;

@@ -32,7 +32,7 @@ const CHUNK: usize = 64 * 1024;
 /// What `echo-client talk` takes.
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: printf 'one\\ntwo\\n' | echo-client talk localhost:8881")]
-pub struct Options {
+pub struct TalkOptions {
     /// The server, such as localhost:8881 or [::1]:8881; the port is 8881 if there is none
     #[arg(value_name = "HOST:PORT")]
     server: ServerAddress,
@@ -52,7 +52,7 @@ pub struct Options {
 /// # Errors
 /// The connection failed or ended early, an answer did not come within the time limit, or it
 /// differs from what was sent; the input can't be read, or standard output can't be written.
-pub fn command(options: Options) -> io::Result<ExitCode> {
+pub fn command(options: TalkOptions) -> io::Result<ExitCode> {
     let input = Input::open(options.file.as_deref())?;
     let client = options.server.connect_within(options.time_limit)?;
     let outgoing = Transcript::outgoing(!options.quiet && !input.is_typed);

@@ -69,7 +69,7 @@ impl fmt::Display for Counters {
 type Counter = Cell<u64>;
 
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct ThreadCounters {
     pub waits: Counter,
     pub wakeups: Counter,
     pub reads: Counter,
@@ -82,8 +82,8 @@ pub(super) struct Tally {
 }
 
 thread_local! {
-    static TALLY: Tally = const {
-        Tally {
+    static COUNTERS: ThreadCounters = const {
+        ThreadCounters {
             waits: Cell::new(0),
             wakeups: Cell::new(0),
             reads: Cell::new(0),
@@ -99,16 +99,16 @@ thread_local! {
 
 /// What the calling thread has done so far.
 pub fn counters() -> Counters {
-    TALLY.with(|tally| Counters {
-        waits: tally.waits.get(),
-        wakeups: tally.wakeups.get(),
-        reads: tally.reads.get(),
-        writes: tally.writes.get(),
-        would_blocks: tally.would_blocks.get(),
-        accepts: tally.accepts.get(),
-        closes: tally.closes.get(),
-        bytes_read: tally.bytes_read.get(),
-        bytes_written: tally.bytes_written.get(),
+    COUNTERS.with(|counters| Counters {
+        waits: counters.waits.get(),
+        wakeups: counters.wakeups.get(),
+        reads: counters.reads.get(),
+        writes: counters.writes.get(),
+        would_blocks: counters.would_blocks.get(),
+        accepts: counters.accepts.get(),
+        closes: counters.closes.get(),
+        bytes_read: counters.bytes_read.get(),
+        bytes_written: counters.bytes_written.get(),
     })
 }
 
@@ -116,29 +116,29 @@ pub fn counters() -> Counters {
 #[cfg(feature = "sim")]
 pub(super) fn replace(values: &Counters) -> Counters {
     let old = counters();
-    TALLY.with(|tally| {
-        tally.waits.set(values.waits);
-        tally.wakeups.set(values.wakeups);
-        tally.reads.set(values.reads);
-        tally.writes.set(values.writes);
-        tally.would_blocks.set(values.would_blocks);
-        tally.accepts.set(values.accepts);
-        tally.closes.set(values.closes);
-        tally.bytes_read.set(values.bytes_read);
-        tally.bytes_written.set(values.bytes_written);
+    COUNTERS.with(|counters| {
+        counters.waits.set(values.waits);
+        counters.wakeups.set(values.wakeups);
+        counters.reads.set(values.reads);
+        counters.writes.set(values.writes);
+        counters.would_blocks.set(values.would_blocks);
+        counters.accepts.set(values.accepts);
+        counters.closes.set(values.closes);
+        counters.bytes_read.set(values.bytes_read);
+        counters.bytes_written.set(values.bytes_written);
     });
     old
 }
 
 #[inline]
-pub(super) fn count(counter: impl Fn(&Tally) -> &Counter) {
+pub(super) fn count(counter: impl Fn(&ThreadCounters) -> &Counter) {
     add(counter, 1);
 }
 
 #[inline]
-pub(super) fn add(counter: impl Fn(&Tally) -> &Counter, by: usize) {
-    TALLY.with(|tally| {
-        let counter = counter(tally);
+pub(super) fn add(counter: impl Fn(&ThreadCounters) -> &Counter, by: usize) {
+    COUNTERS.with(|counters| {
+        let counter = counter(counters);
         counter.set(counter.get() + by as u64);
     });
 }

@@ -98,22 +98,22 @@ pub fn inject(faults: Faults) {
 /// The faults that a thread meets, and how far their seed has been drawn.
 #[cfg(feature = "sim")]
 #[derive(Debug)]
-pub(super) struct State(bool, (Faults, Rng));
+pub(super) struct FaultState(bool, (Faults, Rng));
 
 #[cfg(feature = "sim")]
-impl State {
+impl FaultState {
     /// These faults, drawn from this seed; or none.
     pub fn new(faults: Option<&Faults>, seed: u64) -> Self {
         let faults_or_none = faults.cloned().unwrap_or_default();
-        State(faults.is_some(), (faults_or_none, Rng::with_seed(seed)))
+        FaultState(faults.is_some(), (faults_or_none, Rng::with_seed(seed)))
     }
 }
 
 /// Makes the calling thread meet other faults, and returns the state so far.
 #[cfg(feature = "sim")]
-pub(super) fn replace(state: State) -> State {
-    let State(is_armed, faults) = state;
-    State(ARMED.replace(is_armed), FAULTS.replace(faults))
+pub(super) fn replace(state: FaultState) -> FaultState {
+    let FaultState(is_armed, faults) = state;
+    FaultState(ARMED.replace(is_armed), FAULTS.replace(faults))
 }
 
 /// Draws a fault: whether it comes, and if so, what `then` makes of the dice.

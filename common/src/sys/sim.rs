@@ -77,8 +77,8 @@ mod world;
 pub use lexer::ParseError;
 pub use script::{Payload, Script, Step};
 pub use trace::{
-    CallRecord, Caller, ClientEnd, ClientTrace, Connection, ConnectionState, Ending,
-    Event as TraceEvent, LostEdge, Record, Trace,
+    CallRecord, Caller, ClientEnd, ClientTrace, Connection, ConnectionState, Ending, LostEdge,
+    Record, Trace, TraceEvent,
 };
 
 use kernel::{Kernel, Object};
@@ -183,12 +183,12 @@ fn here(call: impl FnOnce(&mut Kernel, Duration) -> io::Result<i32>) -> io::Resu
 struct Outside {
     run: u64,
     world: Option<World>,
-    faults: Option<faults::State>,
+    faults: Option<faults::FaultState>,
     counters: Counters,
 }
 
 impl Outside {
-    fn enter(world: World, faults: faults::State) -> Self {
+    fn enter(world: World, faults: faults::FaultState) -> Self {
         LAST_RUN.set(LAST_RUN.get() + 1);
         Outside {
             run: RUN.replace(LAST_RUN.get()),
@@ -222,7 +222,10 @@ pub fn run(
     serve: impl FnOnce(Listener, StopSignal) -> io::Result<()>,
 ) -> Trace {
     let world = World::new(script, options, seed);
-    let outside = Outside::enter(world, faults::State::new(options.faults.as_ref(), seed));
+    let outside = Outside::enter(
+        world,
+        faults::FaultState::new(options.faults.as_ref(), seed),
+    );
     let served = begin(options).and_then(|(stop, listener)| serve(listener, stop));
     let world = WORLD.take();
     let counters = counters();

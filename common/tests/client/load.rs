@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::client::load::{self, Length, Settings};
+use common::client::load::{self, Length, LoadSettings};
 
 use crate::TIME_LIMIT;
 use crate::servers::{close_early, corrupt, echo, echo_lines, keep_silent, serve, stutter, swap};
 
-pub fn few(count: u64) -> Settings {
-    Settings {
+pub fn few(count: u64) -> LoadSettings {
+    LoadSettings {
         connections: 5,
         length: Length::Count(count),
-        ..Settings::default()
+        ..LoadSettings::default()
     }
 }
 
 #[test]
 fn load_counts_and_times_every_message() -> io::Result<()> {
-    let settings = Settings {
+    let settings = LoadSettings {
         warm_up: Duration::from_millis(20),
         ..few(2_000)
     };
@@ -41,7 +41,7 @@ fn load_counts_and_times_every_message() -> io::Result<()> {
 #[test]
 fn load_lasts_as_long_as_asked() -> io::Result<()> {
     let duration = Duration::from_millis(200);
-    let settings = Settings {
+    let settings = LoadSettings {
         length: Length::Duration(duration),
         ..few(1)
     };
@@ -55,7 +55,7 @@ fn load_lasts_as_long_as_asked() -> io::Result<()> {
 
 #[test]
 fn load_of_many_mebibytes_under_way_does_not_deadlock() -> io::Result<()> {
-    let settings = Settings {
+    let settings = LoadSettings {
         connections: 2,
         size: 1_500_000,
         depth: 8,
@@ -69,7 +69,7 @@ fn load_of_many_mebibytes_under_way_does_not_deadlock() -> io::Result<()> {
 #[test]
 fn load_passes_many_small_messages_at_once() -> io::Result<()> {
     for size in [1, 2, 7, 64] {
-        let settings = Settings {
+        let settings = LoadSettings {
             size,
             depth: 100,
             ..few(50_000)
@@ -105,7 +105,7 @@ fn load_notices_wrong_swapped_repeated_and_missing_answers() -> io::Result<()> {
         };
         let summary = load::run(
             serve(server)?,
-            &Settings {
+            &LoadSettings {
                 depth,
                 ..few(1_000)
             },
@@ -134,7 +134,7 @@ fn load_notices_answers_to_somebody_else() -> io::Result<()> {
     });
     let summary = load::run(
         address,
-        &Settings {
+        &LoadSettings {
             connections: 2,
             ..few(100)
         },
@@ -145,7 +145,7 @@ fn load_notices_answers_to_somebody_else() -> io::Result<()> {
 
 #[test]
 fn load_gives_up_when_nothing_moves() -> io::Result<()> {
-    let settings = Settings {
+    let settings = LoadSettings {
         stall_limit: Duration::from_millis(200),
         ..few(100)
     };
@@ -168,7 +168,7 @@ fn idle_connections_are_held_beside_the_busy_ones() -> io::Result<()> {
     })?;
     let load = load::Load::open(
         address,
-        &Settings {
+        &LoadSettings {
             idle: 10,
             ..few(100)
         },
@@ -192,7 +192,7 @@ fn the_loss_of_an_idle_connection_is_an_error() -> io::Result<()> {
     });
     let summary = load::run(
         address,
-        &Settings {
+        &LoadSettings {
             idle: 3,
             connections: 1,
             ..few(10)
@@ -208,21 +208,21 @@ fn the_loss_of_an_idle_connection_is_an_error() -> io::Result<()> {
 fn settings_that_make_no_sense_are_refused() -> io::Result<()> {
     let address = serve(echo)?;
     for settings in [
-        Settings {
+        LoadSettings {
             connections: 0,
             ..few(1)
         },
-        Settings { size: 0, ..few(1) },
-        Settings {
+        LoadSettings { size: 0, ..few(1) },
+        LoadSettings {
             threads: 0,
             ..few(1)
         },
-        Settings {
+        LoadSettings {
             size: usize::MAX,
             depth: usize::MAX,
             ..few(1)
         },
-        Settings {
+        LoadSettings {
             rate: Some(f64::NAN),
             ..few(1)
         },
@@ -238,7 +238,7 @@ fn settings_that_make_no_sense_are_refused() -> io::Result<()> {
 fn threads_share_connections_and_count_every_message_once() -> io::Result<()> {
     // 7 connections and 1,001 messages are no multiple of 3; 9 threads are too many for either.
     for (threads, used, rate) in [(3, 3, None), (9, 7, None), (3, 3, Some(5_000.0))] {
-        let settings = Settings {
+        let settings = LoadSettings {
             threads,
             connections: 7,
             rate,
@@ -256,7 +256,7 @@ fn threads_share_connections_and_count_every_message_once() -> io::Result<()> {
 
 #[test]
 fn the_errors_of_every_thread_are_told() -> io::Result<()> {
-    let settings = Settings {
+    let settings = LoadSettings {
         threads: 3,
         ..few(1_000)
     };

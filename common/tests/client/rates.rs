@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::client::load::{self, Length, Settings};
+use common::client::load::{self, Length, LoadSettings};
 
 use crate::load::few;
 use crate::servers::{echo, pause_once, serve};
@@ -14,7 +14,7 @@ use crate::servers::{echo, pause_once, serve};
 fn a_fixed_rate_shows_what_coordinated_omission_hides() -> io::Result<()> {
     let long = 50_000_000;
     let late = |rate| -> io::Result<u64> {
-        let settings = Settings {
+        let settings = LoadSettings {
             connections: 1,
             rate,
             ..few(600)
@@ -35,11 +35,11 @@ fn a_fixed_rate_shows_what_coordinated_omission_hides() -> io::Result<()> {
 #[test]
 fn a_rate_that_cannot_be_kept_is_told() -> io::Result<()> {
     let length = Length::Duration(Duration::from_millis(100));
-    let settings = Settings {
+    let settings = LoadSettings {
         connections: 1,
         rate: Some(1e8),
         length,
-        ..Settings::default()
+        ..LoadSettings::default()
     };
     let summary = load::run(serve(echo)?, &settings)?.verified()?;
     assert!(summary.never_sent > 1_000_000, "{summary}");
@@ -49,7 +49,7 @@ fn a_rate_that_cannot_be_kept_is_told() -> io::Result<()> {
 
 #[test]
 fn a_fixed_rate_over_threads_is_kept_and_hides_no_pause() -> io::Result<()> {
-    let settings = Settings {
+    let settings = LoadSettings {
         threads: 2,
         connections: 2,
         rate: Some(1_000.0),

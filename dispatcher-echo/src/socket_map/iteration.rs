@@ -9,7 +9,7 @@ use common::net;
 use common::sys::{self, Events};
 
 use super::SocketMap;
-use crate::entry::{ConnectionState, Entry, Socket, State};
+use crate::entry::{ChannelState, ConnectionState, Entry, Socket};
 use crate::readwrite::{now_or_later, readwrite, report_end, report_error};
 use crate::registry::{Registry, Request, key};
 use crate::{Channel, Dispatcher, Key};
@@ -148,9 +148,10 @@ impl SocketMap {
         self.tell_to_stop(|_| true);
     }
 
-    fn tell_to_stop(&mut self, is_meant: impl Fn(&State) -> bool) {
-        let is_meant =
-            |state: &State| !state.told_to_stop && !state.connection.is_over() && is_meant(state);
+    fn tell_to_stop(&mut self, is_meant: impl Fn(&ChannelState) -> bool) {
+        let is_meant = |state: &ChannelState| {
+            !state.told_to_stop && !state.connection.is_over() && is_meant(state)
+        };
         for key in self.keys_where(is_meant) {
             self.call(key, |object, channel| {
                 channel.state.told_to_stop = true;

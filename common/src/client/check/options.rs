@@ -13,7 +13,7 @@ use crate::output;
 
 /// Grade an echo server against the contract.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub struct CheckOptions {
     /// What the server does with a line that is not complete
     #[arg(long, value_enum, default_value_t = Kind::Stream)]
     kind: Kind,
@@ -48,7 +48,7 @@ pub struct Options {
 ///
 /// # Errors
 /// The address cannot be resolved or reached, or standard output cannot be written.
-pub fn command(options: Options) -> io::Result<ExitCode> {
+pub fn command(options: CheckOptions) -> io::Result<ExitCode> {
     let selection = options.selection();
     if let Some(mistake) = selection.mistake() {
         output::complain(format_args!("error: {mistake}"));
@@ -73,7 +73,7 @@ pub fn command(options: Options) -> io::Result<ExitCode> {
     })
 }
 
-impl Options {
+impl CheckOptions {
     fn selection(&self) -> Selection {
         let all = Selection::of(self.kind).slack(self.slack);
         let all = if self.wire_only { all.wire_only() } else { all };

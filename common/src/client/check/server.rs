@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use super::case_run::{CaseError, While, ensure};
 use super::proc;
 use crate::client::EchoClient;
-use crate::client::server_process::{NotAnnounced, Output, ProcessGroup};
+use crate::client::server_process::{NotAnnounced, ProcessGroup, ProcessOutput};
 
 mod launch;
 
@@ -24,7 +24,7 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Server {
     group: Arc<Mutex<ProcessGroup>>,
     address: Option<SocketAddr>,
-    output: Output,
+    output: ProcessOutput,
     log: Log,
     reader: Option<JoinHandle<()>>,
 }

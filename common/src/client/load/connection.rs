@@ -8,11 +8,11 @@ use std::time::Instant;
 use mio::event::Event;
 use mio::net::TcpStream;
 
-use super::payload::{Mismatch, Payload};
+use super::payload::{LoadPayload, Mismatch};
 
 /// A non-blocking connection. mio tells of a socket only when its readiness *changes*, so it is
 /// remembered here.
-pub(super) struct Connection {
+pub(super) struct LoadConnection {
     pub(super) socket: TcpStream,
     /// How many messages it has taken from the schedule so far.
     pub(super) taken: u64,
@@ -33,10 +33,10 @@ pub(super) struct Connection {
     answered: u64,
 }
 
-impl Connection {
+impl LoadConnection {
     /// A connection that sends the payload from `start` on.
     pub(super) fn new(socket: TcpStream, start: usize) -> Self {
-        Connection {
+        LoadConnection {
             socket,
             taken: 0,
             may_receive: false,
@@ -64,13 +64,13 @@ impl Connection {
     }
 
     /// Adds a message to those that [`flush`](Self::flush) sends.
-    pub(super) fn queue(&mut self, due: Instant, payload: &Payload) {
+    pub(super) fn queue(&mut self, due: Instant, payload: &LoadPayload) {
         self.due.push_back(due);
         self.unsent += payload.size();
     }
 
     /// Sends what is queued, as far as the socket takes it, and tells how many bytes that was.
-    pub(super) fn flush(&mut self, payload: &Payload) -> io::Result<usize> {
+    pub(super) fn flush(&mut self, payload: &LoadPayload) -> io::Result<usize> {
         let mut total = 0;
         while self.may_send && self.unsent > 0 {
             match self.socket.write(payload.window(self.sending, self.unsent)) {
@@ -88,7 +88,11 @@ impl Connection {
     }
 
     /// Receives once, verifies what came, and tells how many bytes that was.
-    pub(super) fn receive(&mut self, payload: &Payload, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn receive(
+        &mut self,
+        payload: &LoadPayload,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
         let count = match self.socket.read(buffer) {
             Ok(0) => return Err(self.closed_early()),
             Ok(count) => count,
@@ -114,7 +118,7 @@ impl Connection {
     }
 
     /// Takes one message that has been answered in full, if any: when it was due.
-    pub(super) fn next_answered(&mut self, payload: &Payload) -> Option<Instant> {
+    pub(super) fn next_answered(&mut self, payload: &LoadPayload) -> Option<Instant> {
         if self.partial < payload.size() {
             return None;
         }
@@ -130,7 +134,7 @@ impl Connection {
         io::Error::new(ErrorKind::UnexpectedEof, message)
     }
 
-    fn wrong_byte(&self, payload: &Payload, mismatch: &Mismatch) -> io::Error {
+    fn wrong_byte(&self, payload: &LoadPayload, mismatch: &Mismatch) -> io::Error {
         let Mismatch {
             right,
             found,

@@ -11,12 +11,12 @@ use std::time::Instant;
 
 use mio::{Interest, Poll, Token};
 
-use super::connection::Connection;
-use super::payload::Payload;
+use super::connection::LoadConnection;
+use super::payload::LoadPayload;
 use super::run::Run;
 use super::summary::Summary;
 use super::tally::Tally;
-use super::{Settings, connect};
+use super::{LoadSettings, connect};
 
 /// How far a run has come; see [`Load::run_watched`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,8 +32,8 @@ pub struct Progress {
 /// Connections to a server, ready to run.
 pub struct Load {
     address: SocketAddr,
-    settings: Settings,
-    payload: Payload,
+    settings: LoadSettings,
+    payload: LoadPayload,
     /// One for each thread.
     shares: Vec<Share>,
     idle: Vec<net::TcpStream>,
@@ -45,7 +45,7 @@ pub(super) struct Share {
     pub(super) thread: usize,
     pub(super) poll: Poll,
     /// A connection that failed leaves an empty place.
-    pub(super) connections: Vec<Option<Connection>>,
+    pub(super) connections: Vec<Option<LoadConnection>>,
 }
 
 impl Share {
@@ -64,7 +64,8 @@ impl Share {
         self.poll
             .registry()
             .register(&mut socket, token, interest)?;
-        self.connections.push(Some(Connection::new(socket, start)));
+        self.connections
+            .push(Some(LoadConnection::new(socket, start)));
         Ok(())
     }
 }
@@ -75,9 +76,9 @@ impl Load {
     /// # Errors
     /// The first connection that cannot be had, with its number; it says so when descriptors run
     /// out.
-    pub fn open(address: SocketAddr, settings: &Settings) -> io::Result<Self> {
+    pub fn open(address: SocketAddr, settings: &LoadSettings) -> io::Result<Self> {
         let settings = settings.checked()?;
-        let payload = Payload::new(settings.size, settings.depth);
+        let payload = LoadPayload::new(settings.size, settings.depth);
         let shares = (0..settings.threads).map(Share::new);
         let mut shares = shares.collect::<io::Result<Vec<_>>>()?;
         let total = settings.idle + settings.connections;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Length, Load, Progress, Settings};
+use super::{Length, Load, LoadSettings, Progress};
 use crate::args::{number, seconds, seconds_above_zero};
 use crate::client::{ServerAddress, interrupt, terminal};
 use crate::output;
@@ -25,7 +25,7 @@ const MOST_CONNECTIONS: usize = 1_000_000;
 #[command(
     after_help = "Example: echo-client load localhost:8881 --connections 100 --rate 20000 --warm-up 1"
 )]
-pub struct Options {
+pub struct LoadOptions {
     /// The server, such as localhost:8881 or [::1]:8881; the port is 8881 if there is none
     #[arg(value_name = "HOST:PORT")]
     server: ServerAddress,
@@ -40,7 +40,7 @@ pub struct Options {
     #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = number(0..=MOST_CONNECTIONS))]
     idle: usize,
     /// Length of a message; its last byte is a newline, so that line servers answer
-    #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = number(1..=Settings::MOST_UNDER_WAY / 2))]
+    #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = number(1..=LoadSettings::MOST_UNDER_WAY / 2))]
     size: usize,
     /// Most messages under way on one connection
     #[arg(short = 'p', long, value_name = "MESSAGES", default_value_t = 1, value_parser = number(1..=1_000_000))]
@@ -70,13 +70,13 @@ pub struct Options {
     quiet: bool,
 }
 
-impl From<&Options> for Settings {
-    fn from(options: &Options) -> Self {
+impl From<&LoadOptions> for LoadSettings {
+    fn from(options: &LoadOptions) -> Self {
         let length = match options.count {
             Some(count) => Length::Count(count),
             None => Length::Duration(options.duration),
         };
-        Settings {
+        LoadSettings {
             threads: options.threads,
             connections: options.connections,
             idle: options.idle,
@@ -96,8 +96,8 @@ impl From<&Options> for Settings {
 ///
 /// # Errors
 /// As [`Load::open`] and [`Load::run`]; or standard output can't be written.
-pub fn command(options: Options) -> io::Result<ExitCode> {
-    let settings = match Settings::from(&options).checked() {
+pub fn command(options: LoadOptions) -> io::Result<ExitCode> {
+    let settings = match LoadSettings::from(&options).checked() {
         Ok(settings) => settings,
         Err(error) => {
             output::complain(format_args!("error: {error}"));
@@ -129,7 +129,7 @@ pub fn command(options: Options) -> io::Result<ExitCode> {
 }
 
 /// Opens the load at the first of the server's addresses at which somebody listens.
-fn open_any(addresses: &[SocketAddr], settings: &Settings) -> io::Result<Load> {
+fn open_any(addresses: &[SocketAddr], settings: &LoadSettings) -> io::Result<Load> {
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for &address in addresses {
         match Load::open(address, settings) {
@@ -140,7 +140,7 @@ fn open_any(addresses: &[SocketAddr], settings: &Settings) -> io::Result<Load> {
     Err(last)
 }
 
-fn progress_bar(options: &Options) -> ProgressBar {
+fn progress_bar(options: &LoadOptions) -> ProgressBar {
     if options.quiet || !terminal::stderr_redraws() {
         return ProgressBar::hidden();
     }
@@ -171,7 +171,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 /// Parses a number of messages a second.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(rate) if Settings::RATES.contains(&rate) => Ok(rate),
+        Ok(rate) if LoadSettings::RATES.contains(&rate) => Ok(rate),
         Ok(_) => Err("must lie between 0.001 and 1e9".into()),
         Err(_) => Err("not a number".into()),
     }

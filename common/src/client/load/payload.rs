@@ -12,12 +12,12 @@ const BLOCK: usize = 256 * 1024;
 /// generated or copied per message, an answer is verified with one comparison of memory, and an
 /// answer that was swapped, repeated, lost or sent to the wrong connection differs from what is
 /// expected.
-pub(super) struct Payload {
+pub(super) struct LoadPayload {
     block: Vec<u8>,
     size: usize,
 }
 
-impl Payload {
+impl LoadPayload {
     /// Messages of `size` bytes, more of them than the `depth` that are under way at once.
     pub(super) fn new(size: usize, depth: usize) -> Self {
         let messages = (BLOCK / size).max(depth + 1);
@@ -30,7 +30,7 @@ impl Payload {
             block.extend(digits.iter().copied().chain(filler).take(size - 1));
             block.push(b'\n');
         }
-        Payload { block, size }
+        LoadPayload { block, size }
     }
 
     /// The length of a message in bytes.
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn messages_differ_and_end_with_their_only_newline() {
         for (size, depth) in [(5, 1), (9, 3), (64, 16), (300_000, 2)] {
-            let payload = Payload::new(size, depth);
+            let payload = LoadPayload::new(size, depth);
             let messages: Vec<_> = payload.block.chunks(size).collect();
             assert!(messages.len() > depth);
             for message in &messages {
@@ -114,12 +114,12 @@ mod tests {
             let distinct: HashSet<_> = messages.iter().take(10_000).collect();
             assert_eq!(distinct.len(), messages.len().min(10_000), "size {size}");
         }
-        assert_eq!(Payload::new(1, 1).window(0, 3), b"\n\n\n");
+        assert_eq!(LoadPayload::new(1, 1).window(0, 3), b"\n\n\n");
     }
 
     #[test]
     fn connections_start_at_messages_of_their_own() {
-        let payload = Payload::new(64, 1);
+        let payload = LoadPayload::new(64, 1);
         let starts: HashSet<_> = (0..50).map(|index| payload.start(index, 50)).collect();
         assert_eq!(starts.len(), 50);
         assert!(starts.iter().all(|start| start % 64 == 0));
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn verification_goes_round_the_end_and_finds_the_first_wrong_byte() {
-        let payload = Payload::new(100, 1);
+        let payload = LoadPayload::new(100, 1);
         let end = payload.block.len();
         let mut received = [&payload.block[end - 30..], &payload.block[..30]].concat();
         assert_eq!(payload.verify(end - 30, &received), Ok(30));

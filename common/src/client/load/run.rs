@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use mio::Events;
 
-use super::Settings;
-use super::connection::Connection;
+use super::LoadSettings;
+use super::connection::LoadConnection;
 use super::engine::{Progress, Share};
 use super::meter::Meter;
-use super::payload::Payload;
-use super::schedule::Schedule;
+use super::payload::LoadPayload;
+use super::schedule::LoadSchedule;
 use super::tally::Tally;
 
 /// How often progress is shown and looked for.
@@ -22,10 +22,10 @@ const BUFFER: usize = 128 * 1024;
 
 /// A share of the load that is running.
 pub(super) struct Run<'a> {
-    settings: &'a Settings,
-    payload: &'a Payload,
+    settings: &'a LoadSettings,
+    payload: &'a LoadPayload,
     share: Share,
-    schedule: Schedule,
+    schedule: LoadSchedule,
     meter: Meter,
     /// The clock as last read; looking at it costs as much as a tenth of a message.
     now: Instant,
@@ -45,13 +45,13 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     /// Prepares the run, on the thread that is to run it; the schedule begins at `begin`.
     pub(super) fn new(
-        settings: &'a Settings,
-        payload: &'a Payload,
+        settings: &'a LoadSettings,
+        payload: &'a LoadPayload,
         share: Share,
         begin: Instant,
     ) -> io::Result<Self> {
         let now = Instant::now();
-        let schedule = Schedule::new(settings, share.thread, begin);
+        let schedule = LoadSchedule::new(settings, share.thread, begin);
         Ok(Run {
             meter: Meter::start(now)?,
             now,
@@ -186,7 +186,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn exchange(&mut self, connection: &mut Connection, index: usize) -> io::Result<()> {
+    fn exchange(&mut self, connection: &mut LoadConnection, index: usize) -> io::Result<()> {
         let payload = self.payload;
         let mut bytes = 0;
         if connection.may_receive {
@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn lose(&mut self, connection: &Connection, index: usize, error: &io::Error) {
+    fn lose(&mut self, connection: &LoadConnection, index: usize, error: &io::Error) {
         self.alive -= 1;
         self.outstanding -= connection.outstanding();
         let number = self.share.thread + index * self.settings.threads + 1;

@@ -8,11 +8,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Length, Settings};
+use super::{Length, LoadSettings};
 
 /// Which messages are due at what moment on one thread, the warm-up included. Of `threads` threads
 /// each has every `threads`-th moment of the fixed rate, so together they keep it exactly.
-pub(super) struct Schedule {
+pub(super) struct LoadSchedule {
     begin: Instant,
     /// Messages due from here on are measured.
     pub(super) measured_from: Instant,
@@ -31,9 +31,9 @@ pub(super) struct Schedule {
     woken: u64,
 }
 
-impl Schedule {
+impl LoadSchedule {
     /// The share of `thread` in a schedule that begins at `begin`.
-    pub(super) fn new(settings: &Settings, thread: usize, begin: Instant) -> Self {
+    pub(super) fn new(settings: &LoadSettings, thread: usize, begin: Instant) -> Self {
         let warm_up = settings.warm_up;
         let (end, total) = match (settings.length, settings.rate) {
             (Length::Duration(duration), None) => (Some(begin + warm_up + duration), u64::MAX),
@@ -47,7 +47,7 @@ impl Schedule {
             }
         };
         let (thread, threads) = (thread as u64, settings.threads as u64);
-        Schedule {
+        LoadSchedule {
             begin,
             measured_from: begin + warm_up,
             end,
@@ -155,13 +155,13 @@ mod tests {
 
     #[test]
     fn a_closed_loop_counts_what_is_taken_after_the_warm_up() {
-        let settings = Settings {
+        let settings = LoadSettings {
             length: Length::Count(2),
             warm_up: SECOND,
-            ..Settings::default()
+            ..LoadSettings::default()
         };
         let begin = Instant::now();
-        let mut schedule = Schedule::new(&settings, 0, begin);
+        let mut schedule = LoadSchedule::new(&settings, 0, begin);
         for _ in 0..5 {
             assert_eq!(schedule.take(0, begin), Some(begin));
         }
@@ -175,13 +175,13 @@ mod tests {
 
     #[test]
     fn a_fixed_rate_keeps_its_schedule_when_polled_late() {
-        let settings = Settings {
+        let settings = LoadSettings {
             length: Length::Duration(SECOND),
             rate: Some(10.0),
-            ..Settings::default()
+            ..LoadSettings::default()
         };
         let begin = Instant::now();
-        let mut schedule = Schedule::new(&settings, 0, begin);
+        let mut schedule = LoadSchedule::new(&settings, 0, begin);
         let late = begin + SECOND / 2;
         let woken: Vec<_> = std::iter::from_fn(|| schedule.wake(late)).collect();
         assert_eq!(woken, [0, 1, 2, 3, 4, 5]);
@@ -195,15 +195,15 @@ mod tests {
 
     #[test]
     fn threads_share_messages_and_moments_without_a_gap() {
-        let settings = Settings {
+        let settings = LoadSettings {
             threads: 3,
             length: Length::Count(11),
             rate: Some(10.0),
-            ..Settings::default()
+            ..LoadSettings::default()
         };
         let begin = Instant::now();
         let mut moments: Vec<_> = (0..3)
-            .map(|thread| Schedule::new(&settings, thread, begin))
+            .map(|thread| LoadSchedule::new(&settings, thread, begin))
             .flat_map(|mut share| {
                 std::iter::from_fn(move || {
                     let number = share.wake(begin + 2 * SECOND)?;

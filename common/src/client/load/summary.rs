@@ -210,11 +210,11 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::load::Settings;
+    use crate::client::load::LoadSettings;
     use crate::client::load::tally::Tally;
     use std::time::Instant;
 
-    fn seen(settings: &Settings, cpu: f64, waiting: f64) -> io::Result<Summary> {
+    fn seen(settings: &LoadSettings, cpu: f64, waiting: f64) -> io::Result<Summary> {
         let begin = Instant::now();
         let mut tally = Tally::new(begin)?;
         (tally.client_cpu, tally.answers_waiting) = (Some(cpu), Some(waiting));
@@ -226,7 +226,7 @@ mod tests {
         let mut tally = Tally::new(Instant::now())?;
         tally.interrupted = true;
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let summary = tally.summarise(address, &Settings::default(), Instant::now());
+        let summary = tally.summarise(address, &LoadSettings::default(), Instant::now());
         assert_eq!(summary.percentile(99.0), None);
         let report = summary.to_string();
         assert!(
@@ -251,21 +251,21 @@ mod tests {
             (1, 1, 0.98, 1.0, false),
         ];
         for (connections, threads, cpu, waiting, expected) in cases {
-            let settings = Settings {
+            let settings = LoadSettings {
                 connections,
                 threads,
-                ..Settings::default()
+                ..LoadSettings::default()
             };
             let summary = seen(&settings, cpu, waiting)?;
             assert_eq!(summary.client_was_the_bottleneck(), expected, "{summary}");
         }
-        let fixed = Settings {
+        let fixed = LoadSettings {
             rate: Some(1e6),
-            ..Settings::default()
+            ..LoadSettings::default()
         };
         assert!(seen(&fixed, 0.98, 1.5)?.client_was_the_bottleneck());
         assert!(!seen(&fixed, 0.5, 40.0)?.client_was_the_bottleneck());
-        let report = seen(&Settings::default(), 0.93, 1.5)?.to_string();
+        let report = seen(&LoadSettings::default(), 0.93, 1.5)?.to_string();
         let line = "used 93 % of one core, found 1.5 of 50 connections answered at each wait: \
                     it waited for the server";
         assert!(report.ends_with(line), "{report}");

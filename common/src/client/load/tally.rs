@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
-use super::Settings;
+use super::LoadSettings;
 use super::latency::Latency;
 use super::summary::Summary;
 
@@ -84,7 +84,7 @@ impl Tally {
     pub(super) fn summarise(
         self,
         address: SocketAddr,
-        settings: &Settings,
+        settings: &LoadSettings,
         begin: Instant,
     ) -> Summary {
         let seconds = self.last_answer.duration_since(begin).as_secs_f64();

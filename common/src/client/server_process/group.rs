@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::Output;
+use super::ProcessOutput;
 use crate::client::{TIME_LIMIT, interrupt};
 
 /// A child that leads a process group of its own. The whole group is killed when this is dropped,
@@ -55,8 +55,8 @@ impl ProcessGroup {
     ///
     /// # Errors
     /// There is no such pipe, or no thread to read with.
-    pub fn read_stdout(&mut self) -> io::Result<Output> {
-        Output::read(self.take_stdout().ok_or(ErrorKind::BrokenPipe)?)
+    pub fn read_stdout(&mut self) -> io::Result<ProcessOutput> {
+        ProcessOutput::read(self.take_stdout().ok_or(ErrorKind::BrokenPipe)?)
     }
 
     /// The leader's standard output, the first time, if it is a pipe.

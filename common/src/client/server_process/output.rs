@@ -23,12 +23,12 @@ const QUOTED: usize = 200;
 
 /// A server's standard output, read to its end on a thread of its own so that it never fills.
 #[derive(Debug)]
-pub struct Output {
+pub struct ProcessOutput {
     lines: Receiver<String>,
     unfinished: Arc<Mutex<Vec<u8>>>,
 }
 
-impl Output {
+impl ProcessOutput {
     /// Starts to read.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Output {
         let unfinished = Arc::new(Mutex::new(Vec::new()));
         let line = Arc::clone(&unfinished);
         thread::Builder::new().spawn(move || read_lines(output, &line, &sender))?;
-        Ok(Output { lines, unfinished })
+        Ok(ProcessOutput { lines, unfinished })
     }
 
     /// Waits for at most `limit` until the server prints where it listens. Lines before that one
@@ -172,7 +172,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(100);
 
     fn address(printed: &'static [u8]) -> Result<SocketAddr, String> {
-        let output = Output::read(printed).unwrap();
+        let output = ProcessOutput::read(printed).unwrap();
         output.address(SHORT).map_err(|error| error.to_string())
     }
 
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_silent_server_is_told_to_flush() -> io::Result<()> {
         let (silent, _kept_open) = std::os::unix::net::UnixStream::pair()?;
-        let error = Output::read(silent)?
+        let error = ProcessOutput::read(silent)?
             .address(SHORT)
             .expect_err("it is silent");
         let error = error.to_string();

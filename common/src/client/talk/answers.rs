@@ -58,7 +58,7 @@ impl Answers {
     ///
     /// # Errors
     /// The connection failed, or an answer is wrong, missing or late; or it can't be shown.
-    pub(super) fn receive_all(mut self, mut transcript: Transcript) -> io::Result<Outcome> {
+    pub(super) fn receive_all(mut self, mut transcript: Transcript) -> io::Result<TalkOutcome> {
         loop {
             let looked_at = Instant::now();
             let received = self.client.receive_some(CHUNK);
@@ -154,7 +154,7 @@ impl Answers {
     }
 
     /// The server has closed: was it right to?
-    fn conclude(self) -> io::Result<Outcome> {
+    fn conclude(self) -> io::Result<TalkOutcome> {
         let unanswered = self.expected.len();
         if !self.ended || self.failed.is_some() {
             let message = format!(
@@ -168,7 +168,7 @@ impl Answers {
             let message = format!("the server closed with {unanswered} bytes not answered");
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
         }
-        Ok(Outcome {
+        Ok(TalkOutcome {
             bytes: self.received,
             lines: self.lines_received,
             after_a_line,
@@ -187,7 +187,7 @@ fn wrong(message: String) -> io::Error {
 
 /// What came of a conversation in which every answer was right.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct TalkOutcome {
     bytes: u64,
     lines: u64,
     after_a_line: bool,
@@ -195,9 +195,9 @@ pub(super) struct Outcome {
     unanswered: usize,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for TalkOutcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome {
+        let TalkOutcome {
             bytes,
             lines,
             unanswered,

@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use super::kernel::Kernel;
 use super::select::Sets;
-use super::world::Readiness;
+use super::world::ReadinessCheck;
 use super::{Handle, here};
 
 mod poll;
@@ -169,7 +169,7 @@ struct Select {
     ready: Sets,
 }
 
-impl Readiness for Select {
+impl ReadinessCheck for Select {
     fn check_readiness(&mut self, kernel: &mut Kernel, _: Option<&mut Rng>) -> usize {
         let (ready, count) = kernel.select(&self.sets);
         self.ready = ready;

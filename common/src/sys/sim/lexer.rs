@@ -41,7 +41,7 @@ pub(super) const LONGEST: u64 = 1_000_000_000_000;
 pub(super) const A_STEP: &str = "a step, such as `connect 1`";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum ScriptToken {
     Word(String),
     /// A number, and the letters that follow it at once: `2s`.
     Number(u64, String),
@@ -53,16 +53,16 @@ pub(super) enum Token {
     End,
 }
 
-impl Display for Token {
+impl Display for ScriptToken {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Token::Word(word) => write!(f, "`{word}`"),
-            Token::Number(number, unit) => write!(f, "`{number}{unit}`"),
-            Token::Text(_) => f.write_str("a text"),
-            Token::Separator => f.write_str("the end of the step"),
-            Token::Open => f.write_str("`{`"),
-            Token::Close => f.write_str("`}`"),
-            Token::End => f.write_str("the end of the script"),
+            ScriptToken::Word(word) => write!(f, "`{word}`"),
+            ScriptToken::Number(number, unit) => write!(f, "`{number}{unit}`"),
+            ScriptToken::Text(_) => f.write_str("a text"),
+            ScriptToken::Separator => f.write_str("the end of the step"),
+            ScriptToken::Open => f.write_str("`{`"),
+            ScriptToken::Close => f.write_str("`}`"),
+            ScriptToken::End => f.write_str("the end of the script"),
         }
     }
 }
@@ -87,8 +87,8 @@ impl Place {
     }
 }
 
-/// Splits a text into tokens, of which the last is [`Token::End`].
-pub(super) fn tokens(text: &str) -> Result<Vec<(Place, Token)>, ParseError> {
+/// Splits a text into tokens, of which the last is [`ScriptToken::End`].
+pub(super) fn tokens(text: &str) -> Result<Vec<(Place, ScriptToken)>, ParseError> {
     let mut lexer = Lexer {
         chars: text.chars().peekable(),
         place: Place::BEGIN,
@@ -96,7 +96,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Place, Token)>, ParseError> {
     let mut tokens = Vec::new();
     loop {
         let next = lexer.token()?;
-        let is_last = next.1 == Token::End;
+        let is_last = next.1 == ScriptToken::End;
         tokens.push(next);
         if is_last {
             return Ok(tokens);
@@ -131,7 +131,7 @@ impl Lexer<'_> {
         taken
     }
 
-    fn token(&mut self) -> Result<(Place, Token), ParseError> {
+    fn token(&mut self) -> Result<(Place, ScriptToken), ParseError> {
         self.take_while(|next| next.is_whitespace() && next != '\n');
         if self.chars.peek() == Some(&'#') {
             self.take_while(|next| next != '\n');
@@ -139,25 +139,25 @@ impl Lexer<'_> {
         let place = self.place;
         let is_word = |next: char| next.is_ascii_alphabetic() || next == '-';
         let token = match self.chars.peek().copied() {
-            None => Token::End,
-            Some(next) if is_word(next) => Token::Word(self.take_while(is_word)),
+            None => ScriptToken::End,
+            Some(next) if is_word(next) => ScriptToken::Word(self.take_while(is_word)),
             Some('0'..='9') => {
                 let digits = self.take_while(|next| next.is_ascii_digit());
                 let number = digits.parse().ok().filter(|number| *number <= LONGEST);
                 let most = || place.error(&digits, format!("a number up to {LONGEST}"));
                 let number = number.ok_or_else(most)?;
-                Token::Number(number, self.take_while(|next| next.is_ascii_alphabetic()))
+                ScriptToken::Number(number, self.take_while(|next| next.is_ascii_alphabetic()))
             }
             Some('"') => {
                 self.next_char();
-                Token::Text(self.text(place)?)
+                ScriptToken::Text(self.text(place)?)
             }
             Some(next) => {
                 self.next_char();
                 match next {
-                    ';' | '\n' => Token::Separator,
-                    '{' => Token::Open,
-                    '}' => Token::Close,
+                    ';' | '\n' => ScriptToken::Separator,
+                    '{' => ScriptToken::Open,
+                    '}' => ScriptToken::Close,
                     other => return Err(place.error(format_args!("{other:?}"), A_STEP)),
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::lexer::{A_STEP, LONGEST, ParseError, Place, Token, tokens};
+use super::lexer::{A_STEP, LONGEST, ParseError, Place, ScriptToken, tokens};
 use super::script::{Payload, Step};
 
 /// Most bytes of one `send` or `read`, and the highest number of a client.
@@ -11,10 +11,10 @@ const MOST: u64 = 1 << 26;
 
 /// Reads steps from tokens.
 pub(super) struct Parser {
-    tokens: std::vec::IntoIter<(Place, Token)>,
+    tokens: std::vec::IntoIter<(Place, ScriptToken)>,
     /// The next token.
     place: Place,
-    token: Token,
+    token: ScriptToken,
     /// The clients that there are.
     clients: BTreeSet<u32>,
 }
@@ -24,7 +24,7 @@ impl Parser {
         let mut parser = Parser {
             tokens: tokens(text)?.into_iter(),
             place: Place::BEGIN,
-            token: Token::End,
+            token: ScriptToken::End,
             clients: BTreeSet::new(),
         };
         parser.advance();
@@ -35,13 +35,13 @@ impl Parser {
     pub fn script(&mut self) -> Result<Vec<Step>, ParseError> {
         let steps = self.steps(false)?;
         match self.token {
-            Token::End => Ok(steps),
+            ScriptToken::End => Ok(steps),
             _ => Err(self.unexpected(A_STEP)),
         }
     }
 
-    fn advance(&mut self) -> (Place, Token) {
-        let next = self.tokens.next().unwrap_or((self.place, Token::End));
+    fn advance(&mut self) -> (Place, ScriptToken) {
+        let next = self.tokens.next().unwrap_or((self.place, ScriptToken::End));
         let old = (self.place, std::mem::replace(&mut self.token, next.1));
         self.place = next.0;
         old
@@ -55,13 +55,16 @@ impl Parser {
         let mut steps = Vec::new();
         loop {
             match self.token {
-                Token::Separator => {
+                ScriptToken::Separator => {
                     self.advance();
                 }
-                Token::End | Token::Close => return Ok(steps),
+                ScriptToken::End | ScriptToken::Close => return Ok(steps),
                 _ => {
                     steps.push(self.step(are_together)?);
-                    if !matches!(self.token, Token::Separator | Token::End | Token::Close) {
+                    if !matches!(
+                        self.token,
+                        ScriptToken::Separator | ScriptToken::End | ScriptToken::Close
+                    ) {
                         return Err(self.unexpected("the end of the step: `;` or a new line"));
                     }
                 }
@@ -70,7 +73,7 @@ impl Parser {
     }
 
     fn step(&mut self, is_together: bool) -> Result<Step, ParseError> {
-        let Token::Word(verb) = &self.token else {
+        let ScriptToken::Word(verb) = &self.token else {
             return Err(self.unexpected(A_STEP));
         };
         let verb = verb.clone();
@@ -100,13 +103,13 @@ impl Parser {
     }
 
     fn together(&mut self) -> Result<Step, ParseError> {
-        self.exactly(Token::Open)?;
+        self.exactly(ScriptToken::Open)?;
         let steps = self.steps(true)?;
-        self.exactly(Token::Close)?;
+        self.exactly(ScriptToken::Close)?;
         Ok(Step::Together(steps))
     }
 
-    fn exactly(&mut self, token: Token) -> Result<(), ParseError> {
+    fn exactly(&mut self, token: ScriptToken) -> Result<(), ParseError> {
         if self.token != token {
             return Err(self.unexpected(token.to_string()));
         }
@@ -116,7 +119,7 @@ impl Parser {
 
     fn count(&mut self, expected: &str) -> Result<usize, ParseError> {
         match &self.token {
-            Token::Number(number, unit) if unit.is_empty() && *number <= MOST => {
+            ScriptToken::Number(number, unit) if unit.is_empty() && *number <= MOST => {
                 let number = *number as usize;
                 self.advance();
                 Ok(number)
@@ -134,7 +137,7 @@ impl Parser {
 
     fn optional_port(&mut self) -> Result<Option<u16>, ParseError> {
         match self.token {
-            Token::Number(..) => self.port().map(Some),
+            ScriptToken::Number(..) => self.port().map(Some),
             _ => Ok(None),
         }
     }
@@ -159,7 +162,7 @@ impl Parser {
 
     fn payload(&mut self) -> Result<Payload, ParseError> {
         match self.token {
-            Token::Text(_) => self.text().map(Payload::Text),
+            ScriptToken::Text(_) => self.text().map(Payload::Text),
             _ => self
                 .count("a text or a number of bytes")
                 .map(Payload::Count),
@@ -168,7 +171,7 @@ impl Parser {
 
     fn text(&mut self) -> Result<Vec<u8>, ParseError> {
         match &mut self.token {
-            Token::Text(text) => {
+            ScriptToken::Text(text) => {
                 let text = std::mem::take(text);
                 self.advance();
                 Ok(text)
@@ -178,7 +181,7 @@ impl Parser {
     }
 
     fn duration(&mut self) -> Result<Duration, ParseError> {
-        if let Token::Number(number, unit) = &self.token {
+        if let ScriptToken::Number(number, unit) = &self.token {
             let microseconds = match unit.as_str() {
                 "us" => Some(*number),
                 "ms" => number.checked_mul(1_000),

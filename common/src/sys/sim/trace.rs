@@ -52,7 +52,7 @@ pub struct Record {
     pub microseconds: u64,
     /// What happened.
     #[serde(flatten)]
-    pub event: Event,
+    pub event: TraceEvent,
     /// Each connection of the server, also those that wait to be accepted.
     pub connections: Vec<Connection>,
 }
@@ -60,7 +60,7 @@ pub struct Record {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Event {
+pub enum TraceEvent {
     /// A step of the script, in its text form.
     Step(String),
     /// A call of the server.

@@ -13,7 +13,7 @@ use super::client::Client;
 use super::kernel::{Kernel, Object};
 use super::script::{Script, Step};
 use super::tcp::bits;
-use super::trace::{CallRecord, ClientTrace, Ending, Event, LostEdge, Record, Trace};
+use super::trace::{CallRecord, ClientTrace, Ending, LostEdge, Record, Trace, TraceEvent};
 use super::{Options, Schedule};
 use crate::sys::Counters;
 use crate::sys::call::Call;
@@ -64,7 +64,7 @@ pub(super) struct World {
 }
 
 /// What a wait asks the kernel, and how it takes the answer.
-pub(super) trait Readiness {
+pub(super) trait ReadinessCheck {
     /// How many descriptors are ready now.
     fn check_readiness(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize;
 }
@@ -147,7 +147,7 @@ impl World {
     pub fn wait(
         &mut self,
         timeout: Option<Duration>,
-        interest: &mut impl Readiness,
+        interest: &mut impl ReadinessCheck,
     ) -> io::Result<usize> {
         self.begin_call()?;
         let deadline = timeout.map(|timeout| self.now.saturating_add(timeout));
@@ -214,7 +214,7 @@ impl World {
         self.next_step += 1;
         self.step_at = self.now + STEP_TAKES;
         let is_signal = self.perform(&step);
-        self.record(|| Event::Step(step.to_string()));
+        self.record(|| TraceEvent::Step(step.to_string()));
         is_signal
     }
 
@@ -314,10 +314,10 @@ impl World {
 
     pub fn note(&mut self, call: Call, caller: &'static Location<'static>) {
         self.has_progressed |= call.is_progress();
-        self.record(|| Event::Call(CallRecord::new(call, caller)));
+        self.record(|| TraceEvent::Call(CallRecord::new(call, caller)));
     }
 
-    fn record(&mut self, event: impl FnOnce() -> Event) {
+    fn record(&mut self, event: impl FnOnce() -> TraceEvent) {
         if self.is_recording {
             let record = Record {
                 microseconds: self.now.as_micros() as u64,

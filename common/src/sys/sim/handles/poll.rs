@@ -11,7 +11,7 @@ use crate::sys::poll::{Interest, Token};
 use crate::sys::sim::epoll::RawEvent;
 use crate::sys::sim::kernel::Kernel;
 use crate::sys::sim::tcp::bits;
-use crate::sys::sim::world::Readiness;
+use crate::sys::sim::world::ReadinessCheck;
 use crate::sys::sim::{Handle, here};
 
 #[derive(Debug)]
@@ -81,7 +81,7 @@ struct Wait<'a> {
     events: &'a mut Events,
 }
 
-impl Readiness for Wait<'_> {
+impl ReadinessCheck for Wait<'_> {
     fn check_readiness(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize {
         let events = &mut self.events.events;
         *events = kernel.take_events(self.poll, self.events.capacity);
