@@ -1,7 +1,7 @@
 //! The live comparison: a table that is redrawn while servers are loaded one at a time.
 //!
 //! `options` is its command line. What it measures with and shows is shared with `cargo bench`: see
-//! [`run`](crate::run), [`table`](crate::table), and [`report`](crate::report).
+//! [`run`](crate::run), [`table`], and [`report`](crate::report).
 
 mod options;
 
