@@ -160,7 +160,7 @@ impl AsyncChat for EchoChat {
             return Ok(());
         }
         if self.line.is_empty() {
-            self.line = chat.channel().spare_buffer(); // For speed only: see there.
+            self.line = chat.channel().spare_buffer(data.len()); // For speed only.
         }
         self.line.extend_from_slice(data);
         Ok(())

@@ -136,7 +136,7 @@ impl Registry {
 /// The kernel hands back a number with each event: the key with its version, so that an event of a
 /// channel that is gone finds nothing, even where its place in the map was given to another.
 // CONCEPT: stale-events
-fn token(key: Key) -> Token {
+pub(crate) fn token(key: Key) -> Token {
     Token(key.data().as_ffi())
 }
 

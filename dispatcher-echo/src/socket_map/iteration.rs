@@ -191,13 +191,27 @@ impl SocketMap {
             if entry.state.connection == ConnectionState::Closed {
                 self.remove(key);
             } else if let Err(error) = self.registry.update_interest(key, entry) {
-                if entry.state.connection != ConnectionState::Draining {
-                    self.call(key, |_, _| Err(error));
-                }
-                self.close(key);
+                self.cannot_watch(key, error);
             } else {
                 self.queue_if_ready(key);
             }
+        }
+    }
+
+    /// The kernel can't watch a channel, for want of memory for example: its object is told, and it
+    /// is closed. A listener stays open: that is tried again in the next iteration.
+    fn cannot_watch(&mut self, key: Key, error: io::Error) {
+        let Some(Entry { state, .. }) = self.entries.get_mut(key) else {
+            return;
+        };
+        let is_listener = matches!(state.socket, Socket::Listener(_));
+        if state.connection != ConnectionState::Draining {
+            self.call(key, |_, _| Err(error));
+        }
+        if is_listener {
+            self.dirty.retain(|dirty| *dirty != key);
+        } else {
+            self.close(key);
         }
     }
 
@@ -265,8 +279,81 @@ impl SocketMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::token;
     use common::client::EchoClient;
+    use std::cell::Cell;
+    use std::rc::Rc;
     use std::time::Instant;
+
+    /// A listener's object that wants to accept or not, and counts what it is told of.
+    struct Acceptor {
+        accepts: Rc<Cell<bool>>,
+        errors: Rc<Cell<usize>>,
+    }
+
+    impl Dispatcher for Acceptor {
+        fn readable(&self) -> bool {
+            self.accepts.get()
+        }
+
+        fn handle_error(&mut self, _: &mut Channel, _: io::Error) {
+            self.errors.set(self.errors.get() + 1);
+        }
+    }
+
+    #[test]
+    fn a_listener_that_cannot_be_watched_stays_open_and_is_tried_again() -> io::Result<()> {
+        let mut map = SocketMap::new(vec![0; 16])?;
+        let listener = net::listen("127.0.0.1", 0, 16)?;
+        let (accepts, errors) = (Rc::new(Cell::new(true)), Rc::default());
+        let object = Acceptor {
+            accepts: Rc::clone(&accepts),
+            errors: Rc::clone(&errors),
+        };
+        let key = map.open_listener(listener, object)?;
+        map.poll(Some(Duration::ZERO))?;
+        // So the kernel refuses to change, or to end, what it watches of it.
+        let descriptor = map.entries[key].state.socket.descriptor();
+        map.registry.poll.deregister(descriptor)?;
+        accepts.set(false);
+        map.poll(Some(Duration::ZERO))?;
+        assert!(errors.get() > 0 && map.entries.contains_key(key));
+        let descriptor = map.entries[key].state.socket.descriptor();
+        let interest = map.entries[key].state.interest.expect("it was watched");
+        map.registry
+            .poll
+            .register(descriptor, token(key), interest)?;
+        map.poll(Some(Duration::ZERO))?;
+        assert_eq!(map.entries[key].state.interest, None, "it is tried again");
+        Ok(())
+    }
+
+    /// Keeps one byte, in a buffer whose capacity it tells.
+    struct Keeper(Rc<Cell<usize>>);
+
+    impl Dispatcher for Keeper {
+        fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
+            channel.recv(1)?;
+            self.0.set(channel.spare_buffer(1).capacity());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_short_line_does_not_get_the_memory_of_a_long_one() -> io::Result<()> {
+        let mut map = SocketMap::new(vec![0; 16])?;
+        map.registry.spare_buffer = Vec::with_capacity(1000);
+        let listener = net::listen("127.0.0.1", 0, 16)?;
+        let mut client = EchoClient::connect(listener.local_addr()?)?;
+        let capacity = Rc::new(Cell::new(usize::MAX));
+        map.open(listener.accept()?.0, Keeper(Rc::clone(&capacity)))?;
+        client.send(b"x")?;
+        while capacity.get() == usize::MAX {
+            map.poll(None)?;
+        }
+        assert_eq!(capacity.get(), 0);
+        Ok(())
+    }
 
     /// Reads what comes.
     struct Reader;
