@@ -29,6 +29,8 @@ fn bench(home: &Path, arguments: &[&str]) -> io::Result<Output> {
 }
 
 fn home(name: &str) -> io::Result<PathBuf> {
+    // Tests of the same checkout can run twice at once.
+    let name = format!("{name}-{}", std::process::id());
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if home.exists() {
         fs::remove_dir_all(&home)?;
