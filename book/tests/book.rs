@@ -1,4 +1,4 @@
-//! The book, checked: each check is a test of its own.
+//! Checks the book: each check is a test of its own.
 
 mod support;
 
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use book::check::{CHECKS, Site};
 use book::problem;
 
-/// Built once for all of them.
+/// Built once for all tests.
 static SITE: LazyLock<Site> = LazyLock::new(|| Site::build(support::workspace().unwrap()).unwrap());
 
 fn passes(name: &str) {

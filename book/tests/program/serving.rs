@@ -101,7 +101,7 @@ fn accept_does_not_spin_without_descriptors() -> Result<()> {
     Ok(())
 }
 
-/// Waits until all threads of the process sleep: then none is about to take memory.
+/// Waits until all threads of the process sleep: then none is about to allocate memory.
 #[cfg(target_os = "linux")]
 fn wait_until_asleep(process: u32) -> Result<()> {
     let deadline = std::time::Instant::now() + crate::TIME_LIMIT;
