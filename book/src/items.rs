@@ -7,27 +7,27 @@ use syn::{Attribute, Ident, ImplItem, Item, Meta, TraitItem, Type};
 
 use crate::tags;
 
-/// One item. Lines count from 1, the last one is included.
+/// One item. Lines count from 1, and the last one is included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceItem {
     /// Its name in pages: `serve`, `Connection::handle_read`, `impl Dispatcher for Echo`.
     pub name: String,
-    /// Its first line, with its documentation.
+    /// Its first line, including its documentation.
     pub first_line: usize,
     /// Its first line after its documentation and tags.
     pub code_line: usize,
     /// Its last line.
     pub last_line: usize,
-    /// It has items of its own, such as an `impl` or a `mod`.
+    /// Whether it has items of its own, such as an `impl` or a `mod`.
     pub is_container: bool,
-    /// It is compiled for tests only.
+    /// Whether it is compiled only for tests.
     pub is_test: bool,
 }
 
 /// All items of the file, in order. A container comes before its items.
 ///
 /// # Errors
-/// A file that is not Rust.
+/// The file isn't Rust.
 pub fn parse(source: &str) -> syn::Result<Vec<SourceItem>> {
     let file = syn::parse_file(source)?;
     let mut list = ItemCollector::default();
@@ -40,7 +40,7 @@ pub fn parse(source: &str) -> syn::Result<Vec<SourceItem>> {
     Ok(list.items)
 }
 
-/// Whether there is nothing but a tag on the line, which is no part of the code.
+/// Whether the line contains only a tag, which isn't part of the code.
 fn is_tag(line: &str) -> bool {
     tags::without(line).is_none()
 }
@@ -54,7 +54,7 @@ pub fn header(source: &str) -> usize {
 #[derive(Default)]
 struct ItemCollector {
     items: Vec<SourceItem>,
-    /// The modules around the items that are added now, each with its `::`.
+    /// The modules around the items that are being added, each with its `::`.
     path: String,
     in_tests: bool,
 }
@@ -145,7 +145,7 @@ fn named(item: &Item) -> Option<(&Ident, &[Attribute])> {
     })
 }
 
-/// `Connection` of `&mut net::Connection<T>`.
+/// For example `Connection` for `&mut net::Connection<T>`.
 fn last_name(of: &Type) -> String {
     match of {
         Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),

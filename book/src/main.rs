@@ -1,4 +1,4 @@
-//! The program `book`: builds, checks and serves the book.
+//! The program `book`: builds, checks, and serves the book.
 
 #![cfg_attr(
     not(test),
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    // At the limit of a file's size (`ulimit -f`) this signal would end the program, and leave what
+    // At the limit for a file's size (`ulimit -f`), this signal would end the program, and leave what
     // it had begun to write. With any handler, write(2) returns EFBIG instead.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     match &args.command {

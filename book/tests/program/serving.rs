@@ -117,7 +117,7 @@ fn wait_until_asleep(process: u32) -> Result<()> {
         }
         ensure!(
             std::time::Instant::now() < deadline,
-            "its threads go on: {states:?}"
+            "its threads don't sleep: {states:?}"
         );
         thread::sleep(Duration::from_millis(20));
     }
