@@ -2,6 +2,7 @@
 
 mod compare;
 mod count;
+mod figure;
 mod index;
 mod plot;
 mod predict;
@@ -20,12 +21,14 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 9] = [
+const DIRECTIVES: [Directive; 11] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
     ("try", try_it::render),
     ("predict", predict::render),
+    ("question", predict::render_question),
+    ("figure", figure::render),
     ("count", count::render),
     ("plot", plot::render),
     ("index", index::render),
@@ -206,6 +209,18 @@ mod tests {
             ("```try\n```\n", "1: there is no command"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),
             (
+                "```question\nWhy?\n```\n",
+                "1: a question, an empty line, and the answer",
+            ),
+            (
+                "```figure\nnothing\nA caption.\n```\n",
+                "1: cannot read book/figures/nothing.svg",
+            ),
+            (
+                "```figure\nnothing\n```\n",
+                "1: the figure nothing has no caption",
+            ),
+            (
                 "````predict\nQ?\n\n```trace\nno\n```\n````\n",
                 "4: there is no scenario no ",
             ),
@@ -243,5 +258,13 @@ mod tests {
         let (question, answer) = html.split_once("<details").unwrap();
         assert!(question.contains("reads?") && !question.contains("Two"));
         assert!(answer.contains("Two.\n\nOr three."));
+    }
+
+    #[test]
+    fn a_question_unfolds_its_answer() {
+        let (html, _) =
+            expanded("```question\nDoes [`send`](x.md)\nblock?\n\nIt *doesn't*.\n```\n");
+        let summary = "<summary>Does <a href=\"x.md\"><code>send</code></a>\nblock?</summary>";
+        assert!(html.contains(&format!("<details class=\"question\">\n{summary}\n\nIt *")));
     }
 }
