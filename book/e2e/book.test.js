@@ -9,6 +9,7 @@ after(stop);
 import './turning.js';
 import './searching.js';
 import './comparing.js';
+import './views.js';
 import './answers.js';
 import './playing.js';
 import './printing.js';

@@ -5,6 +5,7 @@ mod code;
 mod concepts;
 mod pages;
 mod requests;
+mod sketches;
 
 use anyhow::Result;
 
@@ -18,7 +19,7 @@ pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
 /// All checks. The commands that pages show are run by
 /// [`shell_examples`](crate::shell_examples).
-pub const CHECKS: [Check; 10] = [
+pub const CHECKS: [Check; 11] = [
     ("directives", |site| site.problems.clone()),
     ("raw directives", pages::raw_directives),
     ("typed code", code::typed_by_hand),
@@ -29,6 +30,7 @@ pub const CHECKS: [Check; 10] = [
     ("tags", concepts::tags),
     ("concept pages", concepts::pages),
     ("concept table", concepts::table),
+    ("sketches", sketches::all),
 ];
 
 /// The book: its sources, and the site that was built from them.

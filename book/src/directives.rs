@@ -40,6 +40,14 @@ pub fn is_directive(info: &str) -> bool {
     DIRECTIVES.iter().any(|(name, _)| *name == info)
 }
 
+/// The names of the sketches that a block shows.
+pub fn sketch_names(fence: &Fence) -> Vec<String> {
+    let is_compare = fence.info == "compare";
+    let lines = fence.body.iter().filter(|_| is_compare);
+    let names = lines.filter_map(|line| compare::sketch_name(line));
+    names.map(str::to_owned).collect()
+}
+
 /// Replaces the directives of a page by HTML. `page` is its path from `md`. A directive with a problem is
 /// replaced by the problem.
 pub fn expand(workspace: &Workspace, page: &str, text: &str) -> (String, Vec<Problem>) {
@@ -205,6 +213,10 @@ mod tests {
                 "```trace\nnothing\n```\n",
                 "1: there is no scenario nothing in book/scenarios.toml",
             ),
+            (
+                "```compare\nsketches: nothing\nconcept: timers\n```\n",
+                "1: book/sketches/nothing has no sketch",
+            ),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
             ("```try\n```\n", "1: there is no command"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),
@@ -250,6 +262,21 @@ mod tests {
             assert!(html.contains(&id), "{id} in {html}");
         }
         assert!(!html.contains("CONCEPT"), "{html}");
+    }
+
+    #[test]
+    fn a_pane_has_its_sketches_folded_beside_its_rust() {
+        let page = "```compare\nsketches: partial-write\nconcept: partial-write\n```\n";
+        let (html, problems) = expanded(page);
+        assert!(problems.is_empty(), "{problems:?}");
+        let panes: Vec<&str> = html.split("<section").skip(1).collect();
+        for (pane, style) in panes.iter().zip(Style::ALL) {
+            let (rust, python) = pane
+                .split_once("<details class=\"view\" data-view=\"python\"")
+                .unwrap();
+            assert!(rust.contains("data-view=\"rust\"") && rust.contains(style.program()));
+            assert!(python.contains("language-python"), "{python}");
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub mod scenario;
 pub mod serve;
 mod shell;
 pub mod shell_examples;
+pub mod sketches;
 pub mod stacks;
 pub mod style;
 mod tags;
