@@ -10,6 +10,7 @@ import './turning.js';
 import './searching.js';
 import './comparing.js';
 import './views.js';
+import './glossary.js';
 import './answers.js';
 import './playing.js';
 import './printing.js';

@@ -25,6 +25,7 @@ pub mod destination;
 pub mod directives;
 mod excerpt;
 mod fence;
+mod glossary;
 mod html;
 mod items;
 pub mod lab;
