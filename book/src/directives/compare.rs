@@ -18,23 +18,30 @@ enum Pane {
 }
 
 pub fn render(block: &Block) -> Rendered {
-    let sketches = match block.lines().find_map(|(_, line)| sketch_name(line)) {
+    let name = block.lines().find_map(|(_, line)| sketch_name(line));
+    let sketches = match name {
         Some(name) => sketches::named(block.workspace, name).map_err(block_error)?,
         None => Vec::new(),
     };
-    let (id, panes) = panes(block)?;
+    let (id, panes) = panes(block, name)?;
     compare(block.workspace, &id, &panes, &sketches).map_err(block_error)
 }
 
 /// The id of the comparison, and what each style has.
-fn panes(block: &Block) -> Result<(String, Vec<(Style, Pane)>), Vec<BlockError>> {
+fn panes(
+    block: &Block,
+    sketches: Option<&str>,
+) -> Result<(String, Vec<(Style, Pane)>), Vec<BlockError>> {
     let concept = lines(block).find_map(|(_, line)| line.strip_prefix("concept:"));
     match concept.map(str::trim) {
         Some(id) => {
             let panes = of_concept(block.workspace, id).map_err(block_error)?;
             Ok((id.to_owned(), panes))
         }
-        None => Ok((format!("compare-{}", block.line), listed(block)?)),
+        None => {
+            let id = sketches.map_or_else(|| format!("compare-{}", block.line), str::to_owned);
+            Ok((id, listed(block)?))
+        }
     }
 }
 
