@@ -26,7 +26,7 @@ pub struct CheckOptions {
     /// Run only the cases that need nothing but the server's address
     #[arg(long)]
     wire_only: bool,
-    /// List the cases and run none
+    /// Show the cases of this kind of server, and run none
     #[arg(long)]
     list: bool,
     /// Write one JSON object per case, and one for the totals
