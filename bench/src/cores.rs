@@ -21,7 +21,7 @@ pub fn choose() -> Option<Cores> {
 /// Keeps the calling thread, and the threads and processes that it starts from now on, on one core.
 ///
 /// # Errors
-/// Those of sched_setaffinity(2).
+/// The errors of sched_setaffinity(2).
 #[cfg(target_os = "linux")]
 pub fn stay_on(core: usize) -> io::Result<()> {
     use nix::sched::{CpuSet, sched_setaffinity};

@@ -35,7 +35,7 @@ impl Harness {
     /// Keeps the calling thread on the client's core, and raises the descriptor limit if allowed.
     ///
     /// # Errors
-    /// Those of sched_setaffinity(2) and setrlimit(2).
+    /// The errors of sched_setaffinity(2) and setrlimit(2).
     pub fn enter() -> io::Result<Self> {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
@@ -54,7 +54,7 @@ impl Harness {
     /// Starts a candidate on the server's core and waits until it listens.
     ///
     /// # Errors
-    /// Those of [`Program::start`].
+    /// The errors of [`Program::start`].
     pub fn start(&self, ready: &Ready) -> io::Result<Server> {
         let program = self.launch(&mut ready.command(), TIME_LIMIT);
         let named = |error: io::Error| {

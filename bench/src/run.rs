@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
     /// it calls `watch` with the visit's number and how many there are.
     ///
     /// # Errors
-    /// Those of [`visit`](Self::visit), or a server doesn't stop.
+    /// The errors of [`visit`](Self::visit), or a server doesn't stop.
     pub fn finish(mut self, mut watch: impl FnMut(usize, usize)) -> io::Result<Vec<Vec<Series>>> {
         let rounds = 0..self.effort.rounds;
         let visits: Vec<_> = rounds.flat_map(|round| self.visits(round)).collect();

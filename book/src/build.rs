@@ -75,7 +75,7 @@ impl BuiltSite {
 /// Builds the site, and reads it into memory. Returns its files and its problems.
 ///
 /// # Errors
-/// Those of [`BuiltSite::new`], or a file can't be read.
+/// The errors of [`BuiltSite::new`], or a file can't be read.
 pub fn build_in_memory(workspace: &Workspace) -> Result<(SiteFiles, Vec<Problem>)> {
     let built = BuiltSite::new(&workspace.root, &workspace.target)?;
     let site = built.site();

@@ -124,7 +124,7 @@ const AT_ONCE: usize = 8;
 /// Runs all sessions of all pages, several at once, with the programs of a folder. Returns their problems in the order of the pages.
 ///
 /// # Errors
-/// Those of [`all`], or a shell can't be started.
+/// The errors of [`all`], or a shell can't be started.
 pub fn run_all(workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
     let sessions = all(workspace)?;
     let outcomes = in_parallel(&sessions, AT_ONCE, |session| {

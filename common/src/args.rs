@@ -251,7 +251,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 /// Parses a number of seconds above zero, fractions allowed.
 ///
 /// # Errors
-/// Those of [`seconds`], or zero.
+/// The errors of [`seconds`], or zero.
 pub fn seconds_above_zero(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         Duration::ZERO => Err("must be more than 0 seconds".into()),

@@ -118,7 +118,7 @@ impl ConnectionLimit {
             return self.back_off(error);
         }
         self.0.most.fetch_min(connections, Ordering::Relaxed);
-        warn!(%peer, %error, connections, "refused, and no more connections than these from now on");
+        warn!(%peer, %error, connections, "cannot watch this descriptor: from now on, at most this many connections");
     }
 
     /// Stops accepting for [`RETRY_AFTER`] or until a connection closes. Warns at most once a

@@ -69,7 +69,7 @@ pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 /// Accepts one connection, non-blocking and tuned.
 ///
 /// # Errors
-/// Those of accept(2). [`AcceptError`] says what to do about each.
+/// The errors of accept(2). [`AcceptError`] says what to do about each.
 #[cfg(unix)]
 pub(crate) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, peer) = listener.accept()?;
@@ -82,7 +82,7 @@ pub(crate) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
 /// and `TcpStream::take_error` tells which.
 ///
 /// # Errors
-/// Those that socket(2) or connect(2) return at once.
+/// The errors that socket(2) or connect(2) return at once.
 #[cfg(unix)]
 pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(

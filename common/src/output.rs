@@ -23,7 +23,7 @@ pub fn print(text: Arguments<'_>) -> io::Result<()> {
 /// Writes bytes to standard output, at once.
 ///
 /// # Errors
-/// Those of [`print()`].
+/// The errors of [`print()`].
 pub fn write_to_stdout(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     write_whole(&mut stdout, bytes).map_err(stdout_failed)

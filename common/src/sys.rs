@@ -109,7 +109,7 @@ pub fn now() -> Instant {
 /// longest time to wait (`None` is without limit), and it returns the number of ready descriptors.
 ///
 /// # Errors
-/// Those of `call`; `Interrupted` means that a signal came, which isn't a failure.
+/// The errors of `call`; `Interrupted` means that a signal came, which isn't a failure.
 #[track_caller]
 #[inline(always)] // As `Stream::recv`.
 pub fn wait(

@@ -18,7 +18,7 @@ impl Silence {
     /// Starts the silence, unless everything is to be shown.
     ///
     /// # Errors
-    /// Those of dup(2).
+    /// The errors of dup(2).
     pub fn unless(shows_all: bool) -> io::Result<Option<Self>> {
         if shows_all {
             return Ok(None);

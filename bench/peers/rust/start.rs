@@ -25,7 +25,7 @@ struct Args {
 /// doesn't block. From now on, SIGINT and SIGTERM end the process with status 0.
 ///
 /// # Errors
-/// Those of bind(2), or standard output's reader has gone.
+/// The errors of bind(2), or standard output's reader has gone.
 pub fn listen() -> io::Result<TcpListener> {
     let Args { listen, .. } = Args::parse();
     for signal in [SIGINT, SIGTERM] {

@@ -40,7 +40,7 @@ impl Screen {
     /// Draws the table with a sign at the server under load; without one, draws it for the last time.
     ///
     /// # Errors
-    /// Those of the terminal.
+    /// The errors of the terminal.
     pub(crate) fn draw(
         &mut self,
         comparison: &Comparison,

@@ -51,7 +51,7 @@ impl ServerAddress {
     /// Connects to the first of the server's addresses that accepts, within `limit` for each.
     ///
     /// # Errors
-    /// Those of [`resolve`](Self::resolve), or that of the last address; the message contains it.
+    /// The errors of [`resolve`](Self::resolve), or that of the last address; the message contains it.
     pub fn connect_within(&self, limit: Duration) -> io::Result<EchoClient> {
         let mut last = io::Error::from(ErrorKind::NotFound);
         for address in self.resolve()? {

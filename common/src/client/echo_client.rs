@@ -41,7 +41,7 @@ impl EchoClient {
     /// Connects within [`TIME_LIMIT`], and sets TCP_NODELAY, so that it sends at once.
     ///
     /// # Errors
-    /// Those of connect(2), or `TimedOut`.
+    /// The errors of connect(2), or `TimedOut`.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::connect_within(address, TIME_LIMIT)
     }
@@ -49,7 +49,7 @@ impl EchoClient {
     /// Like [`connect`](Self::connect) with another limit, which applies to all later calls too.
     ///
     /// # Errors
-    /// Those of connect(2), `TimedOut`, or `InvalidInput` for a limit of zero.
+    /// The errors of connect(2), `TimedOut`, or `InvalidInput` for a limit of zero.
     pub fn connect_within(address: SocketAddr, limit: Duration) -> io::Result<Self> {
         let mut client = Self::over(TcpStream::connect_timeout(&address, limit)?)?;
         client.set_time_limit(limit)?;
@@ -59,7 +59,7 @@ impl EchoClient {
     /// Makes a client from a connected socket, with [`TIME_LIMIT`] and TCP_NODELAY.
     ///
     /// # Errors
-    /// Those of setsockopt(2).
+    /// The errors of setsockopt(2).
     pub fn over(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         let mut client = EchoClient { socket };
@@ -70,7 +70,7 @@ impl EchoClient {
     /// A second handle on the same connection, to send on one thread and receive on another.
     ///
     /// # Errors
-    /// Those of dup(2).
+    /// The errors of dup(2).
     pub fn try_clone(&self) -> io::Result<Self> {
         let socket = self.socket.try_clone()?;
         Ok(EchoClient { socket })
@@ -141,7 +141,7 @@ impl EchoClient {
     /// Sends `bytes`, and receives the same number of bytes.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send) and [`receive`](Self::receive). If the message is larger than the
+    /// The errors of [`send`](Self::send) and [`receive`](Self::receive). If the message is larger than the
     /// buffers in between, both sides can block: send on one thread and receive on another.
     pub fn echo(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         self.send(bytes)?;
@@ -152,7 +152,7 @@ impl EchoClient {
     /// receives.
     ///
     /// # Errors
-    /// Those of shutdown(2); `NotConnected` after a reset.
+    /// The errors of shutdown(2); `NotConnected` after a reset.
     pub fn finish(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)
     }
@@ -160,7 +160,7 @@ impl EchoClient {
     /// Aborts the connection: the server sees a reset (RST) instead of the end of the stream.
     ///
     /// # Errors
-    /// Those of setsockopt(2) for SO_LINGER.
+    /// The errors of setsockopt(2) for SO_LINGER.
     pub fn reset(self) -> io::Result<()> {
         socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }

@@ -57,7 +57,7 @@ pub(crate) fn clean_up_with(clean_up: fn()) -> io::Result<()> {
 /// program.
 ///
 /// # Errors
-/// Those of [`watch`].
+/// The errors of [`watch`].
 pub fn catch() -> io::Result<Interrupt> {
     watch()?;
     IS_CAUGHT.store(true, Ordering::SeqCst);

@@ -40,7 +40,7 @@ pub use summary::Summary;
 /// Puts the server at `address` under load and returns the results.
 ///
 /// # Errors
-/// Those of [`Load::open`] and [`Load::run`]. The summary counts connections that fail later.
+/// The errors of [`Load::open`] and [`Load::run`]. The summary counts connections that fail later.
 pub fn run(address: SocketAddr, settings: &LoadSettings) -> io::Result<Summary> {
     Load::open(address, settings)?.run()
 }

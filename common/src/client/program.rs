@@ -36,7 +36,7 @@ impl Program {
     /// Like [`start`](Self::start), with another limit.
     ///
     /// # Errors
-    /// Those of [`start`](Self::start).
+    /// The errors of [`start`](Self::start).
     pub fn start_within(command: &mut Command, limit: Duration) -> io::Result<Self> {
         let mut group = ProcessGroup::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let output = group.read_stdout()?;
@@ -50,7 +50,7 @@ impl Program {
     /// Starts an example of the crate whose test calls this: cargo has built it next to the test.
     ///
     /// # Errors
-    /// Those of [`start`](Self::start).
+    /// The errors of [`start`](Self::start).
     pub fn start_example(name: &str, arguments: &[&str]) -> io::Result<Self> {
         Self::start(example(name)?.args(arguments))
     }
@@ -76,7 +76,7 @@ impl Program {
     /// Stops it until [`resume`](Self::resume); see [`ProcessGroup::pause`].
     ///
     /// # Errors
-    /// Those of [`ProcessGroup::pause`].
+    /// The errors of [`ProcessGroup::pause`].
     pub fn pause(&self) -> io::Result<()> {
         self.group.pause()
     }
@@ -92,7 +92,7 @@ impl Program {
     /// Whether it has ended.
     ///
     /// # Errors
-    /// Those of waitpid(2).
+    /// The errors of waitpid(2).
     pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.group.try_wait()?.is_some())
     }
@@ -109,7 +109,7 @@ impl Program {
     /// Like [`stop`](Self::stop), with another limit.
     ///
     /// # Errors
-    /// Those of [`stop`](Self::stop).
+    /// The errors of [`stop`](Self::stop).
     pub fn stop_within(mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
         self.group.ask_to_stop()?;
         self.wait_within(limit)
@@ -118,7 +118,7 @@ impl Program {
     /// Like [`stop_within`](Self::stop_within), without asking it to stop.
     ///
     /// # Errors
-    /// Those of [`stop`](Self::stop).
+    /// The errors of [`stop`](Self::stop).
     pub fn wait_within(&mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
         let mut patience = Patience::of(limit);
         let mut lines = Vec::new();

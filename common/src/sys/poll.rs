@@ -218,7 +218,7 @@ impl Poll {
     /// Creates a poll that watches nothing: epoll_create(2).
     ///
     /// # Errors
-    /// Those of epoll_create(2), such as no free descriptor.
+    /// The errors of epoll_create(2), such as no free descriptor.
     pub fn new() -> io::Result<Self> {
         kernel::Poll::new().map(Poll)
     }

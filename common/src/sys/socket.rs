@@ -33,7 +33,7 @@ impl Listener {
     /// accepted: socket(2), bind(2) and listen(2). Port 0 picks a free port.
     ///
     /// # Errors
-    /// Those of these calls, such as `AddrInUse`.
+    /// The errors of these calls, such as `AddrInUse`.
     #[track_caller]
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
         let result = kernel::Listener::bind(address, backlog).map(Listener::from);
@@ -49,7 +49,7 @@ impl Listener {
     /// non-blocking and sends without delay (TCP_NODELAY).
     ///
     /// # Errors
-    /// Those of accept(2). [`AcceptError`](crate::net::AcceptError) says what to do about each.
+    /// The errors of accept(2). [`AcceptError`](crate::net::AcceptError) says what to do about each.
     #[track_caller]
     pub fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         let result = faults::not_accepted().and_then(|()| self.inner.accept());
@@ -73,7 +73,7 @@ impl Listener {
     /// The address that it listens on: getsockname(2).
     ///
     /// # Errors
-    /// Those of getsockname(2).
+    /// The errors of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }
@@ -85,7 +85,7 @@ impl Stream {
     /// which.
     ///
     /// # Errors
-    /// Those that these calls return at once.
+    /// The errors that these calls return at once.
     #[track_caller]
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let result = kernel::Stream::connect(address).map(Stream::from);
@@ -145,7 +145,7 @@ impl Stream {
     /// Takes the socket's pending error: getsockopt(2) with SO_ERROR.
     ///
     /// # Errors
-    /// Those of getsockopt(2).
+    /// The errors of getsockopt(2).
     #[track_caller]
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let result = self.inner.take_error();
@@ -170,7 +170,7 @@ impl Stream {
     /// The stream's own address: getsockname(2).
     ///
     /// # Errors
-    /// Those of getsockname(2).
+    /// The errors of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }
@@ -179,7 +179,7 @@ impl Stream {
     /// time of zero.
     ///
     /// # Errors
-    /// Those of setsockopt(2).
+    /// The errors of setsockopt(2).
     #[track_caller]
     pub fn reset_on_close(&self) -> io::Result<()> {
         let result = self.inner.reset_on_close();

@@ -110,7 +110,7 @@ impl Load {
     /// breaks, the run ends at once, and the summary has the results until then.
     ///
     /// # Errors
-    /// Those of [`run`](Self::run).
+    /// The errors of [`run`](Self::run).
     pub fn run_watched(
         mut self,
         watch: impl FnMut(Progress) -> ControlFlow<()>,

@@ -95,7 +95,7 @@ impl From<&LoadOptions> for LoadSettings {
 /// don't fit together.
 ///
 /// # Errors
-/// Those of [`Load::open`] and [`Load::run`]; or standard output can't be written.
+/// The errors of [`Load::open`] and [`Load::run`]; or standard output can't be written.
 pub fn command(options: LoadOptions) -> io::Result<ExitCode> {
     let settings = match LoadSettings::from(&options).checked() {
         Ok(settings) => settings,

@@ -52,7 +52,7 @@ impl Serving {
     /// Connects a client to it.
     ///
     /// # Errors
-    /// Those of [`EchoClient::connect`].
+    /// The errors of [`EchoClient::connect`].
     pub fn connect(&self) -> io::Result<EchoClient> {
         EchoClient::connect(self.address)
     }
@@ -78,7 +78,7 @@ impl Serving {
     /// Asks it to stop and waits until it has. Returns its loop's counters.
     ///
     /// # Errors
-    /// Those of [`ask_to_stop`](Self::ask_to_stop) and [`ended`](Self::ended).
+    /// The errors of [`ask_to_stop`](Self::ask_to_stop) and [`ended`](Self::ended).
     pub fn stop(self) -> io::Result<Counters> {
         self.ask_to_stop()?;
         self.ended()

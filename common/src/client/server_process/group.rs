@@ -122,7 +122,7 @@ impl ProcessGroup {
     /// The leader's exit status, if it has ended. In that case, ends the rest of the group.
     ///
     /// # Errors
-    /// Those of waitpid(2).
+    /// The errors of waitpid(2).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.leader.try_wait()?;
         if status.is_some() {
@@ -135,7 +135,7 @@ impl ProcessGroup {
     /// the leader's exit status.
     ///
     /// # Errors
-    /// Those of waitpid(2).
+    /// The errors of waitpid(2).
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.leader.wait()?;
         self.end();

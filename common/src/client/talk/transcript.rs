@@ -45,7 +45,7 @@ impl Transcript {
     /// Shows the lines that `bytes` complete, and keeps the rest.
     ///
     /// # Errors
-    /// Those of [`output::print`].
+    /// The errors of [`output::print`].
     pub(super) fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.shown {
             return Ok(());
@@ -67,7 +67,7 @@ impl Transcript {
     /// Shows the last line, if it had no newline.
     ///
     /// # Errors
-    /// Those of [`output::print`].
+    /// The errors of [`output::print`].
     pub(super) fn end(&mut self) -> io::Result<()> {
         if self.length == 0 {
             return Ok(());
