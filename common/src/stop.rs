@@ -21,7 +21,7 @@ use crate::sys::{AsDescriptor, Descriptor, File, kernel};
 /// The reading end of the self-pipe: readable once the server has been asked to stop.
 ///
 /// A signal handler can do almost nothing safely, but it can write a byte to a pipe. The loop watches
-/// the pipe together with its sockets, and so handles the signal in its own time.
+/// the pipe together with its sockets, and handles the signal when it is ready to.
 #[derive(Debug)]
 pub struct StopSignal {
     pipe: kernel::StopPipe,
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_signal_raises_it() -> io::Result<()> {
-        SigSet::from_iter([Signal::SIGTERM]).thread_block()?; // As its parent can have done.
+        SigSet::from_iter([Signal::SIGTERM]).thread_block()?; // As a parent process can do.
         let stop = StopSignal::on_signals()?;
         assert!(!stop.is_raised());
         low_level::raise(SIGTERM)?;

@@ -48,7 +48,7 @@ struct Arguments {
     /// Longest line in bytes
     #[arg(long, default_value_t = 65536)]
     max_line: usize,
-    /// Seconds to send pending output when asked to stop
+    /// Seconds to send pending output at shutdown
     #[arg(long, default_value_t = 1.0)]
     shutdown_timeout: f64,
 }

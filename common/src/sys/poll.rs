@@ -102,7 +102,7 @@ impl Readiness {
             .with(Self::MORE_BEHIND, more_behind)
     }
 
-    /// Whether a read can find something, or accept a client.
+    /// Whether a read can find something, or accept(2) a client.
     #[inline]
     pub fn may_read(self) -> bool {
         self.0 & Self::READ != 0
