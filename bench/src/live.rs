@@ -144,7 +144,7 @@ impl View {
     /// Without a terminal, prints the progress to standard error.
     fn round_is_over(&self, round: usize, until: Until) {
         if let View::AtTheEnd(_) = self {
-            output::complain(format_args!("round {round} of {until}"));
+            output::print_to_stderr(format_args!("round {round} of {until}"));
         }
     }
 

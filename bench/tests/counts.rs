@@ -57,7 +57,7 @@ fn strace_sees_what_the_servers_count() -> io::Result<()> {
     for ready in &builder.ready {
         let name = ready.candidate.name;
         let Some(calls) = counts::calls_per_echo(ready, &harness, &tools)? else {
-            common::output::complain(format_args!("left out: no working strace"));
+            common::output::print_to_stderr(format_args!("left out: no working strace"));
             return Ok(());
         };
         assert_eq!(counts::doubt(&calls), None, "{name}: {calls:?}");

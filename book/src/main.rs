@@ -86,7 +86,7 @@ fn main() -> ExitCode {
     run(&args::parse()).unwrap_or_else(|error| match error.downcast_ref::<io::Error>() {
         Some(error) if output::is_closed_pipe(error) => ExitCode::SUCCESS,
         _ => {
-            output::complain(format_args!("error: {error:#}"));
+            output::print_to_stderr(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     })
@@ -147,14 +147,14 @@ fn report(problems: &[Problem]) -> ExitCode {
     if problems.is_empty() {
         return ExitCode::SUCCESS;
     }
-    output::complain(format_args!("{}", problem::list(problems)));
+    output::print_to_stderr(format_args!("{}", problem::list(problems)));
     ExitCode::FAILURE
 }
 
 /// Opens the workspace of the checkout, and prints which checkout that is.
 fn workspace() -> Result<Workspace> {
     let workspace = Workspace::here()?;
-    output::complain(format_args!("the checkout is {}", workspace.root.display()));
+    output::print_to_stderr(format_args!("the checkout is {}", workspace.root.display()));
     Ok(workspace)
 }
 

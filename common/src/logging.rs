@@ -80,7 +80,7 @@ impl Outputs {
     }
 
     /// Prints a line to standard error, after those of the log.
-    pub fn complain(&self, line: Arguments<'_>) {
+    pub fn print_to_stderr(&self, line: Arguments<'_>) {
         self.log.add(format!("{line}\n").as_bytes());
     }
 

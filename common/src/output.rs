@@ -30,7 +30,7 @@ pub fn write_to_stdout(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Prints a line to standard error, and ignores errors: there is no place left to report them.
-pub fn complain(message: Arguments<'_>) {
+pub fn print_to_stderr(message: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
@@ -41,7 +41,7 @@ pub fn exit_code(result: io::Result<ExitCode>) -> ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("error: {error}"));
+            print_to_stderr(format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -33,7 +33,7 @@ where
     let served = serve(args, &outputs, start);
     let result = served.and(outputs.finish());
     if let Err(error) = &result {
-        outputs.complain(format_args!("error: {error}"));
+        outputs.print_to_stderr(format_args!("error: {error}"));
     }
     outputs.finish_log();
     ExitCode::from(u8::from(result.is_err()))

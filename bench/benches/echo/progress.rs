@@ -72,7 +72,7 @@ impl Progress {
             self.line.tick();
         } else {
             let count = self.samples.iter().position(|(it, _)| *it == name);
-            output::complain(format_args!(
+            output::print_to_stderr(format_args!(
                 "{name}: {samples} samples ({} of {} groups)",
                 count.map_or(1, |place| place + 1),
                 self.samples.len()
@@ -114,7 +114,7 @@ impl Progress {
             self.line.set_position(length);
             self.line.finish_with_message(format!("done in {took:.0?}"));
             if !terminal::stderr_redraws() {
-                output::complain(format_args!("{name}: done in {took:.0?}"));
+                output::print_to_stderr(format_args!("{name}: done in {took:.0?}"));
             }
         }
     }

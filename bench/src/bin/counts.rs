@@ -74,7 +74,7 @@ fn run(args: &Args) -> io::Result<ExitCode> {
         false => Vec::new(),
     };
     for breach in &breaches {
-        output::complain(format_args!("outside its band: {breach}"));
+        output::print_to_stderr(format_args!("outside its band: {breach}"));
     }
     Ok(ExitCode::from(u8::from(!breaches.is_empty())))
 }
@@ -82,11 +82,11 @@ fn run(args: &Args) -> io::Result<ExitCode> {
 fn tell_what_is_missing(builder: &Builder, tools: &Tools) {
     for missing in &builder.missing {
         let (name, lacks) = (missing.candidate.name, &missing.lacks);
-        output::complain(format_args!("skipped {name}: {lacks}; {}", missing.install));
+        output::print_to_stderr(format_args!("skipped {name}: {lacks}; {}", missing.install));
     }
     for lacking in tools.lacking() {
         let (counts, tool) = (lacking.counts, lacking.tool);
-        output::complain(format_args!(
+        output::print_to_stderr(format_args!(
             "skipped {counts}: no working {tool}; {}",
             lacking.install
         ));

@@ -65,14 +65,14 @@ fn run(args: Args) -> io::Result<()> {
         let series = run.finish(|visit, visits| {
             if visit % 100 == 0 {
                 let name = group.name;
-                output::complain(format_args!("{name}: visit {visit} of {visits}"));
+                output::print_to_stderr(format_args!("{name}: visit {visit} of {visits}"));
             }
         })?;
         comparison.add(table::group(&group, effort, &series, false));
     }
     let tools = Tools::find();
     for ready in &builder.ready {
-        output::complain(format_args!("counts: {}", ready.candidate.name));
+        output::print_to_stderr(format_args!("counts: {}", ready.candidate.name));
         comparison
             .counts
             .push(counts::count(ready, &harness, &tools)?);

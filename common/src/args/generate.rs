@@ -42,7 +42,7 @@ fn end(error: &clap::Error) -> ! {
 fn exit(printed: io::Result<()>) -> ! {
     let status = match printed {
         Err(error) if !output::is_closed_pipe(&error) => {
-            output::complain(format_args!("error: {error}"));
+            output::print_to_stderr(format_args!("error: {error}"));
             1
         }
         _ => 0,

@@ -66,7 +66,7 @@ pub fn command(options: TalkOptions) -> io::Result<ExitCode> {
     // Not joined: it can be waiting for typed input long after the server has gone.
     thread::Builder::new().spawn(move || sender.send_all(input.bytes))?;
     let result = Answers::new(client, to_be_answered, options.time_limit)?.receive_all(incoming)?;
-    output::complain(format_args!("{result}"));
+    output::print_to_stderr(format_args!("{result}"));
     Ok(ExitCode::SUCCESS)
 }
 

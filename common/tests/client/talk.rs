@@ -31,7 +31,7 @@ fn talk_shows_both_directions() -> io::Result<()> {
 #[test]
 fn talk_knows_ipv6() -> io::Result<()> {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
-        common::output::complain(format_args!("skipped: this machine has no IPv6"));
+        common::output::print_to_stderr(format_args!("skipped: this machine has no IPv6"));
         return Ok(());
     };
     let address = listener.local_addr()?.to_string();

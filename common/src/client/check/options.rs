@@ -51,7 +51,7 @@ pub struct CheckOptions {
 pub fn command(options: CheckOptions) -> io::Result<ExitCode> {
     let selection = options.selection();
     if let Some(mistake) = selection.mistake() {
-        output::complain(format_args!("error: {mistake}"));
+        output::print_to_stderr(format_args!("error: {mistake}"));
         return Ok(ExitCode::from(2));
     }
     if options.list {
@@ -61,7 +61,7 @@ pub fn command(options: CheckOptions) -> io::Result<ExitCode> {
     let target = options.target()?;
     let report = match show(&target, &selection, options.json) {
         Err(NotGraded::CannotRun(error)) => {
-            output::complain(format_args!("error: {error}"));
+            output::print_to_stderr(format_args!("error: {error}"));
             return Ok(ExitCode::from(2));
         }
         report => report?,

@@ -100,7 +100,7 @@ pub fn command(options: LoadOptions) -> io::Result<ExitCode> {
     let settings = match LoadSettings::from(&options).checked() {
         Ok(settings) => settings,
         Err(error) => {
-            output::complain(format_args!("error: {error}"));
+            output::print_to_stderr(format_args!("error: {error}"));
             return Ok(ExitCode::from(2));
         }
     };
