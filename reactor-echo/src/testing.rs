@@ -235,9 +235,14 @@ mod tests {
         let mut transport = StringTransport::new(Box::new(Obedient));
         transport.advance(2 * LIMIT);
         let connection = transport.transport();
-        connection.expect("it is there").set_timeout(Some(LIMIT));
+        connection
+            .expect("the connection is open")
+            .set_timeout(Some(LIMIT));
         transport.advance(LIMIT - Duration::from_secs(1));
-        assert!(!transport.disconnected(), "the timeout counts from when it was set");
+        assert!(
+            !transport.disconnected(),
+            "the timeout counts from when it was set"
+        );
         transport.receive(b"a");
         transport.advance(LIMIT);
         assert!(transport.disconnecting() && !transport.disconnected());
@@ -266,7 +271,7 @@ mod tests {
     #[test]
     fn a_pull_producer_is_asked_when_everything_is_sent() {
         let mut transport = StringTransport::new(Box::new(Obedient));
-        let mut connection = transport.transport().expect("it is there");
+        let mut connection = transport.transport().expect("the connection is open");
         connection.register_producer(Countdown(3), false);
         connection.lose_connection();
         for value in [b"2".as_slice(), b"1", b"0", b""] {
@@ -288,7 +293,7 @@ mod tests {
         }
 
         let mut transport = StringTransport::new(Box::new(Silent));
-        let mut connection = transport.transport().expect("it is there");
+        let mut connection = transport.transport().expect("the connection is open");
         connection.register_producer(Countdown(3), true);
         transport.lose(Reason::ConnectionDone);
         assert!(transport.reactor().stopping);

@@ -116,7 +116,7 @@ fn more_than_the_limit_wait_outside() -> io::Result<()> {
     let mut second = server.connect()?;
     second.set_time_limit(Duration::from_millis(100))?;
     second.send(b"second")?;
-    let error = second.receive(6).expect_err("the server answered the second client");
+    let error = second.receive(6).expect_err("served beyond the limit");
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     drop(first);
     second.set_time_limit(TIME_LIMIT)?;

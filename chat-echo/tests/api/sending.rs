@@ -171,7 +171,10 @@ fn reading_pauses_above_high_water_and_resumes_at_low_water() -> io::Result<()> 
     assert!(answer == pattern(MUCH), "the bytes differ");
     let pending = String::from_utf8_lossy(&client.receive(10)?).trim().parse();
     let pending: usize = pending.expect("a number");
-    assert!(pending <= low_water, "reading resumed with {pending} bytes pending");
+    assert!(
+        pending <= low_water,
+        "reading resumed with {pending} bytes pending"
+    );
     Ok(())
 }
 

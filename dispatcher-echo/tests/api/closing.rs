@@ -197,7 +197,10 @@ fn draining_with_unread_input_sends_no_reset() -> io::Result<()> {
     client.finish()?;
     let begun = Instant::now();
     poll_to_end(&mut map)?;
-    assert!(begun.elapsed() < LIMIT, "draining goes on after the peer's end");
+    assert!(
+        begun.elapsed() < LIMIT,
+        "draining goes on after the peer's end"
+    );
     assert_eq!(client.receive_to_end()?, b"answer");
     assert_eq!(
         log.of("a"),
@@ -385,7 +388,9 @@ fn each_error_of_a_lost_connection_reaches_handle_close() -> io::Result<()> {
             Call::Read => Err(errno.into()),
             _ => {
                 assert!(channel.is_lost());
-                let error = channel.take_error().expect("a lost connection has an error");
+                let error = channel
+                    .take_error()
+                    .expect("a lost connection has an error");
                 assert_eq!(error.raw_os_error(), Some(errno as i32));
                 channel.drain(LIMIT); // The loop closes it anyway.
                 Ok(())

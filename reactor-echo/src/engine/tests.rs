@@ -43,7 +43,10 @@ fn each(
 fn read(reactor: &mut Reactor, key: Key, mut socket: &UnixStream) -> io::Result<usize> {
     let mut buffer = [0; 9];
     let result = socket.read(&mut buffer);
-    let entry = reactor.entries.get_mut(key).expect("the reader has an entry");
+    let entry = reactor
+        .entries
+        .get_mut(key)
+        .expect("the reader has an entry");
     entry.ready.record_read(&result, buffer.len());
     result
 }
