@@ -108,7 +108,7 @@ impl AsyncChat for RequestHandler {
             return Ok(());
         }
         match parse(&collected) {
-            Ok((request_line, 0)) => answer(chat, &request_line, b""), // A count of zero would be never.
+            Ok((request_line, 0)) => answer(chat, &request_line, b""), // A count of zero would mean never.
             Ok((request_line, length)) => {
                 self.request_line = Some(request_line);
                 chat.set_terminator(Terminator::Count(length));

@@ -8,11 +8,11 @@ use crate::ChatChannel;
 
 /// An object that handles the messages of one connection: asynchat's `async_chat`, with its names.
 ///
-/// A [`Chat`](crate::Chat) calls these methods. You implement the first two, as in the original; the
-/// others have defaults.
+/// A [`Chat`](crate::Chat) calls these methods. You implement the first two, as in the original;
+/// the others have defaults.
 ///
 /// If one of the first two fails, the rest of what was read in that iteration is dropped. An object
-/// that goes on after [`handle_error`](Self::handle_error) has missed it.
+/// that doesn't close in [`handle_error`](Self::handle_error) has lost that input.
 pub trait AsyncChat {
     /// Called with the next part of a message, of any size. Collect it until the terminator is
     /// found.

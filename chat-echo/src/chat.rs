@@ -1,4 +1,4 @@
-//! The link between the dispatcher's bytes and the chat object's messages.
+//! Between the dispatcher, which handles bytes, and the chat object, which handles messages.
 
 use std::io;
 use std::mem;

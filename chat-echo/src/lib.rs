@@ -5,7 +5,7 @@
 //!
 //! | original (asynchat) | here | difference |
 //! |---|---|---|
-//! | `async_chat` | [`AsyncChat`], the user's object, in a [`Chat`] | the part that splits and sends is no base class of the user's object |
+//! | `async_chat` | [`AsyncChat`], the user's object, in a [`Chat`] | splitting and sending is in a wrapper, not in a base class |
 //! | `set_terminator(b"…" or 42 or None)` | [`Terminator::Bytes`], [`Count`](Terminator::Count), [`Never`](Terminator::Never) | |
 //! | `collect_incoming_data`, `found_terminator` | [`AsyncChat`] | can fail; then the rest of what was read is dropped |
 //! | `push`, `push_with_producer` | [`ChatChannel`] | sent together when the handler has returned, not one by one; a `Vec` is not copied; nothing can be pushed after `close_when_done` |

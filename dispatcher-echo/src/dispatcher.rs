@@ -134,12 +134,13 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// Called when the peer has sent its last byte and all bytes have been read, and also when the
-    /// connection is lost, even after the peer's last byte. Then [`Channel::is_lost`] returns
-    /// `true` and [`Channel::take_error`] the reason. The default closes the channel and drops any
-    /// output that the object still holds, so an object with an output buffer overrides this.
+    /// Called when the peer has sent its last byte and all bytes have been read. Also called when
+    /// the connection is lost, even after the peer's last byte. The default closes the channel and
+    /// drops any output that the object still holds, so an object with an output buffer overrides
+    /// this.
     ///
-    /// Nothing can be sent on a lost connection. The loop closes it after this handler.
+    /// For a lost connection, [`Channel::is_lost`] returns `true` and [`Channel::take_error`] the
+    /// reason. Nothing can be sent on it, and the loop closes it after this handler.
     ///
     /// # Errors
     /// Any error of the calls it makes; see the trait.
@@ -149,8 +150,8 @@ pub trait Dispatcher {
     }
 
     /// Called when the server stops: the object should finish its work and then close the channel.
-    /// The default closes it at once, which is all that the original can do (`close_all`). A
-    /// listener has accepted all waiting clients by then.
+    /// The default closes it at once, which is all that the original can do (`close_all`). Before
+    /// this is called, a listener accepts the waiting clients.
     ///
     /// # Errors
     /// Any error of the calls it makes; see the trait.

@@ -133,7 +133,7 @@ impl ChannelState {
         self.failed |= event.is_error();
     }
 
-    /// Records the result of a read of at most `offered` bytes. If there may be more bytes, the
+    /// Records the result of a read of at most `offered` bytes. If there can be more bytes, the
     /// loop calls the object again without another edge.
     // CONCEPT: level-and-edge
     #[inline(always)] // As in `common::sys`.

@@ -57,7 +57,7 @@ fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
         if let Some(error) = socket.take_error()? {
             return Err(error);
         }
-        // No error doesn't mean connected: readiness can be false (select(2), BUGS).
+        // Without an error, it can still be connecting: readiness can be false (select(2), BUGS).
         if matches!(socket.peer_addr(), Err(error) if error.kind() == ErrorKind::NotConnected) {
             return Ok(());
         }

@@ -24,7 +24,7 @@ pub struct SocketMap {
     buffer: Box<[u8]>,
     /// The objects to call in the next iteration.
     ready: Vec<Key>,
-    /// The channels to close, and those whose interest to update.
+    /// The channels that have to be closed, or watched for something else.
     dirty: Vec<Key>,
     /// The listeners. They are few, so the loop calls their `readable` in every iteration.
     listeners: Vec<Key>,

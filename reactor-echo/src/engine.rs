@@ -31,8 +31,8 @@ const MOST_EVENTS: usize = 1024;
 
 /// Waits until descriptors are ready. The reactor reads and writes them.
 pub trait Engine: Debug {
-    /// Changes what to watch a descriptor for from `was` to `wanted`. Before a descriptor is
-    /// closed, the reactor calls this with a `wanted` of `None`.
+    /// Watches a descriptor for `wanted`, where it was watched for `was` before. Before a
+    /// descriptor is closed, the reactor calls this with a `wanted` of `None`.
     ///
     /// # Errors
     /// An error if the engine can't watch the descriptor.

@@ -136,7 +136,7 @@ impl Reactor {
             .entries
             .insert(Entry::new(Object::Connection(connection)));
         if let Err(error) = self.watch(key, Interest::of(true, false)) {
-            // This ends only this client, whose protocol was never called.
+            // This ends only this client's connection. Its protocol was never called.
             if let Some(connection) = self.connection_mut(key) {
                 connection.protocol = None;
                 let reason = io::Error::new(error.kind(), error.to_string());

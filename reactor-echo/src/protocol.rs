@@ -33,8 +33,8 @@ pub trait Protocol {
     #[doc(alias = "dataReceived")]
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]);
 
-    /// Called when the peer has sent its last byte. It can still receive. The default closes the
-    /// connection as soon as all pending output is sent.
+    /// Called when the peer has sent its last byte. The peer can still receive. The default closes
+    /// the connection as soon as all pending output is sent.
     #[doc(alias = "readConnectionLost")]
     fn read_connection_lost(&mut self, transport: &mut Transport<'_>) {
         transport.lose_connection();

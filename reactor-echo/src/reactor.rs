@@ -72,7 +72,7 @@ pub struct Reactor {
     events: Vec<Event>,
     /// The ready entries: those that still are, and those that have become ready.
     ready: Vec<Key>,
-    /// The entries whose requests to apply when the callback has returned.
+    /// The entries with requests to apply when the callback has returned.
     dirty: VecDeque<Key>,
     pub(crate) timers: Timers<Call>,
     pub(crate) settings: Settings,
@@ -217,7 +217,7 @@ impl Reactor {
         }
     }
 
-    /// How long the engine can wait: until the next deadline, since no descriptor signals that.
+    /// How long the engine can wait: until the next deadline, which no descriptor reports.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
         if !self.dirty.is_empty() || !self.ready.is_empty() {

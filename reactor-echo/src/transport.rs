@@ -34,11 +34,11 @@ impl<'a> Transport<'a> {
         Transport { reactor, key, peer }
     }
 
-    /// Sends `data` after everything that was written before. If nothing is pending, this sends as
-    /// much as the kernel takes at once, and keeps the rest. You can write even after a
-    /// [`lose_connection`](Self::lose_connection), until the FIN is sent; later data is ignored.
+    /// Sends `data` after everything that was written before. If nothing is pending, this
+    /// immediately sends as much as the kernel takes, and keeps the rest. You can write even after
+    /// a [`lose_connection`](Self::lose_connection), until the FIN is sent; later data is ignored.
     ///
-    /// Nothing limits the pending output but the protocol itself. The loop helps: while a
+    /// Only the protocol itself limits the pending output. The loop helps: while a
     /// connection has more [`pending_output`](Self::pending_output) than the high-water mark, the
     /// loop doesn't read from it. A protocol that writes to other connections checks their
     /// `pending_output`, or registers as their [producer](Self::register_producer).

@@ -121,7 +121,7 @@ impl Server {
         select(&inputs, &outputs, NOTHING, self.timeout())
     }
 
-    /// How long select can wait: until the next deadline, since no descriptor signals that.
+    /// How long select can wait: until the next deadline, which no descriptor reports.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
         let first_silent = self.settings.idle_timeout.and_then(|idle_timeout| {
@@ -135,8 +135,8 @@ impl Server {
         next.map(|next| self.clock.until(next))
     }
 
-    /// Acts on what select found ready. The listener comes last: a descriptor that is closed in
-    /// this iteration and reused for a new connection can't appear in `ready` any more.
+    /// Acts on what select found ready. The listener comes last, so that no descriptor that is
+    /// closed in this iteration is reused before all of `ready` is handled.
     // CONCEPT: stale-events
     fn dispatch(&mut self, ready: Ready) {
         let now = self.clock.now();

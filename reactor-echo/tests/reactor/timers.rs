@@ -94,7 +94,10 @@ pub fn calls_are_cancelled_and_moved(engine: EngineKind) -> io::Result<()> {
     });
     same_iteration.replace(Some(reactor.call_later(Duration::ZERO, note("too late"))));
     let _ = reactor.call_later(milliseconds(40), move |reactor| {
-        assert!(!reactor.reset(&mut moved, Duration::ZERO), "it was made");
+        assert!(
+            !reactor.reset(&mut moved, Duration::ZERO),
+            "the call was already made"
+        );
         reactor.stop();
     });
     fixture.run()?;
