@@ -1,7 +1,7 @@
 //! A chat room: it sends what one member says to all the others.
 //!
 //! Shows how objects reach each other. Each has an outbox that it shares with the room. When one
-//! object fills another one's outbox, that object's `writable` returns something else, so the first
+//! object puts a message into another's outbox, the other's `writable` becomes `true`. So the first
 //! object calls [`Channel::reconsider`].
 //!
 //! ```sh

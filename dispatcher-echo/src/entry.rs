@@ -118,7 +118,7 @@ impl ChannelState {
         };
     }
 
-    /// What the kernel should watch for. Writing is watched only after a send would have blocked.
+    /// What the kernel should watch for: for writing only while the socket is known to refuse it.
     // CONCEPT: level-and-edge
     #[inline]
     pub fn wanted(&self) -> Option<Interest> {

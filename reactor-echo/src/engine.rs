@@ -9,7 +9,7 @@
 //!
 //! An engine doesn't read or write. The reactor tells it which descriptors to watch, and the engine
 //! reports which of them are ready: select(2) as a level, the other two as edges. The reactor
-//! remembers the readiness until a call would block; see [`Readiness`].
+//! remembers the readiness until a call finds nothing more; see [`Readiness`].
 
 use std::fmt::{self, Debug};
 use std::io;

@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     pub(crate) object: Object,
     /// What the engine watches the descriptor for.
     pub(crate) watched: Option<Interest>,
-    /// The readiness that the engine has reported. A call that would block clears it.
+    /// The readiness that the engine has reported. A call that finds nothing more clears it.
     pub(crate) ready: Readiness,
     /// The key is in the list of ready entries.
     pub(crate) listed: bool,
