@@ -86,7 +86,7 @@ fn thousand_at_once(case: &CaseRun) -> CaseResult {
     }
     let took = started.elapsed();
     clients.iter().try_for_each(will_reset)?;
-    let seen = format!("all served after {:.0} ms", took.as_secs_f64() * 1e3);
+    let seen = format!("all answered after {:.0} ms", took.as_secs_f64() * 1e3);
     ensure!(took <= case.limit(200), "{seen}");
     Ok(seen)
 }
