@@ -45,7 +45,7 @@ fn refuse_missing(command: &mut Command, matches: &ArgMatches, server: Server) {
         let is_given = matches.value_source(option) == Some(ValueSource::CommandLine);
         if is_given && server.step().is_none_or(|step| step < first) {
             let option = option.replace('_', "-");
-            let message = format!("this server has no --{option}, which comes with step {first}");
+            let message = format!("this server has no --{option}");
             command.error(ErrorKind::UnknownArgument, message).exit();
         }
     }

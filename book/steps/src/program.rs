@@ -30,15 +30,14 @@ impl Options {
     }
 }
 
-/// Runs a server of yours as a program that takes all options. This is the `main` around a copy of
-/// step 1:
+/// Runs a server of yours as a program that takes all options: the `main` around your copy of a step.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
-/// # use steps::step1::serve;
+/// # use steps::step1 as server;
 ///
 /// fn main() -> ExitCode {
-///     steps::program::run(|listener, settings, max_line, stop| serve(listener, stop))
+///     steps::program::run(|listener, _settings, _max_line, stop| server::serve(listener, stop))
 /// }
 /// ```
 pub fn run(

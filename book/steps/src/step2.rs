@@ -59,7 +59,7 @@ impl Connection {
         }
     }
 
-    /// Whether it has something to send.
+    /// Whether it is watched for writing: it has something to send.
     fn writable(&self) -> bool {
         !self.pending_output.is_empty()
     }

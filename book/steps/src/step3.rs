@@ -61,12 +61,12 @@ impl Connection {
         }
     }
 
-    /// Whether more can come from the client.
+    /// Whether it is watched for reading.
     fn readable(&self) -> bool {
         self.lifecycle == Lifecycle::Open
     }
 
-    /// Whether it has something to send.
+    /// Whether it is watched for writing: it has something to send.
     fn writable(&self) -> bool {
         !self.pending_output.is_empty()
     }

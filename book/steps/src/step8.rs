@@ -162,13 +162,13 @@ impl Connection {
         }
     }
 
-    /// Whether it is to be read.
+    /// Whether it is watched for reading.
     fn readable(&self) -> bool {
         (self.lifecycle == Lifecycle::Open && !self.reading_paused)
             || self.lifecycle == Lifecycle::Draining
     }
 
-    /// Whether it has something to send.
+    /// Whether it is watched for writing: it has something to send.
     fn writable(&self) -> bool {
         !self.pending_output.is_empty()
     }
