@@ -3,8 +3,8 @@
 mod compare;
 mod count;
 mod diff;
-mod grades;
 mod figure;
+mod grades;
 mod index;
 mod plot;
 mod predict;
