@@ -5,7 +5,7 @@
 pub struct Hunk<'t> {
     /// The number of its first line in the new text, from 1.
     pub line: usize,
-    /// The function that it begins in.
+    /// The function that it begins in, if any.
     pub function: Option<&'t str>,
     /// Its lines.
     pub lines: Vec<Line<'t>>,
@@ -51,11 +51,18 @@ pub fn hunks<'t>(old: &'t str, new: &'t str, context: usize) -> Vec<Hunk<'t>> {
                 .iter()
                 .filter(|line| line.kind != LineKind::Removed)
                 .count(),
-            function: above.iter().rev().find_map(function),
+            function: enclosing(above),
             lines: lines[first..end.min(lines.len())].to_vec(),
         }
     };
     ranges.into_iter().map(hunk).collect()
+}
+
+/// The function that the next line is in, from what rustfmt makes of the end of a function.
+fn enclosing<'t>(above: &[Line<'t>]) -> Option<&'t str> {
+    let above = above.iter().rev();
+    let mut inside = above.take_while(|line| !matches!(line.text, "}" | "    }"));
+    inside.find_map(function)
 }
 
 /// The name of the function that begins in a line of the new text.
@@ -137,9 +144,10 @@ mod tests {
 
     #[test]
     fn a_hunk_knows_its_line_and_function() {
-        let old = "pub fn first(a: u8) {\n    1\n}\n\nfn second() {\n    2\n}\n";
-        let new = old.replace('2', "3");
+        let old = "pub fn first(a: u8) {\n    1\n}\n\nfn second() {\n    2\n}\n\nstruct A;\n";
+        let new = old.replace('2', "3").replace('A', "B");
         let found = hunks(old, &new, 0);
-        assert_eq!((found[0].line, found[0].function), (6, Some("second")));
+        let found = found.iter().map(|hunk| (hunk.line, hunk.function));
+        assert!(found.eq([(6, Some("second")), (9, None)]));
     }
 }

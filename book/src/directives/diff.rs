@@ -45,9 +45,10 @@ fn part(hunk: &Hunk, number: usize) -> String {
             LineKind::Removed => ('-', "removed"),
             LineKind::Added => ('+', "added"),
         };
+        let indent = line.text.len() - line.text.trim_start().len();
         let text = escape(line.text);
         code.push_str(&format!(
-            "<span class=\"diff-{class}\"><span class=\"diff-mark\">{mark}</span>{text}\n</span>"
+            "<span class=\"diff-{class}\" style=\"--indent:{indent}\"><span class=\"diff-mark\">{mark}</span>{text}\n</span>"
         ));
     }
     let place = match hunk.function {
