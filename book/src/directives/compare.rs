@@ -148,13 +148,13 @@ fn compare(
 
 /// A sketch, folded. Where a script can switch between it and the Rust, that unfolds it.
 fn folded(workspace: &Workspace, sketch: &Sketch) -> Result<String> {
-    let language = sketch.language;
     let code = Excerpt::find(workspace, &sketch.path)?.html();
     Ok(format!(
-        "<details class=\"view\" data-view=\"{0}\">\n<summary>{1}</summary>\n\n\
-         <figure class=\"listing\">\n<figcaption>a sketch in {0}</figcaption>\n\n{code}\n\n</figure>\n\n</details>",
-        language.id(),
-        language.name()
+        "<details class=\"view\" data-view=\"{}\">\n<summary>{}</summary>\n\n\
+         <figure class=\"listing\">\n<figcaption>{}</figcaption>\n\n{code}\n\n</figure>\n\n</details>",
+        sketch.language.id(),
+        sketch.language.name(),
+        html::escape(&sketch.path)
     ))
 }
 
