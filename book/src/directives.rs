@@ -294,6 +294,14 @@ mod tests {
     }
 
     #[test]
+    fn listed_panes_have_the_id_of_their_sketches() {
+        let listed = "select: - a\ndispatcher: - b\nchat: - c\nreactor: - d\n";
+        let page = format!("```compare\nsketches: partial-write\n{listed}```\n");
+        let (html, _) = expanded(&page);
+        assert!(html.contains("id=\"partial-write-chat\""), "{html}");
+    }
+
+    #[test]
     fn the_answer_to_a_prediction_is_folded() {
         let (html, _) = expanded("```predict\nHow many\nreads?\n\nTwo.\n\nOr three.\n```\n");
         let (question, answer) = html.split_once("<details").unwrap();
