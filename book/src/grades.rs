@@ -86,7 +86,7 @@ pub const LINE: &str = "line";
 pub const OPENINGS: [(&str, &str, &str); 7] = [
     ("step-1", "step-2", "late-reader-served"),
     ("step-2", "step-3", "half-close-flushes"),
-    ("step-3", "step-4", "never-reader-refused"),
+    ("step-3", "step-4", "memory-never-reader"),
     ("step-4", "step-5", "idle-timeout-closes"),
     ("step-5", "step-6", "out-of-descriptors"),
     ("step-6", "step-7", "sigterm-pending-output"),
