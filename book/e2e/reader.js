@@ -21,7 +21,7 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-bac
 export const WIDE = { width: 1280, height: 1000 };
 export const NARROW = { width: 400, height: 800 };
 
-/** A page that has two comparisons, a trace and a folded answer. */
+/** A page that has two comparisons, one of them with sketches, a trace, folded answers, and links to the glossary. */
 export const PAGE = 'concepts/partial-write.html';
 
 const source = (page) => readFileSync(resolve(ROOT, 'book/md', page), 'utf8');

@@ -3,8 +3,10 @@
 mod addresses;
 mod code;
 mod concepts;
+mod order;
 mod pages;
 mod requests;
+mod sketches;
 
 use anyhow::Result;
 
@@ -18,7 +20,7 @@ pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
 /// All checks. The commands that pages show are run by
 /// [`shell_examples`](crate::shell_examples).
-pub const CHECKS: [Check; 10] = [
+pub const CHECKS: [Check; 12] = [
     ("directives", |site| site.problems.clone()),
     ("raw directives", pages::raw_directives),
     ("typed code", code::typed_by_hand),
@@ -29,6 +31,8 @@ pub const CHECKS: [Check; 10] = [
     ("tags", concepts::tags),
     ("concept pages", concepts::pages),
     ("concept table", concepts::table),
+    ("order", order::all),
+    ("sketches", sketches::all),
 ];
 
 /// The book: its sources, and the site that was built from them.

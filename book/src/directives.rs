@@ -2,6 +2,7 @@
 
 mod compare;
 mod count;
+mod figure;
 mod index;
 mod plot;
 mod predict;
@@ -20,12 +21,14 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 9] = [
+const DIRECTIVES: [Directive; 11] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
     ("try", try_it::render),
     ("predict", predict::render),
+    ("question", predict::render_question),
+    ("figure", figure::render),
     ("count", count::render),
     ("plot", plot::render),
     ("index", index::render),
@@ -35,6 +38,14 @@ const DIRECTIVES: [Directive; 9] = [
 /// Whether a block with this text after its fence is a directive.
 pub fn is_directive(info: &str) -> bool {
     DIRECTIVES.iter().any(|(name, _)| *name == info)
+}
+
+/// The names of the sketches that a block shows.
+pub fn sketch_names(fence: &Fence) -> Vec<String> {
+    let is_compare = fence.info == "compare";
+    let lines = fence.body.iter().filter(|_| is_compare);
+    let names = lines.filter_map(|line| compare::sketch_name(line));
+    names.map(str::to_owned).collect()
 }
 
 /// Replaces the directives of a page by HTML. `page` is its path from `md`. A directive with a problem is
@@ -202,9 +213,25 @@ mod tests {
                 "```trace\nnothing\n```\n",
                 "1: there is no scenario nothing in book/scenarios.toml",
             ),
+            (
+                "```compare\nsketches: nothing\nconcept: timers\n```\n",
+                "1: book/sketches/nothing has no sketch",
+            ),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
             ("```try\n```\n", "1: there is no command"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),
+            (
+                "```question\nWhy?\n```\n",
+                "1: a question, an empty line, and the answer",
+            ),
+            (
+                "```figure\nnothing\nA caption.\n```\n",
+                "1: cannot read book/figures/nothing.svg",
+            ),
+            (
+                "```figure\nnothing\n```\n",
+                "1: the figure nothing has no caption",
+            ),
             (
                 "````predict\nQ?\n\n```trace\nno\n```\n````\n",
                 "4: there is no scenario no ",
@@ -238,10 +265,33 @@ mod tests {
     }
 
     #[test]
+    fn a_pane_has_its_sketches_folded_beside_its_rust() {
+        let page = "```compare\nsketches: partial-write\nconcept: partial-write\n```\n";
+        let (html, problems) = expanded(page);
+        assert!(problems.is_empty(), "{problems:?}");
+        let panes: Vec<&str> = html.split("<section").skip(1).collect();
+        for (pane, style) in panes.iter().zip(Style::ALL) {
+            let (rust, python) = pane
+                .split_once("<details class=\"view\" data-view=\"python\"")
+                .unwrap();
+            assert!(rust.contains("data-view=\"rust\"") && rust.contains(style.program()));
+            assert!(python.contains("language-python"), "{python}");
+        }
+    }
+
+    #[test]
     fn the_answer_to_a_prediction_is_folded() {
         let (html, _) = expanded("```predict\nHow many\nreads?\n\nTwo.\n\nOr three.\n```\n");
         let (question, answer) = html.split_once("<details").unwrap();
         assert!(question.contains("reads?") && !question.contains("Two"));
         assert!(answer.contains("Two.\n\nOr three."));
+    }
+
+    #[test]
+    fn a_question_unfolds_its_answer() {
+        let (html, _) =
+            expanded("```question\nDoes [`send`](x.md)\nblock?\n\nIt *doesn't*.\n```\n");
+        let summary = "<summary>Does <a href=\"x.md\"><code>send</code></a>\nblock?</summary>";
+        assert!(html.contains(&format!("<details class=\"question\">\n{summary}\n\nIt *")));
     }
 }

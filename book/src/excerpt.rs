@@ -2,8 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::items::SourceItem;
-use crate::tags;
+use crate::items::{self, SourceItem};
 use crate::workspace::Workspace;
 
 mod html;
@@ -108,7 +107,7 @@ fn part(source: &str, first: usize, last: usize) -> Vec<SourceLine> {
         .map(|(index, text)| (index + 1, text));
     let wanted = numbered.filter(|(number, _)| (first..=last).contains(number));
     let mut lines: Vec<_> = wanted
-        .filter_map(|(number, text)| Some((number, tags::without(text)?)))
+        .filter_map(|(number, text)| Some((number, items::without_tag(text)?)))
         .collect();
     let is_empty = |line: &(usize, &str)| line.1.trim().is_empty();
     while lines.last().is_some_and(is_empty) {

@@ -5,8 +5,6 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Ident, ImplItem, Item, Meta, TraitItem, Type};
 
-use crate::tags;
-
 /// One item. Lines count from 1, the last one is included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceItem {
@@ -35,14 +33,21 @@ pub fn parse(source: &str) -> syn::Result<Vec<SourceItem>> {
     let lines: Vec<&str> = source.lines().collect();
     for item in &mut list.items {
         let code = &lines[item.code_line - 1..];
-        item.code_line += code.iter().take_while(|line| is_tag(line)).count();
+        let tags = code.iter().take_while(|line| without_tag(line).is_none());
+        item.code_line += tags.count();
     }
     Ok(list.items)
 }
 
-/// Whether there is nothing but a tag on the line, which is no part of the code.
-fn is_tag(line: &str) -> bool {
-    tags::without(line).is_none()
+/// What a tag begins with: `// CONCEPT: framing` is a comment for this book, and not part of the code.
+pub const TAG: &str = "// CONCEPT:";
+
+/// The line without its tag. `None` if nothing else is on it.
+pub fn without_tag(line: &str) -> Option<&str> {
+    match line.split_once(TAG) {
+        None => Some(line),
+        Some((code, _)) => Some(code.trim_end()).filter(|code| !code.is_empty()),
+    }
 }
 
 /// The number of lines that document the file itself, with the empty ones after them.
@@ -226,5 +231,12 @@ mod tests {
         assert!(items[6].is_test && !items[4].is_test);
         assert_eq!(header(SOURCE), 2);
         Ok(())
+    }
+
+    #[test]
+    fn tags_are_removed_from_a_line() {
+        assert_eq!(without_tag("    // CONCEPT: timers"), None);
+        assert_eq!(without_tag("now(); // CONCEPT: timers"), Some("now();"));
+        assert_eq!(without_tag(""), Some(""));
     }
 }

@@ -9,10 +9,11 @@ use mdbook_preprocessor::book::{Book, BookItem};
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext, parse_input};
 
 use crate::directives;
+use crate::glossary::Glossary;
 use crate::problem::{self, Problem};
 use crate::workspace::Workspace;
 
-/// Expands the directives of all pages.
+/// Expands the directives of all pages, and gives them the texts of the glossary's terms.
 #[derive(Debug, Default, Clone)]
 pub struct EchoPreprocessor {
     problems: Arc<Mutex<Vec<Problem>>>,
@@ -36,6 +37,7 @@ impl Preprocessor for EchoPreprocessor {
             bail!("the book is in no workspace");
         };
         let workspace = Workspace::open(root)?;
+        let glossary = Glossary::open(&workspace);
         book.for_each_mut(|item| {
             let BookItem::Chapter(chapter) = item else {
                 return;
@@ -46,7 +48,7 @@ impl Preprocessor for EchoPreprocessor {
                 .map(crate::workspace::slashed);
             let page = path.unwrap_or_default();
             let (text, found) = directives::expand(&workspace, &page, &chapter.content);
-            chapter.content = text;
+            chapter.content = format!("{text}{}", glossary.of_page(&text));
             let problems = self.problems.lock();
             problems
                 .unwrap_or_else(PoisonError::into_inner)

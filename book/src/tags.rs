@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::items::{self, SourceItem};
+use crate::items::{self, SourceItem, TAG};
 use crate::style::Style;
 use crate::workspace::{files_under, slashed};
 
@@ -23,8 +23,6 @@ pub struct Tag {
     /// The item around the tag, or else the next one below it.
     pub item: Option<SourceItem>,
 }
-
-const WORD: &str = "// CONCEPT:";
 
 /// All tags in the four styles' sources, examples and tests. Those in a style's `echo.rs`, which a user of
 /// the style writes, come before its others.
@@ -58,7 +56,7 @@ pub fn of<'a>(tags: &'a [Tag], concept: &str, style: Style) -> impl Iterator<Ite
 }
 
 fn in_file(style: Style, path: &str, source: &str) -> Result<Vec<Tag>> {
-    if !source.contains(WORD) {
+    if !source.contains(TAG) {
         return Ok(Vec::new());
     }
     let items = items::parse(source).with_context(|| path.to_owned())?;
@@ -78,17 +76,9 @@ fn in_file(style: Style, path: &str, source: &str) -> Result<Vec<Tag>> {
     Ok(tags)
 }
 
-/// The line without its tag. `None` if nothing else is on it.
-pub fn without(line: &str) -> Option<&str> {
-    match line.split_once(WORD) {
-        None => Some(line),
-        Some((code, _)) => Some(code.trim_end()).filter(|code| !code.is_empty()),
-    }
-}
-
 /// The concepts that the line is tagged with.
 fn ids(line: &str) -> impl Iterator<Item = &str> {
-    let list = line.split_once(WORD).map_or("", |(_, list)| list);
+    let list = line.split_once(TAG).map_or("", |(_, list)| list);
     list.split(',').map(str::trim).filter(|id| !id.is_empty())
 }
 
@@ -150,12 +140,5 @@ impl Connection {
             ["echo.rs", "chat.rs", "output.rs"].map(|name| format!("chat-echo/src/{name}"));
         assert_eq!(paths, expected);
         Ok(())
-    }
-
-    #[test]
-    fn tags_are_removed_from_a_line() {
-        assert_eq!(without("    // CONCEPT: timers"), None);
-        assert_eq!(without("now(); // CONCEPT: timers"), Some("now();"));
-        assert_eq!(without(""), Some(""));
     }
 }

@@ -44,4 +44,6 @@ checks! {
     every_concept_is_tagged_in_all_styles: "tags",
     every_concept_has_its_page: "concept pages",
     the_concept_table_in_the_readme_is_up_to_date: "concept table",
+    concepts_follow_the_sidebar: "order",
+    every_sketch_is_short_and_shown: "sketches",
 }

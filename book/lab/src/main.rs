@@ -24,6 +24,7 @@ enum Command {
     /// Run a script from standard input, and print the trace as JSON
     Trace(SimulationArgs),
     /// Run generated scripts, or one of yours, and check each run against the contract
+    #[command(override_usage = "cargo run --release -p book -- simulate [OPTIONS]")]
     Simulate(SimulateArgs),
 }
 

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use super::{Block, BlockError, Rendered, block_error, snippet};
 use crate::excerpt::Excerpt;
 use crate::html;
+use crate::sketches::{self, Sketch};
 use crate::style::Style;
 use crate::tags::{self, Tag};
 use crate::workspace::Workspace;
@@ -17,17 +18,42 @@ enum Pane {
 }
 
 pub fn render(block: &Block) -> Rendered {
-    let first = block.lines().next().map_or("", |(_, line)| line);
-    if let Some(id) = first.strip_prefix("concept:") {
-        let id = id.trim();
-        let panes: Result<Vec<_>> = Style::ALL
-            .into_iter()
-            .map(|style| Ok((style, tagged(block.workspace, id, style)?)))
-            .collect();
-        return Ok(compare(id, &panes.map_err(block_error)?));
+    let sketches = match block.lines().find_map(|(_, line)| sketch_name(line)) {
+        Some(name) => sketches::named(block.workspace, name).map_err(block_error)?,
+        None => Vec::new(),
+    };
+    let (id, panes) = panes(block)?;
+    compare(block.workspace, &id, &panes, &sketches).map_err(block_error)
+}
+
+/// The id of the comparison, and what each style has.
+fn panes(block: &Block) -> Result<(String, Vec<(Style, Pane)>), Vec<BlockError>> {
+    let concept = lines(block).find_map(|(_, line)| line.strip_prefix("concept:"));
+    match concept.map(str::trim) {
+        Some(id) => {
+            let panes = of_concept(block.workspace, id).map_err(block_error)?;
+            Ok((id.to_owned(), panes))
+        }
+        None => Ok((format!("compare-{}", block.line), listed(block)?)),
     }
-    let id = format!("compare-{}", block.line);
-    Ok(compare(&id, &listed(block)?))
+}
+
+/// The name of the sketches, if it is this line that names them.
+pub fn sketch_name(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("sketches:").map(str::trim)
+}
+
+/// The lines that say what Rust the panes have.
+fn lines<'a>(block: &'a Block) -> impl Iterator<Item = (usize, &'a str)> {
+    block
+        .lines()
+        .filter(|(_, line)| sketch_name(line).is_none())
+}
+
+fn of_concept(workspace: &Workspace, id: &str) -> Result<Vec<(Style, Pane)>> {
+    let panes = Style::ALL.into_iter();
+    let panes = panes.map(|style| Ok((style, tagged(workspace, id, style)?)));
+    panes.collect()
 }
 
 /// The items of a style that are tagged with the concept.
@@ -60,7 +86,7 @@ fn of_file(workspace: &Workspace, tags: &[&Tag]) -> Result<Excerpt> {
 fn listed(block: &Block) -> Result<Vec<(Style, Pane)>, Vec<BlockError>> {
     let mut panes: Vec<(Style, Pane)> = Vec::new();
     let mut errors = Vec::new();
-    for (offset, line) in block.lines() {
+    for (offset, line) in lines(block) {
         match listed_line(block.workspace, line) {
             Ok((style, pane)) => add(&mut panes, style, pane),
             Err(error) => errors.push(BlockError::new(offset, &error)),
@@ -99,24 +125,53 @@ fn add(panes: &mut Vec<(Style, Pane)>, style: Style, pane: Pane) {
     }
 }
 
-fn compare(id: &str, panes: &[(Style, Pane)]) -> String {
-    let panes: Vec<String> = panes
+fn compare(
+    workspace: &Workspace,
+    id: &str,
+    panes: &[(Style, Pane)],
+    sketches: &[Sketch],
+) -> Result<String> {
+    let panes: Result<Vec<String>> = panes
         .iter()
-        .map(|(style, pane)| section(id, *style, pane))
+        .map(|(style, pane)| {
+            let sketches = sketches.iter().filter(|sketch| sketch.style == *style);
+            let sketches: Result<Vec<String>> =
+                sketches.map(|sketch| folded(workspace, sketch)).collect();
+            Ok(section(id, *style, pane, &sketches?))
+        })
         .collect();
-    format!(
+    Ok(format!(
         "<div class=\"compare\">\n<div class=\"compare-panes\">\n\n{}\n\n</div>\n</div>",
-        panes.join("\n\n")
-    )
+        panes?.join("\n\n")
+    ))
 }
 
-fn section(id: &str, style: Style, pane: &Pane) -> String {
-    let content = match pane {
+/// A sketch, folded. Where a script can switch between it and the Rust, that unfolds it.
+fn folded(workspace: &Workspace, sketch: &Sketch) -> Result<String> {
+    let language = sketch.language;
+    let code = Excerpt::find(workspace, &sketch.path)?.html();
+    Ok(format!(
+        "<details class=\"view\" data-view=\"{0}\">\n<summary>{1}</summary>\n\n\
+         <figure class=\"listing\">\n<figcaption>a sketch in {0}</figcaption>\n\n{code}\n\n</figure>\n\n</details>",
+        language.id(),
+        language.name()
+    ))
+}
+
+fn section(id: &str, style: Style, pane: &Pane, sketches: &[String]) -> String {
+    let rust = match pane {
         Pane::Nothing(reason) => format!("<p class=\"nothing\">{}</p>", html::escape(reason)),
         Pane::Code(excerpts) => {
             let figures: Vec<String> = excerpts.iter().map(snippet::figure).collect();
             figures.join("\n\n")
         }
+    };
+    let content = match sketches {
+        [] => rust,
+        _ => format!(
+            "<div class=\"view\" data-view=\"rust\">\n\n{rust}\n\n</div>\n\n{}",
+            sketches.join("\n\n")
+        ),
     };
     format!(
         "<section class=\"pane\" role=\"group\" id=\"{id}-{0}\" data-style=\"{0}\" aria-label=\"{0}\">\n\

@@ -26,7 +26,7 @@ pub struct CheckOptions {
     /// Run only the cases that need nothing but the wire
     #[arg(long)]
     wire_only: bool,
-    /// Show the cases and run none
+    /// Show the cases of this kind of server, and run none
     #[arg(long)]
     list: bool,
     /// Write one JSON object a case, and one for the sum

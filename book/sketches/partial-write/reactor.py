@@ -1,0 +1,3 @@
+class Echo(Protocol):
+    def dataReceived(self, data):
+        self.transport.write(data)          # The transport keeps what the kernel refuses.
