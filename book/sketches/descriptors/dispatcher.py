@@ -6,4 +6,5 @@ class EchoServer(asyncore.dispatcher):
 
     def handle_error(self):
         # By default, asyncore closes the listener here.
+        # The loop has to wake up by then: asyncore.loop(timeout=0.5).
         self.retry_at = time.monotonic() + 0.5

@@ -9,6 +9,7 @@ signal.signal(signal.SIGTERM, lambda number, frame: None)
 def iterate(server, timeout):
     readable, _, _ = select.select([woken, *server.inputs()], [], [], timeout)
     if woken in readable:
+        woken.recv(1)
         server.accept_queue()
         server.listener.close()
         server.stop_at = time.monotonic() + 1  # Flush until then.
