@@ -2,7 +2,9 @@
 
 mod compare;
 mod count;
+mod diff;
 mod figure;
+mod grades;
 mod index;
 mod plot;
 mod predict;
@@ -21,7 +23,7 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 11] = [
+const DIRECTIVES: [Directive; 13] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
@@ -33,6 +35,8 @@ const DIRECTIVES: [Directive; 11] = [
     ("plot", plot::render),
     ("index", index::render),
     ("stacks", stacks::render),
+    ("grades", grades::render),
+    ("diff", diff::render),
 ];
 
 /// Whether a block with this text after its fence is a directive.
@@ -219,6 +223,16 @@ mod tests {
             ),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
             ("```try\n```\n", "1: there is no command"),
+            (
+                "```diff\nstep-1\n```\n",
+                "1: a diff block names two servers",
+            ),
+            (
+                "```diff\nstep-1 step-0\n```\n",
+                "1: there is no server step-0",
+            ),
+            ("```grades\nstep-0\n```\n", "1: there is no server step-0"),
+            ("```grades\nstep-1 or\n```\n", "1: \"step-1 or\" is not"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),
             (
                 "```question\nWhy?\n```\n",
@@ -277,6 +291,14 @@ mod tests {
             assert!(rust.contains("data-view=\"rust\"") && rust.contains(style.program()));
             assert!(python.contains("language-python"), "{python}");
         }
+    }
+
+    #[test]
+    fn listed_panes_have_the_id_of_their_sketches() {
+        let listed = "select: - a\ndispatcher: - b\nchat: - c\nreactor: - d\n";
+        let page = format!("```compare\nsketches: partial-write\n{listed}```\n");
+        let (html, _) = expanded(&page);
+        assert!(html.contains("id=\"partial-write-chat\""), "{html}");
     }
 
     #[test]

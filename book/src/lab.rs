@@ -59,13 +59,13 @@ impl Lab {
         })
     }
 
-    /// Plays a scenario on a server.
+    /// Plays a scenario on a server, with the options of a style.
     ///
     /// # Errors
     /// The lab can't be run, or refuses the script or its options.
-    pub(crate) fn play(&self, scenario: &Scenario, style: Style) -> Result<LabTrace> {
+    pub(crate) fn play(&self, scenario: &Scenario, server: &str, style: Style) -> Result<LabTrace> {
         let mut lab = Command::new(&self.program)
-            .args(["trace", "--style", style.name()])
+            .args(["trace", "--style", server])
             .args(scenario.options(style))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

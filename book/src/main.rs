@@ -23,7 +23,7 @@ use book::check::Site;
 use book::destination::Destination;
 use book::problem::{self, Problem};
 use book::workspace::Workspace;
-use book::{concept_table, lab, preprocessor, serve, stacks};
+use book::{concept_table, grades, lab, preprocessor, serve, stacks};
 use clap::{Parser, Subcommand};
 use common::{StopSignal, args, output};
 use signal_hook::consts::SIGXFSZ;
@@ -64,6 +64,8 @@ enum Command {
     },
     /// Record the call stacks of the four styles in `book/data/stacks.json`
     Stacks,
+    /// Grade the servers of `book/steps` with the checker, and record that in `book/data/grades.json`
+    Grades,
     /// Write the concept table into `README.md`, from `book/concepts.toml` and the tags in the code
     Readme,
     /// Run as a preprocessor of mdBook: read a book as JSON, and write it with its directives expanded
@@ -111,6 +113,12 @@ fn run(args: &Args) -> Result<ExitCode> {
             let workspace = workspace()?;
             let path = workspace.book().join("data/stacks.json");
             stacks::capture(&workspace)?.write(&path)?;
+        }
+        Some(Command::Grades) => {
+            let workspace = workspace()?;
+            let tell = |server: &str| output::complain(format_args!("grading {server}"));
+            let path = workspace.book().join("data/grades.json");
+            grades::record(&workspace, tell)?.write(&path)?;
         }
         Some(Command::Readme) => concept_table::write(&workspace()?)?,
         Some(Command::Preprocessor { command: None }) => preprocessor::run_as_program()?,

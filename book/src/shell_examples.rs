@@ -200,8 +200,8 @@ fn starts_server(command: &str) -> bool {
     command.trim_end().ends_with('&') && server_in(command).is_some()
 }
 
-/// The servers that pages compare the four with.
-const PEERS: [&str; 2] = ["sequential", "threads"];
+/// The servers that pages show beside the four.
+const PEERS: [&str; 3] = ["sequential", "threads", "steps"];
 
 fn server_in(command: &str) -> Option<&str> {
     let is_server = |word: &&str| {

@@ -15,7 +15,7 @@ mod capture;
 mod json;
 
 pub use capture::capture;
-use json::lay_out;
+pub(crate) use json::lay_out;
 
 /// One stack for each style, from `serve` up to the code that gets the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

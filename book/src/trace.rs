@@ -6,13 +6,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::lab::Lab;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, ScenarioStep};
 use crate::style::Style;
 
 mod html;
 mod lab_trace;
 mod sources;
 
+use html::Lane;
 pub(crate) use lab_trace::LabTrace;
 pub use sources::Source;
 
@@ -80,19 +81,17 @@ impl ScenarioTrace {
         let root = &root.canonicalize()?;
         let styles = Style::ALL.into_iter().map(|style| {
             let named = || format!("{}, {}", scenario.name, style.name());
-            let run = lab.play(scenario, style).with_context(named)?;
+            let run = lab.play(scenario, style.name(), style);
+            let run = run.with_context(named)?;
+            run.ends_well().with_context(named)?;
             let style_trace = run.into_style_trace(&steps, root).with_context(named)?;
             Ok((style, style_trace))
         });
         let styles = styles.collect::<Result<BTreeMap<_, _>>>()?;
-        let start = ["the server starts".to_owned()];
         Ok(ScenarioTrace {
             scenario: scenario.name.clone(),
             about: scenario.about.clone(),
-            steps: start
-                .into_iter()
-                .chain(steps.into_iter().map(|step| step.text))
-                .collect(),
+            steps: names(&steps),
             sources: sources::collect(root, &styles)?,
             styles,
         })
@@ -106,13 +105,52 @@ impl ScenarioTrace {
     /// The events of one style in one step.
     pub fn events(&self, style: Style, step: usize) -> impl Iterator<Item = &TraceEvent> {
         let style_trace = self.styles.get(&style).into_iter();
-        style_trace.flat_map(move |style_trace| {
-            style_trace
-                .events
-                .iter()
-                .filter(move |event| event.step == step)
-        })
+        style_trace.flat_map(move |style_trace| style_trace.events_in(step))
     }
+}
+
+impl StyleTrace {
+    /// The events in one step.
+    pub fn events_in(&self, step: usize) -> impl Iterator<Item = &TraceEvent> {
+        self.events.iter().filter(move |event| event.step == step)
+    }
+}
+
+/// What happens to the servers. The first step is their start.
+fn names(steps: &[ScenarioStep]) -> Vec<String> {
+    let start = ["the server starts".to_owned()];
+    let steps = steps.iter().map(|step| step.text.clone());
+    start.into_iter().chain(steps).collect()
+}
+
+/// Plays a scenario on servers of `book/steps`, with the options of the select loop, which they grow
+/// into. Returns the table of the events, a column for each server.
+///
+/// # Errors
+/// As [`ScenarioTrace::simulate`], but a server can return before the last step.
+pub fn render_servers(
+    lab: &Lab,
+    scenario: &Scenario,
+    root: &Path,
+    servers: &[&str],
+) -> Result<String> {
+    let steps = scenario.steps()?;
+    let root = &root.canonicalize()?;
+    let traces = servers.iter().map(|server| {
+        let named = || format!("{}, {server}", scenario.name);
+        let run = lab.play(scenario, server, Style::Select);
+        let run = run.with_context(named)?;
+        run.into_style_trace(&steps, root).with_context(named)
+    });
+    let traces = traces.collect::<Result<Vec<_>>>()?;
+    let lanes = servers.iter().zip(&traces).map(|(server, trace)| Lane {
+        name: server,
+        heading: server.replace('-', " "),
+        trace,
+    });
+    let lanes: Vec<Lane> = lanes.collect();
+    let table = html::table(&scenario.name, &scenario.about, &names(&steps), &lanes);
+    Ok(format!("<div class=\"steps-trace\">\n{table}\n</div>\n"))
 }
 
 impl TraceEvent {

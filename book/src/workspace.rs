@@ -29,6 +29,8 @@ pub struct Workspace {
     pub concepts: Vec<Concept>,
     /// The tags in the code of the four styles.
     pub tags: Vec<Tag>,
+    /// The lab's program, once a page has shown a trace; or why there is none.
+    lab: OnceLock<Result<Lab, String>>,
     /// The traces, once a page has shown one; or why there are none.
     traces: OnceLock<Result<Vec<ScenarioTrace>, String>>,
 }
@@ -63,6 +65,7 @@ impl Workspace {
             target: target(root)?,
             concepts: concepts::load(root)?,
             tags: tags::scan(root)?,
+            lab: OnceLock::new(),
             traces: OnceLock::new(),
         })
     }
@@ -127,11 +130,23 @@ impl Workspace {
 
     fn simulate(&self) -> Result<Vec<ScenarioTrace>> {
         let scenarios = self.scenarios()?;
-        let lab = Lab::build(self)?;
+        let lab = self.lab()?;
         let traces = scenarios
             .iter()
-            .map(|scenario| ScenarioTrace::simulate(&lab, scenario, &self.root));
+            .map(|scenario| ScenarioTrace::simulate(lab, scenario, &self.root));
         traces.collect()
+    }
+
+    /// The lab. The first time, this builds it.
+    ///
+    /// # Errors
+    /// It doesn't build.
+    pub fn lab(&self) -> Result<&Lab> {
+        let lab = self.lab.get_or_init(|| {
+            let lab = Lab::build(self);
+            lab.map_err(|error| format!("{error:#}"))
+        });
+        lab.as_ref().map_err(|error| anyhow!("{error}"))
     }
 
     /// The scenarios.

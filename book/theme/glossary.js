@@ -5,6 +5,7 @@
     'use strict';
 
     const MARGIN = 8; // Pixels from the edges of the window.
+    const GAP = 4; // Pixels between the link and the text.
     const PATIENCE = 200; // Milliseconds for the pointer's way from the link to the text.
 
     const data = document.querySelector('script.terms');
@@ -26,8 +27,8 @@
         const { width, height } = tip.getBoundingClientRect();
         const { clientWidth, clientHeight } = document.documentElement;
         const left = Math.max(MARGIN, Math.min(line.left, clientWidth - width - MARGIN));
-        const fitsBelow = link.getBoundingClientRect().bottom + height + MARGIN <= clientHeight;
-        const top = fitsBelow ? link.getBoundingClientRect().bottom : line.top - height;
+        const below = link.getBoundingClientRect().bottom + GAP;
+        const top = below + height + MARGIN <= clientHeight ? below : line.top - GAP - height;
         tip.style.left = `${left + scrollX}px`;
         tip.style.top = `${top + scrollY}px`;
     }

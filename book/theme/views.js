@@ -61,8 +61,6 @@
         row.setAttribute('aria-label', 'Language');
         const views = Object.keys(VIEWS).filter((view) => has(compare, view));
         row.append(...views.map((view) => choice(view, `view-${index}`, row)));
-        // The arrow keys choose here, and mdBook turns the page with them.
-        row.addEventListener('keydown', (event) => event.key.startsWith('Arrow') && event.stopPropagation());
         for (const sketch of compare.querySelectorAll('details.view')) sketch.open = true;
         compare.classList.add('switched');
         compare.prepend(row);

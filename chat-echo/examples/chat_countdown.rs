@@ -1,8 +1,8 @@
-//! A countdown: to a line with a number it answers with all numbers from there down to zero, one a
-//! line.
+//! A countdown: the client sends a number, and the server sends all numbers from there down to
+//! zero, one per line.
 //!
-//! Shows a [`Producer`]: an answer of any length, made piece by piece as the peer takes it. Whoever
-//! asks for billions and reads none costs one buffer, and a few milliseconds once.
+//! Shows a [`Producer`]: an answer of any length, made piece by piece as the peer takes it. A
+//! client that requests billions and reads none costs one buffer, and once a few milliseconds.
 //!
 //! ```sh
 //! cargo run -p chat-echo --example chat_countdown -- 7000
@@ -22,10 +22,10 @@ use common::sys::{Listener, Stream};
 use common::{Settings, StopSignal, net};
 use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 
-/// Numbers made at once.
+/// How many numbers to make at once.
 const NUMBERS_PER_PIECE: usize = 500;
 
-/// Longest line, in bytes: that of the largest number.
+/// The longest line, in bytes: the largest number.
 const LONGEST_LINE: usize = 20;
 
 fn main() -> io::Result<()> {
@@ -36,7 +36,7 @@ fn main() -> io::Result<()> {
     serve(listener, stop)
 }
 
-/// Serves the clients who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let settings = Rc::new(Settings::default());
     let mut map = SocketMap::new(settings.read_buffer()?)?;
@@ -45,7 +45,7 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     map.run_loop(None, None)
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct Acceptor {
     settings: Rc<Settings>,
 }
@@ -64,7 +64,7 @@ impl Dispatcher for Acceptor {
     }
 }
 
-/// The object of the stop signal.
+/// The object that handles the stop signal.
 struct StopHandler {
     stop: StopSignal,
 }
@@ -78,7 +78,7 @@ impl Dispatcher for StopHandler {
     }
 }
 
-/// The numbers that are still to come.
+/// The numbers that are still to send.
 struct Countdown(Rev<RangeInclusive<u64>>);
 
 impl Producer for Countdown {
@@ -89,7 +89,7 @@ impl Producer for Countdown {
     }
 }
 
-/// One client's object.
+/// The object that handles one client's lines.
 struct Counter {
     line: Vec<u8>,
 }
@@ -108,7 +108,7 @@ impl AsyncChat for Counter {
         match number {
             Ok(Ok(number)) => {
                 chat.push_with_producer(Countdown((0..=number).rev()));
-                chat.push(b"lift-off\n"); // Behind all that the producer will make.
+                chat.push(b"lift-off\n"); // Sent after all of the producer's output.
             }
             _ => chat.push(b"from which number?\n"),
         }

@@ -1,9 +1,9 @@
-//! A small HTTP server, which answers each request with what it has understood of it.
+//! A small HTTP server that sends each request back, as it has understood it.
 //!
-//! Shows a terminator that changes: a head ends with an empty line, and what it says decides after
-//! how many bytes the body ends. Requests that arrive together are no special case, for the new
-//! terminator holds from the next byte on. (HTTP/1.1 is RFC 9112; of it, this speaks just enough
-//! for the example, and refuses the rest.)
+//! Shows a terminator that changes: a head ends with an empty line, and its Content-Length is the
+//! length of the body. Several requests in one read need no special code, since a new terminator
+//! applies from the next byte on. (This implements just enough of HTTP/1.1, RFC 9112, for the
+//! example, and refuses the rest.)
 //!
 //! ```sh
 //! cargo run -p chat-echo --example chat_http -- 7000
@@ -22,13 +22,13 @@ use common::sys::{Listener, Stream};
 use common::{Settings, StopSignal, net};
 use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 
-/// Longest head, in bytes.
+/// The longest head, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
 
-/// Longest body, in bytes.
+/// The longest body, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// What a head ends with.
+/// The end of a head.
 const EMPTY_LINE: Terminator = Terminator::Bytes(Cow::Borrowed(b"\r\n\r\n"));
 
 fn main() -> io::Result<()> {
@@ -39,7 +39,7 @@ fn main() -> io::Result<()> {
     serve(listener, stop)
 }
 
-/// Serves the clients who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let settings = Rc::new(Settings::default());
     let mut map = SocketMap::new(settings.read_buffer()?)?;
@@ -48,7 +48,7 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     map.run_loop(None, None)
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct Acceptor {
     settings: Rc<Settings>,
 }
@@ -66,7 +66,7 @@ impl Dispatcher for Acceptor {
     }
 }
 
-/// The object of the stop signal.
+/// The object that handles the stop signal.
 struct StopHandler {
     stop: StopSignal,
 }
@@ -80,10 +80,10 @@ impl Dispatcher for StopHandler {
     }
 }
 
-/// One client's object.
+/// The object that handles one client's requests.
 #[derive(Default)]
 struct RequestHandler {
-    /// What has come of a head or a body so far.
+    /// The part of the head or body that has arrived so far.
     collected: Vec<u8>,
     /// The first line of the head whose body is being collected.
     request_line: Option<String>,
@@ -91,7 +91,7 @@ struct RequestHandler {
 
 impl AsyncChat for RequestHandler {
     fn collect_incoming_data(&mut self, chat: &mut ChatChannel, data: &[u8]) -> io::Result<()> {
-        // A body's length was looked at before; a head just goes on and on.
+        // `parse` has checked a body's length, but a head has none.
         if self.request_line.is_none() && self.collected.len() + data.len() > LONGEST_HEAD {
             refuse(chat, "431 Request Header Fields Too Large");
             return Ok(());
@@ -108,7 +108,7 @@ impl AsyncChat for RequestHandler {
             return Ok(());
         }
         match parse(&collected) {
-            Ok((request_line, 0)) => answer(chat, &request_line, b""), // A count of zero would be never.
+            Ok((request_line, 0)) => answer(chat, &request_line, b""), // A count of zero would mean never.
             Ok((request_line, length)) => {
                 self.request_line = Some(request_line);
                 chat.set_terminator(Terminator::Count(length));
@@ -119,8 +119,8 @@ impl AsyncChat for RequestHandler {
     }
 }
 
-/// The first line of a head, and the length of the body that follows; or the status that says what
-/// is wrong with it.
+/// Returns the first line of a head and the length of the body that follows, or the status to send
+/// if the head is wrong.
 fn parse(head: &[u8]) -> Result<(String, usize), &'static str> {
     const BAD: &str = "400 Bad Request";
     let head = str::from_utf8(head).map_err(|_| BAD)?;
@@ -141,7 +141,7 @@ fn parse(head: &[u8]) -> Result<(String, usize), &'static str> {
                 return Err(BAD);
             }
             let value: usize = value.parse().map_err(|_| BAD)?;
-            // Two lengths are two opinions on where the next request begins.
+            // With two lengths, it's unclear where the next request begins.
             if length.replace(value).is_some() {
                 return Err(BAD);
             }
@@ -167,7 +167,7 @@ fn answer(chat: &mut ChatChannel, request_line: &str, body: &[u8]) {
     chat.push(body);
 }
 
-/// Says why, and closes: nobody knows where in the rest of the input the next request would begin.
+/// Sends the status and closes, since it's unclear where the next request would begin.
 fn refuse(chat: &mut ChatChannel, status: &str) {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     chat.push(head.as_bytes());

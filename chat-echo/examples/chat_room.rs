@@ -1,8 +1,8 @@
-//! A chat room: the first line of a client is its nickname, each later one goes to all others.
+//! A chat room: a client's first line is its nickname, and all later ones go to the other members.
 //!
-//! Shows how one object makes another speak without calling it. What is said is left in the others'
-//! outboxes, and the loop is asked to reconsider them: it finds that they have become `writable`,
-//! and calls `handle_write` of each once its socket is ready.
+//! Shows how one object makes another one send without calling it. It puts a message into the
+//! others' outboxes and calls `reconsider` for them. The loop finds that they have become
+//! `writable`, and calls `handle_write` of each when its socket is ready.
 //!
 //! ```sh
 //! cargo run -p chat-echo --example chat_room -- 7000
@@ -21,10 +21,10 @@ use common::sys::{Listener, Stream};
 use common::{Settings, StopSignal, net};
 use dispatcher_echo::{Channel, Dispatcher, Key, SocketMap};
 
-/// Longest line, in bytes.
+/// The longest line, in bytes.
 const LONGEST_LINE: usize = 1000;
 
-/// Who has more bytes than this waiting does not listen, and misses what is said meanwhile.
+/// A member with more unread bytes than this has stopped reading, and misses further messages.
 const FULL_OUTBOX: usize = 256 * 1024;
 
 fn main() -> io::Result<()> {
@@ -35,7 +35,7 @@ fn main() -> io::Result<()> {
     serve(listener, stop)
 }
 
-/// Serves the members who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let settings = Rc::new(Settings::default());
     let mut map = SocketMap::new(settings.read_buffer()?)?;
@@ -50,7 +50,7 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     map.run_loop(None, None)
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct Acceptor {
     settings: Rc<Settings>,
     room: Room,
@@ -75,7 +75,7 @@ impl Dispatcher for Acceptor {
     }
 }
 
-/// The object of the stop signal.
+/// The object that handles the stop signal.
 struct StopHandler {
     stop: StopSignal,
 }
@@ -89,17 +89,17 @@ impl Dispatcher for StopHandler {
     }
 }
 
-/// What waits to be heard by a member, shared by the member and the room.
+/// The messages to send to one member. The member and the room share it.
 type Outbox = Rc<RefCell<Vec<u8>>>;
 
 /// The outboxes of all members.
 type Room = Rc<RefCell<BTreeMap<Key, Outbox>>>;
 
-/// One client, who is in the room once the nickname is known.
+/// One client. It is in the room when its nickname is known.
 struct Member {
     /// Empty until then.
     nickname: Vec<u8>,
-    /// What has come of a line so far.
+    /// The part of the current line that has arrived so far.
     line: Vec<u8>,
     outbox: Outbox,
     room: Room,
@@ -118,7 +118,7 @@ impl AsyncChat for Member {
         let line = mem::take(&mut self.line);
         let line = line.trim_ascii();
         if line.is_empty() {
-            chat.push(b"* a line with nothing in it says nothing\n");
+            chat.push(b"* empty lines are not sent\n");
         } else if self.nickname.is_empty() {
             self.enter(chat, line);
         } else {
@@ -132,7 +132,7 @@ impl AsyncChat for Member {
     }
 
     fn handle_write(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
-        // One outbox at a time: the next is fetched when the peer has taken the one before.
+        // One outbox at a time: take the next when the peer has taken the last one.
         if chat.pending_output() == 0 {
             chat.push(self.outbox.take());
         }

@@ -1,4 +1,4 @@
-//! Between the dispatcher, who knows bytes, and the chat object, who knows messages.
+//! Between the dispatcher, which handles bytes, and the chat object, which handles messages.
 
 use std::io;
 use std::mem;
@@ -10,19 +10,19 @@ use dispatcher_echo::{Channel, Dispatcher};
 use crate::output::Output;
 use crate::{AsyncChat, ChatChannel, FrameDecoder, Piece, Terminator};
 
-/// A dispatcher that splits what it reads into messages for a chat object, and sends what the
-/// object pushes.
+/// A dispatcher that splits its input into messages for a chat object, and sends the output that
+/// the object pushes.
 pub struct Chat<C> {
     object: C,
     decoder: FrameDecoder,
     output: Output,
-    /// The object was told that the chat ends.
+    /// The object's `handle_close` was called.
     told_close: bool,
     settings: Rc<Settings>,
 }
 
 impl<C: AsyncChat> Chat<C> {
-    /// A chat whose first message ends with `terminator`.
+    /// Creates a chat whose first message ends with `terminator`.
     pub fn new(object: C, terminator: Terminator, settings: Rc<Settings>) -> Self {
         Chat {
             object,
@@ -33,7 +33,7 @@ impl<C: AsyncChat> Chat<C> {
         }
     }
 
-    /// Lends the channel to the object for one call.
+    /// Makes one call of the object, with its channel.
     fn call<T>(
         &mut self,
         channel: &mut Channel,
@@ -58,7 +58,7 @@ impl<C: AsyncChat> Chat<C> {
         result
     }
 
-    /// Sends what was pushed, and draws the consequences.
+    /// Sends the pushed output. If that was the last of it, ends the chat.
     // CONCEPT: half-close
     fn send(&mut self, channel: &mut Channel) -> io::Result<()> {
         self.output.initiate_send(channel, &self.settings)?;
@@ -71,7 +71,7 @@ impl<C: AsyncChat> Chat<C> {
         Ok(())
     }
 
-    /// Tells the object that the chat ends, once.
+    /// Calls the object's `handle_close`, once.
     fn tell_close(&mut self, channel: &mut Channel) -> io::Result<()> {
         match mem::replace(&mut self.told_close, true) {
             true => Ok(()),
@@ -134,7 +134,7 @@ impl<C: AsyncChat> Dispatcher for Chat<C> {
         }
         let partial_terminator = self.decoder.take_partial_terminator();
         if !partial_terminator.is_empty() && !self.output.is_closing() {
-            // It was no terminator after all.
+            // No more input follows, so these bytes are no terminator.
             self.call(channel, |object, chat| {
                 object.collect_incoming_data(chat, &partial_terminator)
             })?;

@@ -1,6 +1,6 @@
-//! The echo server: what a user of this style writes. `Server` and `StopHandler` are those of the
-//! dispatcher style, word for word. (`sys::trace_handler` only writes a line for the option
-//! `--trace`.)
+//! The echo server: all that a user of this style writes. `Server` and `StopHandler` are the same
+//! as in the dispatcher style, word for word. (`sys::trace_handler` only writes a line for the
+//! option `--trace`.)
 
 use std::io;
 use std::mem;
@@ -14,11 +14,11 @@ use tracing::warn;
 
 use crate::{AsyncChat, Chat, ChatChannel, Terminator};
 
-/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
-/// A line longer than `max_line` bytes, its end not counted, ends its connection.
+/// Serves until `stop` is raised and all output is sent, or the shutdown timeout is over.
+/// A line longer than `max_line` bytes (without its `\n`) ends its connection.
 ///
 /// # Errors
-/// As [`server`] and [`Server::serve`].
+/// The errors of [`server`] and [`Server::serve`].
 pub fn serve(
     listener: Listener,
     settings: Settings,
@@ -28,12 +28,12 @@ pub fn serve(
     server(listener, settings, max_line, stop)?.serve()
 }
 
-/// Makes everything that the server needs, so that [`Server::serve`] can't fail for want of memory
-/// or descriptors.
+/// Allocates everything that the server needs, so that [`Server::serve`] can't fail later because
+/// memory or descriptors have run out.
 ///
 /// # Errors
 /// No descriptor for the [`Poll`](common::sys::Poll) or the stop signal, no memory for the read
-/// buffer, or what registering the listener with the kernel returns.
+/// buffer, or an error of registering the listener with the kernel.
 pub fn server(
     listener: Listener,
     settings: Settings,
@@ -49,7 +49,7 @@ pub fn server(
         settings: Rc::clone(&settings),
     };
     map.open_listener(listener, object)?;
-    // The map owns what it watches, and the handler reads `stop`: so the map gets a duplicate.
+    // The map owns what it watches, and the handler reads `stop`, so the map gets a duplicate.
     let pipe = stop.try_clone_file()?;
     let object = StopHandler {
         stop,
@@ -64,7 +64,7 @@ pub fn server(
     })
 }
 
-/// The server: the map of its objects, and the loop over it.
+/// The server: a map of its objects, and the loop over it.
 pub struct Server {
     map: SocketMap,
     limit: ConnectionLimit,
@@ -72,11 +72,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Runs the loop until the stop signal is raised and the last answer is delivered, or the
-    /// shutdown timeout is over.
+    /// Runs the loop until the stop signal is raised and all output is sent, or the shutdown
+    /// timeout is over.
     ///
     /// # Errors
-    /// As [`SocketMap::poll`]. A connection's error costs that connection only.
+    /// The errors of [`SocketMap::poll`]. A connection's error ends only that connection.
     // CONCEPT: who-owns-the-loop
     pub fn serve(mut self) -> io::Result<()> {
         let mut next_look = None;
@@ -95,7 +95,7 @@ impl Server {
     }
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct EchoServer {
     limit: ConnectionLimit,
     max_line: usize,
@@ -130,11 +130,11 @@ impl Dispatcher for EchoServer {
     }
 }
 
-/// One client's object.
+/// The object that handles one client's lines.
 struct EchoChat {
-    /// Dropped after the socket, which the map holds.
+    /// Dropped after the socket, which the map owns.
     permit: Permit,
-    /// What has come of a line so far.
+    /// The part of the current line that has arrived so far.
     line: Vec<u8>,
     max_line: usize,
 }
@@ -191,7 +191,7 @@ impl AsyncChat for EchoChat {
     }
 }
 
-/// The object of the pipe that a signal writes to.
+/// The object that handles the stop signal's pipe.
 struct StopHandler {
     stop: StopSignal,
     limit: ConnectionLimit,

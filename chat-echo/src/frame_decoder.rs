@@ -1,21 +1,21 @@
-//! From pieces of input, cut anywhere, to messages.
+//! Splits a stream of bytes into messages.
 
 use std::mem;
 
 use crate::Terminator;
 use crate::terminator::{Split, split};
 
-/// What a [`FrameDecoder`] tells of.
+/// What a [`FrameDecoder`] finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'input> {
-    /// A part of a message, never empty: to be collected.
+    /// A part of a message, never empty. Collect it.
     Part(&'input [u8]),
-    /// The end of the message: what was collected is all of it.
+    /// The end of the message: everything collected so far is all of it.
     End,
 }
 
-/// Splits input into messages, however it is cut into pieces: the loop of asynchat's `handle_read`,
-/// without its socket.
+/// Splits input into messages, no matter where reads have cut it: the loop of asynchat's
+/// `handle_read` without the socket.
 ///
 /// ```
 /// use chat_echo::{Piece, FrameDecoder, Terminator};
@@ -36,14 +36,14 @@ pub enum Piece<'input> {
 /// ```
 #[derive(Debug, Default)]
 pub struct FrameDecoder {
-    /// What ends the message at hand.
+    /// The terminator of the current message.
     pub terminator: Terminator,
-    /// What may be the first part of a terminator whose rest has not come yet.
+    /// Bytes that may be the beginning of a terminator; the rest hasn't arrived yet.
     partial_terminator: Box<[u8]>,
 }
 
 impl FrameDecoder {
-    /// A decoder whose first message ends with `terminator`.
+    /// Creates a decoder whose first message ends with `terminator`.
     pub fn new(terminator: Terminator) -> Self {
         FrameDecoder {
             terminator,
@@ -51,12 +51,12 @@ impl FrameDecoder {
         }
     }
 
-    /// Tells `each` of the pieces of `input`, until it answers that it wants no more; the rest is
-    /// dropped then, and so is what was held back. It may change the terminator for what comes
-    /// next.
+    /// Calls `each` for each piece of `input`, until it returns `false`. Then the rest of the input
+    /// is dropped, and a partial terminator too. `each` can change the terminator for the input
+    /// that follows.
     ///
     /// # Errors
-    /// The first that `each` answers.
+    /// The first error of `each`.
     pub fn decode<E>(
         &mut self,
         input: &[u8],
@@ -101,13 +101,13 @@ impl FrameDecoder {
         Ok(())
     }
 
-    /// Drops what was held back.
+    /// Drops a partial terminator.
     pub fn discard(&mut self) {
         self.partial_terminator = Box::default();
     }
 
-    /// Takes out what was held back as the possible beginning of a terminator: at the end of the
-    /// input it was none.
+    /// Takes the bytes that were kept as a partial terminator. At the end of the input, they belong
+    /// to the message.
     pub fn take_partial_terminator(&mut self) -> Vec<u8> {
         mem::take(&mut self.partial_terminator).into()
     }
@@ -118,8 +118,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Decodes the input cut at `cuts`, and gives back the messages; the last is the one that has
-    /// not ended.
+    /// Decodes the input, cut at `cuts`, and returns the messages. The last one is the message that
+    /// hasn't ended.
     fn messages(decoder: &mut FrameDecoder, input: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
         let mut messages = vec![Vec::new()];
         let mut begin = 0;
@@ -144,7 +144,7 @@ mod tests {
         messages
     }
 
-    /// The same, the slow and obvious way.
+    /// Returns the same in the slow, obvious way.
     fn expected(input: &[u8], terminator: &[u8]) -> Vec<Vec<u8>> {
         let mut messages = vec![Vec::new()];
         let mut at = 0;
@@ -163,7 +163,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        // Two letters only, so that prefixes of the terminator stand everywhere.
+        // Two letters only, so that prefixes of the terminator are everywhere.
         #[test]
         fn cuts_do_not_matter(
             input in "[ab]{0,40}",
@@ -183,7 +183,8 @@ mod tests {
         ) {
             let mut decoder = FrameDecoder::new(Terminator::Count(count));
             let found = messages(&mut decoder, &input, &cuts);
-            // One message of that length, if there is enough; a count is not set anew by itself.
+            // One message of that length, if there is enough input. The count isn't reset by
+            // itself.
             let (first, rest) = input.split_at(count.min(input.len()));
             prop_assert_eq!(found[0].as_slice(), first);
             prop_assert_eq!(found.len(), if input.len() >= count { 2 } else { 1 });
@@ -207,7 +208,7 @@ mod tests {
         }
     }
 
-    /// A length in one byte, then so many bytes: the terminator is changed at each end.
+    /// A length in one byte, then that many bytes. The terminator changes at each end.
     #[test]
     fn the_terminator_may_change_at_an_end() -> Result<(), ()> {
         let input = b"\x03one\x05three\x01x";

@@ -1,23 +1,23 @@
 //! Style 3: an echo server of chat objects, after Python's asynchat, on the dispatchers of style 2.
 //!
-//! A chat object is not told of bytes that have come, but of a *message* that is complete: it says
-//! what ends one, collects what comes before that, and is called when the end was found.
+//! A chat object doesn't handle bytes, but complete *messages*. It sets the terminator of a
+//! message, collects the bytes before it, and is called when the terminator was found.
 //!
 //! | original (asynchat) | here | difference |
 //! |---|---|---|
-//! | `async_chat` | [`AsyncChat`], the user's object, in a [`Chat`] | the part that splits and sends is not the user's base class |
+//! | `async_chat` | [`AsyncChat`], the user's object, in a [`Chat`] | splitting and sending is in a wrapper, not in a base class |
 //! | `set_terminator(b"…" or 42 or None)` | [`Terminator::Bytes`], [`Count`](Terminator::Count), [`Never`](Terminator::Never) | |
-//! | `collect_incoming_data`, `found_terminator` | [`AsyncChat`] | may fail; then the rest of what was read is dropped |
-//! | `push`, `push_with_producer` | [`ChatChannel`] | sent when the handler has returned, not one by one; a `Vec` is taken without a copy; nothing can be pushed after `close_when_done` |
-//! | `close_when_done` | [`ChatChannel::close_when_done`] | no more input is split; ends with `handle_close`, and then in a way that cannot destroy what is on its way |
-//! | `discard_buffers` | [`ChatChannel::discard_buffers`] | what the object has collected is its own |
-//! | `handle_close` | [`AsyncChat::handle_close`] | told once, and again if the connection is lost after that; by default what was pushed is still sent |
+//! | `collect_incoming_data`, `found_terminator` | [`AsyncChat`] | can fail; then the rest of what was read is dropped |
+//! | `push`, `push_with_producer` | [`ChatChannel`] | sent together when the handler has returned, not one by one; a `Vec` is not copied; nothing can be pushed after `close_when_done` |
+//! | `close_when_done` | [`ChatChannel::close_when_done`] | splits no more input; calls `handle_close`, and then closes without destroying output that is still on its way |
+//! | `discard_buffers` | [`ChatChannel::discard_buffers`] | doesn't affect input that the object has collected |
+//! | `handle_close` | [`AsyncChat::handle_close`] | called once, and again if the connection is lost after that; the default still sends the pushed output |
 //! | `handle_error` | [`AsyncChat::handle_error`] | as in the dispatchers |
-//! | `readable` | – | reading pauses while much is pending; the original always reads |
+//! | `readable` | – | reading pauses while too much output is pending; the original always reads |
 //! | `ac_in_buffer_size`, `ac_out_buffer_size` | [`Settings`](common::Settings): `recv_size` and `high_water` | |
 //! | `use_encoding`, `_collect_incoming_data`, `_get_data` | – | |
 //! | `simple_producer` | [`SimpleProducer`] | |
-//! | the loop in `handle_read`, `find_prefix_at_end` | [`FrameDecoder`] | on its own, so that it can be tested without a socket |
+//! | the loop in `handle_read`, `find_prefix_at_end` | [`FrameDecoder`] | a type of its own, so that it can be tested without a socket |
 //!
 //! [`echo`] is what a user of this style writes.
 

@@ -15,7 +15,7 @@ use common::run::run;
 struct Args {
     #[command(flatten)]
     server: ServerArgs,
-    /// Longest line, in bytes without its end; a longer one ends its connection
+    /// Longest line, in bytes without its `\n`; a longer line ends its connection
     #[arg(long, value_name = "BYTES", default_value_t = 65536, help_heading = "Limits", value_parser = args::number(1..=args::MOST_PENDING))]
     max_line: usize,
 }

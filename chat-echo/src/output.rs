@@ -1,4 +1,4 @@
-//! What a chat object has pushed and the kernel has not yet taken.
+//! The output that a chat object has pushed and the kernel hasn't taken yet.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,18 +9,18 @@ use dispatcher_echo::{Channel, DispatcherWithSend};
 
 use crate::Producer;
 
-/// What to send, in order: asynchat's `producer_fifo`.
+/// All pending output, in order: asynchat's `producer_fifo`.
 #[derive(Default)]
 pub(crate) struct Output {
-    /// Bytes to be sent, those pushed in this iteration last: they are sent together at its end.
+    /// Bytes to send, including those of this iteration. They are sent together at its end.
     out: DispatcherWithSend,
-    /// What comes after them, from the first producer on. Few connections ever have one:
-    /// in its box, it costs the others 8 bytes instead of 32, of 270.
+    /// The output after them, from the first producer on. Few connections ever have one: boxed, it
+    /// costs the others 8 bytes instead of 32, of 270.
     #[expect(clippy::box_collection, reason = "see above")]
     fifo: Option<Box<VecDeque<Item>>>,
-    /// Nothing can be pushed any more, and the channel ends when all is sent.
+    /// Nothing more can be pushed, and the channel is closed when all output is sent.
     closing: bool,
-    /// Reading is paused since more than the high-water mark was pending.
+    /// Reading is paused because more than the high-water mark was pending.
     reading_paused: bool,
 }
 
@@ -56,7 +56,7 @@ impl Output {
         *self = Output::default();
     }
 
-    /// How many bytes wait; what a producer will make is not among them.
+    /// How many bytes are pending. Output that a producer hasn't made yet doesn't count.
     pub fn pending_output(&self) -> usize {
         let waits = |item: &Item| match item {
             Item::Data(data) => data.len(),
@@ -74,22 +74,22 @@ impl Output {
         self.reading_paused
     }
 
-    /// Whether nothing can be pushed any more.
+    /// Whether nothing more can be pushed.
     pub fn is_closing(&self) -> bool {
         self.closing
     }
 
-    /// Whether the output has ended, and all of it is sent.
+    /// Whether nothing more can be pushed and all output is sent.
     pub fn is_done(&self) -> bool {
         self.closing && self.is_empty()
     }
 
-    /// Sends as much as the kernel takes: asynchat's method of the same name. Producers are asked
-    /// for more until more than the high-water mark waits: so reading pauses too, and no one who
-    /// does not listen can order more and more of them.
+    /// Sends as much as the kernel takes, like asynchat's `initiate_send`. Calls producers for more
+    /// until more than the high-water mark is pending. Then reading pauses too, so a client that
+    /// doesn't read can't start more and more producers.
     ///
     /// # Errors
-    /// The connection's end.
+    /// The error of [`Channel::send`].
     // CONCEPT: partial-write
     pub fn initiate_send(&mut self, channel: &mut Channel, settings: &Settings) -> io::Result<()> {
         while self.out.pending_output() <= settings.high_water && self.refill() {}
@@ -104,7 +104,7 @@ impl Output {
         Ok(())
     }
 
-    /// Takes the next piece out of the fifo; answers whether there was one.
+    /// Moves the next piece from the fifo to the buffer, and returns whether there was one.
     fn refill(&mut self) -> bool {
         let Some(fifo) = &mut self.fifo else {
             return false;

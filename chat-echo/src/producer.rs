@@ -1,13 +1,14 @@
-//! Output that is made only when there is room for it.
+//! Output that is made only when it can be sent.
 
-/// Makes output piece by piece, when the channel can send it: asynchat's idea of a file that is
-/// longer than memory.
+/// Makes output piece by piece, whenever the channel can send more, such as a file that is larger
+/// than memory. As in asynchat.
 pub trait Producer {
-    /// The next piece; `None` at the end. An empty piece is the end too, as in the original.
+    /// Returns the next piece, or `None` at the end. An empty piece is the end too, as in the
+    /// original.
     fn more(&mut self) -> Option<Vec<u8>>;
 }
 
-/// Hands out bytes in pieces of a given size: asynchat's `simple_producer`.
+/// Produces bytes in pieces of a given size: asynchat's `simple_producer`.
 #[derive(Debug, Clone)]
 pub struct SimpleProducer {
     data: Vec<u8>,
@@ -16,7 +17,8 @@ pub struct SimpleProducer {
 }
 
 impl SimpleProducer {
-    /// Will hand out `data` in pieces of `buffer_size` bytes (the original's default is 512).
+    /// Creates a producer of `data` in pieces of `buffer_size` bytes (the original's default is
+    /// 512).
     pub fn new(data: impl Into<Vec<u8>>, buffer_size: usize) -> Self {
         SimpleProducer {
             data: data.into(),

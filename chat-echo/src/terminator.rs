@@ -1,42 +1,42 @@
-//! Where a message ends.
+//! Finds the end of a message.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
-/// What ends a message.
+/// Determines where a message ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Terminator {
-    /// These bytes, which are not collected.
+    /// At these bytes, which aren't collected.
     Bytes(Cow<'static, [u8]>),
-    /// So many bytes: all of them are collected. As in the original, zero is never.
+    /// After this many bytes, all of which are collected. As in the original, zero means never.
     Count(usize),
-    /// Nothing: all that comes is collected.
+    /// Never: all input is collected.
     #[default]
     Never,
 }
 
-/// What the input holds up to the next end of a message.
+/// The input, split at the next end of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Split<'input> {
-    /// A message ends here: `message` is the last of it, and `rest` comes after its terminator.
+    /// A message ends here: `message` is its last part, and `rest` comes after its terminator.
     Found {
-        /// To be collected.
+        /// Collect this.
         message: &'input [u8],
-        /// To be split next.
+        /// Split this next.
         rest: &'input [u8],
     },
     /// No message ends here.
     More {
-        /// To be collected.
+        /// Collect this.
         message: &'input [u8],
-        /// This may be the first part of a terminator: to be put in front of what comes next, and
-        /// split with it.
+        /// May be the beginning of a terminator. Put it in front of the next input, and split both
+        /// together.
         partial_terminator: &'input [u8],
     },
 }
 
-/// Looks for the end of a message in `input`.
+/// Finds the end of a message in `input`.
 pub(crate) fn split<'input>(terminator: &Terminator, input: &'input [u8]) -> Split<'input> {
     let more = Split::More {
         message: input,
@@ -73,8 +73,8 @@ fn find(input: &[u8], bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How many bytes at the end of `input` are the beginning of `bytes`, but not the whole of it:
-/// asynchat's `find_prefix_at_end`.
+/// How many bytes at the end of `input` are the beginning of `bytes`, but not all of it: asynchat's
+/// `find_prefix_at_end`.
 fn prefix_at_end(input: &[u8], bytes: &[u8]) -> usize {
     let longest = input.len().min(bytes.len() - 1);
     (1..=longest)

@@ -1,4 +1,4 @@
-//! The programs under `examples/`, each started as a process and talked to.
+//! Starts each program under `examples/` as a process and talks to it.
 
 use std::io;
 
@@ -19,8 +19,8 @@ fn in_a_chat_room_all_others_hear() -> io::Result<()> {
     for member in [&mut bob, &mut eve] {
         expect(member, "ann: hello\nann: are you there?\n")?;
     }
-    // Only those who say nothing are answered.
-    expect(&mut ann, "* a line with nothing in it says nothing\n")?;
+    // Only a member with an empty line gets an answer.
+    expect(&mut ann, "* empty lines are not sent\n")?;
     bob.send(b"yes\n")?;
     for member in [&mut ann, &mut eve] {
         expect(member, "bob: yes\n")?;
@@ -42,7 +42,7 @@ fn a_chat_room_tells_who_leaves_in_whatever_way() -> io::Result<()> {
     let mut babbles = join(&room, "babbles", 1)?;
     babbles.send(&[b'x'; 1001])?;
     expect(&mut stays, "* babbles comes in\n* babbles has left\n")?;
-    // Who has not said a name was never in.
+    // A client without a nickname was never in the room.
     drop(EchoClient::connect(room.address())?);
     join(&room, "last", 1)?;
     expect(&mut stays, "* last comes in\n")
@@ -55,7 +55,7 @@ fn a_chat_room_does_not_wait_for_those_who_do_not_listen() -> io::Result<()> {
     let mut speaker = join(&room, "speaker", 1)?;
     let mut hearer = join(&room, "hearer", 2)?;
     expect(&mut speaker, "* hearer comes in\n")?;
-    // 40 MB: more than the kernel keeps for the deaf one.
+    // 40 MB: more than the kernel's buffers hold for a client that doesn't read.
     let said = vec![b'.'; 999];
     let lines = [&said[..], b"\n"].concat().repeat(40);
     let heard = [b"speaker: ", &said[..], b"\n"].concat().repeat(40);
@@ -121,7 +121,7 @@ fn http_refuses_what_is_too_long_or_not_understood() -> io::Result<()> {
     ] {
         let mut client = EchoClient::connect(server.address())?;
         client.send(request.as_bytes())?;
-        // The answer arrives although the request was not read to its end.
+        // The answer arrives although the server hasn't read all of the request.
         let answer = client.receive_to_end()?;
         let begin = format!("HTTP/1.1 {status} ");
         assert!(answer.starts_with(begin.as_bytes()), "{begin}");
@@ -159,7 +159,7 @@ fn a_long_countdown_is_made_as_it_is_taken() -> io::Result<()> {
     let mut endless = EchoClient::connect(server.address())?;
     endless.send(format!("{}\n", u64::MAX).repeat(50_000).as_bytes())?;
     expect(&mut endless, "18446744073709551615\n18446744073709551614\n")?;
-    // More than the server may keep.
+    // More than the server is allowed to keep.
     let mut client = EchoClient::connect(server.address())?;
     client.send(b"5000000\n")?;
     client.finish()?;
@@ -186,7 +186,8 @@ fn each_example_ends_when_it_is_asked_to() -> io::Result<()> {
     Ok(())
 }
 
-/// A client that has joined the chat room, and was told how many were there before.
+/// A client that has joined the chat room. It checks how many others the server has greeted it
+/// with.
 fn join(room: &Program, nickname: &str, others: usize) -> io::Result<EchoClient> {
     let mut member = EchoClient::connect(room.address())?;
     member.send(format!("{nickname}\n").as_bytes())?;
@@ -203,8 +204,8 @@ fn expect(client: &mut EchoClient, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// The most memory that the process has had, in KiB (VmHWM of proc(5)); `None` where the system
-/// does not tell.
+/// The most memory that the process has used, in KiB (VmHWM of proc(5)), or `None` on systems
+/// without proc(5).
 fn peak_memory_kib(program: &Program) -> Option<usize> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.id())).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,8 +1,8 @@
-//! A chat room: what one member says, all others hear.
+//! A chat room: it sends what one member says to all the others.
 //!
-//! Shows how objects reach each other. Each has an outbox that it shares with the room. Who puts
-//! something into another's outbox has changed what that object would answer to `writable`, and
-//! tells the loop so, with [`Channel::reconsider`].
+//! Shows how objects reach each other. Each has an outbox that it shares with the room. When one
+//! object puts a message into another's outbox, the other's `writable` becomes `true`. So the first
+//! object calls [`Channel::reconsider`].
 //!
 //! ```sh
 //! cargo run -p dispatcher-echo --example dispatcher_chat_room -- 7000
@@ -20,10 +20,10 @@ use common::sys::{Listener, Stream};
 use common::{StopSignal, net};
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, Key, SocketMap};
 
-/// Who lets more bytes than this pile up does not listen, and has to leave.
+/// A member with more unread bytes than this has stopped reading, and is disconnected.
 const PATIENCE: usize = 1024 * 1024;
 
-/// More wait outside until somebody leaves.
+/// More clients wait in the queue until a member leaves.
 const SEATS: usize = 500;
 
 type Outbox = Rc<RefCell<DispatcherWithSend>>;
@@ -37,7 +37,7 @@ fn main() -> io::Result<()> {
     serve(listener, stop)
 }
 
-/// Serves the members who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let mut map = SocketMap::new(vec![0; 4096])?;
     let room = Room::default();
@@ -46,7 +46,7 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     map.run_loop(None, None)
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct Acceptor {
     room: Room,
 }
@@ -74,7 +74,7 @@ impl Dispatcher for Acceptor {
     }
 }
 
-/// One member's object.
+/// The object that handles one member's events.
 struct Member {
     room: Room,
     outbox: Outbox,
@@ -119,7 +119,7 @@ impl Dispatcher for Member {
     }
 }
 
-/// The object of the stop signal. Once all channels are closed the loop ends.
+/// The object that handles the stop signal. The loop ends when all channels are closed.
 struct StopHandler {
     stop: StopSignal,
 }

@@ -1,9 +1,8 @@
-//! A client: sends each of its arguments as a line, and prints as many lines as come back.
+//! A client: sends each of its arguments as a line, and prints as many lines as the server returns.
 //!
-//! Shows `connect`, whose outcome an object learns through `handle_connect` or `handle_error`,
-//! what `handle_close` can say of a lost connection, and
-//! how an object leaves a result behind: it is gone when the loop has ended, so what is to outlive
-//! it is shared with `run`.
+//! Shows `connect`, which ends in `handle_connect` or `handle_error`; how `handle_close` finds out
+//! why a connection was lost; and how an object returns a result. The object is dropped before the
+//! loop ends, so it shares the result with `run`.
 //!
 //! ```sh
 //! cargo run -p dispatcher-echo -- --port 7000
@@ -27,7 +26,7 @@ fn main() -> io::Result<()> {
     run(server, &lines, io::stdout())
 }
 
-/// Sends these lines to the server, and writes to `output` what comes back.
+/// Sends these lines to the server, and writes what it returns to `output`.
 pub fn run(server: SocketAddr, lines: &[String], output: impl Write + 'static) -> io::Result<()> {
     let failure = Failure::default();
     let mut map = SocketMap::new(vec![0; 4096])?;
@@ -41,7 +40,7 @@ type Failure = Rc<RefCell<Option<io::Error>>>;
 struct Client<W> {
     out: DispatcherWithSend,
     output: W,
-    /// How many lines are still to come back.
+    /// How many lines the server has still to return.
     expected: usize,
     failure: Failure,
 }
@@ -91,7 +90,7 @@ impl<W: Write> Dispatcher for Client<W> {
         Err(channel.take_error().unwrap_or_else(|| {
             io::Error::new(
                 ErrorKind::UnexpectedEof,
-                "the server closed before its last line",
+                "the server closed the connection before it returned the last line",
             )
         }))
     }

@@ -1,9 +1,9 @@
-//! A distant wall: an echo that comes back a while after the call.
+//! A distant wall: an echo that returns a while after the call.
 //!
-//! Shows timers where there are none. The loop waits no longer than until the next echo is due;
-//! then the object that has to send it is asked again whether it is writable, and by now it says
-//! yes. Each echo is due equally long after its call, so a queue has them in order; where the times
-//! differ, a heap or a `BTreeMap` would take its place.
+//! Shows how to write timers, which this style doesn't have. The loop waits at most until the next
+//! echo is due. Then it calls `writable` of the echo's object again, which returns `true` by now.
+//! All echoes have the same delay, so a queue keeps them in order; with different delays, use a
+//! heap or a `BTreeMap`.
 //!
 //! ```sh
 //! cargo run -p dispatcher-echo --example dispatcher_timer -- 7000 0.5     # the port, and the seconds until an echo comes back
@@ -22,13 +22,13 @@ use common::sys::{self, Listener, Stream};
 use common::{args, net};
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, Key, SocketMap};
 
-/// Who calls more often than this before the first echo is back has to wait.
+/// The server doesn't read from a caller with this many echoes under way.
 const MOST_ECHOES: usize = 100;
 
-/// In the order in which they are due.
+/// In the order in which the items are due.
 type Queue<T> = VecDeque<(Instant, T)>;
 
-/// Who is to be asked again, and when.
+/// Which objects to reconsider, and when.
 type Timers = Rc<RefCell<Queue<Key>>>;
 
 fn main() -> io::Result<()> {
@@ -41,7 +41,7 @@ fn main() -> io::Result<()> {
     serve(listener, delay)
 }
 
-/// Serves the callers who come to this listener, until the process ends.
+/// Serves the callers of this listener until the process ends.
 pub fn serve(listener: Listener, delay: Duration) -> io::Result<()> {
     let timers = Timers::default();
     let valley = Valley {
@@ -72,7 +72,7 @@ fn pop_due<T>(queue: &mut Queue<T>) -> Option<T> {
     }
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct Valley {
     delay: Duration,
     timers: Timers,
@@ -101,7 +101,7 @@ impl Dispatcher for Valley {
     }
 }
 
-/// One caller's object.
+/// The object that handles one caller's events.
 struct Wall {
     delay: Duration,
     timers: Timers,

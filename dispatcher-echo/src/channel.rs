@@ -1,4 +1,4 @@
-//! An object's own socket, lent to it for the time of one call.
+//! A handler's access to its socket and to the loop.
 
 use std::cmp::Reverse;
 use std::io::{self, ErrorKind};
@@ -13,46 +13,46 @@ use crate::entry::{ChannelState, ConnectionState, Socket};
 use crate::registry::{Registry, Request};
 use crate::{Dispatcher, Key};
 
-/// Most memory that the loop keeps for output to come, in bytes: room for what is pending at the
-/// high-water mark and one read more, by default, in a vector that grows by doubling. With less, the
-/// allocator would return and map it again for each read of long lines: 8 page faults for 32 KiB.
+/// The most memory that the loop keeps for later output, in bytes: enough for the default
+/// high-water mark and one more read, in a vector that grows by doubling. With less, the allocator
+/// would return and map the memory again for each read of long lines: 8 page faults for 32 KiB.
 const MOST_REUSED: usize = 1 << 18;
 
-/// The socket of the object that is being called, and what the object may ask of the loop.
+/// The socket of the object that is being called, and the object's requests to the loop.
 ///
-/// Reading and sending happen at once. All else is only recorded, and done when the handler has
-/// returned: a handler is never entered while another one runs.
+/// Reading and sending happen at once. Closing, stopping, and the like are requests: the loop
+/// applies them when the handler has returned, so no handler is entered while another one runs.
 ///
 /// | original | here | difference |
 /// |---|---|---|
-/// | `recv` | [`recv`](Self::recv) | reads once in an iteration; at the end of the stream, or if the connection is lost, the loop calls `handle_close` afterwards |
-/// | `send` | [`send`](Self::send) | as above for a lost connection; 0 also when a signal interrupted it |
-/// | `accept` | [`accept`](Self::accept) | `None` only if no client waits: the original's is also `None` for ECONNABORTED |
-/// | `connect` | [`connect`](Self::connect) | on a new channel; `handle_connect` is never called from inside |
-/// | `close`, `del_channel` | [`close`](Self::close) | done when the handler has returned |
+/// | `recv` | [`recv`](Self::recv) | reads once in an iteration; at the end of the stream, or if the connection is lost, the loop calls `handle_close` after the handler |
+/// | `send` | [`send`](Self::send) | as above for a lost connection; also returns 0 if a signal interrupted it |
+/// | `accept` | [`accept`](Self::accept) | returns `None` only if no client waits; the original also returns `None` for ECONNABORTED |
+/// | `connect` | [`connect`](Self::connect) | makes a new channel; never calls `handle_connect` itself |
+/// | `close`, `del_channel` | [`close`](Self::close) | applied when the handler has returned |
 /// | `close_all` | [`close_all`](Self::close_all) | as above |
-/// | `addr` | – | [`handle_accepted`](Dispatcher::handle_accepted) tells the peer's |
+/// | `addr` | – | [`handle_accepted`](Dispatcher::handle_accepted) gets the peer's address |
 pub struct Channel<'call> {
     pub(crate) key: Key,
     pub(crate) state: &'call mut ChannelState,
     pub(crate) registry: &'call mut Registry,
-    /// The loop's one read buffer, lent for one read per iteration.
+    /// The loop's one read buffer, for one read per iteration.
     pub(crate) read_buffer: Option<&'call mut [u8]>,
     /// The error with which the connection was lost.
     pub(crate) lost_with: Option<io::Error>,
 }
 
 impl<'call> Channel<'call> {
-    /// Reads at most `buffer_size` bytes, once. Returns none at the end of the stream, and none if
-    /// the connection is lost: the loop calls [`Dispatcher::handle_close`] for both when this
-    /// handler has returned.
+    /// Reads at most `buffer_size` bytes, once. Returns an empty slice at the end of the stream,
+    /// and also if the connection is lost: in both cases the loop calls
+    /// [`Dispatcher::handle_close`] when this handler has returned.
     ///
-    /// The bytes are in the loop's one read buffer, so a second read in the same iteration returns
+    /// The bytes are in the loop's only read buffer, so a second read in the same iteration returns
     /// `WouldBlock`: the other channels come first.
     ///
     /// # Errors
-    /// `WouldBlock` or `Interrupted`, which a handler just returns, or an error that doesn't say
-    /// that the connection is lost, such as `TimedOut`.
+    /// `WouldBlock` or `Interrupted`, which a handler can simply return; or an error that doesn't
+    /// mean that the connection is lost, such as `TimedOut`.
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
     pub fn recv(&mut self, buffer_size: usize) -> io::Result<&'call [u8]> {
@@ -84,12 +84,12 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Sends `data`, once, and returns how many bytes the kernel took. None if it would block, and
-    /// none if the connection is lost: then the loop calls [`Dispatcher::handle_close`] when this
-    /// handler has returned.
+    /// Sends `data`, once, and returns how many bytes the kernel took. Returns 0 if it would block,
+    /// and also if the connection is lost: then the loop calls [`Dispatcher::handle_close`] when
+    /// this handler has returned.
     ///
     /// # Errors
-    /// An error that doesn't say that the connection is lost, such as `TimedOut`.
+    /// An error that doesn't mean that the connection is lost, such as `TimedOut`.
     #[track_caller]
     #[inline(always)] // As in `common::sys`.
     pub fn send(&mut self, data: &[u8]) -> io::Result<usize> {
@@ -118,11 +118,11 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Accepts one connection, tuned; `None` if no client waits.
+    /// Accepts one connection and sets its socket options. Returns `None` if no client waits.
     ///
     /// # Errors
-    /// What accept(2) returns; [`AcceptError`] says what follows from it. After a lasting error the
-    /// listener is tried again when a channel has closed, or when another client connects.
+    /// An error of accept(2); [`AcceptError`] classifies it. After a lasting error, the loop tries
+    /// the listener again when a channel has closed or another client connects.
     #[track_caller]
     pub fn accept(&mut self) -> io::Result<Option<(Stream, SocketAddr)>> {
         let state = &mut *self.state;
@@ -146,8 +146,8 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Accepting fails, and would fail again: the listener waits until a channel has closed, or the
-    /// kernel tells of another client.
+    /// Stops accepting, since it would fail again, until a channel has closed or the kernel reports
+    /// another client.
     pub(crate) fn starve(&mut self) {
         self.state.readiness.clear_read();
         if !self.registry.starved.contains(&self.key) {
@@ -155,20 +155,20 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Puts a connected socket and the object that it belongs to into the map.
+    /// Adds a connected socket, and the object that handles its events, to the map.
     ///
     /// # Errors
-    /// What registering it with the kernel returns; the socket is closed then.
+    /// An error of registering it with the kernel; the socket is closed then.
     #[doc(alias = "add_channel")]
     pub fn open(&mut self, socket: Stream, object: impl Dispatcher + 'static) -> io::Result<Key> {
         self.registry.open(socket, object)
     }
 
-    /// Begins to connect, with an object that is told of the outcome through `handle_connect`, or
-    /// `handle_error`, or `handle_close` if the connection was lost while it was made.
+    /// Starts to connect. The loop calls the object's `handle_connect` when the connection is
+    /// established, `handle_error` if it fails, or `handle_close` if it was lost meanwhile.
     ///
     /// # Errors
-    /// What socket(2) or connect(2) returns at once.
+    /// An immediate error of socket(2) or connect(2).
     pub fn connect(
         &mut self,
         address: SocketAddr,
@@ -177,12 +177,12 @@ impl<'call> Channel<'call> {
         self.registry.connect(address, object)
     }
 
-    /// Closes this channel in a way that cannot destroy the last answer: says that no more will be
-    /// sent, then the loop reads and discards until the peer closes too, for at most `limit`. The
+    /// Closes this channel without destroying output that is still on its way: sends a FIN, and
+    /// then the loop reads and discards input until the peer closes too, for at most `limit`. The
     /// object is not called any more, and is dropped when the socket is closed.
     ///
-    /// A close with unread input sends a reset (RFC 2525, section 2.17), which can destroy what is
-    /// still on its way. The original has nothing like it; nginx calls it a lingering close.
+    /// A close with unread input would send a reset (RFC 2525, section 2.17), which can destroy
+    /// that output. The original has no such call; nginx calls it a lingering close.
     #[track_caller]
     pub fn drain(&mut self, limit: Duration) {
         match (&self.state.socket, self.state.connection) {
@@ -197,9 +197,9 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Reads and discards, once, as the loop does for a channel that is draining.
+    /// Reads and discards input, once. The loop calls this for a channel that is draining.
     pub(crate) fn discard_input(&mut self) {
-        self.state.urgent = false; // That is discarded too.
+        self.state.urgent = false; // Discards that, too.
         if !self.state.takes_read() {
             return;
         }
@@ -212,19 +212,19 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Reads and discards what has come, at most one buffer of it, and returns whether there was
-    /// anything.
+    /// Reads and discards input, at most one buffer of it, and returns whether there was
+    /// any.
     pub fn discard_unread(&mut self) -> bool {
         !matches!(self.recv(usize::MAX), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Closes this channel once the handler has returned. The object is not called any more.
+    /// Closes this channel when the handler has returned. The object is not called any more.
     #[doc(alias = "del_channel")]
     pub fn close(&mut self) {
         self.registry.end(self.state, ConnectionState::Closed);
     }
 
-    /// Closes another channel; one that is gone is none.
+    /// Closes another channel. Does nothing if that channel is already closed.
     pub fn close_other(&mut self, key: Key) {
         self.registry.requests.push(Request::Close(key));
     }
@@ -235,32 +235,32 @@ impl<'call> Channel<'call> {
         self.registry.requests.push(Request::CloseAll);
     }
 
-    /// Tells all objects through [`Dispatcher::handle_stop`] that the loop is to end, once the
-    /// handler has returned: see [`SocketMap::stop_all`](crate::SocketMap::stop_all).
+    /// Stops the loop when the handler has returned: calls [`Dispatcher::handle_stop`] of all
+    /// objects; see [`SocketMap::stop_all`](crate::SocketMap::stop_all).
     pub fn stop_all(&mut self, within: Duration) {
         self.registry.requests.push(Request::StopAll(within));
     }
 
-    /// Asks another object again whether it is readable and writable: needed when this call has
-    /// changed the answer. The original need not be told, for it asks every object on every
+    /// Calls `readable` and `writable` of another object again. Needed if this handler has changed
+    /// what they return. The original doesn't need it: it calls them for every object in every
     /// iteration.
     pub fn reconsider(&mut self, key: Key) {
         self.registry.requests.push(Request::Reconsider(key));
     }
 
-    /// Whether the connection is lost: nothing can be sent or read any more, and the loop closes
-    /// the channel when [`Dispatcher::handle_close`] has returned.
+    /// Whether the connection is lost: it can't send or receive any more, and the loop closes the
+    /// channel when [`Dispatcher::handle_close`] has returned.
     pub fn is_lost(&self) -> bool {
         self.state.connection == ConnectionState::Lost
     }
 
-    /// Takes out the error with which the connection was lost. `None` if the peer has ended it in
+    /// Takes the error with which the connection was lost. Returns `None` if the peer ended it in
     /// an orderly way.
     pub fn take_error(&mut self) -> Option<io::Error> {
         self.lost_with.take()
     }
 
-    /// Records that the connection is lost; the first error counts.
+    /// Records that the connection is lost, with the first error.
     #[cold]
     pub(crate) fn lose(&mut self, error: io::Error) {
         let connection = &mut self.state.connection;
@@ -270,10 +270,10 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// An empty buffer to put output of about `size` bytes together in. It has the memory of output
-    /// that was sent before, unless that is more than four times as much: who keeps a part of a
-    /// line for long would keep that, too. Without this, each line that `chat-echo` answers would cost 180 instructions more, on top of
-    /// 700: for malloc(3) and free(3).
+    /// Returns an empty buffer in which to collect about `size` bytes of output. It reuses the
+    /// memory of earlier output, unless that is more than four times `size`: a connection that
+    /// keeps part of a line for long would keep all that memory. Without the reuse, each line that
+    /// `chat-echo` echoes would cost 180 instructions more (malloc(3) and free(3)), on top of 700.
     pub fn spare_buffer(&mut self, size: usize) -> Vec<u8> {
         match self.registry.spare_buffer.capacity() <= 4 * size {
             true => mem::take(&mut self.registry.spare_buffer),
@@ -281,7 +281,7 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Keeps the memory of output that was sent, unless it is much.
+    /// Keeps the memory of sent output for reuse, unless it is too large.
     pub(crate) fn reuse_buffer(&mut self, mut buffer: Vec<u8>) {
         if buffer.capacity() <= MOST_REUSED {
             buffer.clear();
@@ -289,7 +289,7 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// The key of this channel, by which others can reach it.
+    /// The key of this channel. Other objects can reach it by this key.
     pub fn key(&self) -> Key {
         self.key
     }
@@ -300,7 +300,7 @@ impl<'call> Channel<'call> {
     }
 }
 
-/// Whether this error says that a connection is lost: asyncore's `_DISCONNECTED`.
+/// Whether this error means that a connection is lost: asyncore's `_DISCONNECTED`.
 pub(crate) fn is_disconnected(error: &io::Error) -> bool {
     matches!(
         error.kind(),

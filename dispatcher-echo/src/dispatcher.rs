@@ -1,4 +1,4 @@
-//! What an object is asked and told.
+//! The trait of the objects that handle a socket's events.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,80 +9,83 @@ use tracing::{debug, warn};
 
 use crate::Channel;
 
-/// An object that a socket belongs to: asyncore's `dispatcher`, with its names and its defaults.
+/// An object that handles the events of one socket: asyncore's `dispatcher`, with its names and its
+/// defaults. The loop calls a handler when its event happens, and passes it the socket as a
+/// [`Channel`].
 ///
-/// A handler can return an error, `WouldBlock` and `Interrupted` among them: these two only end the
-/// handler, where asyncore closes a socket that is not ready after all. Any other ends the object's
-/// calls in this iteration. An error that says that the connection is lost (ECONNRESET, EPIPE, ENOTCONN,
-/// ECONNABORTED, ESHUTDOWN, EBADF) goes to [`handle_close`](Self::handle_close), as in asyncore's
-/// `readwrite`, any other to [`handle_error`](Self::handle_error).
+/// A handler can return an error. `WouldBlock` and `Interrupted` only end the handler; asyncore
+/// would close the socket. Any other error also ends the object's calls in this iteration. If it
+/// means that the connection is lost (ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED, ESHUTDOWN, EBADF),
+/// the loop calls [`handle_close`](Self::handle_close) as in asyncore, and otherwise
+/// [`handle_error`](Self::handle_error).
 ///
-/// The handlers of one object are called in `readwrite`'s order: connect, read, write, expt, close.
+/// In one iteration, the handlers of an object are called in this order: connect, read, write,
+/// expt, close.
 ///
 /// | original | here | difference |
 /// |---|---|---|
-/// | `readable` | the same | asked after the object was called, not on every iteration |
-/// | `writable` | the same | as above; asked again between `handle_read` and `handle_write`; the default is no |
-/// | `handle_accept`, `handle_accepted` | the same | accepts as many as wait, not one |
-/// | `handle_connect` | the same | only once the socket is connected; the original's is called whenever it looks writable |
-/// | `handle_read`, `handle_write` | the same | not called any more if a handler before it has closed the channel or met the end of the connection |
-/// | `handle_expt` | the same | called once for each urgent byte; the original's on every iteration until it was passed |
-/// | `handle_close` | the same | called by the loop after the handler, never from inside `recv` or `send`; a lost connection is closed after it. Bytes that came before an error are read first |
-/// | `handle_error` | the same | is told the error; closes by itself, where the original calls `handle_close`; a listener stays open |
+/// | `readable` | the same | called after each call of the object, not in every iteration |
+/// | `writable` | the same | as above, and once more between `handle_read` and `handle_write`; returns `false` by default |
+/// | `handle_accept`, `handle_accepted` | the same | accepts all waiting clients (up to a limit), not one |
+/// | `handle_connect` | the same | called only when the socket is connected; the original's is called whenever the socket looks writable |
+/// | `handle_read`, `handle_write` | the same | not called after an earlier handler has closed the channel or seen the end of the connection |
+/// | `handle_expt` | the same | called once for each urgent byte; the original's is called in every iteration until the byte is read |
+/// | `handle_close` | the same | called after the handler has returned, never from inside `recv` or `send`; the loop then closes a lost connection. Bytes that arrived before an error are read first |
+/// | `handle_error` | the same | gets the error; closes the channel itself, where the original calls `handle_close`; a listener stays open |
 /// | `log`, `log_info` | crate `tracing` | |
 #[expect(
     unused_variables,
-    reason = "what the defaults don't look at has its name all the same"
+    reason = "the parameters have names for the documentation, and the defaults ignore them"
 )]
 pub trait Dispatcher {
-    /// Whether the object wants to be told that its socket can be read, or has connections to
-    /// accept.
+    /// Returns whether to call `handle_read` when the socket is readable, or `handle_accept` when
+    /// clients are waiting.
     fn readable(&self) -> bool {
         true
     }
 
-    /// Whether the object wants to be told that its socket can be written. Unlike the original's,
-    /// the default is no: a server that has nothing to write and says yes keeps its loop from ever
-    /// waiting.
+    /// Returns whether to call `handle_write` when the socket is writable. The default is `false`;
+    /// asyncore's is `True`. A server that returns `true` with nothing to send keeps the loop
+    /// spinning.
     fn writable(&self) -> bool {
         false
     }
 
-    /// The socket can be read, and [`Channel::recv`] will not block.
+    /// Called when the socket is readable: [`Channel::recv`] doesn't block.
     ///
     /// # Errors
-    /// What its calls answer; see the trait.
+    /// Any error of the calls it makes; see the trait.
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         warn!("unhandled read event");
         Ok(())
     }
 
-    /// The socket can be written, and [`Channel::send`] will not block.
+    /// Called when the socket is writable: [`Channel::send`] doesn't block.
     ///
     /// # Errors
-    /// What its calls answer; see the trait.
+    /// Any error of the calls it makes; see the trait.
     fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
         warn!("unhandled write event");
         Ok(())
     }
 
-    /// Urgent data has come, and the socket has no error (SO_ERROR): with one, the connection is
-    /// lost. Where the system does not tell of urgent data (kqueue), this is never called.
+    /// Called when urgent data has arrived. If the socket also has an error (SO_ERROR), the
+    /// connection is lost instead. Systems that don't report urgent data (kqueue) never call this.
     ///
     /// # Errors
-    /// What its calls answer; see the trait.
+    /// Any error of the calls it makes; see the trait.
     fn handle_expt(&mut self, channel: &mut Channel) -> io::Result<()> {
         warn!("unhandled incoming priority event");
         Ok(())
     }
 
-    /// The listener has connections to accept. Accepts them and tells of each through
-    /// [`handle_accepted`](Self::handle_accepted), at most [`net::ACCEPTS_PER_ITERATION`] before
-    /// the others have their turn. An error that concerns one connection goes to
-    /// [`handle_error`](Self::handle_error), and the next one is accepted.
+    /// Called when the listener has clients to accept. The default accepts them, at most
+    /// [`net::ACCEPTS_PER_ITERATION`] in one iteration, and calls
+    /// [`handle_accepted`](Self::handle_accepted) for each. An error of one connection goes to
+    /// [`handle_error`](Self::handle_error), and the next client is accepted.
     ///
     /// # Errors
-    /// A lasting error of accept(2), or what `handle_accepted` returns.
+    /// A lasting error of accept(2), or an error of `handle_accepted`.
     fn handle_accept(&mut self, channel: &mut Channel) -> io::Result<()> {
         let mut failures = 0;
         // CONCEPT: accept
@@ -101,15 +104,16 @@ pub trait Dispatcher {
             }
         }
         if failures == net::ACCEPTS_PER_ITERATION {
-            channel.starve(); // There is nothing else, and it would go on and on.
+            channel.starve(); // All of them failed, so trying again at once would spin.
         }
         Ok(())
     }
 
-    /// A connection was accepted: [`Channel::open`] puts it into the map. By default it is closed.
+    /// Called with each accepted connection. [`Channel::open`] adds it to the loop; the default
+    /// closes it.
     ///
     /// # Errors
-    /// What its calls answer; see the trait.
+    /// Any error of the calls it makes; see the trait.
     fn handle_accepted(
         &mut self,
         channel: &mut Channel,
@@ -121,42 +125,43 @@ pub trait Dispatcher {
         Ok(())
     }
 
-    /// The connection that [`Channel::connect`] began is made.
+    /// Called when the connection that [`Channel::connect`] started is established.
     ///
     /// # Errors
-    /// What its calls answer; see the trait.
+    /// Any error of the calls it makes; see the trait.
     fn handle_connect(&mut self, channel: &mut Channel) -> io::Result<()> {
         warn!("unhandled connect event");
         Ok(())
     }
 
-    /// The peer has sent its last byte, and all before it were read. Or the connection is lost,
-    /// also after that: [`Channel::is_lost`] says so, and [`Channel::take_error`] why. By default
-    /// the channel is closed; what the object still has to send is lost then, so an object with an
-    /// output buffer writes its own.
+    /// Called when the peer has sent its last byte and all bytes have been read. Also called when
+    /// the connection is lost, even after the peer's last byte. The default closes the channel and
+    /// drops any output that the object still holds, so an object with an output buffer overrides
+    /// this.
     ///
-    /// A lost connection has nobody to send to. The loop closes it when this has returned.
+    /// For a lost connection, [`Channel::is_lost`] returns `true` and [`Channel::take_error`] the
+    /// reason. Nothing can be sent on it, and the loop closes it after this handler.
     ///
     /// # Errors
-    /// What its calls answer; see the trait.
+    /// Any error of the calls it makes; see the trait.
     fn handle_close(&mut self, channel: &mut Channel) -> io::Result<()> {
         channel.close();
         Ok(())
     }
 
-    /// The loop is to end: the object should finish what it has begun, and close. By default the
-    /// channel is closed at once. The original knows only that, in `close_all`. A listener has
-    /// accepted the clients that waited before.
+    /// Called when the server stops: the object should finish its work and then close the channel.
+    /// The default closes it at once, which is all that the original can do (`close_all`). Before
+    /// this is called, a listener accepts the waiting clients.
     ///
     /// # Errors
-    /// What its calls answer; see the trait.
+    /// Any error of the calls it makes; see the trait.
     fn handle_stop(&mut self, channel: &mut Channel) -> io::Result<()> {
         channel.close();
         Ok(())
     }
 
-    /// A handler failed. By default the channel is closed, unless it is a listener: no failure of
-    /// accept(2) is a reason to stop listening (asyncore did; CVE-2010-3492).
+    /// Called when a handler failed. The default closes the channel, except for a listener: no
+    /// error of accept(2) is a reason to stop listening (asyncore did; CVE-2010-3492).
     fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
         debug!(%error, "a handler failed");
         if !channel.is_listener() {

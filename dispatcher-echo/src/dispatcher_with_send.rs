@@ -5,12 +5,12 @@ use std::mem;
 
 use crate::Channel;
 
-/// What is to be sent but not yet taken by the kernel: asyncore's `dispatcher_with_send`.
+/// Output that the kernel hasn't taken yet: asyncore's `dispatcher_with_send`.
 ///
-/// An object keeps it in a field, answers [`writable`](Self::writable) with its answer, and calls
-/// [`initiate_send`](Self::initiate_send) in `handle_write`. The original sends at most 64 KiB a
-/// iteration (512 bytes in Python 2.7) and copies the rest each time; here the kernel is offered
-/// all, and the rest is copied only when it is less than what was sent.
+/// An object keeps it in a field, returns its [`writable`](Self::writable) from its own, and calls
+/// [`initiate_send`](Self::initiate_send) in `handle_write`. The original sends at most 64 KiB per
+/// iteration (512 bytes in Python 2.7) and copies the rest each time. This one passes all of it to
+/// the kernel, and copies the rest only when it is less than what was sent.
 #[derive(Debug, Default)]
 pub struct DispatcherWithSend {
     out_buffer: Vec<u8>,
@@ -19,10 +19,10 @@ pub struct DispatcherWithSend {
 }
 
 impl DispatcherWithSend {
-    /// Sends `data` at once, as much of it as the kernel takes, and keeps the rest.
+    /// Sends as much of `data` as the kernel takes now, and keeps the rest.
     ///
     /// # Errors
-    /// The connection's end.
+    /// The error of [`Channel::send`].
     // CONCEPT: partial-write
     pub fn send(&mut self, channel: &mut Channel, data: &[u8]) -> io::Result<()> {
         let sent = if self.writable() || data.is_empty() {
@@ -36,13 +36,13 @@ impl DispatcherWithSend {
         Ok(())
     }
 
-    /// Keeps `data` to be sent by the next [`initiate_send`](Self::initiate_send), together with
-    /// what is kept already.
+    /// Adds `data` to the pending output. The next [`initiate_send`](Self::initiate_send) sends it
+    /// with the rest.
     pub fn append(&mut self, data: &[u8]) {
         self.out_buffer.extend_from_slice(data);
     }
 
-    /// Does the same with a vector, which need not be copied if nothing is kept yet.
+    /// Like [`append`](Self::append), but doesn't copy if nothing is pending yet.
     pub fn append_vec(&mut self, data: Vec<u8>) {
         if self.out_buffer.is_empty() {
             self.out_buffer = data;
@@ -51,10 +51,10 @@ impl DispatcherWithSend {
         }
     }
 
-    /// Sends what was kept, from where the last send stopped.
+    /// Sends pending output, from where the last send stopped.
     ///
     /// # Errors
-    /// The connection's end.
+    /// The error of [`Channel::send`].
     // CONCEPT: partial-write
     pub fn initiate_send(&mut self, channel: &mut Channel) -> io::Result<()> {
         if !self.writable() {
@@ -72,12 +72,12 @@ impl DispatcherWithSend {
         Ok(())
     }
 
-    /// Whether there is something to send.
+    /// Whether there is output to send.
     pub fn writable(&self) -> bool {
         !self.out_buffer.is_empty()
     }
 
-    /// How many bytes wait to be sent.
+    /// How many bytes of output are pending.
     pub fn pending_output(&self) -> usize {
         self.out_buffer.len() - self.sent
     }

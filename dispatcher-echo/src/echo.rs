@@ -1,5 +1,5 @@
-//! The echo server: what a user of this style writes. (`sys::trace_handler` only writes a line for
-//! the option `--trace`.)
+//! The echo server: all that a user of this style writes. (`sys::trace_handler` only writes a line
+//! for the option `--trace`.)
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,20 +10,20 @@ use common::{ConnectionLimit, Lifecycle, Permit, Settings, StopSignal};
 
 use crate::{Channel, Dispatcher, DispatcherWithSend, SocketMap};
 
-/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
+/// Serves until `stop` is raised and all output is sent, or the shutdown timeout is over.
 ///
 /// # Errors
-/// As [`server`] and [`Server::serve`].
+/// The errors of [`server`] and [`Server::serve`].
 pub fn serve(listener: Listener, settings: Settings, stop: StopSignal) -> io::Result<()> {
     server(listener, settings, stop)?.serve()
 }
 
-/// Makes everything that the server needs, so that [`Server::serve`] can't fail for want of memory
-/// or descriptors.
+/// Allocates everything that the server needs, so that [`Server::serve`] can't fail later because
+/// memory or descriptors have run out.
 ///
 /// # Errors
 /// No descriptor for the [`Poll`](common::sys::Poll) or the stop signal, no memory for the read
-/// buffer, or what registering the listener with the kernel returns.
+/// buffer, or an error of registering the listener with the kernel.
 pub fn server(listener: Listener, settings: Settings, stop: StopSignal) -> io::Result<Server> {
     let limit = ConnectionLimit::new(settings.max_connections);
     let settings = Rc::new(settings);
@@ -33,7 +33,7 @@ pub fn server(listener: Listener, settings: Settings, stop: StopSignal) -> io::R
         settings: Rc::clone(&settings),
     };
     map.open_listener(listener, object)?;
-    // The map owns what it watches, and the handler reads `stop`: so the map gets a duplicate.
+    // The map owns what it watches, and the handler reads `stop`, so the map gets a duplicate.
     let pipe = stop.try_clone_file()?;
     let object = StopHandler {
         stop,
@@ -48,7 +48,7 @@ pub fn server(listener: Listener, settings: Settings, stop: StopSignal) -> io::R
     })
 }
 
-/// The server: the map of its objects, and the loop over it.
+/// The server: a map of its objects, and the loop over it.
 pub struct Server {
     map: SocketMap,
     limit: ConnectionLimit,
@@ -56,11 +56,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Runs the loop until the stop signal is raised and the last answer is delivered, or the
-    /// shutdown timeout is over.
+    /// Runs the loop until the stop signal is raised and all output is sent, or the shutdown
+    /// timeout is over.
     ///
     /// # Errors
-    /// As [`SocketMap::poll`]. A connection's error costs that connection only.
+    /// The errors of [`SocketMap::poll`]. A connection's error ends only that connection.
     // CONCEPT: who-owns-the-loop
     pub fn serve(mut self) -> io::Result<()> {
         let mut next_look = None;
@@ -79,7 +79,7 @@ impl Server {
     }
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct EchoServer {
     limit: ConnectionLimit,
     settings: Rc<Settings>,
@@ -110,13 +110,13 @@ impl Dispatcher for EchoServer {
     }
 }
 
-/// One client's object.
+/// The object that handles one client's events.
 struct EchoHandler {
-    /// Dropped after the socket, which the map holds.
+    /// Dropped after the socket, which the map owns.
     permit: Permit,
     output: DispatcherWithSend,
     lifecycle: Lifecycle,
-    /// Reading is paused since more than the high-water mark was pending.
+    /// Reading is paused because more than the high-water mark was pending.
     reading_paused: bool,
     settings: Rc<Settings>,
 }
@@ -144,7 +144,7 @@ impl Dispatcher for EchoHandler {
 
     fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
         sys::trace_handler("handle_read");
-        // Empty at the end of the stream: then the loop calls `handle_close` after this.
+        // Empty at the end of the stream: the loop calls `handle_close` after this handler.
         let data = channel.recv(self.settings.recv_size)?;
         self.output.send(channel, data)?;
         // CONCEPT: back-pressure
@@ -157,7 +157,7 @@ impl Dispatcher for EchoHandler {
         self.output.initiate_send(channel)?;
         // CONCEPT: back-pressure
         self.reading_paused &= self.output.pending_output() > self.settings.low_water();
-        // If nothing is pending any more, the next state follows.
+        // Move to the next state if nothing is pending any more.
         self.enter(self.lifecycle, channel);
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Dispatcher for EchoHandler {
         if self.lifecycle != Lifecycle::Open {
             return Ok(());
         }
-        // Closing with unread input would send a reset: then it has to drain first.
+        // Closing with unread input would send a reset, so drain first.
         let is_idle = self.output.pending_output() == 0 && !channel.discard_unread();
         let next = match is_idle {
             true => Lifecycle::Closed,
@@ -196,7 +196,7 @@ impl Dispatcher for EchoHandler {
 }
 
 impl EchoHandler {
-    /// Enters this state, and the one after it when nothing is pending. The map does the rest.
+    /// Enters `lifecycle`, or the state after it if nothing is pending. The map does the rest.
     fn enter(&mut self, lifecycle: Lifecycle, channel: &mut Channel) {
         self.lifecycle = match lifecycle {
             Lifecycle::PeerClosed if self.output.pending_output() == 0 => Lifecycle::Closed,
@@ -211,7 +211,7 @@ impl EchoHandler {
     }
 }
 
-/// The object of the pipe that a signal writes to.
+/// The object that handles the stop signal's pipe.
 struct StopHandler {
     stop: StopSignal,
     limit: ConnectionLimit,

@@ -1,4 +1,4 @@
-//! What the map holds for each channel.
+//! The map's entry for one channel.
 
 use std::io;
 use std::time::Instant;
@@ -12,42 +12,42 @@ use slotmap::new_key_type;
 use crate::Dispatcher;
 
 new_key_type! {
-    /// Names a channel. Once that channel is closed the key finds nothing, even when its place is
-    /// given to another.
+    /// Identifies a channel. After the channel is closed, its key finds nothing, even if a new
+    /// channel reuses its slot.
     pub struct Key;
 }
 
-/// A channel, and the object that it belongs to.
+/// A channel, and the object that handles its events.
 pub(crate) struct Entry {
     pub state: ChannelState,
     pub object: Box<dyn Dispatcher>,
 }
 
-/// A channel: its socket, and what is known of it.
+/// A channel: its socket and its state.
 pub(crate) struct ChannelState {
     pub socket: Socket,
     pub connection: ConnectionState,
-    /// What the object is still to be called for.
+    /// Which calls of the object are still due.
     pub readiness: Readiness,
     /// Urgent data has arrived, and `handle_expt` is still to be called.
     pub urgent: bool,
-    /// The kernel has told of an error, and no call has met it yet.
+    /// The kernel has reported an error, and no call has returned it yet.
     pub failed: bool,
-    /// Whether the object wants to read and to write, as it answered when it was last asked:
-    /// whether it is in asyncore's lists `r` and `w`.
+    /// What the object's `readable` and `writable` returned last: whether it would be in asyncore's
+    /// lists `r` and `w`.
     reads: bool,
     writes: bool,
-    /// What the kernel was asked to tell of.
+    /// What the kernel watches the socket for.
     pub interest: Option<Interest>,
-    /// It is in the list of those to call.
+    /// The key is in the list of objects to call.
     pub queued: bool,
-    /// The object was told to stop.
+    /// The object's `handle_stop` was called.
     pub told_to_stop: bool,
-    /// When a byte last went in or out.
+    /// When a byte was last read or sent.
     pub last_active: Instant,
 }
 
-/// The kinds of sockets, and of what else can be waited for.
+/// The kinds of sockets, and anything else that the loop can watch.
 pub(crate) enum Socket {
     Listener(Listener),
     Stream(Stream),
@@ -57,28 +57,29 @@ pub(crate) enum Socket {
 /// Where a channel is in its life.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectionState {
-    /// It was opened by `connect`, whose outcome is not known yet.
+    /// Opened by `connect`; not connected yet.
     Connecting,
     Open,
     /// The end of the stream was read, and `handle_close` is still to be called.
     EndOfStream,
-    /// The object knows that the peer has sent its last byte. It may still be sending.
+    /// The peer has sent its last byte, and `handle_close` was called. The object may still be
+    /// sending.
     PeerClosed,
     /// The connection is lost in both directions, and `handle_close` is still to be called.
     Lost,
-    /// A FIN is sent, what comes is discarded, and the object is not called any more.
+    /// The FIN is sent, input is discarded, and the object is not called any more.
     Draining,
-    /// It is removed at the end of the iteration, and the object is not called any more.
+    /// The channel is removed at the end of the iteration, and the object is not called any more.
     Closed,
 }
 
 impl ConnectionState {
-    /// Whether the object's part is over.
+    /// Whether the object is not called any more.
     pub fn is_over(self) -> bool {
         matches!(self, ConnectionState::Draining | ConnectionState::Closed)
     }
 
-    /// Whether the connection has ended in a way that the object doesn't know of yet.
+    /// Whether the connection has ended and `handle_close` is still to be called.
     pub fn is_unreported_end(self) -> bool {
         matches!(self, ConnectionState::EndOfStream | ConnectionState::Lost)
     }
@@ -106,7 +107,7 @@ impl ChannelState {
         }
     }
 
-    /// Asks the object whether it wants to read and to write.
+    /// Calls the object's `readable` and `writable`, and keeps the results.
     #[inline]
     pub fn query_interest(&mut self, object: &dyn Dispatcher) {
         (self.reads, self.writes) = match self.connection {
@@ -117,14 +118,14 @@ impl ChannelState {
         };
     }
 
-    /// What the kernel is to tell of: of writing only while the socket is known to refuse it.
+    /// What the kernel should watch for: for writing only while the socket is known to refuse it.
     // CONCEPT: level-and-edge
     #[inline]
     pub fn wanted(&self) -> Option<Interest> {
         Interest::of(self.reads, self.writes && !self.readiness.may_write())
     }
 
-    /// Remembers what an event tells.
+    /// Records an event.
     #[inline]
     pub fn record(&mut self, event: Event<'_>) {
         self.readiness |= Readiness::from(event);
@@ -132,8 +133,8 @@ impl ChannelState {
         self.failed |= event.is_error();
     }
 
-    /// Records the result of a read of at most `offered` bytes. If there may be more, the object is
-    /// called again, without another edge.
+    /// Records the result of a read of at most `offered` bytes. If there can be more bytes, the
+    /// loop calls the object again without another edge.
     // CONCEPT: level-and-edge
     #[inline(always)] // As in `common::sys`.
     pub fn record_read(&mut self, result: &io::Result<usize>, offered: usize) {
@@ -144,7 +145,7 @@ impl ChannelState {
         }
     }
 
-    /// Whether the object can be called at once, without any waiting.
+    /// Whether the loop can call the object at once, without waiting for an event.
     pub fn can_be_called(&self) -> bool {
         self.can_read() || self.can_write() || self.urgent
     }
@@ -157,7 +158,7 @@ impl ChannelState {
         self.writes && self.readiness.may_write()
     }
 
-    /// Whether it has only to wait for what the kernel was already asked to tell of.
+    /// Whether nothing is left to do but wait for the events that the kernel already watches for.
     #[inline]
     pub fn is_up_to_date(&self) -> bool {
         self.connection != ConnectionState::Closed
@@ -165,8 +166,8 @@ impl ChannelState {
             && !self.can_be_called()
     }
 
-    /// Whether the object is to be called for a read. It is called once for an edge: what was
-    /// remembered is cleared, and set again by a `recv` or `accept` behind which there may be more.
+    /// Whether to call the object for a read. One edge leads to one call: this clears the recorded
+    /// readiness, and a `recv` or `accept` sets it again if there may be more to read.
     #[inline]
     pub fn takes_read(&mut self) -> bool {
         let is_due = self.can_read();
@@ -176,7 +177,7 @@ impl ChannelState {
         is_due
     }
 
-    /// The same for a write. Reading may have changed the object's mind.
+    /// The same for a write. Calls `writable` again, since a read may have changed its result.
     #[inline]
     pub fn takes_write(&mut self, object: &dyn Dispatcher) -> bool {
         if !self.can_write() || !self.connection.is_usable() {
@@ -189,12 +190,12 @@ impl ChannelState {
         self.writes
     }
 
-    /// Whether this is a connection that its object still cares for.
+    /// Whether this is a connection whose object is still called.
     pub fn can_expire(&self) -> bool {
         matches!(self.socket, Socket::Stream(_)) && !self.connection.is_over()
     }
 
-    /// Whether the kernel has told of urgent data, or of an error that no read will meet.
+    /// Whether the kernel has reported urgent data, or an error that no read will return.
     #[inline]
     pub fn is_exceptional(&self) -> bool {
         (self.urgent || self.failed && !self.can_read()) && self.connection.is_usable()
@@ -210,7 +211,7 @@ impl Socket {
         }
     }
 
-    /// What the kernel knows it by.
+    /// The socket's descriptor.
     pub fn descriptor(&self) -> Descriptor<'_> {
         match self {
             Socket::Listener(listener) => listener.descriptor(),

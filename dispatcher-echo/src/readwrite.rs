@@ -1,4 +1,4 @@
-//! Which handlers of an object are called, and in what order.
+//! Decides which handlers of an object to call, and in which order.
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -7,11 +7,11 @@ use crate::channel::is_disconnected;
 use crate::entry::{ConnectionState, Socket};
 use crate::{Channel, Dispatcher};
 
-/// Calls the handlers that are due: asyncore's function of the same name. An error ends it, and so
-/// does a handler that has closed the channel or met the end of the connection.
+/// Calls the handlers that are due, like asyncore's `readwrite`. An error stops it, and so does a
+/// handler that closed the channel or saw the end of the connection.
 ///
 /// # Errors
-/// What a handler returns, for [`report_error`].
+/// The error of a handler, for [`report_error`].
 pub(crate) fn readwrite(object: &mut dyn Dispatcher, channel: &mut Channel) -> io::Result<()> {
     match channel.state.connection {
         ConnectionState::Draining => {
@@ -36,7 +36,7 @@ pub(crate) fn readwrite(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
     Ok(())
 }
 
-/// A handler that has to wait until its socket is ready has not failed.
+/// Turns an error that only means "not ready" into `Ok`: such a handler hasn't failed.
 pub(crate) fn now_or_later(result: io::Result<()>) -> io::Result<()> {
     match result {
         // CONCEPT: readiness
@@ -57,13 +57,13 @@ fn handle_connect_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> i
         if let Some(error) = socket.take_error()? {
             return Err(error);
         }
-        // No error isn't a connection yet: readiness can be false (select(2), BUGS).
+        // Without an error, it can still be connecting: readiness can be false (select(2), BUGS).
         if matches!(socket.peer_addr(), Err(error) if error.kind() == ErrorKind::NotConnected) {
             return Ok(());
         }
     }
     state.connection = ConnectionState::Open;
-    state.readiness.set_write(); // That is how it is known to be connected, and no second edge will tell so.
+    state.readiness.set_write(); // This edge said that it is connected. There is no second one.
     now_or_later(object.handle_connect(channel))?;
     channel.state.query_interest(object);
     Ok(())
@@ -85,8 +85,8 @@ fn handle_expt_event(object: &mut dyn Dispatcher, channel: &mut Channel) -> io::
     }
 }
 
-/// Tells an object of the error that its handler has returned, as the `except` in asyncore's
-/// `readwrite` does: a lost connection goes to `handle_close`, all else to `handle_error`.
+/// Handles the error of a handler like the `except` clauses in asyncore's `readwrite`: a lost
+/// connection leads to `handle_close`, any other error to `handle_error`.
 // CONCEPT: isolation
 #[cold]
 pub(crate) fn report_error(object: &mut dyn Dispatcher, channel: &mut Channel, error: io::Error) {
@@ -97,9 +97,9 @@ pub(crate) fn report_error(object: &mut dyn Dispatcher, channel: &mut Channel, e
     }
 }
 
-/// Calls `handle_close`: once for the end of the stream, and once if the connection is lost. A lost
-/// connection is closed after that, whatever the object did: it can neither be read nor written,
-/// and nothing else will come of it.
+/// Calls `handle_close`: once for the end of the stream, and once if the connection is lost. Then
+/// it closes a lost connection, whatever the object did, because nothing can be read or written on
+/// it any more.
 #[cold] // Once or twice in the life of a connection.
 pub(crate) fn report_end(object: &mut dyn Dispatcher, channel: &mut Channel) {
     while channel.state.connection.is_unreported_end() {

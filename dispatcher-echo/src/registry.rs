@@ -1,4 +1,4 @@
-//! What an object can reach of the map while it is being called.
+//! The part of the loop that a handler can reach through its channel.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,27 +14,27 @@ use tracing::debug;
 use crate::entry::{ChannelState, ConnectionState, Entry, Socket};
 use crate::{Dispatcher, Key};
 
-/// Registers channels with the kernel at once, and records all else that is requested of the loop.
+/// Registers channels with the kernel at once, and records all other requests to the loop.
 pub(crate) struct Registry {
     pub poll: Poll,
     pub clock: Clock,
-    /// Gives each channel its key.
+    /// Allocates the keys of the channels.
     keys: SlotMap<Key, ()>,
-    /// What was requested in this call, in order.
+    /// The requests of the current call, in order.
     pub requests: Vec<Request>,
     /// How many connections can expire.
     pub live: usize,
-    /// Until when channels drain. One that has closed since is still among them.
+    /// When each channel's draining ends. Channels that have closed since are still in here.
     pub draining: BinaryHeap<Reverse<(Instant, Key)>>,
-    /// The listeners that could not accept for want of descriptors or memory.
+    /// The listeners that couldn't accept because descriptors or memory ran out.
     pub starved: Vec<Key>,
     /// See [`Channel::spare_buffer`](crate::Channel::spare_buffer).
     pub spare_buffer: Vec<u8>,
 }
 
-/// What a handler requests, and the loop does when the handler has returned.
+/// A request of a handler. The loop applies it when the handler has returned.
 pub(crate) enum Request {
-    /// To put this, which is registered with the kernel, into the map.
+    /// Add this entry, already registered with the kernel, to the map.
     Open(Key, Entry),
     Close(Key),
     CloseAll,
@@ -98,7 +98,8 @@ impl Registry {
         }
     }
 
-    /// Asks an object what it wants to know of, and tells the kernel if that has changed.
+    /// Updates what the object is interested in, and what the kernel watches for if that has
+    /// changed.
     pub fn update_interest(&self, key: Key, entry: &mut Entry) -> io::Result<()> {
         let Entry { state, object } = entry;
         state.query_interest(&**object);
@@ -113,13 +114,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends the part of an object: its channel is to drain, or to be closed.
+    /// Starts to drain or close a channel. Its object is not called any more.
     pub fn end(&mut self, state: &mut ChannelState, connection: ConnectionState) {
         self.live -= usize::from(state.can_expire());
         state.connection = connection;
     }
 
-    /// Closes a channel that was taken out of the map, and then drops its object.
+    /// Closes a channel that was removed from the map, and then drops its object.
     pub fn close(&mut self, key: Key, entry: Entry) {
         let Entry { state, object } = entry;
         self.keys.remove(key);
@@ -133,8 +134,8 @@ impl Registry {
     }
 }
 
-/// The kernel hands back a number with each event: the key with its version, so that an event of a
-/// channel that is gone finds nothing, even where its place in the map was given to another.
+/// The number that the kernel returns with each event: the key, version included. So an event of a
+/// closed channel finds nothing, even if a new channel reuses its slot.
 // CONCEPT: stale-events
 pub(crate) fn token(key: Key) -> Token {
     Token(key.data().as_ffi())

@@ -14,33 +14,33 @@ use crate::{Dispatcher, Key};
 
 mod iteration;
 
-/// All channels and the objects that they belong to: asyncore's `socket_map`, and the functions
-/// around it.
+/// All channels and their objects: asyncore's `socket_map`, with the functions that use
+/// it.
 pub struct SocketMap {
     entries: SecondaryMap<Key, Entry>,
     registry: Registry,
     events: Events,
-    /// The one read buffer.
+    /// The only read buffer.
     buffer: Box<[u8]>,
-    /// Those to call in the next iteration.
+    /// The objects to call in the next iteration.
     ready: Vec<Key>,
-    /// Those to be closed, or whose interest is to be updated.
+    /// The channels that have to be closed, or watched for something else.
     dirty: Vec<Key>,
-    /// The listeners: they are few, and asked on every iteration whether they are readable.
+    /// The listeners. They are few, so the loop calls their `readable` in every iteration.
     listeners: Vec<Key>,
-    /// When to look for connections that have expired.
+    /// When to search for idle connections again.
     next_look: Option<Instant>,
-    /// All objects are to be told to stop.
+    /// A stop was requested: call `handle_stop` of all objects.
     stop_requested: bool,
-    /// When those are closed that haven't stopped by then.
+    /// When the shutdown timeout is over: all channels that are left are closed then.
     stop_at: Option<Instant>,
 }
 
-/// Most events that one wait brings at first; the rest come with the next.
+/// The initial capacity for the events of one wait. The others come with the next wait.
 const EVENTS_PER_WAIT: usize = 1024;
 
 impl SocketMap {
-    /// An empty map, whose channels all read into `buffer`, and so at most as much in an iteration.
+    /// Creates an empty map. Its channels read into `buffer`, whose size also limits one read.
     ///
     /// # Errors
     /// No descriptor for the [`Poll`](common::sys::Poll).
@@ -59,20 +59,20 @@ impl SocketMap {
         })
     }
 
-    /// Puts a connected socket into the map.
+    /// Adds a connected socket to the map.
     ///
     /// # Errors
-    /// What registering it with the kernel returns; the socket is closed then.
+    /// An error of registering it with the kernel; the socket is closed then.
     pub fn open(&mut self, socket: Stream, object: impl Dispatcher + 'static) -> io::Result<Key> {
         let opened = self.registry.open(socket, object);
         self.take_requests();
         opened
     }
 
-    /// Puts a non-blocking listener into the map.
+    /// Adds a non-blocking listener to the map.
     ///
     /// # Errors
-    /// What registering it with the kernel answers.
+    /// An error of registering it with the kernel.
     pub fn open_listener(
         &mut self,
         listener: Listener,
@@ -81,11 +81,11 @@ impl SocketMap {
         self.insert(Socket::Listener(listener), object)
     }
 
-    /// Puts anything else that has a descriptor into the map, a pipe for example. Its object reads
-    /// from a duplicate of it, until it would block: it is called once for each edge.
+    /// Adds anything else that has a descriptor, such as a pipe. The object reads from a duplicate
+    /// of it until that would block, since it is called only once for each edge.
     ///
     /// # Errors
-    /// What registering it with the kernel answers.
+    /// An error of registering it with the kernel.
     #[doc(alias = "file_dispatcher")]
     pub fn open_file(
         &mut self,
@@ -95,11 +95,11 @@ impl SocketMap {
         self.insert(Socket::Other(file.into()), object)
     }
 
-    /// Begins to connect; the object is told of the outcome through `handle_connect`, or
-    /// `handle_error`, or `handle_close` if the connection was lost while it was made.
+    /// Starts to connect. The loop calls the object's `handle_connect` when the connection is
+    /// established, `handle_error` if it fails, or `handle_close` if it was lost meanwhile.
     ///
     /// # Errors
-    /// What socket(2) or connect(2) returns at once.
+    /// An immediate error of socket(2) or connect(2).
     pub fn connect(
         &mut self,
         address: SocketAddr,
@@ -110,10 +110,10 @@ impl SocketMap {
         opened
     }
 
-    /// Polls until all channels are closed, or `count` times.
+    /// Runs iterations until all channels are closed, but at most `count`.
     ///
     /// # Errors
-    /// As [`poll`](Self::poll).
+    /// The errors of [`poll`](Self::poll).
     #[doc(alias = "loop")]
     pub fn run_loop(&mut self, timeout: Option<Duration>, count: Option<usize>) -> io::Result<()> {
         let mut iterations = 0;
@@ -145,28 +145,28 @@ impl SocketMap {
         }
     }
 
-    /// Tells all objects through [`Dispatcher::handle_stop`], at the end of the iteration, that the
-    /// loop is to end. Connections that are not closed `within` this time are failed with
+    /// Stops the loop: at the end of the iteration, calls [`Dispatcher::handle_stop`] of all
+    /// objects. When the time `within` is over, the connections that are still open fail with
     /// `TimedOut`, and all channels are closed.
     pub fn stop_all(&mut self, within: Duration) {
         self.stop_requested = true;
         self.stop_at = Some(self.clock().now() + within);
     }
 
-    /// Asks an object again whether it is readable and writable, at the end of the iteration.
+    /// Calls `readable` and `writable` of an object again, at the end of the iteration.
     pub fn reconsider(&mut self, key: Key) {
         self.dirty.push(key);
     }
 
-    /// Fails each connection that was silent for `idle_timeout`, with `TimedOut`, and returns when
-    /// to call this again: `None` if nothing is left that can expire. Call it after each
-    /// [`poll`](Self::poll): most calls only compare times. A look at all connections comes at most
-    /// ten times in the time of one timeout, for it costs as much as there are.
+    /// Fails each connection that was idle for `idle_timeout`, with `TimedOut`. Returns when to
+    /// call this again, or `None` if there is no connection that can expire. Call it after each
+    /// [`poll`](Self::poll): most calls only compare two times. It searches all connections at most
+    /// ten times per `idle_timeout`, since a search costs time for each connection.
     ///
-    /// A connection has been silent only if the loop has waited since, and has seen all that had
-    /// come in time: see [`Clock`].
+    /// A connection counts as idle only if the loop has waited since its deadline and has handled
+    /// everything that arrived before that: see [`Clock`].
     ///
-    /// asyncore has no timers: its users look through the map between two iterations of the loop.
+    /// asyncore has no timers: its users search the map between two iterations of the loop.
     // CONCEPT: timers
     pub fn expire(&mut self, idle_timeout: Duration) -> Option<Instant> {
         self.next_look = match self.next_look {
@@ -181,7 +181,7 @@ impl SocketMap {
         self.next_look
     }
 
-    /// Fails those that were silent for so long, and returns when the next one will have been.
+    /// Fails the connections that were idle for too long, and returns the next one's deadline.
     fn close_idle(&mut self, idle_timeout: Duration) -> Option<Instant> {
         let clock = self.clock();
         let live = self
@@ -196,7 +196,7 @@ impl SocketMap {
         next
     }
 
-    /// Fails connections with `TimedOut`.
+    /// Fails the connections that meet the condition with `TimedOut`.
     fn fail_where(&mut self, message: &'static str, is_meant: impl Fn(&ChannelState) -> bool) {
         for key in self.keys_where(|state| state.can_expire() && is_meant(state)) {
             let error = io::Error::new(ErrorKind::TimedOut, message);
@@ -210,7 +210,7 @@ impl SocketMap {
         meant.map(|(key, _)| key).collect()
     }
 
-    /// The clock of the loop, which [`poll`](Self::poll) reads once: right after it has waited.
+    /// The loop's clock. [`poll`](Self::poll) reads it once, right after the wait.
     pub fn clock(&self) -> Clock {
         self.registry.clock
     }

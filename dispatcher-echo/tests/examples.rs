@@ -1,4 +1,4 @@
-//! The programs under `examples/`, each started as a process and talked to.
+//! Starts each program under `examples/` as a process and talks to it.
 
 #[path = "../../common/tests/shared/chat_room.rs"]
 mod chat_room;
@@ -53,7 +53,7 @@ fn a_timer_answers_late_and_in_order() -> io::Result<()> {
     client.send(b"second")?;
     assert_eq!(client.receive(12)?, b"first second");
     assert!(begun.elapsed() >= Duration::from_millis(200));
-    // A second round, after the loop had nothing to wait for.
+    // A second round, after the loop had no timer.
     assert_eq!(client.echo(b"third")?, b"third");
     assert!(begun.elapsed() >= Duration::from_millis(400));
     Ok(())

@@ -1,12 +1,12 @@
-//! What the program says when it can't get what it needs.
+//! What the program does when it can't get the descriptors that it needs.
 
 use std::io;
 use std::process::{Command, Stdio};
 
 use common::client::program::Program;
 
-/// A server that has said `listening on` serves until it is told to stop, however few descriptors it
-/// was left.
+/// A server that has printed `listening on` serves until it is stopped, however few descriptors it
+/// can open.
 #[test]
 fn a_server_that_is_announced_has_all_it_needs() -> io::Result<()> {
     let mut announced = 0;

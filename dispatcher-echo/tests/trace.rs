@@ -1,4 +1,4 @@
-//! What the program traces of its loop.
+//! The trace that the program writes of its loop.
 
 use std::io;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! A chat room: each line that one says, the others hear. Shows state that a factory shares among
-//! its protocols.
+//! A chat room: it sends each line of one member to all the others. Shows state that a factory
+//! shares with its protocols.
 //!
 //! `cargo run -p reactor-echo --example reactor_chat_room -- 127.0.0.1:8882`, and `nc 127.0.0.1
 //! 8882` in two windows.
@@ -14,17 +14,17 @@ use common::sys::Listener;
 use common::{Settings, StopSignal};
 use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
 
-/// A member that has more pending output than this is disconnected, or a room with one deaf member
-/// would grow without end.
+/// A member with more pending output than this has stopped reading, and is disconnected. Otherwise
+/// the room's memory would grow without limit.
 const PATIENCE: usize = 1024 * 1024;
 
-/// Longest line, in bytes. A member who sends a longer one is disconnected.
+/// The longest line, in bytes. A member who sends a longer one is disconnected.
 const LONGEST_LINE: usize = 1000;
 
-/// Who is in the room.
+/// The members in the room.
 type Room = Rc<RefCell<BTreeSet<Key>>>;
 
-/// Lets everybody hear it but the one who said it.
+/// Sends `words` to all members except the speaker.
 fn tell_others(reactor: &mut Reactor, room: &Room, speaker: Key, words: &[u8]) {
     for &member in room.borrow().iter().filter(|member| **member != speaker) {
         let Some(mut transport) = reactor.transport(member) else {
@@ -41,7 +41,7 @@ fn tell_others(reactor: &mut Reactor, room: &Room, speaker: Key, words: &[u8]) {
 struct Member {
     room: Room,
     key: Option<Key>,
-    /// What has come of a line so far: data arrives in pieces of any length.
+    /// The part of the current line that has arrived so far.
     line: Vec<u8>,
 }
 
@@ -69,7 +69,7 @@ impl Protocol for Member {
                 words.append(&mut self.line);
             }
         }
-        // All at once: each write is a system call.
+        // One write for all lines, since each write is a system call.
         tell_others(transport.reactor(), &self.room, key, &words);
     }
 
@@ -105,7 +105,7 @@ fn main() -> io::Result<()> {
     serve(reactor, listener, stop)
 }
 
-/// Serves the members who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(mut reactor: Reactor, listener: Listener, stop: StopSignal) -> io::Result<()> {
     reactor.adopt_stream_port(listener, ChatFactory::default())?;
     let stop = Rc::new(stop);

@@ -1,4 +1,4 @@
-//! The echo client in this style: says a few lines, shows the answers, and leaves.
+//! The echo client in this style: sends a few lines, shows the answers, and closes.
 //!
 //! `cargo run -p reactor-echo --example reactor_client -- 127.0.0.1:8881`
 
@@ -13,13 +13,13 @@ use reactor_echo::{ClientFactory, Connector, EngineKind, Protocol, Reactor, Reas
 
 const LINES: [&str; 3] = ["one", "two", "three"];
 
-/// Is called with each line to show.
+/// Called with each line to show.
 type Show = Rc<dyn Fn(&str)>;
 
 /// Why the client can't connect, if it can't.
 type Failure = Rc<Cell<Option<io::Error>>>;
 
-/// Says the next line when the one before has come back.
+/// Sends the next line when the last one has come back.
 struct EchoClient {
     said: usize,
     heard: Vec<u8>,
@@ -87,7 +87,7 @@ fn main() -> io::Result<()> {
     run(reactor, address, Rc::new(show))
 }
 
-/// Says its lines to the server at this address.
+/// Sends the lines to the server at this address.
 pub fn run(mut reactor: Reactor, address: SocketAddr, show: Show) -> io::Result<()> {
     let failure = Failure::default();
     let factory = EchoClientFactory {

@@ -1,5 +1,5 @@
-//! Counts down with timers. Shows a call that asks for the next, one that is moved, and one that is
-//! cancelled.
+//! Counts down with timers. Shows a call that schedules the next one, one that is moved, and one
+//! that is cancelled.
 //!
 //! `cargo run -p reactor-echo --example reactor_countdown -- 1.0`, with the seconds between two
 //! numbers.
@@ -12,7 +12,7 @@ use common::Settings;
 use common::args::seconds;
 use reactor_echo::{DelayedCall, EngineKind, Reactor};
 
-/// Is called with each thing to say.
+/// Called with each line to print.
 type Say = Rc<dyn Fn(&str)>;
 
 fn count_down(

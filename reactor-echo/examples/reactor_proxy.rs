@@ -1,10 +1,11 @@
-//! A proxy: each client gets a connection to one and the same server, and neither side notices that
-//! we are between them. Shows producers.
+//! A proxy: it connects each client to the same server, and neither side notices that the proxy is
+//! there. Shows producers.
 //!
-//! What one connection receives is written to the other, so each is the other's push producer: the
-//! loop stops reading from the one while the other has too much pending. So a slow receiver slows
-//! down its sender, and we hold at most the high-water mark and one read for each direction. The
-//! end of the stream is carried over too (a half-close), and so is a failure.
+//! What the proxy receives on one connection, it writes to the other. So each connection is the
+//! other's push producer: the loop stops reading from one while the other has too much pending
+//! output. So a slow receiver slows down its sender, and the proxy holds at most the high-water
+//! mark and one read for each direction. It also forwards the end of the stream (a half-close) and
+//! a reset.
 //!
 //! ```sh
 //! cargo run -p reactor-echo -- --port 7000                           # some server
@@ -26,10 +27,10 @@ use reactor_echo::{
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One of the two connections: passes on to the other what it receives.
+/// One of the two connections. Forwards what it receives to the other one.
 struct Side {
     server: SocketAddr,
-    /// A client has none before it is made.
+    /// `None` for a client until the proxy connects to the server.
     other: Option<Key>,
 }
 
@@ -43,7 +44,7 @@ impl Protocol for Side {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let this = transport.key();
         let Some(client) = self.other else {
-            // A client: nothing is read from it until the server is there.
+            // A client: don't read from it until the server is connected.
             transport.pause_producing();
             let server = Server {
                 address: self.server,
@@ -79,7 +80,7 @@ impl Protocol for Side {
         match (self.other(reactor), reason) {
             (Some(mut other), Reason::ConnectionDone) => other.lose_connection(),
             (Some(mut other), _) => other.abort_connection(),
-            // Perhaps it isn't connected yet.
+            // Or it isn't connected yet.
             (None, _) => self
                 .other
                 .into_iter()
@@ -122,7 +123,7 @@ fn main() -> io::Result<()> {
     serve(reactor, listener, server, stop)
 }
 
-/// Serves the clients who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(
     mut reactor: Reactor,
     listener: Listener,

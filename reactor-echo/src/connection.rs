@@ -1,5 +1,5 @@
-//! Connections: what is known of one, and what the loop does with it. For all engines, this is the
-//! one place that reads, writes, and closes.
+//! Connections: their state, and what the loop does with them. This is the only place that reads,
+//! writes, and closes, for all engines.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -21,27 +21,27 @@ pub(crate) struct Connection {
     pub(crate) opened: Opened,
     /// Absent while one of its callbacks runs.
     pub(crate) protocol: Option<Box<dyn Protocol>>,
-    /// Written by the protocol, and not yet taken by the kernel.
+    /// Written by the protocol, but not yet taken by the kernel.
     pub(crate) pending_output: VecDeque<u8>,
     pub(crate) lifecycle: Lifecycle,
-    /// Why it has ended, once it has.
+    /// Why the connection has ended, once it has.
     reason: Reason,
-    /// Reading is paused since more than the high-water mark was pending. If there is a producer,
-    /// that is paused, and reading goes on.
+    /// Reading is paused because more than the high-water mark was pending. A connection with a
+    /// producer pauses that instead, and goes on reading.
     pub(crate) reading_paused: bool,
-    /// The protocol has requested: no more data for now.
+    /// The protocol has paused receiving.
     pub(crate) pause_requested: bool,
     pub(crate) producer: Option<Registered>,
-    /// When a byte last went in or out.
+    /// When a byte was last read or sent.
     pub(crate) last_active: Instant,
-    /// The call that will close it: for silence, or because the peer doesn't.
+    /// The call that will close the connection: at its timeout, or because the peer doesn't close.
     deadline: Option<DelayedCall>,
 }
 
-/// Who has opened a connection. It keeps the peer's address: a socket that was reset no longer
-/// knows it.
+/// Which side has opened a connection. Keeps the peer's address, which the kernel can't return
+/// after a reset.
 pub(crate) enum Opened {
-    /// The peer, which counts within the limit.
+    /// The peer. The connection counts towards the limit.
     ByPeer(Permit),
     /// This side.
     ByUs(SocketAddr),
@@ -56,23 +56,23 @@ pub(crate) enum Opened {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lifecycle {
-    /// It reads, and sends.
+    /// The server reads and sends.
     Open,
-    /// The peer has sent its last byte. The protocol may still write.
+    /// The peer has sent its last byte. The protocol can still write.
     PeerClosed,
-    /// So it has, and the connection is closed once pending output is sent.
+    /// The peer has closed and the protocol is done: send pending output, then close.
     Flushing,
-    /// The protocol has closed it: nothing more is read. Once pending output is sent, the peer is
-    /// told that there will be no more.
+    /// The protocol has closed the connection: read nothing more, send pending output, then a
+    /// FIN.
     Closing,
-    /// That was said. Read and discard until the peer closes too: closing with unread input would
-    /// send a reset, which can destroy the answer that is still on its way.
+    /// The FIN is sent. Read and discard until the peer closes too: closing with unread input would
+    /// send a reset, which can destroy output that is still on its way.
     Draining,
-    /// As `Closing`, but data still comes in.
+    /// Like `Closing`, but the protocol still receives.
     Finishing,
-    /// As `Finishing`, and the peer was told.
+    /// Like `Finishing`, and the FIN is sent.
     Finished,
-    /// Nothing more is to be done but to close the socket and to tell the protocol.
+    /// All that is left is to close the socket and to call `connection_lost`.
     Closed,
 }
 
@@ -106,7 +106,7 @@ impl Connection {
         }
     }
 
-    /// Whether the protocol gets what the peer sends.
+    /// Whether the protocol gets the peer's data.
     #[inline]
     pub(crate) fn delivers(&self) -> bool {
         matches!(
@@ -115,7 +115,7 @@ impl Connection {
         )
     }
 
-    /// Whether what the protocol writes now will be sent: until the end was sent, as in Twisted.
+    /// Whether the protocol can still write: until the FIN is sent, as in Twisted.
     #[inline]
     fn takes_data(&self) -> bool {
         !matches!(
@@ -124,7 +124,7 @@ impl Connection {
         )
     }
 
-    /// Whether it will be closed as soon as everything is sent and the peer agrees.
+    /// Whether the connection closes as soon as all output is sent and the peer has closed.
     pub(crate) fn is_closing(&self) -> bool {
         matches!(
             self.lifecycle,
@@ -132,7 +132,7 @@ impl Connection {
         )
     }
 
-    /// Closes when everything is sent. (A FIN that was sent already is not sent twice.)
+    /// Closes when all output is sent. (If a FIN was already sent, it isn't sent twice.)
     pub(crate) fn begin_closing(&mut self) {
         match self.lifecycle {
             Lifecycle::Open | Lifecycle::Finishing | Lifecycle::Finished => {
@@ -143,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// Nothing more is written.
+    /// The protocol has finished writing.
     pub(crate) fn finish_writing(&mut self) {
         match self.lifecycle {
             Lifecycle::Open => self.lifecycle = Lifecycle::Finishing,
@@ -162,7 +162,7 @@ impl Connection {
         }
     }
 
-    /// Ends it for this reason, unless it has ended already.
+    /// Ends the connection for this reason, unless it has already ended.
     // CONCEPT: isolation
     pub(crate) fn end(&mut self, reason: Reason) {
         if self.lifecycle != Lifecycle::Closed {
@@ -170,8 +170,8 @@ impl Connection {
         }
     }
 
-    /// A call failed. Nothing is to be done about one that would block or was interrupted: it is
-    /// repeated when the socket is ready.
+    /// Handles the error of a call. Does nothing if the call would block or was interrupted: the
+    /// loop repeats it when the socket is ready.
     // CONCEPT: isolation
     pub(crate) fn failed(&mut self, error: io::Error) {
         match error.kind() {
@@ -181,8 +181,8 @@ impl Connection {
         }
     }
 
-    /// No byte has moved for too long. Pending output may still be sent, and unread input does no
-    /// harm; but if no byte moves again, that was all.
+    /// No byte has moved for too long. Pending output is still sent and unread input discarded, but
+    /// if no byte moves again until the next timeout, the connection ends.
     fn time_out(&mut self) {
         let peer_closed = self.lifecycle == Lifecycle::PeerClosed;
         let nothing_is_left = self.pending_output.is_empty() && (peer_closed || self.reads());
@@ -199,8 +199,8 @@ impl Connection {
         self.delivers() && !is_paused || self.lifecycle == Lifecycle::Draining
     }
 
-    /// What the engine is to watch it for. To be watched for writing with nothing to send would
-    /// never let the loop wait.
+    /// What the engine should watch the socket for. If it watched for writing with nothing to send,
+    /// every wait would return at once.
     #[inline]
     pub(crate) fn wanted(&self) -> Option<Interest> {
         let is_pulled = self.producer.as_ref().is_some_and(Registered::is_pulled);
@@ -235,7 +235,7 @@ impl Connection {
         }
     }
 
-    /// Nothing is pending any more: a pull producer is asked for more.
+    /// Called when nothing is pending any more. A pull producer is due again.
     pub(crate) fn all_sent(&mut self) {
         self.pending_output = VecDeque::new(); // An idle connection keeps no memory.
         if let Some(producer) = &mut self.producer {
@@ -243,7 +243,7 @@ impl Connection {
         }
     }
 
-    /// Pauses and resumes reading by pending output.
+    /// Pauses or resumes reading, depending on the pending output.
     // CONCEPT: back-pressure
     #[inline]
     fn update_pause(&mut self, settings: &Settings) {
@@ -254,7 +254,7 @@ impl Connection {
         self.reading_paused = self.pending_output.len() > mark;
     }
 
-    /// Everything written is sent: goes on with closing. Returns whether from now on it waits for
+    /// Called when all output is sent. Continues to close, and returns whether it now waits for
     /// the peer to close.
     // CONCEPT: half-close
     fn after_sending(&mut self) -> bool {
@@ -268,14 +268,14 @@ impl Connection {
             (Some(socket), Lifecycle::Draining | Lifecycle::Finished) => socket.finish(),
             _ => Ok(()),
         };
-        // If it fails, the peer is gone already.
+        // If it fails, the connection is already lost.
         self.lifecycle = finished.map_or(Lifecycle::Closed, |()| next);
         self.lifecycle == Lifecycle::Draining
     }
 }
 
 impl Reactor {
-    /// The socket can be read, written or both.
+    /// Called when the socket is readable, writable, or both.
     // CONCEPT: fairness
     pub(crate) fn handle_ready(&mut self, key: Key) {
         let Some(entry) = self.entries.get_mut(key) else {
@@ -285,7 +285,7 @@ impl Reactor {
         let Object::Connection(connection) = &mut entry.object else {
             return;
         };
-        // Once, so that a flood waits for its turn like everybody else.
+        // Reads once, so that a flood of input can't delay the other connections.
         if can_read && let Some(socket) = &connection.socket {
             let window = sys::read_window(&mut self.buffer);
             let result = socket.recv(window);
@@ -325,7 +325,7 @@ impl Reactor {
         });
     }
 
-    /// Has a connection's protocol called, unless the connection has ended.
+    /// Calls a connection's protocol, unless the connection has ended.
     #[inline]
     pub(crate) fn call(
         &mut self,
@@ -348,7 +348,7 @@ impl Reactor {
         }
     }
 
-    /// A protocol writes: sends at once if nothing is pending before it, and keeps what the kernel
+    /// Writes for a protocol: sends at once if nothing is pending, and keeps what the kernel
     /// doesn't take.
     #[inline]
     pub(crate) fn write(&mut self, key: Key, data: &[u8]) {
@@ -378,8 +378,8 @@ impl Reactor {
         }
     }
 
-    /// Applies what was requested of a connection, and sends what is pending if that is possible
-    /// now: pauses, resumes, closes. Its producer is called last.
+    /// Applies the requests for a connection: pauses, resumes, closes. Sends pending output if the
+    /// socket is writable. Calls the producer last.
     pub(crate) fn flush(&mut self, key: Key, can_write: bool) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
@@ -418,7 +418,7 @@ impl Reactor {
         }
     }
 
-    /// Closes a connection, and tells its producer and its protocol.
+    /// Closes a connection, and calls its producer and its protocol.
     pub(crate) fn close(&mut self, key: Key) {
         self.unwatch(key);
         let Some(Entry {
@@ -473,7 +473,7 @@ impl Reactor {
         }
     }
 
-    /// Closes a connection after the shutdown timeout unless its peer does before.
+    /// Closes a connection at the shutdown timeout, unless its peer closes before.
     fn drain(&mut self, key: Key) {
         let call = self.call_later(self.settings.shutdown_timeout, move |reactor| {
             reactor.request(key, |connection| connection.end(Reason::ConnectionDone));
@@ -481,11 +481,11 @@ impl Reactor {
         self.set_deadline(key, Some(call));
     }
 
-    /// Closes a connection once no byte has moved for `limit`; see [`Transport::set_timeout`].
+    /// Closes a connection when no byte has moved for `limit`; see [`Transport::set_timeout`].
     pub(crate) fn set_timeout(&mut self, key: Key, limit: Option<Duration>) {
         let is_draining = |connection: &Connection| connection.lifecycle == Lifecycle::Draining;
         if self.connection(key).is_none_or(is_draining) {
-            return; // It is being closed, and that has a deadline of its own.
+            return; // It is draining, and has a deadline of its own.
         }
         let now = self.iteration();
         let call = limit.map(|limit| self.close_when_silent(key, now, limit));
@@ -501,8 +501,8 @@ impl Reactor {
         }
     }
 
-    /// Closes a connection once no byte has moved for `limit`, counted from `since`; if something
-    /// is pending then, once nothing is or no byte has moved for as long again.
+    /// Closes a connection when no byte has moved for `limit`, counted from `since`. Pending output
+    /// is sent first, unless no byte moves for another `limit`.
     // CONCEPT: timers
     fn close_when_silent(&mut self, key: Key, since: Instant, limit: Duration) -> DelayedCall {
         let check = move |reactor: &mut Reactor| {

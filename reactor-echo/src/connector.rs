@@ -1,9 +1,9 @@
-//! The client's side: an attempt to connect, and the factory that is told what becomes of it.
+//! The client's side: connecting, and the factory that learns the result.
 //!
 //! | Twisted (`IConnector`) | here | difference |
 //! |---|---|---|
-//! | `connector.connect()` | [`Connector::connect`] | recorded; the new attempt begins when the callback has returned |
-//! | `stopConnecting()` | [`Connector::stop_connecting`] | raises nothing if the attempt has ended; the reason is `ConnectionAborted`, in Twisted `UserError` |
+//! | `connector.connect()` | [`Connector::connect`] | recorded; connecting starts when the callback has returned |
+//! | `stopConnecting()` | [`Connector::stop_connecting`] | raises nothing if connecting has ended; the reason is `ConnectionAborted`, in Twisted `UserError` |
 //! | `getDestination()` | [`Connector::destination`] | |
 //! | `disconnect()` | [`stop_connecting`](Reactor::stop_connecting), or the transport's [`lose_connection`](crate::Transport::lose_connection) | |
 
@@ -18,7 +18,7 @@ use crate::connection::{Connection, Opened};
 use crate::entry::{Entry, Object};
 use crate::{ClientFactory, DelayedCall, Key, Protocol, Reactor, Reason, Transport};
 
-/// An attempt to connect, lent to the callbacks of its [`ClientFactory`].
+/// A pending connect, passed to the callbacks of its [`ClientFactory`].
 pub struct Connector<'a> {
     reactor: &'a mut Reactor,
     attempt: Option<Key>,
@@ -27,13 +27,13 @@ pub struct Connector<'a> {
 }
 
 impl Connector<'_> {
-    /// Tries again with the same factory, as one that reconnects does. A reactor that stops
-    /// doesn't.
+    /// Connects again with the same factory, for a client that reconnects. Does nothing while the
+    /// reactor stops.
     pub fn connect(&mut self) {
         self.again = true;
     }
 
-    /// Gives up the attempt, if it has not ended yet.
+    /// Stops connecting, if that has not ended yet.
     #[doc(alias = "stopConnecting")]
     pub fn stop_connecting(&mut self) {
         if let Some(attempt) = self.attempt {
@@ -41,7 +41,7 @@ impl Connector<'_> {
         }
     }
 
-    /// Where to.
+    /// The address to connect to.
     #[doc(alias = "getDestination")]
     pub fn destination(&self) -> SocketAddr {
         self.destination
@@ -59,18 +59,18 @@ impl fmt::Debug for Connector<'_> {
     }
 }
 
-/// An attempt that has not ended yet.
+/// A connect that has not ended yet.
 pub(crate) struct PendingConnect {
     /// Absent while one of its callbacks runs.
     client: Option<Client>,
-    /// Absent until the loop has begun it.
+    /// Absent until the loop has started to connect.
     pub(crate) socket: Option<Stream>,
     deadline: Option<DelayedCall>,
     /// Why it failed, once it has.
     failure: Option<Reason>,
 }
 
-/// A factory and where it connects to: what is needed to try again.
+/// A factory and its destination: all that is needed to connect again.
 struct Client {
     factory: Box<dyn ClientFactory>,
     destination: SocketAddr,
@@ -78,9 +78,9 @@ struct Client {
 }
 
 impl Reactor {
-    /// Connects to `address` within `timeout`, and gives the connection to a protocol that
-    /// `factory` makes. The attempt begins once the current callback has returned. The key that is
-    /// returned names the attempt, and then the connection.
+    /// Connects to `address` within `timeout`. `factory` creates the protocol of the connection.
+    /// Connecting starts when the current callback has returned. The returned key identifies the
+    /// pending connect, and then the connection.
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp(
         &mut self,
@@ -104,13 +104,13 @@ impl Reactor {
         }))
     }
 
-    /// Gives up an attempt to connect.
+    /// Stops connecting.
     #[doc(alias = "stopConnecting")]
     pub fn stop_connecting(&mut self, attempt: Key) {
         self.fail(attempt, Reason::ConnectionAborted);
     }
 
-    /// Ends an attempt to connect.
+    /// Ends a pending connect.
     pub(crate) fn fail(&mut self, key: Key, reason: Reason) {
         if let Some(pending) = self.pending_connect(key) {
             pending.failure.get_or_insert(reason);
@@ -118,7 +118,7 @@ impl Reactor {
         }
     }
 
-    /// Begins an attempt, or ends one that has failed.
+    /// Starts to connect, or ends a pending connect that has failed.
     pub(crate) fn update_pending_connect(&mut self, key: Key) {
         let is_stopping = self.stop_at.is_some();
         let Some(pending) = self.pending_connect(key) else {
@@ -126,8 +126,8 @@ impl Reactor {
         };
         match (&pending.failure, &pending.socket) {
             (Some(_), _) => self.end_pending_connect(key),
-            // Requested of a reactor that stops already: nobody is told, or those who try again
-            // would do so for ever.
+            // Requested while the reactor stops. No callback is made, since a factory that always
+            // reconnects would never let the reactor stop.
             (None, None) if is_stopping => {
                 self.entries.remove(key);
             }
@@ -155,8 +155,8 @@ impl Reactor {
         }
         let (delay, reason) = match self.begin_connect(key, destination) {
             Ok(()) => (timeout, Reason::TimedOut),
-            // The factory is told in the next iteration: one that always tries again would
-            // otherwise keep the loop from everything else.
+            // The factory is called in the next iteration: one that always reconnects would
+            // otherwise keep the loop busy for ever.
             Err(error) => (Duration::ZERO, Reason::ConnectFailed(error)),
         };
         let deadline = self.call_later(delay, move |reactor| reactor.fail(key, reason));
@@ -173,8 +173,8 @@ impl Reactor {
         self.watch(key, Interest::of(false, true))
     }
 
-    /// The socket can be written: it is connected or has failed, or neither, for readiness may be
-    /// spurious.
+    /// Called when the socket is writable: it is connected, or has failed, or is still connecting,
+    /// since readiness can be false.
     pub(crate) fn handle_connect(&mut self, key: Key) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
@@ -197,7 +197,7 @@ impl Reactor {
         }
     }
 
-    /// The connection takes the attempt's place, and its key.
+    /// Replaces the pending connect with the connection, under the same key.
     fn connected(&mut self, key: Key) {
         let Some(pending) = self.pending_connect(key) else {
             return;
@@ -251,8 +251,8 @@ impl Reactor {
 }
 
 impl Client {
-    /// Has the factory make a protocol, which from now on keeps the factory with it. For a factory
-    /// that makes none, a protocol closes the connection, so that the factory is told.
+    /// Makes the factory build a protocol, which owns the factory from now on. If the factory
+    /// builds none, a protocol closes the connection, so that the factory is called back.
     fn build_protocol(mut self) -> Box<dyn Protocol> {
         let protocol = self.factory.build_protocol(self.destination);
         Box::new(ClientProtocol {
@@ -261,8 +261,8 @@ impl Client {
         })
     }
 
-    /// Tells the factory that the attempt or the connection has ended, and tries again if the
-    /// factory wants to.
+    /// Calls the factory when connecting or the connection has ended, and connects again if the
+    /// factory has requested that.
     fn ended(
         mut self,
         reactor: &mut Reactor,
@@ -281,7 +281,7 @@ impl Client {
     }
 }
 
-/// The protocol of a connection that its factory doesn't want.
+/// The protocol of a connection for which its factory builds none.
 struct Refusal;
 
 impl Protocol for Refusal {
@@ -292,7 +292,7 @@ impl Protocol for Refusal {
     fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 }
 
-/// A protocol whose factory is told of its connection's end.
+/// A protocol that calls its factory when the connection has ended.
 struct ClientProtocol {
     protocol: Box<dyn Protocol>,
     client: Option<Client>,

@@ -1,5 +1,5 @@
-//! The echo server: what a user of this style writes. (`sys::trace_handler` only writes a line for
-//! the option `--trace`.)
+//! The echo server: all that a user of this style writes. (`sys::trace_handler` only writes a line
+//! for the option `--trace`.)
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use common::{SendPolicy, Settings, StopSignal};
 
 use crate::{EngineKind, Factory, Protocol, Reactor, Transport};
 
-/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
+/// Serves until `stop` is raised and all output is sent, or the shutdown timeout is over.
 ///
 /// # Errors
-/// As [`server`] and [`Reactor::run`].
+/// The errors of [`server`] and [`Reactor::run`].
 pub fn serve(
     listener: Listener,
     settings: Settings,
@@ -25,12 +25,12 @@ pub fn serve(
     server(listener, settings, engine, policy, stop)?.run()
 }
 
-/// Makes a reactor with everything that the server needs, so that its [`run`](Reactor::run) can't
-/// fail for want of memory or descriptors.
+/// Creates a reactor with everything that the server needs, so that its [`run`](Reactor::run) can't
+/// fail later because memory or descriptors have run out.
 ///
 /// # Errors
-/// No descriptor for the engine, no memory for the read buffer, or a listener or a stop signal that
-/// the engine can't watch.
+/// No descriptor for the engine, no memory for the read buffer, or an engine that can't watch the
+/// listener or the stop signal.
 pub fn server(
     listener: Listener,
     settings: Settings,
@@ -50,10 +50,10 @@ pub fn server(
     Ok(reactor)
 }
 
-/// The listener's factory: makes an [`Echo`] for each client.
+/// The factory of the listener. Creates an [`Echo`] for each client.
 #[derive(Debug, Default)]
 pub struct EchoFactory {
-    /// A connection that was silent for so long is closed; `None`: never.
+    /// A connection that was idle for this long is closed; `None` means never.
     pub idle_timeout: Option<Duration>,
 }
 
@@ -64,7 +64,7 @@ impl Factory for EchoFactory {
     }
 }
 
-/// One client's: sends back what it sends.
+/// The protocol of one client. Sends back what it receives.
 #[derive(Debug)]
 pub struct Echo {
     idle_timeout: Option<Duration>,

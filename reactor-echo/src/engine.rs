@@ -1,15 +1,15 @@
-//! What waits for readiness: one interface, three engines behind it.
+//! The part that waits for readiness: one interface with three engines.
 //!
 //! | Twisted | here | difference |
 //! |---|---|---|
-//! | `IReactorFDSet.addReader`, `addWriter`, `removeReader`, `removeWriter` | [`Engine::watch`] | says all that is wanted of a descriptor at once |
+//! | `IReactorFDSet.addReader`, `addWriter`, `removeReader`, `removeWriter` | [`Engine::watch`] | sets reading and writing with one call |
 //! | `removeAll` | `watch` with `None` | one descriptor at a time |
 //! | `doIteration(delay)`: `doSelect`, `doPoll` | [`Engine::wait`] | returns a list; the reactor makes the calls |
-//! | `selectreactor`, `epollreactor`, `asyncioreactor` `.install()` | [`EngineKind`] | a value, and no module is replaced |
+//! | `selectreactor`, `epollreactor`, `asyncioreactor` `.install()` | [`EngineKind`] | a value; no module is replaced |
 //!
-//! An engine reads and writes nothing. It is told what is wanted of a descriptor, and reports when
-//! that can be had: select(2) as a level, the other two as edges. The reactor remembers what was
-//! reported, until a call has met its end; see [`Readiness`].
+//! An engine doesn't read or write. The reactor tells it which descriptors to watch, and the engine
+//! reports which of them are ready: select(2) as a level, the other two as edges. The reactor
+//! remembers the readiness until a call finds nothing more; see [`Readiness`].
 
 use std::fmt::{self, Debug};
 use std::io;
@@ -29,13 +29,13 @@ mod tokio;
 /// How many events an engine takes from the kernel with one call, if the kernel reports edges.
 const MOST_EVENTS: usize = 1024;
 
-/// Waits for descriptors that it does not own the reading of.
+/// Waits until descriptors are ready. The reactor reads and writes them.
 pub trait Engine: Debug {
-    /// From now on watches the descriptor for what is `wanted` of it, where it was watched for
-    /// `was` before. Before a descriptor is closed, nothing is wanted of it.
+    /// Watches a descriptor for `wanted`, where it was watched for `was` before. Before a
+    /// descriptor is closed, the reactor calls this with a `wanted` of `None`.
     ///
     /// # Errors
-    /// A descriptor that the engine cannot watch.
+    /// An error if the engine can't watch the descriptor.
     fn watch(
         &mut self,
         key: Key,
@@ -44,13 +44,13 @@ pub trait Engine: Debug {
         wanted: Option<Interest>,
     ) -> io::Result<()>;
 
-    /// Waits until something wanted is ready, but at most for `timeout` (`None` waits without
-    /// limit), and appends it to `events`: all of it, since the reactor relies on that when it
-    /// closes those from which nothing has come. `watched` is for an engine that remembers nothing.
+    /// Waits until a watched descriptor is ready, at most for `timeout` (`None` waits without
+    /// limit). Appends all ready descriptors to `events`: the reactor relies on "all" when it
+    /// closes idle connections. `watched` is for an engine that keeps no list of its own.
     ///
     /// # Errors
-    /// `Interrupted` by a signal, which is no failure, or what the kernel returns. The events may
-    /// lack something then.
+    /// `Interrupted` by a signal, which is no failure, or an error of the kernel. Then `events` can
+    /// be incomplete.
     fn wait(
         &mut self,
         timeout: Option<Duration>,
@@ -59,21 +59,21 @@ pub trait Engine: Debug {
     ) -> io::Result<()>;
 }
 
-/// What is ready of the object with that key.
+/// The readiness of one descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
-    /// Whose descriptor it is.
+    /// The key of the object that owns the descriptor.
     pub key: Key,
-    /// What can be done with it.
+    /// What the descriptor is ready for.
     pub ready: Readiness,
 }
 
-/// All descriptors that are watched.
+/// All watched descriptors.
 #[derive(Clone, Copy)]
 pub struct Watched<'a>(pub(crate) &'a Entries);
 
 impl<'a> Watched<'a> {
-    /// Each of them, and what is wanted of it.
+    /// Iterates over the descriptors and what each is watched for.
     pub fn iter(self) -> impl Iterator<Item = (Key, Descriptor<'a>, Interest)> {
         let entries = self.0.iter();
         entries.filter_map(|(key, entry)| Some((key, entry.descriptor()?, entry.watched?)))
@@ -86,7 +86,7 @@ impl Debug for Watched<'_> {
     }
 }
 
-/// An engine for a reactor that has no descriptors: it has nothing to wait for.
+/// An engine for a reactor without descriptors: it has nothing to wait for.
 pub(crate) fn without_descriptors() -> Box<dyn Engine> {
     Box::new(select::Select)
 }
@@ -94,20 +94,20 @@ pub(crate) fn without_descriptors() -> Box<dyn Engine> {
 /// The engines, by name.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum EngineKind {
-    /// The readiness of a tokio runtime; the default, since it is the event loop that most Rust
-    /// programs already have
+    /// tokio's readiness; the default, since most Rust programs already have tokio's event
+    /// loop
     #[cfg(feature = "tokio")]
     #[default]
     Tokio,
-    /// mio, which is epoll or kqueue with little around it: the leanest
+    /// mio, a thin layer over epoll or kqueue: the leanest
     #[cfg_attr(not(feature = "tokio"), default)]
     Mio,
-    /// select(2): everywhere, for few descriptors
+    /// select(2): works everywhere, for few descriptors
     Select,
 }
 
 impl EngineKind {
-    /// Every engine, for what is to be done with each.
+    /// All engines.
     pub const ALL: &[EngineKind] = &[
         #[cfg(feature = "tokio")]
         EngineKind::Tokio,
@@ -115,10 +115,10 @@ impl EngineKind {
         EngineKind::Select,
     ];
 
-    /// An engine that watches nothing yet.
+    /// Starts an engine that watches nothing yet.
     ///
     /// # Errors
-    /// The kernel gives no epoll(7) or the like.
+    /// An error if the kernel can't create an epoll(7) descriptor or its equivalent.
     pub fn start(self) -> io::Result<Box<dyn Engine>> {
         Ok(match self {
             #[cfg(feature = "tokio")]

@@ -1,4 +1,4 @@
-//! What a reactor holds: everything that has a key.
+//! The reactor's entries: everything that has a key.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use crate::connector::PendingConnect;
 use crate::port::{Port, Reader};
 
 new_key_type! {
-    /// Names a connection, a port, or anything else that a reactor holds. Once that is gone, the
-    /// key finds nothing, even when its place is given to another.
+    /// Identifies a connection, a port, or any other object of a reactor. After the object is
+    /// closed, its key finds nothing, even if a new object reuses its slot.
     pub struct Key;
 }
 
-/// Such as `3v1`: the place, and a number that rises each time the place is used.
+/// For example `3v1`: the slot, and a number that rises each time the slot is used.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.data(), f)
@@ -27,13 +27,13 @@ pub(crate) type Entries = SlotMap<Key, Entry>;
 
 pub(crate) struct Entry {
     pub(crate) object: Object,
-    /// What the engine was last told to watch its descriptor for.
+    /// What the engine watches the descriptor for.
     pub(crate) watched: Option<Interest>,
-    /// What the engine has reported, until a call has met its end.
+    /// The readiness that the engine has reported. A call that finds nothing more clears it.
     pub(crate) ready: Readiness,
-    /// It is in the list of those that are ready.
+    /// The key is in the list of ready entries.
     pub(crate) listed: bool,
-    /// It is in the list of those with requests.
+    /// The key is in the list of entries with requests.
     pub(crate) dirty: bool,
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Object {
     Port(Port),
     PendingConnect(PendingConnect),
     Reader(Reader),
-    /// A call to be made as soon as the reactor runs and no other callback does.
+    /// A call to make as soon as the reactor runs and no other callback does.
     Call(Call),
 }
 
@@ -73,20 +73,20 @@ impl Entry {
         }
     }
 
-    /// Whether a read may find something, and that is wanted.
+    /// Whether a read can find something, and reading is watched for.
     #[inline]
     pub(crate) fn can_read(&self) -> bool {
         self.ready.may_read() && self.watched.is_some_and(Interest::is_readable)
     }
 
-    /// Whether the kernel may take a write, and that is wanted.
+    /// Whether the kernel can take a write, and writing is watched for.
     #[inline]
     pub(crate) fn can_write(&self) -> bool {
         self.ready.may_write() && self.watched.is_some_and(Interest::is_writable)
     }
 
-    /// Whether it stays in the list of those that are ready, as far as is known before the next
-    /// wait.
+    /// Whether the entry stays in the list of ready entries, as far as that is known before the
+    /// next wait.
     #[inline]
     pub(crate) fn stays_listed(&mut self) -> bool {
         self.ready = self.ready.left();

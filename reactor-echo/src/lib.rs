@@ -1,26 +1,26 @@
-//! Style 4: an echo server of a Twisted-like reactor, protocols and factories.
+//! Style 4: an echo server on a Twisted-like reactor with protocols and factories.
 //!
-//! The user writes a [`Protocol`] for one side of one conversation, and a [`Factory`] that makes
-//! one for each connection. The [`Reactor`] owns the sockets, the buffers and the timers, and waits
-//! with the [`Engine`](engine::Engine) of one's choice.
+//! You write a [`Protocol`], which handles one connection, and a [`Factory`], which creates a
+//! protocol for each connection. The [`Reactor`] owns the sockets, the buffers, and the timers, and
+//! waits with the [`Engine`](engine::Engine) of your choice.
 //!
 //! | module | Twisted | here |
 //! |---|---|---|
 //! | [`echo`] | `class Echo(Protocol)` | what a user of this style writes |
 //! | `protocol` | `twisted.internet.protocol` | [`Protocol`], [`Factory`], [`ClientFactory`], [`Reason`] |
-//! | `transport` | `self.transport` | [`Transport`]: one connection, lent to a callback |
-//! | `producer` | `IPushProducer`, `IPullProducer` | [`Producer`]: paused and resumed by pending output |
+//! | `transport` | `self.transport` | [`Transport`]: one connection, passed to each callback |
+//! | `producer` | `IPushProducer`, `IPullProducer` | [`Producer`]: paused and resumed depending on pending output |
 //! | `timers` | `IDelayedCall` | [`DelayedCall`] |
 //! | `reactor`, `stop` | `ReactorBase` | [`Reactor`]: the loop |
-//! | `entry` | | [`Key`]: everything that the reactor holds has one |
-//! | `port`, `connector`, `connection` | `twisted.internet.tcp` | what the loop does with ports, attempts to connect ([`Connector`]), and connections |
-//! | [`engine`] | `selectreactor`, `epollreactor`, … | what waits for readiness: tokio, mio, select |
+//! | `entry` | | [`Key`]: the key of everything that the reactor holds |
+//! | `port`, `connector`, `connection` | `twisted.internet.tcp` | what the loop does with ports, pending connects ([`Connector`]), and connections |
+//! | [`engine`] | `selectreactor`, `epollreactor`, … | the part that waits for readiness: tokio, mio, select |
 //! | [`testing`] | `StringTransport`, `Clock` | a protocol without a socket |
 //!
-//! **A callback requests, the loop acts.** What a callback requests of its transport or of the
-//! reactor is recorded, and applied when it has returned. So no callback runs inside another, and
-//! the reactor can be lent to each of them. Connections, ports and attempts to connect have a
-//! [`Key`]; once one is gone, its key finds nothing.
+//! **A callback requests, the loop acts.** A callback's requests to its transport or to the reactor
+//! are recorded, and applied when it has returned. So no callback runs inside another, and every
+//! callback can get a `&mut Reactor`. Connections, ports, and pending connects have a [`Key`].
+//! After one is closed, its key finds nothing.
 
 #![cfg_attr(
     not(test),

@@ -8,7 +8,7 @@ use common::args::{self, ServerArgs};
 use common::run::run;
 use reactor_echo::{EngineKind, server};
 
-/// Echo server, style 4: a reactor, protocols and factories
+/// Echo server, style 4: a reactor, protocols, and factories
 #[derive(Parser)]
 #[command(
     version,
@@ -17,7 +17,7 @@ use reactor_echo::{EngineKind, server};
 struct Args {
     #[command(flatten)]
     server: ServerArgs,
-    /// What the reactor waits with
+    /// The engine that the reactor waits with
     #[arg(
         long,
         value_enum,
@@ -26,7 +26,7 @@ struct Args {
         help_heading = "Style"
     )]
     reactor: EngineKind,
-    /// When an answer is sent
+    /// When to send the echoed bytes
     #[arg(long, value_enum, default_value_t, help_heading = "Style")]
     write: SendPolicy,
 }

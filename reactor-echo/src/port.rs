@@ -1,4 +1,4 @@
-//! Ports, whose clients the loop accepts, and descriptors of the user's own.
+//! Ports, whose clients the loop accepts, and descriptors that the user watches.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,29 +15,29 @@ pub(crate) struct Port {
     pub(crate) listener: Listener,
     /// Absent while one of its callbacks runs.
     factory: Option<Box<dyn Factory>>,
-    /// The factory has been told that it listens.
+    /// The factory's `start_factory` was called.
     started: bool,
-    /// Requested: stop listening.
+    /// A request to stop listening.
     pub(crate) closing: bool,
 }
 
-/// A descriptor that a user watches.
+/// A descriptor that the user watches.
 pub(crate) struct Reader {
     pub(crate) descriptor: Rc<dyn AsDescriptor>,
     /// Absent while it runs.
     callback: Option<Callback>,
-    /// Requested: stop watching.
+    /// A request to stop watching.
     pub(crate) closing: bool,
 }
 
 type Callback = Box<dyn FnMut(&mut Reactor)>;
 
 impl Reactor {
-    /// Listens on `address`, where port 0 lets the system pick one, with at most `backlog`
-    /// connections waiting to be accepted. Each gets a protocol that `factory` makes.
+    /// Listens on `address`; with port 0, the system picks a port. At most `backlog` connections
+    /// wait in the accept queue. `factory` creates a protocol for each connection.
     ///
     /// # Errors
-    /// What bind(2) returns, or a socket that the engine cannot watch.
+    /// The errors of bind(2), and an error if the engine can't watch the socket.
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp(
         &mut self,
@@ -53,10 +53,10 @@ impl Reactor {
         self.adopt_stream_port(listener, factory)
     }
 
-    /// Listens with a socket that listens already.
+    /// Listens with a socket that is already listening.
     ///
     /// # Errors
-    /// A socket that the engine cannot watch.
+    /// An error if the engine can't watch the socket.
     #[doc(alias = "adoptStreamPort")]
     pub fn adopt_stream_port(
         &mut self,
@@ -77,7 +77,7 @@ impl Reactor {
         Ok(key)
     }
 
-    /// Closes a port; its connections go on. Its factory is told.
+    /// Closes a port and calls its factory's `stop_factory`. Its connections stay open.
     #[doc(alias = "stopListening")]
     pub fn stop_listening(&mut self, port: Key) {
         if let Some(entry) = self.port_mut(port) {
@@ -86,7 +86,7 @@ impl Reactor {
         }
     }
 
-    /// The address that a port listens on, if it does.
+    /// Returns the address that a port listens on, or `None` if it is closed.
     #[doc(alias = "getHost")]
     pub fn host_of(&self, port: Key) -> Option<SocketAddr> {
         match &self.entries.get(port)?.object {
@@ -95,11 +95,11 @@ impl Reactor {
         }
     }
 
-    /// Accepts the clients that wait, but not more than `most`.
+    /// Accepts the clients in the queue, at most `most` of them.
     // CONCEPT: descriptors
     pub(crate) fn accept(&mut self, key: Key, most: usize) {
         for _ in 0..most {
-            // Looked up each time: a callback of one connection may close the port.
+            // Looked up each time, since a connection's callback can close the port.
             let Some(Entry {
                 object: Object::Port(port),
                 ready,
@@ -136,7 +136,7 @@ impl Reactor {
             .entries
             .insert(Entry::new(Object::Connection(connection)));
         if let Err(error) = self.watch(key, Interest::of(true, false)) {
-            // It costs this one client, whose protocol was never told of its connection.
+            // This ends only this client's connection. Its protocol was never called.
             if let Some(connection) = self.connection_mut(key) {
                 connection.protocol = None;
                 let reason = io::Error::new(error.kind(), error.to_string());
@@ -151,7 +151,7 @@ impl Reactor {
         self.apply_requests();
     }
 
-    /// Watches the ports while the limit is open, and really not while it isn't.
+    /// Watches the ports while the limit is open, and stops watching them while it isn't.
     // CONCEPT: descriptors
     pub(crate) fn open_or_shut_ports(&mut self) {
         self.limit.retry_if_due(self.clock.now());
@@ -169,9 +169,9 @@ impl Reactor {
         }
     }
 
-    /// Applies what was requested of a port: starts its factory, watches it while the limit is
-    /// open, closes it. A port that can't be watched again is tried later, like one whose accept
-    /// fails.
+    /// Applies the requests for a port: starts its factory, watches it while the limit is open,
+    /// closes it. If the port can't be watched again, the loop tries it later, as after a failed
+    /// accept.
     pub(crate) fn update_port(&mut self, key: Key) {
         let is_stopping = self.stop_at.is_some();
         let Some(port) = self.port_mut(key) else {
@@ -221,11 +221,11 @@ impl Reactor {
         }
     }
 
-    /// From now on calls `callback` whenever there is something new to read from `descriptor`,
-    /// which it has to read until `WouldBlock`.
+    /// Watches `descriptor`, and calls `callback` whenever there is something new to read. The
+    /// callback has to read until `WouldBlock`.
     ///
     /// # Errors
-    /// A descriptor that the engine cannot watch.
+    /// An error if the engine can't watch the descriptor.
     #[doc(alias = "addReader")]
     pub fn add_reader(
         &mut self,
@@ -253,7 +253,7 @@ impl Reactor {
         }
     }
 
-    /// A descriptor that a user watches can be read.
+    /// Called when a descriptor that the user watches is readable.
     pub(crate) fn handle_reader(&mut self, key: Key) {
         let Some(mut callback) = self
             .reader_mut(key)

@@ -1,44 +1,44 @@
-//! Where the data comes from that a protocol writes: a producer, which the loop pauses and resumes
-//! by pending output.
+//! Producers: sources of a connection's output, which the loop pauses and resumes depending on
+//! pending output.
 //!
 //! | Twisted (`IConsumer`, `IPushProducer`, `IPullProducer`) | here | difference |
 //! |---|---|---|
-//! | `transport.registerProducer(producer, streaming)` | [`Transport::register_producer`] | a second one takes the place of the first, where Twisted raises. A pull producer is asked for the first time when the connection can be written, and not from inside this call |
+//! | `transport.registerProducer(producer, streaming)` | [`Transport::register_producer`] | a second one replaces the first; Twisted raises. A pull producer is first called when the connection is writable, not from inside this call |
 //! | `transport.unregisterProducer()` | [`Transport::unregister_producer`] | |
 //! | `producer.pauseProducing()` | [`Producer::pause_producing`] | above the high-water mark, which is 64 KiB in Twisted |
 //! | `producer.resumeProducing()` | [`Producer::resume_producing`] | a push producer: at the low-water mark; in Twisted when all is sent |
 //! | `producer.stopProducing()` | [`Producer::stop_producing`] | |
-//! | a transport is a push producer itself | a [`Key`] is one: the connection that it names | |
-//! | `loseConnection` waits for a pull producer and for a paused push producer | only for a pull producer | a push producer that ends must say so with `lose_connection` either way |
+//! | a transport is itself a push producer | a [`Key`] is one, for its connection | |
+//! | `loseConnection` waits for a pull producer and for a paused push producer | only for a pull producer | a push producer that ends has to call `lose_connection` either way |
 
 use std::mem;
 
 use crate::{Key, Reactor, Transport};
 
-/// Produces what is written to a connection, which is its consumer.
+/// Produces the output of a connection, its consumer.
 ///
-/// A *push* producer writes as things happen, unless it is paused: a connection, a timer. A *pull*
-/// producer writes once each time it is asked to resume: a file, a table.
+/// A *push* producer writes whenever it has data, unless it is paused: a connection, a timer. A
+/// *pull* producer writes once for each call of `resume_producing`: a file, a table.
 pub trait Producer {
-    /// The consumer takes data. A push producer that was paused goes on; a pull producer writes its
-    /// next piece before it returns, or [unregisters](Transport::unregister_producer) itself at its
-    /// end.
+    /// Called when the consumer can take data. A paused push producer goes on; a pull producer
+    /// writes its next piece before it returns, or [unregisters](Transport::unregister_producer)
+    /// itself at its end.
     #[doc(alias = "resumeProducing")]
     fn resume_producing(&mut self, consumer: &mut Transport<'_>);
 
-    /// More than the high-water mark is pending: a push producer writes no more until it is
-    /// resumed.
+    /// Called when more than the high-water mark is pending. A push producer writes no more until
+    /// it is resumed.
     #[doc(alias = "pauseProducing")]
     fn pause_producing(&mut self, consumer: &mut Transport<'_>) {
         let _ = consumer;
     }
 
-    /// The consumer is gone, or the reactor stops: nothing more will be sent.
+    /// Called when the consumer is closed, or the reactor stops. Nothing more will be sent.
     #[doc(alias = "stopProducing")]
     fn stop_producing(&mut self, reactor: &mut Reactor);
 }
 
-/// A connection whose protocol writes what it receives to another: the other one's push producer.
+/// A connection whose protocol forwards its input to another one. It is that one's push producer.
 impl Producer for Key {
     fn resume_producing(&mut self, consumer: &mut Transport<'_>) {
         if let Some(mut connection) = consumer.reactor().transport(*self) {
@@ -59,13 +59,13 @@ impl Producer for Key {
     }
 }
 
-/// A producer, and what it was last told.
+/// A producer, and whether it is paused.
 pub(crate) struct Registered {
     /// Absent while one of its callbacks runs.
     pub(crate) producer: Option<Box<dyn Producer>>,
     pub(crate) streaming: bool,
-    /// It is to be resumed: a push producer that was paused, a pull producer whose last piece is
-    /// sent.
+    /// The next call is `resume_producing`: a push producer was paused, or a pull producer's last
+    /// piece is sent.
     pub(crate) paused: bool,
 }
 
@@ -78,24 +78,24 @@ impl Registered {
         }
     }
 
-    /// Whether it is a pull producer, which has more to send.
+    /// Whether this is a pull producer, which has more to send.
     pub(crate) fn is_pulling(&self) -> bool {
         !self.streaming
     }
 
-    /// Whether it is a pull producer that is to be asked as soon as the connection can be written.
+    /// Whether this is a pull producer to call as soon as the connection is writable.
     pub(crate) fn is_pulled(&self) -> bool {
         self.paused && !self.streaming
     }
 
-    /// Everything written is sent.
+    /// Called when all output is sent.
     pub(crate) fn all_sent(&mut self) {
         self.paused |= !self.streaming;
     }
 }
 
 impl Reactor {
-    /// Pauses or resumes a connection's producer by pending output.
+    /// Pauses or resumes a connection's producer, depending on pending output.
     // CONCEPT: back-pressure
     pub(crate) fn update_producer(&mut self, key: Key, is_writable: bool) {
         let Some(connection) = self.connection_mut(key) else {
@@ -124,7 +124,7 @@ impl Reactor {
                 producer.resume_producing(&mut consumer);
             }
             self.request(key, |connection| {
-                // Unless it has unregistered, or has registered another.
+                // Unless the producer has unregistered, or has registered another one.
                 if let Some(registered) = &mut connection.producer {
                     registered.producer.get_or_insert(producer);
                 }
@@ -132,7 +132,7 @@ impl Reactor {
         }
     }
 
-    /// Tells a connection's producer that nothing more will be sent.
+    /// Calls `stop_producing` of a connection's producer, if it has one.
     pub(crate) fn stop_producer(&mut self, producer: Option<Registered>) {
         if let Some(mut producer) = producer.and_then(|registered| registered.producer) {
             producer.stop_producing(self);

@@ -1,14 +1,15 @@
-//! What a user of this style writes: a protocol for each connection, and a factory that makes them.
+//! The traits that a user implements: a protocol for each connection, and a factory that creates
+//! them.
 //!
 //! | Twisted (`twisted.internet.protocol`) | here | difference |
 //! |---|---|---|
-//! | `self.transport` | an argument | lent for the time of the callback |
+//! | `self.transport` | an argument | valid only during the callback |
 //! | `Protocol.connectionMade`, `dataReceived` | [`connection_made`](Protocol::connection_made), [`data_received`](Protocol::data_received) | |
-//! | `Protocol.connectionLost(reason)` | [`connection_lost`](Protocol::connection_lost) | has the reactor too, since there is no global reactor |
-//! | `IHalfCloseableProtocol.readConnectionLost` | [`read_connection_lost`](Protocol::read_connection_lost) | every protocol has it; Twisted drops pending output for one that has not |
+//! | `Protocol.connectionLost(reason)` | [`connection_lost`](Protocol::connection_lost) | also gets the reactor, since there is no global one |
+//! | `IHalfCloseableProtocol.readConnectionLost` | [`read_connection_lost`](Protocol::read_connection_lost) | part of every protocol; Twisted drops the pending output of a protocol without it |
 //! | `Factory.buildProtocol`, `startFactory`, `stopFactory` | the same on [`Factory`] | |
-//! | `protocol.factory` | an `Rc` of the user's choice that the factory hands to its protocols | |
-//! | `ClientFactory` | [`ClientFactory`] | it is handed back and forth, so it serves one connection at a time; it has no `startFactory` and `stopFactory` |
+//! | `protocol.factory` | an `Rc` of your choice, which the factory passes to its protocols | |
+//! | `ClientFactory` | [`ClientFactory`] | serves one connection at a time, since its connection owns it; has no `startFactory` and `stopFactory` |
 //! | `reason.type`, `reason.value` | [`Reason`] | |
 
 use std::error::Error;
@@ -18,104 +19,105 @@ use std::net::SocketAddr;
 
 use crate::{Connector, Reactor, Transport};
 
-/// One side of one conversation. Everything has a default but
+/// Handles the events of one connection. Every method has a default except
 /// [`data_received`](Self::data_received).
 pub trait Protocol {
-    /// The connection is there.
+    /// Called when the connection is established.
     #[doc(alias = "connectionMade")]
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let _ = transport;
     }
 
-    /// Bytes have come: some, wherever the network has cut them.
+    /// Called with bytes from the peer. They can be any part of the stream, not only whole
+    /// messages.
     #[doc(alias = "dataReceived")]
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]);
 
-    /// The peer has sent its last byte, and may still receive. Unless a protocol says otherwise,
-    /// the connection is closed as soon as everything written is sent.
+    /// Called when the peer has sent its last byte. The peer can still receive. The default closes
+    /// the connection as soon as all pending output is sent.
     #[doc(alias = "readConnectionLost")]
     fn read_connection_lost(&mut self, transport: &mut Transport<'_>) {
         transport.lose_connection();
     }
 
-    /// The connection is gone. Comes once for every connection that was made, and nothing comes
-    /// after it.
+    /// Called when the connection is closed: once for every established connection, as its last
+    /// callback.
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, reactor: &mut Reactor, reason: &Reason) {
         let _ = (reactor, reason);
     }
 }
 
-/// Makes the protocols of a port, and holds what they share.
+/// Creates the protocols of a port, and holds the state that they share.
 pub trait Factory {
-    /// The port begins to listen.
+    /// Called when the port starts to listen.
     #[doc(alias = "startFactory")]
     fn start_factory(&mut self, reactor: &mut Reactor) {
         let _ = reactor;
     }
 
-    /// A protocol for the connection that `peer` has opened; `None` closes it.
+    /// Returns a protocol for the connection that `peer` has opened. `None` closes the connection.
     #[doc(alias = "buildProtocol")]
     fn build_protocol(&mut self, peer: SocketAddr) -> Option<Box<dyn Protocol>>;
 
-    /// The port listens no more.
+    /// Called when the port stops listening.
     #[doc(alias = "stopFactory")]
     fn stop_factory(&mut self, reactor: &mut Reactor) {
         let _ = reactor;
     }
 }
 
-/// A function that makes protocols is a factory, as Twisted's `Factory.forProtocol` makes one of a
-/// class.
+/// A function that returns protocols is a factory, like a class passed to Twisted's
+/// `Factory.forProtocol`.
 impl<P: Protocol + 'static, F: FnMut(SocketAddr) -> P> Factory for F {
     fn build_protocol(&mut self, peer: SocketAddr) -> Option<Box<dyn Protocol>> {
         Some(Box::new(self(peer)))
     }
 }
 
-/// Makes the protocol of a connection that this side opens, and is told what becomes of it.
+/// Creates the protocol of a connection that this side opens. Its callbacks report how that ends.
 pub trait ClientFactory {
-    /// The attempt begins.
+    /// Called when connecting starts.
     #[doc(alias = "startedConnecting")]
     fn started_connecting(&mut self, connector: &mut Connector<'_>) {
         let _ = connector;
     }
 
-    /// A protocol for the connection, which is there; `None` closes it, and
-    /// [`client_connection_lost`](Self::client_connection_lost) is told.
+    /// Returns a protocol for the established connection. `None` closes the connection, and then
+    /// [`client_connection_lost`](Self::client_connection_lost) is called.
     #[doc(alias = "buildProtocol")]
     fn build_protocol(&mut self, peer: SocketAddr) -> Option<Box<dyn Protocol>>;
 
-    /// No connection came about.
+    /// Called when the connection couldn't be established.
     #[doc(alias = "clientConnectionFailed")]
     fn client_connection_failed(&mut self, connector: &mut Connector<'_>, reason: &Reason) {
         let _ = (connector, reason);
     }
 
-    /// The connection is gone, and its protocol, if there was one, was told.
+    /// Called when the connection is closed, after its protocol's `connection_lost`.
     #[doc(alias = "clientConnectionLost")]
     fn client_connection_lost(&mut self, connector: &mut Connector<'_>, reason: &Reason) {
         let _ = (connector, reason);
     }
 }
 
-/// Why a connection is gone, or never was.
+/// Why a connection was closed, or couldn't be established.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It was closed in good order, by the peer or with
+    /// The connection was closed in an orderly way, by the peer or with
     /// [`lose_connection`](Transport::lose_connection).
     ConnectionDone,
-    /// It broke: the peer reset it, or the network did.
+    /// The connection broke: the peer reset it, or the network failed.
     ConnectionLost(io::Error),
-    /// It was thrown away with [`abort_connection`](Transport::abort_connection), or the reactor
-    /// stopped.
+    /// The connection was aborted with [`abort_connection`](Transport::abort_connection), or the
+    /// reactor stopped.
     ConnectionAborted,
-    /// Nothing happened for the time that [`set_timeout`](Transport::set_timeout) allows, or the
-    /// attempt to connect took too long.
+    /// No byte moved for the time that [`set_timeout`](Transport::set_timeout) allows, or
+    /// connecting took too long.
     #[doc(alias = "TimeoutError")]
     TimedOut,
-    /// It could not be opened.
+    /// The connection couldn't be established.
     #[doc(alias = "ConnectError")]
     ConnectFailed(io::Error),
 }

@@ -1,20 +1,20 @@
-//! The loop: it waits, makes the callbacks, and applies what they have requested.
+//! The loop: it waits, makes the callbacks, and applies their requests.
 //!
 //! | Twisted | here | difference |
 //! |---|---|---|
-//! | `from twisted.internet import reactor` | [`Reactor`], which every callback can reach | a value, no global |
-//! | `reactor.run()` | [`Reactor::run`] | takes the reactor: it can neither be run twice nor from inside a callback |
-//! | `ReactorBase.mainLoop`: `runUntilCurrent`, `doIteration` | `iterate` | the other way round: the calls that are due come after the events |
+//! | `from twisted.internet import reactor` | [`Reactor`], which every callback can reach | a value, not a global |
+//! | `reactor.run()` | [`Reactor::run`] | consumes the reactor, so it can't run twice or from inside a callback |
+//! | `ReactorBase.mainLoop`: `runUntilCurrent`, `doIteration` | `iterate` | the other way round: due calls come after the events |
 //! | `tcp.Connection.doRead`, `doWrite`, `tcp.Port.doRead` | `connection`, `port`, `connector`: one place for all engines | |
-//! | a callback's `loseConnection` records, and adds a writer | `apply_requests` looks after each callback at those of which something was requested | |
-//! | `IReactorTCP.listenTCP`, `IListeningPort.stopListening`, `getHost` | [`listen_tcp`](Reactor::listen_tcp), [`stop_listening`](Reactor::stop_listening), [`host_of`](Reactor::host_of) | a port is named by a key |
-//! | `IReactorSocket.adoptStreamPort` | [`adopt_stream_port`](Reactor::adopt_stream_port) | takes the listener itself, no copy of its descriptor |
+//! | a callback's `loseConnection` records, and adds a writer | `apply_requests` updates the objects with requests after each callback | |
+//! | `IReactorTCP.listenTCP`, `IListeningPort.stopListening`, `getHost` | [`listen_tcp`](Reactor::listen_tcp), [`stop_listening`](Reactor::stop_listening), [`host_of`](Reactor::host_of) | a key identifies the port |
+//! | `IReactorSocket.adoptStreamPort` | [`adopt_stream_port`](Reactor::adopt_stream_port) | takes the listener itself, not a copy of its descriptor |
 //! | `IReactorTCP.connectTCP` | [`connect_tcp`](Reactor::connect_tcp) | to an address; Twisted also resolves names |
 //! | `IReactorTime.callLater` | [`call_later`](Reactor::call_later) | see [`DelayedCall`](crate::DelayedCall) |
-//! | `IReactorCore.callWhenRunning` | [`call_when_running`](Reactor::call_when_running) | a call that is requested while the reactor runs is made right after the current callback; Twisted makes it inside |
-//! | `IReactorCore.stop` | [`stop`](Reactor::stop) | accepts who waits and sends what was written; Twisted drops both. Raises nothing if it is requested twice |
-//! | `IReactorFDSet.addReader`, `removeReader` | [`add_reader`](Reactor::add_reader), [`remove_reader`](Reactor::remove_reader) | a closure, no object with `fileno` and `doRead` |
-//! | a protocol that holds another's `transport` | [`transport`](Reactor::transport) finds it by its key, or returns `None` if it is gone | |
+//! | `IReactorCore.callWhenRunning` | [`call_when_running`](Reactor::call_when_running) | while the reactor runs, the call is made right after the current callback; Twisted makes it inside |
+//! | `IReactorCore.stop` | [`stop`](Reactor::stop) | accepts waiting clients and sends pending output; Twisted drops both. A second call raises nothing |
+//! | `IReactorFDSet.addReader`, `removeReader` | [`add_reader`](Reactor::add_reader), [`remove_reader`](Reactor::remove_reader) | a closure, not an object with `fileno` and `doRead` |
+//! | a protocol that holds another's `transport` | [`transport`](Reactor::transport) finds it by its key, or returns `None` if it is closed | |
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,10 +33,10 @@ use crate::{Key, Transport};
 #[cfg(test)]
 mod tests;
 
-/// An event loop, with everything that it watches.
+/// An event loop with everything that it watches.
 ///
-/// Callbacks get it as `&mut Reactor`. What they request of it is recorded, and applied once the
-/// callback has returned; so no callback ever runs inside another.
+/// Callbacks get it as `&mut Reactor`. Their requests are recorded, and applied when the callback
+/// has returned, so no callback ever runs inside another.
 ///
 /// ```
 /// use std::{net::{SocketAddr, TcpStream}, io::{Read, Write}, thread, time::Duration};
@@ -55,7 +55,7 @@ mod tests;
 ///
 /// let mut reactor = Reactor::new(EngineKind::default(), Default::default())?;
 /// let port = reactor.listen_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), |_| Greeter, 50)?;
-/// let address = reactor.host_of(port).expect("it listens");
+/// let address = reactor.host_of(port).expect("the port is open");
 /// let client = thread::spawn(move || {
 ///     let mut greeting = String::new();
 ///     TcpStream::connect(address)?.read_to_string(&mut greeting)?;
@@ -68,36 +68,36 @@ mod tests;
 pub struct Reactor {
     pub(crate) entries: Entries,
     engine: Box<dyn Engine>,
-    /// What the engine has reported in this iteration.
+    /// The events of this iteration, as the engine reported them.
     events: Vec<Event>,
-    /// Entries that are ready: those that still are, and those that have become so.
+    /// The ready entries: those that still are, and those that have become ready.
     ready: Vec<Key>,
-    /// Entries with requests that are to be applied when the callback has returned.
+    /// The entries with requests to apply when the callback has returned.
     dirty: VecDeque<Key>,
     pub(crate) timers: Timers<Call>,
     pub(crate) settings: Settings,
     pub(crate) policy: SendPolicy,
     pub(crate) limit: ConnectionLimit,
     pub(crate) ports: Vec<Key>,
-    /// Whether the ports are watched: in each iteration what the limit says.
+    /// Whether the ports are watched. Follows the limit in each iteration.
     pub(crate) accepting: bool,
-    /// The one read buffer.
+    /// The only read buffer.
     pub(crate) buffer: Vec<u8>,
     pub(crate) clock: Clock,
-    /// How far a test has put the clock forward.
+    /// How far a test has moved the clock forward.
     pub(crate) ahead: Duration,
-    /// Requested: stop.
+    /// A request to stop.
     pub(crate) stopping: bool,
-    /// Set once the reactor has begun to stop: the time at which it does, whatever output is still
+    /// Set when the reactor begins to stop: the time at which it ends, even if output is still
     /// pending.
     pub(crate) stop_at: Option<Instant>,
 }
 
 impl Reactor {
-    /// A reactor that runs on this engine.
+    /// Creates a reactor on this engine.
     ///
     /// # Errors
-    /// The kernel gives no descriptor for the engine, or no memory for the read buffer.
+    /// An error if there is no descriptor for the engine, or no memory for the read buffer.
     pub fn new(engine: EngineKind, settings: Settings) -> io::Result<Self> {
         let buffer = settings.read_buffer()?;
         Ok(Self::on(engine.start()?, settings, buffer))
@@ -124,16 +124,16 @@ impl Reactor {
         }
     }
 
-    /// The same reactor, but sending at that moment.
+    /// Sets when to send output, and returns the reactor.
     pub fn with_send_policy(mut self, policy: SendPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Runs until it is requested to [`stop`](Self::stop).
+    /// Runs until [`stop`](Self::stop) is called and the reactor has stopped.
     ///
     /// # Errors
-    /// What the engine's wait returns. A connection's error costs that connection only.
+    /// The errors of the engine's wait. A connection's error ends only that connection.
     pub fn run(mut self) -> io::Result<()> {
         self.apply_requests();
         let mut iterated = Ok(());
@@ -149,21 +149,21 @@ impl Reactor {
         iterated
     }
 
-    /// Calls `call` when the reactor begins to run; if it does already, as soon as the current
-    /// callback has returned. A call that always requests itself again never lets the loop wait:
-    /// use [`call_later`](Self::call_later) for what is to be repeated.
+    /// Calls `call` when the reactor starts to run. If it already runs, makes the call as soon as
+    /// the current callback has returned. A call that requests itself again keeps the loop from
+    /// waiting: to repeat something, use [`call_later`](Self::call_later).
     #[doc(alias = "callWhenRunning")]
     pub fn call_when_running(&mut self, call: impl FnOnce(&mut Reactor) + 'static) {
         self.insert(Object::Call(Box::new(call)));
     }
 
-    /// The connection of that name, to write to it or to close it; `None` if it is gone.
+    /// Returns the connection with this key, to write to it or to close it; `None` if it is closed.
     pub fn transport(&mut self, key: Key) -> Option<Transport<'_>> {
         let peer = self.connection(key)?.peer();
         Some(Transport::new(self, key, peer))
     }
 
-    /// One iteration: waits, handles what is ready, and then makes the calls that are due.
+    /// Runs one iteration: waits, handles what is ready, and then makes the due calls.
     #[doc(alias = "doIteration")]
     fn iterate(&mut self) -> io::Result<()> {
         match self.wait() {
@@ -173,7 +173,7 @@ impl Reactor {
         for place in 0..self.ready.len() {
             self.dispatch(self.ready[place]);
             if !self.dirty.is_empty() {
-                self.apply_requests(); // Mostly nothing else was requested.
+                self.apply_requests(); // Usually there are none.
             }
         }
         self.run_until_current();
@@ -181,7 +181,7 @@ impl Reactor {
         Ok(())
     }
 
-    /// Waits, and records what has become ready. What is still ready comes first.
+    /// Waits, and records what has become ready. Entries that are still ready come first.
     // CONCEPT: level-and-edge
     pub(crate) fn wait(&mut self) -> io::Result<()> {
         let entries = &mut self.entries;
@@ -206,7 +206,7 @@ impl Reactor {
         waited
     }
 
-    /// Takes everything for ready, as a kernel may do by mistake.
+    /// Marks everything as ready, as a kernel can do by mistake.
     #[cold]
     fn list_all(&mut self) {
         for (key, entry) in &mut self.entries {
@@ -217,7 +217,7 @@ impl Reactor {
         }
     }
 
-    /// How long the engine may wait: until the next thing is due that no descriptor tells of.
+    /// How long the engine can wait: until the next deadline, which no descriptor reports.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
         if !self.dirty.is_empty() || !self.ready.is_empty() {
@@ -228,7 +228,7 @@ impl Reactor {
         next.map(|next| self.clock.until(next))
     }
 
-    /// Handles what is ready, unless a callback earlier in this iteration has closed or paused it.
+    /// Handles a ready entry, unless an earlier callback of this iteration has closed or paused it.
     // CONCEPT: stale-events
     fn dispatch(&mut self, key: Key) {
         let Some(entry) = self.entries.get(key) else {
@@ -238,7 +238,7 @@ impl Reactor {
             return;
         }
         if matches!(entry.object, Object::Connection(_)) {
-            return self.handle_ready(key); // Mostly it is one.
+            return self.handle_ready(key); // The usual case.
         }
         match &entry.object {
             Object::Port(_) => self.accept(key, net::ACCEPTS_PER_ITERATION),
@@ -248,7 +248,7 @@ impl Reactor {
         }
     }
 
-    /// Applies requests, and those that are made meanwhile, in that order.
+    /// Applies all requests in order, including those that are made meanwhile.
     pub(crate) fn apply_requests(&mut self) {
         while let Some(key) = self.dirty.pop_front() {
             let Some(entry) = self.entries.get_mut(key) else {
@@ -281,7 +281,7 @@ impl Reactor {
         key
     }
 
-    /// Records that this entry has requests to be applied.
+    /// Records that this entry has requests to apply.
     #[inline]
     pub(crate) fn mark_dirty(&mut self, key: Key) {
         if let Some(entry) = self.entries.get_mut(key)
@@ -291,7 +291,7 @@ impl Reactor {
         }
     }
 
-    /// Tells the engine what is wanted of a descriptor, if that has changed.
+    /// Tells the engine what to watch a descriptor for, if that has changed.
     pub(crate) fn watch(&mut self, key: Key, wanted: Option<Interest>) -> io::Result<()> {
         let Some(entry) = self.entries.get_mut(key).filter(|it| it.watched != wanted) else {
             return Ok(());
@@ -301,16 +301,16 @@ impl Reactor {
         };
         self.engine.watch(key, descriptor, entry.watched, wanted)?;
         entry.watched = wanted;
-        // It can be ready since a time when that was not wanted.
+        // It can already be ready for what wasn't watched before.
         if (entry.can_read() || entry.can_write()) && !mem::replace(&mut entry.listed, true) {
             self.ready.push(key);
         }
         Ok(())
     }
 
-    /// The engine stops watching a descriptor that is about to be closed.
+    /// Stops watching a descriptor that is about to be closed.
     pub(crate) fn unwatch(&mut self, key: Key) {
-        // Closing it ends the watching in any case.
+        // An error doesn't matter: closing the descriptor ends the watch, too.
         let _ = self.watch(key, None);
     }
 }

@@ -1,4 +1,4 @@
-//! How the loop ends.
+//! How the loop stops.
 
 use std::io::{self, ErrorKind};
 
@@ -8,9 +8,9 @@ use crate::entry::{Entry, Object};
 use crate::{Key, Reactor, Reason};
 
 impl Reactor {
-    /// Requests that the reactor stops: clients that wait are accepted, as far as the limit allows,
-    /// and ports are closed; nothing more is read, pending output is sent for at most the shutdown
-    /// timeout, every protocol is told that its connection is lost, and `run` returns.
+    /// Stops the reactor. It accepts the waiting clients as far as the limit allows, closes its
+    /// ports, reads nothing more, sends pending output for at most the shutdown timeout, and calls
+    /// `connection_lost` of every protocol. Then [`run`](Self::run) returns.
     pub fn stop(&mut self) {
         self.stopping = true;
     }
@@ -22,9 +22,9 @@ impl Reactor {
         })
     }
 
-    /// Connections finish what they have, ports close, attempts fail. Clients that wait in the
-    /// queue of a port would be reset with it, so they are accepted first and ended like the
-    /// others.
+    /// Ends all connections in an orderly way, fails pending connects, and closes the ports.
+    /// Closing a port would reset the clients in its queue, so they are accepted first and ended
+    /// like the others.
     pub(crate) fn begin_to_stop(&mut self) {
         self.stop_at = Some(self.clock.now() + self.settings.shutdown_timeout);
         self.stop_connections();
@@ -34,7 +34,7 @@ impl Reactor {
         }
         for key in self.keys() {
             self.fail(key, Reason::ConnectionAborted);
-            self.mark_dirty(key); // A reactor that stops closes ports and forgets readers.
+            self.mark_dirty(key); // A stopping reactor closes its ports and drops its readers.
         }
         self.stop_connections();
     }
@@ -46,7 +46,7 @@ impl Reactor {
         self.apply_requests();
     }
 
-    /// The reactor stops: no more is read, pending output is sent, and unread input does no harm.
+    /// The reactor stops: it reads no more from this connection, and sends the pending output.
     // CONCEPT: graceful-stop
     fn stop_connection(&mut self, key: Key) {
         let Some(Entry {
@@ -64,7 +64,7 @@ impl Reactor {
                 Ok(0) => connection.peer_closed(),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    connection.end(Reason::ConnectionDone); // Idle, and nothing unread.
+                    connection.end(Reason::ConnectionDone); // Idle, with nothing unread.
                 }
                 Err(error) => connection.failed(error),
             }
@@ -75,7 +75,7 @@ impl Reactor {
         self.stop_producer(producer);
     }
 
-    /// The shutdown timeout is over: what is still there is dropped now.
+    /// Drops everything that is left when the shutdown timeout is over.
     pub(crate) fn drop_all(&mut self) {
         self.stopping = true;
         self.stop_at.get_or_insert(self.clock.now());

@@ -1,4 +1,4 @@
-//! A protocol tested without a socket.
+//! A transport without a socket, for testing protocols.
 //!
 //! | Twisted (`twisted.internet.testing`) | here | difference |
 //! |---|---|---|
@@ -6,7 +6,7 @@
 //! | `protocol.dataReceived(data)` | [`receive`](StringTransport::receive) | |
 //! | `protocol.transport` | [`transport`](StringTransport::transport) | |
 //! | `value()`, `clear()` | [`value`](StringTransport::value), [`clear`](StringTransport::clear) | |
-//! | `registerProducer`, and the test calls `resumeProducing` | [`clear`](StringTransport::clear) asks a pull producer | pending output pauses no push producer: there is no high-water mark |
+//! | `registerProducer`, and the test calls `resumeProducing` | [`clear`](StringTransport::clear) calls a pull producer | pending output pauses no push producer: there is no high-water mark |
 //! | `disconnecting`, `disconnected`, `producerState` | [`disconnecting`](StringTransport::disconnecting), [`disconnected`](StringTransport::disconnected), [`is_paused`](StringTransport::is_paused) | |
 //! | `Clock().advance(seconds)` | [`advance`](StringTransport::advance) | |
 
@@ -21,13 +21,13 @@ use crate::engine::without_descriptors;
 use crate::entry::Object;
 use crate::{Key, Protocol, Reactor, Reason, Transport};
 
-/// A connection without a socket: what the protocol writes is kept, and what it receives is said by
-/// the test.
+/// A connection without a socket. It keeps what the protocol writes, and the test passes in what
+/// the protocol receives.
 ///
 /// ```
 /// use reactor_echo::{echo::EchoFactory, Factory, testing::{PEER, StringTransport}};
 ///
-/// let echo = EchoFactory::default().build_protocol(PEER).expect("nobody is refused");
+/// let echo = EchoFactory::default().build_protocol(PEER).expect("a protocol for every peer");
 /// let mut transport = StringTransport::new(echo);
 /// transport.receive(b"hello");
 /// assert_eq!(transport.value(), b"hello");
@@ -37,8 +37,8 @@ pub struct StringTransport {
     key: Key,
 }
 
-/// The other side of a [`StringTransport`], as its protocol sees it: an address for documentation
-/// (RFC 5737).
+/// The other side of a [`StringTransport`], as its protocol sees it: an address from the range for
+/// documentation (RFC 5737).
 pub const PEER: SocketAddr = SocketAddr::new(
     std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
     54321,
@@ -57,7 +57,7 @@ impl StringTransport {
         transport
     }
 
-    /// Data comes from the peer. It is ignored once the connection takes none.
+    /// Receives data from the peer. Ignored if the connection doesn't receive any more.
     #[doc(alias = "dataReceived")]
     pub fn receive(&mut self, data: &[u8]) {
         self.reactor.clock.waited(true);
@@ -69,14 +69,14 @@ impl StringTransport {
         }
     }
 
-    /// The peer has sent its last byte.
+    /// Receives the end of the peer's stream.
     #[doc(alias = "readConnectionLost")]
     pub fn receive_end(&mut self) {
         self.reactor.request(self.key, Connection::peer_closed);
         self.call(|protocol, transport| protocol.read_connection_lost(transport));
     }
 
-    /// The connection ends.
+    /// Ends the connection.
     #[doc(alias = "connectionLost")]
     pub fn lose(&mut self, reason: Reason) {
         self.reactor
@@ -84,7 +84,7 @@ impl StringTransport {
         self.reactor.apply_requests();
     }
 
-    /// What the protocol has written.
+    /// Returns the bytes that the protocol has written.
     pub fn value(&self) -> Vec<u8> {
         let connection = self.reactor.connection(self.key);
         connection.map_or(Vec::new(), |connection| {
@@ -92,8 +92,8 @@ impl StringTransport {
         })
     }
 
-    /// Forgets what the protocol has written, as if it had been sent: a pull producer is asked for
-    /// more, and a connection that is closing goes on with that.
+    /// Removes the bytes that the protocol has written, as if they had been sent: a pull producer
+    /// is called for more, and a closing connection continues to close.
     pub fn clear(&mut self) {
         self.reactor.request(self.key, |connection| {
             if !connection.pending_output.is_empty() {
@@ -104,27 +104,27 @@ impl StringTransport {
         self.reactor.apply_requests();
     }
 
-    /// Lets time pass: the calls that are due are made.
+    /// Advances the clock, and makes the due calls.
     pub fn advance(&mut self, time: Duration) {
         self.reactor.ahead += time;
         self.reactor.clock.waited(true);
-        self.reactor.clock.waited(true); // The first began before that time.
+        self.reactor.clock.waited(true); // The first wait began before that time.
         self.reactor.run_until_current();
     }
 
-    /// Whether the connection is to be closed once everything is sent, or has been.
+    /// Whether the connection closes when all output is sent, or is closed.
     pub fn disconnecting(&self) -> bool {
         self.reactor
             .connection(self.key)
             .is_none_or(Connection::is_closing)
     }
 
-    /// Whether the connection is lost.
+    /// Whether the connection is closed.
     pub fn disconnected(&self) -> bool {
         self.reactor.connection(self.key).is_none()
     }
 
-    /// Whether the protocol has said that it will write no more.
+    /// Whether the protocol has finished writing.
     pub fn is_finished(&self) -> bool {
         self.is(|connection| {
             !matches!(
@@ -134,19 +134,19 @@ impl StringTransport {
         })
     }
 
-    /// Whether the protocol wants no data for now.
+    /// Whether the protocol has paused receiving.
     #[doc(alias = "producerState")]
     pub fn is_paused(&self) -> bool {
         self.is(|connection| connection.pause_requested)
     }
 
-    /// The reactor, which has no other connection, to see what was requested of it.
+    /// The reactor, to check what was requested of it. It has no other connection.
     pub fn reactor(&mut self) -> &mut Reactor {
         &mut self.reactor
     }
 
-    /// The transport itself, as one with its [key](Transport::key) finds it. `None` once the
-    /// connection is lost.
+    /// The transport itself, as [`Reactor::transport`] returns it for its [key](Transport::key).
+    /// `None` if the connection is closed.
     pub fn transport(&mut self) -> Option<Transport<'_>> {
         self.reactor.transport(self.key)
     }
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::Producer;
 
-    /// Does as it is told.
+    /// Does what its input says.
     struct Obedient;
 
     impl Protocol for Obedient {
@@ -235,9 +235,14 @@ mod tests {
         let mut transport = StringTransport::new(Box::new(Obedient));
         transport.advance(2 * LIMIT);
         let connection = transport.transport();
-        connection.expect("it is there").set_timeout(Some(LIMIT));
+        connection
+            .expect("the connection is open")
+            .set_timeout(Some(LIMIT));
         transport.advance(LIMIT - Duration::from_secs(1));
-        assert!(!transport.disconnected(), "it counts from when it was set");
+        assert!(
+            !transport.disconnected(),
+            "the timeout counts from when it was set"
+        );
         transport.receive(b"a");
         transport.advance(LIMIT);
         assert!(transport.disconnecting() && !transport.disconnected());
@@ -246,7 +251,7 @@ mod tests {
         assert!(transport.disconnected(), "nothing has been sent since");
     }
 
-    /// Counts down, one number each time that it is asked.
+    /// Counts down, one number for each call.
     struct Countdown(u8);
 
     impl Producer for Countdown {
@@ -266,7 +271,7 @@ mod tests {
     #[test]
     fn a_pull_producer_is_asked_when_everything_is_sent() {
         let mut transport = StringTransport::new(Box::new(Obedient));
-        let mut connection = transport.transport().expect("it is there");
+        let mut connection = transport.transport().expect("the connection is open");
         connection.register_producer(Countdown(3), false);
         connection.lose_connection();
         for value in [b"2".as_slice(), b"1", b"0", b""] {
@@ -288,7 +293,7 @@ mod tests {
         }
 
         let mut transport = StringTransport::new(Box::new(Silent));
-        let mut connection = transport.transport().expect("it is there");
+        let mut connection = transport.transport().expect("the connection is open");
         connection.register_producer(Countdown(3), true);
         transport.lose(Reason::ConnectionDone);
         assert!(transport.reactor().stopping);

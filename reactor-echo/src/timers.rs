@@ -1,12 +1,12 @@
-//! Calls that are to be made later.
+//! Calls to make later.
 //!
 //! | Twisted (`IReactorTime`, `IDelayedCall`) | here | difference |
 //! |---|---|---|
-//! | `callLater(delay, f, *args)` | [`Reactor::call_later`] | the closure is handed the reactor; there is no global reactor |
-//! | `call.cancel()`, `reset`, `delay`, `active` | [`Reactor::cancel`], [`reset`](Reactor::reset), [`delay`](Reactor::delay), [`is_active`](Reactor::is_active) | functions of the reactor; `false` for a call that was made or cancelled, where Twisted raises |
+//! | `callLater(delay, f, *args)` | [`Reactor::call_later`] | the closure gets the reactor, since there is no global one |
+//! | `call.cancel()`, `reset`, `delay`, `active` | [`Reactor::cancel`], [`reset`](Reactor::reset), [`delay`](Reactor::delay), [`is_active`](Reactor::is_active) | methods of the reactor; return `false` for a call that was made or cancelled, where Twisted raises |
 //! | `call.getTime()` | [`DelayedCall::time`] | |
-//! | a heap, cancelled calls stay in it for a while | a `BTreeMap`, they leave it at once | |
-//! | `runUntilCurrent` comes before `doIteration` | the calls come after the events | after a late wake-up, a timeout finds what came in time |
+//! | a heap, in which cancelled calls stay for a while | a `BTreeMap`, without cancelled calls | |
+//! | `runUntilCurrent` comes before `doIteration` | the calls come after the events | after a late wake-up, a timeout sees the bytes that arrived in time |
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,21 +15,21 @@ use common::sys;
 
 use crate::Reactor;
 
-/// A call that was requested with [`call_later`](Reactor::call_later): what to cancel or to move it
-/// by.
+/// A handle to a call that was requested with [`call_later`](Reactor::call_later), for cancelling
+/// or moving it.
 ///
-/// It cannot be copied, so none is left that tells an old time.
+/// It can't be copied, since a copy would keep an old time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[must_use = "it is the only handle to cancel the call by; `let _ =` says that it is not needed"]
+#[must_use = "this is the only handle for cancelling the call; use `let _ =` if you don't need it"]
 pub struct DelayedCall {
     time: Instant,
-    /// Tells calls apart that are due at the same time, and those that an iteration found from
-    /// those that it added.
+    /// Distinguishes calls with the same time, and the calls that an iteration added from those
+    /// that it found.
     number: u64,
 }
 
 impl DelayedCall {
-    /// When the call is to be made.
+    /// When the call is due.
     #[doc(alias = "getTime")]
     pub fn time(&self) -> Instant {
         self.time
@@ -45,7 +45,7 @@ impl Reactor {
         delay: Duration,
         call: impl FnOnce(&mut Reactor) + 'static,
     ) -> DelayedCall {
-        // No delay is the next iteration, however short the time until then.
+        // A delay of zero means the next iteration, however soon that comes.
         let from = if delay.is_zero() {
             self.iteration()
         } else {
@@ -54,21 +54,21 @@ impl Reactor {
         self.timers.add(from, delay, Box::new(call))
     }
 
-    /// Cancels a call. `false` if it was made or cancelled before.
+    /// Cancels a call. Returns `false` if it was made or cancelled before.
     #[doc(alias = "cancelCallLater")]
     #[doc(alias = "cancel_call_later")]
     pub fn cancel(&mut self, call: &DelayedCall) -> bool {
         self.timers.remove(call).is_some()
     }
 
-    /// Moves a call to `delay` from now. `false` if it was made or cancelled before.
+    /// Moves a call to `delay` from now. Returns `false` if it was made or cancelled before.
     pub fn reset(&mut self, call: &mut DelayedCall, delay: Duration) -> bool {
         let now = self.now();
         self.move_call(call, now, delay)
     }
 
-    /// Moves a call to so much later than it was to be made. `false` if it was made or cancelled
-    /// before.
+    /// Moves a call to `longer` after the time at which it is due. Returns `false` if it was made
+    /// or cancelled before.
     pub fn delay(&mut self, call: &mut DelayedCall, longer: Duration) -> bool {
         let time = call.time();
         self.move_call(call, time, longer)
@@ -82,13 +82,13 @@ impl Reactor {
         true
     }
 
-    /// Whether a call is still to be made.
+    /// Whether the call has still to be made.
     #[doc(alias = "active")]
     pub fn is_active(&self, call: &DelayedCall) -> bool {
         self.timers.contains(call)
     }
 
-    /// Makes the calls that are due, but none that these add.
+    /// Makes the due calls, except those that these calls add.
     #[doc(alias = "runUntilCurrent")]
     pub(crate) fn run_until_current(&mut self) {
         let mark = self.timers.mark();
@@ -98,7 +98,8 @@ impl Reactor {
         }
     }
 
-    /// Tells of a time whether it has passed, and what was ready by then has been handled.
+    /// Returns a function that tells whether a time has passed and what was ready by then is
+    /// handled.
     pub(crate) fn passed(&self) -> impl Fn(Instant) -> bool + Copy + use<> {
         let (clock, ahead) = (self.clock, self.ahead);
         move |time| {
@@ -118,7 +119,7 @@ impl Reactor {
     }
 }
 
-/// The calls to be made, in the order of their times; calls for the same time in the order in which
+/// All calls, in the order of their times. Calls with the same time are in the order in which
 /// they were requested.
 #[derive(Debug)]
 pub(crate) struct Timers<C> {
@@ -133,7 +134,7 @@ impl<C> Timers<C> {
     }
 
     pub(crate) fn add(&mut self, now: Instant, delay: Duration, call: C) -> DelayedCall {
-        // A time beyond what the clock can tell is never reached either way.
+        // A time beyond the clock's range is never reached anyway.
         const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
         let time = now.checked_add(delay).unwrap_or_else(|| now + NEVER);
         let number = self.next_number;
@@ -156,14 +157,14 @@ impl<C> Timers<C> {
         Some(first.time)
     }
 
-    /// The mark that tells the calls of this iteration, which were added before it, from those that
-    /// are added from now on.
+    /// Returns the mark of an iteration: calls that were added before it belong to this iteration,
+    /// later ones don't.
     pub(crate) fn mark(&self) -> u64 {
         self.next_number
     }
 
-    /// Takes out the first call if it is due and was added before the mark. Only one at a time: a
-    /// call may cancel the next.
+    /// Removes and returns the first call, if it is due and was added before the mark. Only one at
+    /// a time, since a call can cancel the next.
     pub(crate) fn take_due(
         &mut self,
         mark: u64,

@@ -1,15 +1,15 @@
-//! One connection, as its protocol sees it.
+//! A protocol's access to its connection.
 //!
 //! | Twisted (`ITCPTransport`, `IProducer`, `TimeoutMixin`) | here | difference |
 //! |---|---|---|
-//! | `write`, `writeSequence` | [`write`](Transport::write), [`write_sequence`](Transport::write_sequence) | sent at once if nothing is pending before it, as in asyncio; Twisted records it, waits for the next writable event, and sends at most 128 KiB with one call (`SendPolicy::Queued`) |
-//! | `loseConnection` | [`lose_connection`](Transport::lose_connection) | also waits, for a bounded time, that the peer closes, so that no reset destroys the last answer |
-//! | `loseWriteConnection` | [`lose_write_connection`](Transport::lose_write_connection) | no callback says that the end was sent (`writeConnectionLost`) |
+//! | `write`, `writeSequence` | [`write`](Transport::write), [`write_sequence`](Transport::write_sequence) | sends at once if nothing is pending, as in asyncio; Twisted queues the bytes, waits for the next writable event, and sends at most 128 KiB with one call (`SendPolicy::Queued`) |
+//! | `loseConnection` | [`lose_connection`](Transport::lose_connection) | also waits, for a bounded time, until the peer closes, so that no reset destroys the last answer |
+//! | `loseWriteConnection` | [`lose_write_connection`](Transport::lose_write_connection) | no callback reports that the FIN was sent (`writeConnectionLost`) |
 //! | `abortConnection` | [`abort_connection`](Transport::abort_connection) | |
 //! | `getPeer`, `getHost` | [`peer`](Transport::peer), [`host`](Transport::host) | |
 //! | `registerProducer`, `unregisterProducer` | [`register_producer`](Transport::register_producer), [`unregister_producer`](Transport::unregister_producer) | see [`Producer`] |
-//! | `pauseProducing`, `resumeProducing` | [`pause_producing`](Transport::pause_producing), [`resume_producing`](Transport::resume_producing) | the loop also pauses by itself while much is [`pending_output`](Transport::pending_output) |
-//! | `setTimeout`, `resetTimeout`, `timeoutConnection` | [`set_timeout`](Transport::set_timeout) | the loop notes when a byte moves, in either direction: nothing is to be reset, and nothing to be overridden |
+//! | `pauseProducing`, `resumeProducing` | [`pause_producing`](Transport::pause_producing), [`resume_producing`](Transport::resume_producing) | the loop also pauses by itself while too much is [`pending_output`](Transport::pending_output) |
+//! | `setTimeout`, `resetTimeout`, `timeoutConnection` | [`set_timeout`](Transport::set_timeout) | the loop records when a byte moves, in either direction, so a protocol needn't reset or override anything |
 //! | the global `reactor` | [`reactor`](Transport::reactor) | |
 
 use std::fmt;
@@ -21,8 +21,8 @@ use crate::connection::Connection;
 use crate::producer::Registered;
 use crate::{Key, Producer, Reactor, Reason};
 
-/// One connection, lent to a callback. Its requests are recorded, and applied once the callback has
-/// returned.
+/// One connection, passed to a callback. Its requests are recorded, and applied when the callback
+/// has returned.
 pub struct Transport<'a> {
     reactor: &'a mut Reactor,
     key: Key,
@@ -34,68 +34,69 @@ impl<'a> Transport<'a> {
         Transport { reactor, key, peer }
     }
 
-    /// Sends these bytes after those that were written before: at once if nothing is pending, as far
-    /// as the kernel takes them. Ignored once everything is sent and nothing more was to follow;
-    /// until then, more may follow even a [`lose_connection`](Self::lose_connection).
+    /// Sends `data` after everything that was written before. If nothing is pending, this
+    /// immediately sends as much as the kernel takes, and keeps the rest. You can write even after
+    /// a [`lose_connection`](Self::lose_connection), until the FIN is sent; later data is ignored.
     ///
-    /// Nothing limits what may wait to be sent but the protocol itself. The loop helps by not
-    /// reading from a connection that has more than the high-water mark
-    /// [`pending_output`](Self::pending_output); who writes to the connections of others looks
-    /// there, or registers as their [producer](Self::register_producer).
+    /// Only the protocol itself limits the pending output. The loop helps: while a
+    /// connection has more [`pending_output`](Self::pending_output) than the high-water mark, the
+    /// loop doesn't read from it. A protocol that writes to other connections checks their
+    /// `pending_output`, or registers as their [producer](Self::register_producer).
     pub fn write(&mut self, data: &[u8]) {
         self.reactor.write(self.key, data);
     }
 
-    /// Sends all of these, one after the other, with one call.
+    /// Writes all parts, one after the other, as one [`write`](Self::write).
     #[doc(alias = "writeSequence")]
     pub fn write_sequence<'d>(&mut self, data: impl IntoIterator<Item = &'d [u8]>) {
         let parts: Vec<&[u8]> = data.into_iter().collect();
         self.write(&parts.concat());
     }
 
-    /// Closes the connection once everything written is sent, and a pull producer has
+    /// Closes the connection when all pending output is sent and a pull producer has
     /// [unregistered](Self::unregister_producer). Nothing more is read.
     #[doc(alias = "loseConnection")]
     pub fn lose_connection(&mut self) {
         self.request(Connection::begin_closing);
     }
 
-    /// Tells the peer, once everything written is sent, that there will be no more; data still
-    /// comes in.
+    /// Sends a FIN when all pending output is sent: the peer learns that no more will follow. Data
+    /// from the peer is still received.
     #[doc(alias = "loseWriteConnection")]
     pub fn lose_write_connection(&mut self) {
         self.request(Connection::finish_writing);
     }
 
-    /// Closes the connection at once with a reset: pending output is thrown away.
+    /// Closes the connection at once with a reset, and drops pending output.
     #[doc(alias = "abortConnection")]
     pub fn abort_connection(&mut self) {
         self.request(|connection| connection.end(Reason::ConnectionAborted));
     }
 
-    /// No data for now, please: what the peer sends stays in the kernel, and soon with the peer.
+    /// Stops receiving. The peer's data stays in the kernel's buffers and, when they are full, with
+    /// the peer.
     #[doc(alias = "pauseProducing")]
     pub fn pause_producing(&mut self) {
         self.request(|connection| connection.pause_requested = true);
     }
 
-    /// Data again.
+    /// Receives again.
     #[doc(alias = "resumeProducing")]
     pub fn resume_producing(&mut self) {
         self.request(|connection| connection.pause_requested = false);
     }
 
-    /// From now on `producer` produces what is written to this connection, and is paused and
-    /// resumed by what is [`pending_output`](Self::pending_output): a push producer (`streaming`),
-    /// or a pull producer. It is dropped with the connection; a second one takes the place of the
-    /// first.
+    /// Registers `producer` as the source of this connection's output: a push producer if
+    /// `streaming`, otherwise a pull producer. The loop pauses and resumes it depending on the
+    /// [`pending_output`](Self::pending_output). It is dropped with the connection, and a second
+    /// one replaces it.
     ///
-    /// A connection with a producer is itself read whatever its pending output, since it isn't its
-    /// own data that it doesn't take.
+    /// A connection with a producer is read even while its output is pending, since that output
+    /// isn't an answer to its own input.
     ///
     /// ```
     /// # use reactor_echo::{Key, Protocol, Transport};
-    /// /// Passes on to another connection what it receives, and no faster than that takes it.
+    /// /// Forwards what it receives to another connection, only as fast as that one can send it.
     /// struct Relay { other: Key }
     ///
     /// impl Protocol for Relay {
@@ -119,26 +120,26 @@ impl<'a> Transport<'a> {
         self.request(|connection| connection.producer = Some(registered));
     }
 
-    /// The producer, if there is one, has nothing more to send, and is dropped. It isn't told.
+    /// Drops the producer, if there is one, without calling it. It has nothing more to send.
     #[doc(alias = "unregisterProducer")]
     pub fn unregister_producer(&mut self) {
         self.request(|connection| connection.producer = None);
     }
 
-    /// Closes the connection when from now on no byte has gone in or out for so long; `None` lets
-    /// it be silent for ever. Pending output is still sent then, unless no byte moves for as long
-    /// again. The reason is [`TimedOut`](Reason::TimedOut) where nothing was sent, and else
-    /// `ConnectionDone`.
+    /// Closes the connection when no byte was read or sent for `limit`, counted from now. `None`
+    /// removes the timeout. Output that is pending then is still sent, unless no byte moves for
+    /// another `limit`. The reason is [`TimedOut`](Reason::TimedOut), or `ConnectionDone` if
+    /// pending output was sent.
     ///
-    /// One [`call_later`](Reactor::call_later) looks when the last byte moved, and asks to be
-    /// called again for the time that is left. A busy connection costs no timer.
+    /// A single [`call_later`](Reactor::call_later) checks when the last byte moved, and schedules
+    /// itself again for the time that is left. So reading and sending don't touch the timers.
     #[doc(alias = "setTimeout")]
     #[doc(alias = "TimeoutMixin")]
     pub fn set_timeout(&mut self, limit: Option<Duration>) {
         self.reactor.set_timeout(self.key, limit);
     }
 
-    /// How many bytes are written and not yet taken by the kernel.
+    /// How many bytes are written but not yet taken by the kernel.
     pub fn pending_output(&self) -> usize {
         self.reactor
             .connection(self.key)
@@ -154,7 +155,7 @@ impl<'a> Transport<'a> {
     /// The address of this side.
     ///
     /// # Errors
-    /// What getsockname(2) answers, `NotConnected` where there is no socket.
+    /// The errors of getsockname(2), or `NotConnected` if there is no socket.
     #[doc(alias = "getHost")]
     pub fn host(&self) -> io::Result<SocketAddr> {
         let socket = self
@@ -164,8 +165,8 @@ impl<'a> Transport<'a> {
         socket.ok_or(ErrorKind::NotConnected)?.local_addr()
     }
 
-    /// The name of this connection, by which [`Reactor::transport`] finds it as long as it is
-    /// there.
+    /// The connection's key. [`Reactor::transport`] finds the connection by it until it is
+    /// closed.
     pub fn key(&self) -> Key {
         self.key
     }

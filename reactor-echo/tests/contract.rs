@@ -10,7 +10,7 @@ use contract::{grade, grade_with_faults};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_reactor-echo");
 
-/// The other engines. What isn't on the wire is the same code for all.
+/// The other engines. They share all code except the wait, so they need only the wire cases.
 const OTHERS: [&str; 2] = ["mio", "select"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a user of the style has written, tested without a socket.
+//! Tests the echo protocol without a socket.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn echo(idle_timeout: Option<Duration>) -> Option<StringTransport> {
 
 #[test]
 fn received_data_is_written_back() {
-    let mut transport = echo(None).expect("nobody is refused");
+    let mut transport = echo(None).expect("a protocol for every peer");
     transport.receive(b"one ");
     transport.receive(b"two");
     assert_eq!(transport.value(), b"one two");
@@ -23,7 +23,7 @@ fn received_data_is_written_back() {
 
 #[test]
 fn silence_is_ended() {
-    let mut transport = echo(Some(Duration::from_secs(10))).expect("nobody is refused");
+    let mut transport = echo(Some(Duration::from_secs(10))).expect("a protocol for every peer");
     // CONCEPT: testing
     transport.advance(Duration::from_secs(7));
     transport.receive(b"still there");

@@ -1,4 +1,4 @@
-//! Each example is run, and does what it says.
+//! Runs each example and checks what it does.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -108,7 +108,7 @@ impl Proxied {
         })
     }
 
-    /// Others are served, whatever becomes of the first connection.
+    /// Checks that others are served, whatever happens to the first connection.
     fn serves_others(&self) -> io::Result<()> {
         let (mut client, mut server) = connect_through(&self.proxy, &self.listener)?;
         client.send(b"ping")?;
@@ -118,7 +118,7 @@ impl Proxied {
         Ok(())
     }
 
-    /// The most memory that the proxy has ever had, in bytes.
+    /// The most memory that the proxy has used, in bytes.
     #[cfg(target_os = "linux")]
     fn most_memory(&self) -> io::Result<usize> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.proxy.id()))?;
@@ -174,8 +174,8 @@ fn the_proxy_buffers_little_for_a_client_that_does_not_read() -> io::Result<()> 
     let sent = lines(fill(&proxied.client)?);
     #[cfg(target_os = "linux")]
     {
-        // The kernel holds the rest. The high-water mark and one read are 128 KiB; a buffer that
-        // grows doubles.
+        // The kernel holds the rest. The high-water mark and one read are 128 KiB, and a growing
+        // buffer doubles.
         let held = proxied.most_memory()? - before;
         assert!(held < 1 << 20, "{held} of {} bytes", sent.len());
     }
@@ -183,7 +183,7 @@ fn the_proxy_buffers_little_for_a_client_that_does_not_read() -> io::Result<()> 
     // The other direction doesn't wait for this one.
     proxied.server.send(b"not yet")?;
     assert_eq!(proxied.client.receive(7)?, b"not yet");
-    // And when it reads at last, every byte comes.
+    // And when the server reads at last, every byte arrives.
     let read = proxied.server.receive(sent.len())?;
     assert!(read == sent, "the bytes differ");
     proxied.client.send(b"on it goes")?;

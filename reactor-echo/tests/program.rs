@@ -1,4 +1,4 @@
-//! The program from outside.
+//! Tests the program from outside.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -7,7 +7,8 @@ use common::client::program::Program;
 
 const ENGINES: [&str; 3] = ["tokio", "mio", "select"];
 
-/// A server that has no descriptors left for its engine says so, and not first that it listens.
+/// A server without descriptors for its engine reports that, and doesn't print `listening on`
+/// first.
 #[test]
 fn a_server_that_says_that_it_listens_stays() -> io::Result<()> {
     for engine in ENGINES {

@@ -1,4 +1,4 @@
-//! What the program traces of its loop.
+//! The trace that the program writes of its loop.
 
 use std::io;
 use std::process::Command;
@@ -32,8 +32,8 @@ fn the_trace_names_the_line_that_made_the_call_on_every_engine() -> io::Result<(
     Ok(())
 }
 
-/// What a line contains that makes this call of [`common::sys`]: `recv(`. For a handler that is
-/// `sys::trace_handler("handle_read")`; a `wake` is the end of a wait.
+/// The text in the source line that makes this call of [`common::sys`], such as `recv(`. A
+/// handler's is `sys::trace_handler("handle_read")`, and a `wake` is the end of a wait.
 fn through_sys(event: &Traced) -> String {
     match event.call.as_str() {
         "wake" => "wait(".into(),

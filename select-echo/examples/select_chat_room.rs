@@ -1,8 +1,8 @@
-//! A chat room: what one member says, all others hear.
+//! A chat room: it sends what one member says to all the others.
 //!
-//! Shows an iteration of this style: make the lists, wait in [`select()`], do what it found to be
-//! possible. A member is in the list of outputs only while something waits in their outbox;
-//! otherwise select would never wait.
+//! Shows one iteration of this style: build the lists, wait in [`select()`], and act on what it
+//! found ready. A member is in the list of outputs only while their outbox has bytes; otherwise
+//! select would never wait.
 //!
 //! ```sh
 //! cargo run -p select-echo --example select_chat_room -- 7000
@@ -18,11 +18,11 @@ use common::sys::{AsDescriptor, Descriptor, FD_SETSIZE, Fd, Listener, Stream, ch
 use common::{StopSignal, net};
 use select_echo::{FdMap, NOTHING, select};
 
-/// More wait outside until somebody leaves: a listener that is watched while nobody can be let in
-/// would never let select wait.
+/// More clients wait in the queue until a member leaves. While the room is full, the listener isn't
+/// watched: select would return at once, every time.
 const SEATS: usize = FD_SETSIZE / 2;
 
-/// Who lets more bytes than this pile up does not listen, and has to leave.
+/// A member with more unread bytes than this has stopped reading, and is disconnected.
 const PATIENCE: usize = 1024 * 1024;
 
 struct Member {
@@ -40,7 +40,7 @@ fn main() -> io::Result<()> {
     serve(listener, stop)
 }
 
-/// Serves the members who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
     let mut room = Room::new();
     loop {
@@ -64,7 +64,7 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
             } else if fd != listener.descriptor().number() {
                 leave_if_failed(&mut room, fd, hear);
             } else if let Err(error) = welcome(&mut room, &listener) {
-                complain(format_args!("nobody came in: {error}"));
+                complain(format_args!("cannot accept a member: {error}"));
             }
         }
     }
@@ -78,7 +78,7 @@ fn welcome(room: &mut Room, listener: &Listener) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what a member says into the outboxes of all others.
+/// Reads what a member says, and puts it into the outboxes of all the others.
 fn hear(room: &mut Room, speaker: Fd) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let Some(member) = room.get_mut(speaker) else {
@@ -110,7 +110,7 @@ fn deliver(room: &mut Room, fd: Fd) -> io::Result<()> {
 
 fn leave_if_failed(room: &mut Room, fd: Fd, act: fn(&mut Room, Fd) -> io::Result<()>) {
     match act(room, fd) {
-        // Select may be wrong, and a signal may come: try again when it next says so.
+        // A signal arrived, or select was wrong: try again in the next iteration.
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
         Err(_) => drop(room.remove(fd)),
         Ok(()) => {}

@@ -1,11 +1,11 @@
-//! A proxy: each client gets a connection to one and the same address, and neither side notices
-//! that we are between them.
+//! A proxy: it connects each client to the same target address, and neither side notices that the
+//! proxy is there.
 //!
-//! Shows back-pressure made of nothing but the two lists: a side is read only while nothing waits
-//! to be sent to the other, so a slow receiver slows down its sender, and we hold at most one
-//! buffer for each direction. The end of the stream is carried over too (a half-close), and so is a
-//! failure. That a connection is made, or refused, needs no code at all: select finds the new
-//! socket writable then, or readable with the error.
+//! Shows back-pressure with nothing but the two lists: the proxy reads from one side only while it
+//! has nothing to send to the other. So a slow receiver slows down its sender, and the proxy holds
+//! at most one buffer for each direction. It also forwards the end of the stream (a half-close) and
+//! a reset. Connecting needs no code of its own: select finds the new socket writable once it is
+//! connected, or readable with the error.
 //!
 //! ```sh
 //! cargo run -p select-echo -- --port 7000                           # some server
@@ -24,7 +24,7 @@ use common::sys::{AsDescriptor, Descriptor, FD_SETSIZE, Listener, Stream, check_
 use common::{StopSignal, net};
 use select_echo::{NOTHING, Ready, select};
 
-/// More clients wait until one has gone: each takes two descriptors.
+/// Each client takes two descriptors. More clients wait in the queue until one has gone.
 const MOST_PAIRS: usize = FD_SETSIZE / 4;
 
 fn main() -> io::Result<()> {
@@ -38,7 +38,7 @@ fn main() -> io::Result<()> {
     serve(listener, target, stop)
 }
 
-/// Serves the clients who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, target: SocketAddr, stop: StopSignal) -> io::Result<()> {
     let mut pairs: Vec<[Flow; 2]> = Vec::new();
     loop {
@@ -50,7 +50,7 @@ pub fn serve(listener: Listener, target: SocketAddr, stop: StopSignal) -> io::Re
             outputs.extend(flow.wants_to_write().then(|| flow.to.descriptor()));
         }
         let ready = select(&inputs, &outputs, NOTHING, None)?;
-        // A pair that is over is dropped, and its sockets with it.
+        // Dropping a finished pair closes its sockets.
         pairs.retain_mut(|[there, back]| {
             let carried = there.carry(&ready).and_then(|()| back.carry(&ready));
             if let Err(error) = &carried {
@@ -64,7 +64,7 @@ pub fn serve(listener: Listener, target: SocketAddr, stop: StopSignal) -> io::Re
         if ready.inputs.contains(&listener.descriptor().number()) {
             match open(&listener, target) {
                 Ok(pair) => pairs.push(pair),
-                Err(error) => complain(format_args!("a client is sent away: {error}")),
+                Err(error) => complain(format_args!("cannot serve a client: {error}")),
             }
         }
     }
@@ -78,14 +78,14 @@ fn open(listener: &Listener, target: SocketAddr) -> io::Result<[Flow; 2]> {
     Ok([Flow::new(&client, &server), Flow::new(&server, &client)])
 }
 
-/// One direction: bytes that are read from one socket and written to the other.
+/// One direction: the bytes read from one socket and written to the other.
 struct Flow {
     from: Rc<Stream>,
     to: Rc<Stream>,
     pending_output: VecDeque<u8>,
-    /// The sender has sent its last byte,
+    /// The sender has sent its last byte.
     at_end: bool,
-    /// and the receiver was told.
+    /// The receiver got the end of the stream, too.
     finished: bool,
 }
 
@@ -108,7 +108,7 @@ impl Flow {
         !self.pending_output.is_empty() || self.at_end && !self.finished
     }
 
-    /// Does what this direction waits for, if select found it to be possible.
+    /// Reads or writes, if this direction needs it and select found it possible.
     fn carry(&mut self, ready: &Ready) -> io::Result<()> {
         if self.wants_to_write() && ready.outputs.contains(&self.to.descriptor().number()) {
             self.write()
@@ -123,8 +123,8 @@ impl Flow {
         })
     }
 
-    /// If one peer has reset its connection, closes the other's with a reset, too. After an orderly
-    /// end it would take a part of an answer for all of it.
+    /// If one peer has reset its connection, resets the other one, too. After an orderly end, the
+    /// other peer would take a partial stream for a complete one.
     fn fail(&self, error: &io::Error) {
         if matches!(
             error.kind(),

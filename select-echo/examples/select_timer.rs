@@ -1,8 +1,8 @@
-//! A clock: every client hears it tick, at fixed intervals.
+//! A clock: it sends a tick to every client, at fixed intervals.
 //!
-//! Select knows no timers, but its timeout is one: wait no longer than until the next thing is due,
-//! and when the wait is over, look at the clock. That the wait ended early, because somebody came,
-//! does not matter then.
+//! Select has no timers, but it has a timeout: wait at most until the next tick is due, and look at
+//! the clock when the wait is over. It doesn't matter if the wait ended early because a client
+//! connected.
 //!
 //! ```sh
 //! cargo run -p select-echo --example select_timer -- 7000 0.5         # the port, and the seconds between two ticks
@@ -18,7 +18,7 @@ use common::sys::{self, AsDescriptor, FD_SETSIZE, Listener, Stream, check_fits};
 use common::{StopSignal, args, net};
 use select_echo::{NOTHING, select};
 
-/// More clients wait until one has gone.
+/// More clients wait in the queue until one has gone.
 const MOST_CLIENTS: usize = FD_SETSIZE / 2;
 
 fn main() -> io::Result<()> {
@@ -32,7 +32,7 @@ fn main() -> io::Result<()> {
     serve(listener, period, stop)
 }
 
-/// Serves the clients who come to this listener, until the stop signal is raised.
+/// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, period: Duration, stop: StopSignal) -> io::Result<()> {
     let mut clients: Vec<Stream> = Vec::new();
     let mut ticks: u64 = 0;
@@ -49,21 +49,21 @@ pub fn serve(listener: Listener, period: Duration, stop: StopSignal) -> io::Resu
             match listener.accept() {
                 Ok((client, _)) if check_fits(client.descriptor()).is_ok() => clients.push(client),
                 Ok(_) => complain(format_args!(
-                    "a client is sent away: select cannot watch more"
+                    "cannot serve a client: select cannot watch more"
                 )),
-                Err(error) => complain(format_args!("nobody came: {error}")),
+                Err(error) => complain(format_args!("cannot accept a client: {error}")),
             }
         }
         if sys::now() >= due {
             ticks += 1;
-            // From when it was due, not from now: a late tick does not delay all that follow.
+            // Count from when it was due, not from now: a late tick doesn't delay the next ones.
             due += period;
             tell(&mut clients, format!("tick {ticks}\n").as_bytes());
         }
     }
 }
 
-/// Sends `line` to all. Who does not take the whole of it has gone, or has long stopped to listen.
+/// Sends `line` to all clients, and drops those that don't take all of it: they don't read.
 fn tell(clients: &mut Vec<Stream>, line: &[u8]) {
     clients.retain_mut(|client| client.send(line).is_ok_and(|sent| sent == line.len()));
 }

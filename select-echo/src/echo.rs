@@ -1,4 +1,4 @@
-//! The echo server: what a user of this style writes, which is everything.
+//! The echo server. A user of this style writes all of this.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -10,10 +10,10 @@ use common::{Clock, ConnectionLimit, Lifecycle, Permit, SendPolicy, Settings, St
 
 use crate::{FdMap, NOTHING, Ready, select};
 
-/// Serves until `stop` is raised and the last answer is delivered, or the shutdown timeout is over.
+/// Serves until `stop` is raised and all output is sent, or the shutdown timeout is over.
 ///
 /// # Errors
-/// As [`server`] and [`Server::serve`].
+/// The errors of [`server`] and [`Server::serve`].
 pub fn serve(
     listener: Listener,
     settings: Settings,
@@ -23,12 +23,12 @@ pub fn serve(
     server(listener, settings, policy, stop)?.serve()
 }
 
-/// Makes everything that the server needs, so that [`Server::serve`] can't fail for want of memory
-/// or descriptors.
+/// Allocates everything that the server needs, so that [`Server::serve`] can't fail later because
+/// memory or descriptors have run out.
 ///
 /// # Errors
-/// `InvalidInput` for a listener or a stop signal that select(2) can't watch, or no memory for the
-/// read buffer.
+/// `InvalidInput` if select(2) can't watch the listener or the stop signal; an error if there is no
+/// memory for the read buffer.
 pub fn server(
     listener: Listener,
     settings: Settings,
@@ -50,7 +50,7 @@ pub fn server(
     })
 }
 
-/// The server: the map of its connections, and the loop over it.
+/// The server: a map of its connections, and the loop over it.
 #[derive(Debug)]
 pub struct Server {
     /// Closed when the server stops.
@@ -58,22 +58,22 @@ pub struct Server {
     stop: StopSignal,
     limit: ConnectionLimit,
     connections: FdMap<Connection>,
-    /// The one read buffer: bytes stay in it only from the read to the write after it.
+    /// The only read buffer. Bytes stay in it from the read until the write after it.
     buffer: Vec<u8>,
     policy: SendPolicy,
     settings: Settings,
     clock: Clock,
-    /// Set once the server has begun to stop: the time at which it does, whatever output is still
+    /// Set when the server begins to stop: the time at which it ends, even if output is still
     /// pending.
     stop_at: Option<Instant>,
 }
 
 impl Server {
-    /// Runs the loop until the stop signal is raised and the last answer is delivered, or the
-    /// shutdown timeout is over.
+    /// Runs the loop until the stop signal is raised and all output is sent, or the shutdown
+    /// timeout is over.
     ///
     /// # Errors
-    /// What select(2) returns. A connection's error costs that connection only.
+    /// The errors of select(2). A connection's error ends only that connection.
     // CONCEPT: who-owns-the-loop
     pub fn serve(mut self) -> io::Result<()> {
         while self.is_serving() {
@@ -97,13 +97,13 @@ impl Server {
         }
     }
 
-    /// Makes the lists anew from the map, so that a closed socket cannot be left in them, and
+    /// Builds the lists from the map again, so that they can't contain a closed socket, and then
     /// waits.
     // CONCEPT: scaling
     fn wait(&self) -> io::Result<Ready> {
         let mut inputs: Vec<Descriptor> = Vec::with_capacity(2 + self.limit.connections());
         let mut outputs: Vec<Descriptor> = Vec::new();
-        // Both are watched until the server begins to stop.
+        // The server watches both until it begins to stop.
         if let Some(listener) = &self.listener {
             inputs.push(self.stop.descriptor());
             if self.limit.is_open() {
@@ -121,7 +121,7 @@ impl Server {
         select(&inputs, &outputs, NOTHING, self.timeout())
     }
 
-    /// How long select may wait: until the next thing is due that no descriptor tells of.
+    /// How long select can wait: until the next deadline, which no descriptor reports.
     // CONCEPT: timers
     fn timeout(&self) -> Option<Duration> {
         let first_silent = self.settings.idle_timeout.and_then(|idle_timeout| {
@@ -135,8 +135,8 @@ impl Server {
         next.map(|next| self.clock.until(next))
     }
 
-    /// Does what select found to be possible. The listener comes last: a descriptor that is closed
-    /// in this iteration and given to a new connection is not in `ready` any more.
+    /// Acts on what select found ready. The listener comes last, so that no descriptor that is
+    /// closed in this iteration is reused before all of `ready` is handled.
     // CONCEPT: stale-events
     fn dispatch(&mut self, ready: Ready) {
         let now = self.clock.now();
@@ -175,7 +175,7 @@ impl Server {
         }
     }
 
-    /// Accepts the clients that wait, but not more than `most`.
+    /// Accepts the clients in the queue, at most `most` of them.
     // CONCEPT: descriptors
     fn accept(&mut self, most: usize) {
         let Some(listener) = &self.listener else {
@@ -208,7 +208,7 @@ impl Server {
     }
 }
 
-/// One client: its socket, and what was read from it but not yet sent back.
+/// One client: its socket, and the bytes that were read from it but not yet sent back.
 #[derive(Debug)]
 struct Connection {
     socket: Stream,
@@ -216,9 +216,9 @@ struct Connection {
     permit: Permit,
     pending_output: VecDeque<u8>,
     lifecycle: Lifecycle,
-    /// Reading is paused since more than the high-water mark was pending.
+    /// Reading is paused because more than the high-water mark was pending.
     reading_paused: bool,
-    /// When a byte last went in or out.
+    /// When a byte was last read or sent.
     last_active: Instant,
 }
 
@@ -240,23 +240,23 @@ impl Connection {
         }
     }
 
-    /// Whether it belongs in the list of inputs.
+    /// Whether to put this connection in the list of inputs.
     fn readable(&self) -> bool {
         (self.lifecycle == Lifecycle::Open && !self.reading_paused)
             || self.lifecycle == Lifecycle::Draining
     }
 
-    /// Whether it belongs in the list of outputs. Left in there with nothing to send, it would
-    /// never let select wait.
+    /// Whether to put this connection in the list of outputs. If it were in there with nothing to
+    /// send, select would return at once, every time.
     // CONCEPT: level-and-edge
     fn writable(&self) -> bool {
         !self.pending_output.is_empty()
     }
 
-    /// The socket can be read: reads once, so that a flood waits for its turn like everybody else.
+    /// Called when the socket is readable. Reads once, so that a flood can't delay the others.
     ///
     /// # Errors
-    /// The connection's end other than an orderly one.
+    /// The connection's error, if it didn't end in an orderly way.
     // CONCEPT: fairness
     fn handle_read(
         &mut self,
@@ -279,7 +279,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends `data` back at once, as much of it as the kernel takes, and keeps the rest for later.
+    /// Sends as much of `data` as the kernel takes now, and keeps the rest for later.
     // CONCEPT: partial-write
     fn answer(&mut self, data: &[u8], policy: SendPolicy) -> io::Result<()> {
         let mut sent = 0;
@@ -287,16 +287,16 @@ impl Connection {
             sent = now_or_later(self.socket.send(data))?.unwrap_or(0);
         }
         if sent < data.len() {
-            // Mostly nothing is left. To extend by nothing would cost 43 instructions of 230.
+            // Usually nothing is left. Extending by nothing would cost 43 instructions of 230.
             self.pending_output.extend(&data[sent..]);
         }
         Ok(())
     }
 
-    /// The socket can be written: sends from where the last send stopped.
+    /// Called when the socket is writable. Continues where the last send stopped.
     ///
     /// # Errors
-    /// The connection's end.
+    /// The connection's error.
     // CONCEPT: partial-write
     fn handle_write(&mut self, now: Instant, settings: &Settings) -> io::Result<()> {
         let pending = self.pending_output.make_contiguous(); // One send for all of it.
@@ -310,11 +310,11 @@ impl Connection {
         }
         // CONCEPT: back-pressure
         self.reading_paused &= self.pending_output.len() > settings.low_water();
-        self.enter(self.lifecycle); // If nothing is pending any more, the next state follows.
+        self.enter(self.lifecycle); // Moves to the next state if nothing is pending any more.
         Ok(())
     }
 
-    /// The peer has sent its last byte.
+    /// Called when the peer has sent its last byte.
     // CONCEPT: half-close
     fn handle_close(&mut self) {
         self.enter(match self.lifecycle {
@@ -323,13 +323,13 @@ impl Connection {
         });
     }
 
-    /// The server stops: no more is read, pending output is sent, and unread input does no harm.
+    /// The server stops: it reads no more from this client, and sends the pending output.
     // CONCEPT: graceful-stop
     fn handle_stop(&mut self, buffer: &mut [u8]) {
         if self.lifecycle != Lifecycle::Open {
             return;
         }
-        // Closing with unread input would send a reset: then it has to drain first.
+        // Closing with unread input would send a reset, so drain first.
         let is_idle = self.pending_output.is_empty() && !self.discard_unread(buffer);
         self.enter(match is_idle {
             true => Lifecycle::Closed,
@@ -337,13 +337,13 @@ impl Connection {
         });
     }
 
-    /// Reads and discards what has come, at most one buffer of it, and returns whether there was
-    /// anything.
+    /// Reads and discards input, at most one buffer of it, and returns whether there was
+    /// any.
     fn discard_unread(&self, buffer: &mut [u8]) -> bool {
         !matches!(self.socket.recv(buffer), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Enters this state, and the one after it when nothing is pending.
+    /// Enters `lifecycle`, or the state after it if nothing is pending.
     fn enter(&mut self, lifecycle: Lifecycle) {
         self.lifecycle = match lifecycle {
             Lifecycle::PeerClosed if self.pending_output.is_empty() => Lifecycle::Closed,
@@ -356,7 +356,7 @@ impl Connection {
     }
 }
 
-/// `None` for a call that has to wait for the next time that select finds its socket ready.
+/// Returns `None` if the call has to wait until select finds its socket ready again.
 fn now_or_later(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(count) => Ok(Some(count)),
@@ -369,8 +369,8 @@ fn now_or_later(result: io::Result<usize>) -> io::Result<Option<usize>> {
 }
 
 impl Server {
-    /// Ends all connections in an orderly way, and closes the listener. Clients that wait in its
-    /// queue would be reset with it, so the server accepts them first and ends them like the
+    /// Ends all connections in an orderly way, and closes the listener. Closing the listener would
+    /// reset the clients in its queue, so the server accepts them first and ends them like the
     /// others.
     fn begin_to_stop(&mut self) {
         self.stop_at = Some(self.clock.now() + self.settings.shutdown_timeout);
@@ -408,7 +408,7 @@ impl Server {
         }
     }
 
-    /// Closes a connection that has ended in an orderly way, or with an error.
+    /// Closes a connection that has ended, in an orderly way or with an error.
     // CONCEPT: isolation
     fn close(&mut self, fd: Fd, end: io::Result<()>) {
         let Some(mut connection) = self.connections.remove(fd) else {

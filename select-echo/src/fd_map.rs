@@ -1,9 +1,9 @@
-//! A map from descriptors.
+//! A map whose keys are descriptors.
 
 use common::sys::Fd;
 
-/// A map from descriptors to `T`: an array with a place for each, since descriptors are small
-/// numbers and the kernel always hands out the lowest that is free.
+/// A map from descriptors to `T`: an array, since descriptors are small numbers and the kernel
+/// always allocates the lowest free one.
 #[derive(Debug)]
 pub struct FdMap<T> {
     places: Vec<Option<T>>,
@@ -16,12 +16,12 @@ impl<T> Default for FdMap<T> {
 }
 
 impl<T> FdMap<T> {
-    /// An empty map.
+    /// Creates an empty map.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Puts `value` at `fd`.
+    /// Stores `value` under `fd`.
     pub fn insert(&mut self, fd: Fd, value: T) {
         let index = fd as usize;
         if index >= self.places.len() {
@@ -30,12 +30,12 @@ impl<T> FdMap<T> {
         self.places[index] = Some(value);
     }
 
-    /// What is at `fd`, if anything.
+    /// Returns the value of `fd`, if there is one.
     pub fn get_mut(&mut self, fd: Fd) -> Option<&mut T> {
         self.places.get_mut(fd as usize)?.as_mut()
     }
 
-    /// Takes out what is at `fd`.
+    /// Removes and returns the value of `fd`.
     pub fn remove(&mut self, fd: Fd) -> Option<T> {
         self.places.get_mut(fd as usize)?.take()
     }
@@ -45,8 +45,8 @@ impl<T> FdMap<T> {
         self.places.iter().flatten()
     }
 
-    /// The descriptors of those values that meet `condition`: a list of its own, so that the map
-    /// may change meanwhile.
+    /// Returns the descriptors of all values that meet `condition`, as a list of its own, so that
+    /// the map can change while the caller iterates over it.
     pub fn fds_where(&self, condition: impl Fn(&T) -> bool) -> Vec<Fd> {
         let is_meant = |place: &Option<T>| place.as_ref().is_some_and(&condition);
         let fds = self

@@ -1,7 +1,7 @@
-//! Style 1: an echo server around a bare select(2) loop.
+//! Style 1: an echo server built on a bare select(2) loop.
 //!
-//! There is no framework here. The program keeps its own map of connections, asks the kernel on
-//! every iteration which of them are ready, and does the work itself.
+//! There is no framework. In every iteration, the program passes its connections to the kernel,
+//! learns which of them are ready, and does the work itself.
 //!
 //! | original (Python's `select` module) | here | difference |
 //! |---|---|---|

@@ -17,7 +17,7 @@ use select_echo::server;
 struct Args {
     #[command(flatten)]
     server: ServerArgs,
-    /// When an answer is sent
+    /// When to send the echoed bytes
     #[arg(long, value_enum, default_value_t, help_heading = "Style")]
     write: SendPolicy,
 }

@@ -1,31 +1,31 @@
-//! select(2), made safe.
+//! A safe select(2).
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use common::sys::{self, AsDescriptor, Descriptor, Fd, FdSet};
 
-/// What select(2) found ready, each list in the order of the one that was given.
+/// What select(2) found ready. Each list has the order of the list that was passed in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ready {
-    /// A read on these will not block: bytes, a connection to accept, the end of the stream, or an
-    /// error.
+    /// Reading from these doesn't block: there are bytes, a connection to accept, the end of the
+    /// stream, or an error.
     pub inputs: Vec<Fd>,
-    /// A write on these will not block.
+    /// Writing to these doesn't block.
     pub outputs: Vec<Fd>,
     /// These have an exceptional condition: for a TCP socket, urgent data.
     pub excepts: Vec<Fd>,
 }
 
-/// An empty list, for a call that watches nothing of a kind.
+/// An empty list, for a call that doesn't watch for one of the three conditions.
 pub const NOTHING: &[Descriptor<'static>] = &[];
 
-/// Waits until one of `inputs` can be read, one of `outputs` written, or one of `excepts` has
+/// Waits until one of `inputs` is readable, one of `outputs` is writable, or one of `excepts` has
 /// urgent data.
 ///
-/// A `timeout` of `None` waits without end, of zero polls, and any other waits at most so long: the
-/// lists are empty then. A signal does not end the wait; it resumes with the time that is left, as
-/// Python's does since 3.5 (PEP 475).
+/// A `timeout` of `None` waits without limit, and a timeout of zero only polls. When the timeout is
+/// over, the returned lists are empty. A signal doesn't end the wait: it resumes with the time that
+/// is left, as in Python since version 3.5 (PEP 475).
 ///
 /// ```
 /// use common::sys::AsDescriptor;
@@ -42,8 +42,8 @@ pub const NOTHING: &[Descriptor<'static>] = &[];
 /// ```
 ///
 /// # Errors
-/// `InvalidInput` for a descriptor at or beyond [`FD_SETSIZE`](sys::FD_SETSIZE), or what select(2)
-/// returns.
+/// `InvalidInput` for a descriptor at or beyond [`FD_SETSIZE`](sys::FD_SETSIZE), and the errors of
+/// select(2).
 #[track_caller]
 pub fn select<I: AsDescriptor, O: AsDescriptor, E: AsDescriptor>(
     inputs: &[I],
@@ -78,7 +78,7 @@ pub fn select<I: AsDescriptor, O: AsDescriptor, E: AsDescriptor>(
     }
 }
 
-/// A list of descriptors, and the set of bits that the kernel reads.
+/// A list of descriptors, and the bit set that the kernel reads.
 struct Watched<'fd, F> {
     list: &'fd [F],
     set: FdSet<'fd>,
@@ -93,7 +93,7 @@ impl<'fd, F: AsDescriptor> Watched<'fd, F> {
         Ok(Watched { list, set })
     }
 
-    /// The descriptors that the kernel left in the set, of `count` in all three.
+    /// Returns the descriptors that the kernel left in the set. `count` is for all three sets.
     // CONCEPT: scaling
     fn ready_in(&self, left: &FdSet, count: usize) -> Vec<Fd> {
         let mut ready = Vec::with_capacity(count.min(self.list.len()));

@@ -1,4 +1,4 @@
-//! The programs under `examples/`, each started as a process and talked to.
+//! Starts each program under `examples/` as a process and talks to it.
 
 #[path = "../../common/tests/shared/chat_room.rs"]
 mod chat_room;
@@ -42,9 +42,9 @@ fn a_proxy_slows_the_sender_down() -> io::Result<()> {
     let (_never_reads, _) = listener.accept()?;
     let error = client
         .send(&vec![0; 64 * 1024 * 1024])
-        .expect_err("somebody keeps 64 MiB");
+        .expect_err("the proxy took 64 MiB");
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    // Others are served meanwhile.
+    // The proxy still serves others.
     let mut other = EchoClient::connect(proxy.address())?;
     let (mut reads, _) = listener.accept()?;
     other.send(b"ping")?;
@@ -86,8 +86,8 @@ fn a_timer_ticks_at_fixed_intervals() -> io::Result<()> {
     Ok(())
 }
 
-/// A server that answers only when the client has sent its last byte: a test of half-close in both
-/// directions.
+/// A server that sends its answer after the client has sent its last byte. It tests half-close in
+/// both directions.
 fn answer_at_end() -> io::Result<(SocketAddr, thread::JoinHandle<io::Result<()>>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

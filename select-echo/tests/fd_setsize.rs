@@ -1,4 +1,4 @@
-//! A descriptor beyond FD_SETSIZE, in a process of its own: it takes all the numbers below.
+//! A descriptor beyond FD_SETSIZE, in a process of its own because it takes all lower numbers.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! What the options of the program must not do to its service.
+//! Options must not harm the service.
 
 #[path = "../../common/tests/shared/options.rs"]
 mod options;

@@ -1,4 +1,4 @@
-//! What the program shows of its loop, and how it is told.
+//! The program's counters, trace, and log, and the options that control them.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ fn server() -> Command {
     Command::new(env!("CARGO_BIN_EXE_select-echo"))
 }
 
-/// Starts the program, has it echo one line, and stops it; what it has printed since it listened.
+/// Starts the program, echoes one line, and stops it. Returns what it printed after `listening on`.
 fn echo_once(arguments: &[&str]) -> io::Result<Vec<String>> {
     let program = Program::start(server().args(["--port", "0"]).args(arguments))?;
     let mut client = EchoClient::connect(program.address())?;

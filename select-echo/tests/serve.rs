@@ -1,4 +1,4 @@
-//! The server in this process, on a thread of its own: what the contract says, seen from inside.
+//! Tests the server in this process, on a thread of its own.
 
 #[path = "../../common/tests/shared/serving.rs"]
 mod serving;
@@ -18,7 +18,7 @@ use stream::{converse, deaf_client_delays_nobody, stop_flushes_pending_output};
 
 const BOTH: [SendPolicy; 2] = [SendPolicy::AtOnce, SendPolicy::Queued];
 
-/// What [`Settings::default`] says.
+/// The timeout of [`Settings::default`].
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[test]
@@ -90,7 +90,7 @@ fn only_the_idle_are_closed() -> io::Result<()> {
 
 #[test]
 fn readiness_without_a_byte_is_no_activity() -> io::Result<()> {
-    // The busy client makes the loop iterate, and each time the idle one looks ready.
+    // The busy client makes the loop iterate, and the idle one looks ready each time.
     expect_only_the_idle_to_be_closed("1:spurious=90")
 }
 
@@ -116,13 +116,13 @@ fn more_than_the_limit_wait_outside() -> io::Result<()> {
     let mut second = server.connect()?;
     second.set_time_limit(Duration::from_millis(100))?;
     second.send(b"second")?;
-    let error = second.receive(6).expect_err("it was let in");
+    let error = second.receive(6).expect_err("served beyond the limit");
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     drop(first);
     second.set_time_limit(TIME_LIMIT)?;
     assert_eq!(second.receive(6)?, b"second");
     let waits = server.stop()?.waits;
-    assert!(waits < 20, "it turned in circles: {waits} waits");
+    assert!(waits < 20, "the loop was spinning: {waits} waits");
     Ok(())
 }
 
@@ -130,7 +130,7 @@ fn more_than_the_limit_wait_outside() -> io::Result<()> {
 fn clients_in_the_backlog_are_ended_in_good_order() -> io::Result<()> {
     let (go, wait) = mpsc::channel::<()>();
     let server = Serving::start(Settings::default(), move |listener, settings, stop| {
-        // It begins to serve when all have connected and the stop was asked for.
+        // Start to serve after all clients have connected and the stop is raised.
         wait.recv().map_err(io::Error::other)?;
         serve(listener, settings, SendPolicy::AtOnce, stop)
     })?;
@@ -143,7 +143,7 @@ fn clients_in_the_backlog_are_ended_in_good_order() -> io::Result<()> {
     server.ask_to_stop()?;
     go.send(()).map_err(io::Error::other)?;
     for client in &mut clients {
-        client.receive_to_end()?; // And no reset.
+        client.receive_to_end()?; // Fails after a reset.
     }
     drop(clients);
     server.ended().map(drop)
@@ -168,8 +168,8 @@ fn queued_answers_cost_one_more_iteration_and_silence_costs_none() -> io::Result
         assert_eq!((counters.reads, counters.writes), (10, 10));
         Ok(counters.wakeups)
     };
-    // One for the connection, one for each message, one for the stop; the first two may come
-    // together.
+    // One for the connection, one for each message, and one for the stop. The first two can happen
+    // in one wake-up.
     let at_once = wakeups(SendPolicy::AtOnce)?;
     assert!((11..=12).contains(&at_once), "{at_once} wake-ups");
     let queued = wakeups(SendPolicy::Queued)?;
@@ -183,9 +183,9 @@ fn start(policy: SendPolicy, settings: Settings) -> io::Result<Serving> {
     })
 }
 
-/// The iteration in which the server learns of the stop takes longer than a shutdown timeout of
-/// zero. It has to look once more all the same: input that it leaves unread would turn the end into
-/// a reset.
+/// The iteration in which the server sees the stop takes longer than a shutdown timeout of zero.
+/// The server has to read once more all the same: unread input would turn the end into a
+/// reset.
 #[test]
 fn a_deadline_that_is_over_at_once_comes_after_what_is_ready() -> io::Result<()> {
     let settings = Settings {
@@ -199,12 +199,12 @@ fn a_deadline_that_is_over_at_once_comes_after_what_is_ready() -> io::Result<()>
         serve(listener, settings, SendPolicy::AtOnce, stop)
     })?;
     let mut client = server.connect()?;
-    client.send(&[b'x'; 100])?; // More than one read takes.
+    client.send(&[b'x'; 100])?; // More than one read returns.
     server.ask_to_stop()?;
     go.send(()).map_err(io::Error::other)?;
     assert_eq!(client.receive_to_end()?, b"");
     server.ended()?;
-    // Reading does not show a reset that comes after the end.
+    // A read doesn't show a reset that arrives after the end.
     let reset = client.socket().take_error()?;
     assert!(reset.is_none(), "{reset:?}");
     Ok(())

@@ -2,14 +2,15 @@
 
 use std::io;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use common::args::{self, LimitArgs};
 use common::sys::Listener;
 use common::sys::sim::{self, Options, Script, Trace};
 use common::{SendPolicy, Settings, StopSignal};
 
-/// A style, and for the reactor its engine.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+/// A style, and for the reactor its engine; or a small server of the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// `select-echo`
     Select,
@@ -21,10 +22,50 @@ pub enum Style {
     Reactor,
     /// `reactor-echo` on select
     ReactorSelect,
+    /// A server of `book/steps`
+    Small(steps::Server),
+}
+
+impl ValueEnum for Style {
+    fn value_variants<'a>() -> &'a [Self] {
+        use steps::Server;
+        const {
+            &[
+                Style::Select,
+                Style::Dispatcher,
+                Style::Chat,
+                Style::Reactor,
+                Style::ReactorSelect,
+                Style::Small(Server::Step1),
+                Style::Small(Server::Step2),
+                Style::Small(Server::Step3),
+                Style::Small(Server::Step4),
+                Style::Small(Server::Step5),
+                Style::Small(Server::Step6),
+                Style::Small(Server::Step7),
+                Style::Small(Server::Step8),
+                Style::Small(Server::FirstDispatcher),
+                Style::Small(Server::FirstChat),
+                Style::Small(Server::FirstReactor),
+            ]
+        }
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Style::Select => ("select", "`select-echo`"),
+            Style::Dispatcher => ("dispatcher", "`dispatcher-echo`"),
+            Style::Chat => ("chat", "`chat-echo`"),
+            Style::Reactor => ("reactor", "`reactor-echo` on mio, whose events are edges"),
+            Style::ReactorSelect => ("reactor-select", "`reactor-echo` on select"),
+            Style::Small(server) => (server.name(), "A server of `book/steps`"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }
 
 impl Style {
-    /// All of them.
+    /// The four styles.
     pub const ALL: [Style; 5] = [
         Style::Select,
         Style::Dispatcher,
@@ -41,7 +82,10 @@ impl Style {
 
     /// Whether it echoes whole lines, and not a stream of bytes.
     pub fn is_of_lines(self) -> bool {
-        self == Style::Chat
+        match self {
+            Style::Small(server) => server.is_of_lines(),
+            _ => self == Style::Chat,
+        }
     }
 
     /// Whether it can queue its output until the socket is writable: `--write queued`.
@@ -115,6 +159,7 @@ impl ServerConfig {
             Style::ReactorSelect => {
                 reactor_echo::serve(listener, settings, EngineKind::Select, policy, stop)
             }
+            Style::Small(server) => server.serve(listener, settings, self.max_line, stop),
         }
     }
 }

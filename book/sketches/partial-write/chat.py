@@ -8,5 +8,6 @@ class EchoChat(asynchat.async_chat):
         self.line += data
 
     def found_terminator(self):
-        self.push(self.line + b"\n")        # async_chat keeps what the kernel refuses.
+        # async_chat keeps what the kernel refuses.
+        self.push(self.line + b"\n")
         self.line = b""

@@ -4,9 +4,11 @@ class EchoHandler(asyncore.dispatcher):
     def handle_read(self):
         self.pending += self.recv(8192)
 
+    # The loop calls this before each wait.
     def writable(self):
-        return bool(self.pending)           # The loop calls this before each wait.
+        return bool(self.pending)
 
     def handle_write(self):
-        sent = self.send(self.pending)      # 0 if the socket's buffer is full.
+        # 0 if the socket's buffer is full.
+        sent = self.send(self.pending)
         self.pending = self.pending[sent:]

@@ -1,3 +1,4 @@
 class Echo(Protocol):
     def dataReceived(self, data):
-        self.transport.write(data)          # The transport keeps what the kernel refuses.
+        # The transport keeps what the kernel refuses.
+        self.transport.write(data)

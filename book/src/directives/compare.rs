@@ -18,29 +18,43 @@ enum Pane {
 }
 
 pub fn render(block: &Block) -> Rendered {
-    let sketches = match block.lines().find_map(|(_, line)| sketch_name(line)) {
+    let sketches = match shown_sketches(block) {
         Some(name) => sketches::named(block.workspace, name).map_err(block_error)?,
         None => Vec::new(),
     };
-    let (id, panes) = panes(block)?;
-    compare(block.workspace, &id, &panes, &sketches).map_err(block_error)
+    let panes = panes(block)?;
+    compare(block.workspace, &id(block), &panes, &sketches).map_err(block_error)
 }
 
-/// The id of the comparison, and what each style has.
-fn panes(block: &Block) -> Result<(String, Vec<(Style, Pane)>), Vec<BlockError>> {
-    let concept = lines(block).find_map(|(_, line)| line.strip_prefix("concept:"));
-    match concept.map(str::trim) {
-        Some(id) => {
-            let panes = of_concept(block.workspace, id).map_err(block_error)?;
-            Ok((id.to_owned(), panes))
-        }
-        None => Ok((format!("compare-{}", block.line), listed(block)?)),
+/// What each style has.
+fn panes(block: &Block) -> Result<Vec<(Style, Pane)>, Vec<BlockError>> {
+    match concept(block) {
+        Some(id) => of_concept(block.workspace, id).map_err(block_error),
+        None => listed(block),
     }
+}
+
+/// The id of the comparison.
+fn id(block: &Block) -> String {
+    match concept(block).or_else(|| shown_sketches(block)) {
+        Some(name) => name.to_owned(),
+        None => format!("compare-{}", block.line),
+    }
+}
+
+/// The concept whose functions it compares, if it doesn't list them.
+fn concept<'a>(block: &'a Block) -> Option<&'a str> {
+    let id = lines(block).find_map(|(_, line)| line.strip_prefix("concept:"));
+    id.map(str::trim)
 }
 
 /// The name of the sketches, if it is this line that names them.
 pub fn sketch_name(line: &str) -> Option<&str> {
     line.trim().strip_prefix("sketches:").map(str::trim)
+}
+
+fn shown_sketches<'a>(block: &'a Block) -> Option<&'a str> {
+    block.lines().find_map(|(_, line)| sketch_name(line))
 }
 
 /// The lines that say what Rust the panes have.
@@ -148,13 +162,13 @@ fn compare(
 
 /// A sketch, folded. Where a script can switch between it and the Rust, that unfolds it.
 fn folded(workspace: &Workspace, sketch: &Sketch) -> Result<String> {
-    let language = sketch.language;
     let code = Excerpt::find(workspace, &sketch.path)?.html();
     Ok(format!(
-        "<details class=\"view\" data-view=\"{0}\">\n<summary>{1}</summary>\n\n\
-         <figure class=\"listing\">\n<figcaption>a sketch in {0}</figcaption>\n\n{code}\n\n</figure>\n\n</details>",
-        language.id(),
-        language.name()
+        "<details class=\"view\" data-view=\"{}\">\n<summary>{}</summary>\n\n\
+         <figure class=\"listing\">\n<figcaption>{}</figcaption>\n\n{code}\n\n</figure>\n\n</details>",
+        sketch.language.id(),
+        sketch.language.name(),
+        html::escape(&sketch.path)
     ))
 }
 

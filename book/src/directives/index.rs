@@ -32,7 +32,7 @@ fn cell(block: &Block, concept: &Concept, style: Style, page: &str) -> String {
     let has_panes = block
         .workspace
         .read(&format!("book/md/{}", concept.page))
-        .is_ok_and(|text| text.contains(&format!("concept: {}", concept.id)));
+        .is_ok_and(|text| has_panes(&text, &concept.id));
     let pane = match has_panes {
         true => format!("{page}#{}-{}", concept.id, style.name()),
         false => page.to_owned(),
@@ -42,6 +42,13 @@ fn cell(block: &Block, concept: &Concept, style: Style, page: &str) -> String {
     // A function can have several tags.
     links.dedup();
     links.join("<br>")
+}
+
+/// Whether a comparison of the page has this id.
+fn has_panes(page: &str, id: &str) -> bool {
+    let lines = ["concept", "sketches"].map(|word| format!("{word}: {id}"));
+    page.lines()
+        .any(|line| lines.iter().any(|named| line == named))
 }
 
 /// The function's name, which links to the panes, with its place as a title. A narrow column can break it

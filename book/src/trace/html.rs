@@ -5,76 +5,108 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::{ScenarioTrace, TraceEvent, grouped};
+use super::{ScenarioTrace, StyleTrace, TraceEvent, grouped};
 use crate::html::escape;
 use crate::style::Style;
+
+/// A column of the table: a server, and what it does.
+pub(super) struct Lane<'t> {
+    /// The server's name.
+    pub name: &'t str,
+    /// Its name as HTML.
+    pub heading: String,
+    /// What it does.
+    pub trace: &'t StyleTrace,
+}
 
 /// Markdown ends a block of HTML at an empty line, so there is none.
 pub(super) fn render(trace: &ScenarioTrace) -> String {
     let name = &trace.scenario;
-    let about = escape(&trace.about);
-    let heads: String = Style::ALL.into_iter().map(head).collect();
-    let steps: String = (0..trace.steps.len())
-        .map(|step| group(trace, step))
-        .collect();
+    let lanes = Style::ALL.into_iter().filter_map(|style| {
+        Some(Lane {
+            name: style.name(),
+            heading: style.heading(),
+            trace: trace.styles.get(&style)?,
+        })
+    });
+    let lanes: Vec<Lane> = lanes.collect();
+    let table = table(name, &trace.about, &trace.steps, &lanes);
     let data = data(trace);
     format!(
         r#"<div class="trace" data-scenario="{name}" data-shown="select">
-<div class="trace-scroll" role="region" aria-label="Events of {name}" tabindex="0"><table>
-<caption>{about}</caption>
-<thead><tr>{heads}</tr></thead>
-{steps}</table></div>
+{table}
 <script type="application/json">{data}</script>
 </div>
 "#
     )
 }
 
-fn head(style: Style) -> String {
-    let (name, heading) = (style.name(), style.heading());
+/// The table of events, complete without script.
+pub(super) fn table(name: &str, about: &str, steps: &[String], lanes: &[Lane]) -> String {
+    let about = escape(about);
+    let heads: String = lanes.iter().map(head).collect();
+    let groups = steps.iter().enumerate();
+    let groups: String = groups
+        .map(|(number, step)| group(number, step, lanes))
+        .collect();
+    format!(
+        r#"<div class="trace-scroll" role="region" aria-label="Events of {name}" tabindex="0"><table>
+<caption>{about}</caption>
+<thead><tr>{heads}</tr></thead>
+{groups}</table></div>"#
+    )
+}
+
+fn head(lane: &Lane) -> String {
+    let Lane { name, heading, .. } = lane;
     format!(r#"<th scope="col" data-style="{name}">{heading}</th>"#)
 }
 
 /// A step of the client: its name, and a row for each event of the busiest server.
-fn group(trace: &ScenarioTrace, step: usize) -> String {
-    let name = escape(&trace.steps[step]);
-    let styles = Style::ALL.map(|style| trace.events(style, step).collect::<Vec<_>>());
-    let rows = styles.iter().map(Vec::len).max().unwrap_or(0);
+fn group(step: usize, name: &str, lanes: &[Lane]) -> String {
+    let name = escape(name);
+    let events = |lane: &Lane<'_>| lane.trace.events_in(step).count();
+    let rows = lanes.iter().map(events).max().unwrap_or(0);
     let mut html = format!(
         "<tbody><tr class=\"trace-step\">\
-         <th colspan=\"4\" scope=\"rowgroup\">{step}. {name}</th></tr>\n"
+         <th colspan=\"{}\" scope=\"rowgroup\">{step}. {name}</th></tr>\n",
+        lanes.len()
     );
     for row in 0..rows {
-        let cells = Style::ALL.iter().zip(&styles).map(|(style, events)| {
-            let cell = events.get(row).map(|event| cell(event)).unwrap_or_default();
-            format!(r#"<td data-style="{}">{cell}</td>"#, style.name())
+        let cells = lanes.iter().map(|lane| {
+            let event = lane.trace.events_in(step).nth(row);
+            let cell = event.map(cell).unwrap_or_default();
+            format!(r#"<td data-style="{}">{cell}</td>"#, lane.name)
         });
         // Writing to a string cannot fail.
         let _ = writeln!(html, "<tr>{}</tr>", cells.collect::<String>());
     }
-    html + &replies(trace, step) + "</tbody>\n"
+    html + &replies(step, lanes) + "</tbody>\n"
 }
 
 /// What came back to the client, if anything did.
-fn replies(trace: &ScenarioTrace, step: usize) -> String {
-    let replies = Style::ALL.map(|style| {
-        let style_trace = trace.styles.get(&style);
-        let replies = style_trace.and_then(|style_trace| style_trace.replies.get(step));
+fn replies(step: usize, lanes: &[Lane]) -> String {
+    let replies = lanes.iter().map(|lane| {
+        let replies = lane.trace.replies.get(step);
         let lines = replies.into_iter().flatten().map(|line| escape(line));
-        (style, lines.collect::<Vec<_>>().join("<br>"))
+        (lane.name, lines.collect::<Vec<_>>().join("<br>"))
     });
+    let replies: Vec<(&str, String)> = replies.collect();
     if replies.iter().all(|(_, lines)| lines.is_empty()) {
         return String::new();
     }
-    let cells = replies.map(|(style, lines)| {
+    let cells = replies.iter().map(|(name, lines)| {
         let lines = if lines.is_empty() {
             "nothing comes back"
         } else {
-            &lines
+            lines
         };
-        format!(r#"<td data-style="{}">{lines}</td>"#, style.name())
+        format!(r#"<td data-style="{name}">{lines}</td>"#)
     });
-    format!("<tr class=\"trace-replies\">{}</tr>\n", cells.concat())
+    format!(
+        "<tr class=\"trace-replies\">{}</tr>\n",
+        cells.collect::<String>()
+    )
 }
 
 fn cell(event: &TraceEvent) -> String {

@@ -77,10 +77,24 @@ impl ClientEnd {
 }
 
 impl LabTrace {
+    /// Checks that the server returns without an error, and not before the last step.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub(crate) fn ends_well(&self) -> Result<()> {
+        let (ending, left) = (&self.ending, self.steps_left);
+        ensure!(
+            ending == "returned",
+            "the server doesn't return, but {ending}"
+        );
+        ensure!(left == 0, "the server returns {left} steps early");
+        Ok(())
+    }
+
     /// Returns what the server does in each step that a page shows. Paths of files start at `root`.
     ///
     /// # Errors
-    /// A run that didn't come to its end, or files that are not below `root`.
+    /// A server that neither returns nor fails, or files that are not below `root`.
     pub(crate) fn into_style_trace(
         self,
         steps: &[ScenarioStep],
@@ -92,13 +106,10 @@ impl LabTrace {
             steps_left,
             ..
         } = &self;
+        let failure = ending.get("failed").and_then(Value::as_str);
         ensure!(
-            ending == "returned",
+            failure.is_some() || ending == "returned",
             "the server doesn't return, but {ending}"
-        );
-        ensure!(
-            *steps_left == 0,
-            "the server returns {steps_left} steps early"
         );
         ensure!(
             lost_edges.is_empty(),
@@ -123,8 +134,12 @@ impl LabTrace {
                 }
             }
         }
-        ensure!(lines.next().is_none(), "a line of the script is no step");
+        ensure!(
+            lines.count() == *steps_left,
+            "a line of the script is no step"
+        );
         replies.add_last_step(now, &self.clients);
+        replies.by_step[now].extend(failure.map(|error| format!("the server fails: {error}")));
         Ok(StyleTrace {
             events,
             counters: self.counters,

@@ -111,10 +111,6 @@ struct ServedBook {
 }
 
 impl ServedBook {
-    fn start() -> Result<Self> {
-        Self::start_with(&mut book())
-    }
-
     /// Starts this command at a free port.
     fn start_with(command: &mut Command) -> Result<Self> {
         let mut process = command

@@ -1,6 +1,6 @@
-//! The decoder against the slow and obvious way, for any terminator, any input and any cuts.
+//! Compares the decoder with the slow, obvious way, for any terminator, any input, and any cuts.
 //!
-//! The first byte of the data says how long the terminator is, the second how the rest is cut.
+//! The first byte of the data is the terminator's length, the second the size of the pieces.
 
 #![no_main]
 

@@ -12,10 +12,10 @@ use common::client::TIME_LIMIT;
 
 use crate::support::{NEWLINE, on_message, pattern, serve_chats};
 
-/// More than the kernel keeps for a connection that is not read.
+/// More than the kernel's buffers hold for a peer that doesn't read.
 const MUCH: usize = 16 * 1024 * 1024;
 
-/// A shutdown timeout that no test sees the end of.
+/// A shutdown timeout longer than any test.
 fn patient() -> Settings {
     Settings {
         shutdown_timeout: 10 * TIME_LIMIT,
@@ -43,7 +43,7 @@ fn close_when_done_delivers_what_was_pushed_and_no_more() -> io::Result<()> {
     let mut client = server.connect()?;
     client.send(b"go\nnot split any more\n")?;
     let mut answer = client.receive(1)?;
-    // Input that nobody will read does not turn the close into a reset.
+    // The unread input must not turn the close into a reset.
     client.send(&pattern(100_000))?;
     answer.extend(client.receive_to_end()?);
     assert!(answer == [pattern(MUCH), b"the end".to_vec()].concat());
@@ -54,7 +54,7 @@ fn close_when_done_delivers_what_was_pushed_and_no_more() -> io::Result<()> {
 #[test]
 fn at_the_end_of_the_stream_what_was_pushed_is_delivered() -> io::Result<()> {
     let settings = Settings {
-        high_water: MUCH, // So that the end is read while all of it waits.
+        high_water: MUCH, // So that the server reads the end while all of it is pending.
         ..Settings::default()
     };
     let make = || on_message(|chat, _| chat.push(pattern(MUCH)));
@@ -79,14 +79,14 @@ fn asked_to_stop_what_was_pushed_is_delivered() -> io::Result<()> {
     assert_eq!(idle.receive_to_end()?, b"");
     answer.extend(client.receive_to_end()?);
     assert!(answer == pattern(MUCH));
-    // Who had unread input is waited for, until the connection is closed from there too; the idle
-    // one is not.
+    // The server waits for a client whose input it hadn't read, until that client closes too. It
+    // closes the idle one at once.
     drop(client);
     server.ended()?;
     Ok(())
 }
 
-/// Reports its errors, and lives on for as long as it is told to.
+/// Reports its errors, and doesn't close because of them.
 struct Stubborn {
     errors: Sender<ErrorKind>,
 }
@@ -124,7 +124,7 @@ impl AsyncChat for Stubborn {
             ErrorKind::TimedOut => chat.discard_buffers(),
             _ => chat.push(b"error"),
         }
-        // Fails when the test is over already.
+        // Fails if the test is already over.
         let _ = self.errors.send(error.kind());
     }
 }
@@ -154,7 +154,7 @@ fn the_end_may_be_met_in_ways_of_one_s_own() -> io::Result<()> {
     Ok(())
 }
 
-/// An error that empties the output must not leave the reading paused, for nothing would ever
+/// An error handler that empties the output must not leave reading paused: nothing would ever
 /// resume it.
 #[test]
 fn input_discarded_after_an_error_is_not_waited_for() -> io::Result<()> {
@@ -191,7 +191,7 @@ fn by_default_an_error_ends_its_connection_only() -> io::Result<()> {
     Ok(())
 }
 
-/// Says goodbye at `bye`, and reports each call of `handle_close`: whether the connection is lost.
+/// Says goodbye at `bye`. Reports each call of `handle_close`, and whether the connection is lost.
 struct Parting {
     closes: Sender<bool>,
 }
@@ -232,7 +232,7 @@ fn close_when_done_ends_with_handle_close() -> io::Result<()> {
     client.send(b"bye")?;
     assert_eq!(client.receive_to_end()?, b"goodbye");
     assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(false));
-    client.finish()?; // It is draining, and told no more.
+    client.finish()?; // The channel is draining, so the object isn't called.
     drop(client);
     server.ask_to_stop()?;
     server.ended()?;
@@ -248,7 +248,7 @@ fn a_stop_ends_with_handle_close_too() -> io::Result<()> {
     };
     let server = serve_chats(patient(), NEWLINE, make)?;
     let mut idle = server.connect()?;
-    idle.send(b"x")?; // Perhaps unread when the stop comes: then it drains.
+    idle.send(b"x")?; // If this is still unread when the stop comes, the channel drains.
     server.ask_to_stop()?;
     assert_eq!(idle.receive_to_end()?, b"");
     assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(false));
@@ -265,7 +265,7 @@ fn handle_close_is_called_again_when_a_half_closed_connection_is_lost() -> io::R
         closes: closes.clone(),
     };
     let settings = Settings {
-        high_water: 2 * MUCH, // So that the end is read while all of it waits.
+        high_water: 2 * MUCH, // So that the server reads the end while all of it is pending.
         ..patient()
     };
     let server = serve_chats(settings, NEWLINE, make)?;
@@ -276,5 +276,5 @@ fn handle_close_is_called_again_when_a_half_closed_connection_is_lost() -> io::R
     assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(false));
     client.reset()?;
     assert_eq!(told.recv_timeout(TIME_LIMIT), Ok(true));
-    server.stop().map(drop) // Nothing is left to wait for.
+    server.stop().map(drop) // All output is already sent.
 }

@@ -1,5 +1,5 @@
-//! The echo server: what a line is, what its limits are, and that nothing of it is lost, with
-//! faults neither.
+//! The echo server: what a line is, what its limits are, and that nothing of it is lost, with and
+//! without faults.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -55,7 +55,7 @@ fn a_line_beyond_the_limit_ends_its_connection_after_the_lines_before() -> io::R
     for too_long in [b"0123456789x\nlast\n", &endless[..]] {
         let mut client = server.connect()?;
         client.send(&[b"one\ntwo\n", too_long].concat())?;
-        // An end of the stream, no reset.
+        // The end of the stream, not a reset.
         assert_eq!(client.receive_to_end()?, b"one\ntwo\n");
         assert_eq!(other.echo(b"0123456789\n")?, b"0123456789\n");
     }
@@ -92,7 +92,7 @@ fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
     let mut client = EchoClient::connect(server.address())?;
     assert_eq!(client.echo(b"ping\n")?, b"ping\n");
     client.reset()?;
-    // It is served after that: the server has met the reset by then.
+    // The server accepts this client after it has seen the reset.
     assert_eq!(EchoClient::connect(server.address())?.echo(b"\n")?, b"\n");
     assert!(server.stop()?.0.success());
     let log = fs::read_to_string(&log)?;
@@ -144,7 +144,7 @@ fn stop_flushes_pending_output() -> io::Result<()> {
     let mut client = server.connect()?;
     client.send(&vec![b'x'; length])?;
     client.send(b"\n")?;
-    // It has begun to answer, so the line is complete, and all of it is owed.
+    // The server has begun to answer, so it has read the whole line and has to send all of it.
     client.receive(1)?;
     server.ask_to_stop()?;
     let rest = client.receive_to_end()?;
@@ -178,7 +178,7 @@ fn lines_come_back_with_faults() -> io::Result<()> {
     Ok(())
 }
 
-/// A line of that many letters, which differ.
+/// A line of this many letters. Neighbours differ.
 fn line(length: usize, seed: usize) -> Vec<u8> {
     let letters = (0..length).map(|n| b'a' + ((n + seed) % 26) as u8);
     letters.chain([b'\n']).collect()

@@ -1,5 +1,5 @@
-//! Every name of asynchat's documentation does here what it says there, over real sockets; and the
-//! echo server that is made of them keeps its promises.
+//! The API does what asynchat's documentation says, over real sockets, and the echo server that is
+//! built on it keeps the contract.
 //!
 //! The servers run in this process, each on a thread of its own.
 

@@ -11,7 +11,7 @@ use common::client::program::Serving;
 
 use crate::support::{NEWLINE, on_message, serve_chats};
 
-/// What an object was told, and the terminator at that moment.
+/// A call of the object, with the terminator at that moment.
 #[derive(Debug, PartialEq)]
 enum Told {
     Part(Vec<u8>, Terminator),
@@ -72,7 +72,8 @@ fn a_count_is_what_is_left_of_it() -> io::Result<()> {
         Told::Part(b"cde".into(), Terminator::Count(0))
     );
     assert_eq!(next(&told)?, Told::End(Terminator::Count(0)));
-    // It is not set anew by itself: all that follows is collected, as after a 0 in the original.
+    // The count isn't reset by itself: all further input is collected, as after a 0 in the
+    // original.
     assert_eq!(next(&told)?, Told::Part(b"fg".into(), Terminator::Count(0)));
     Ok(())
 }
@@ -91,8 +92,8 @@ fn with_no_terminator_all_is_collected_and_nothing_found() -> io::Result<()> {
     Ok(())
 }
 
-/// A line with a number, then so many bytes, then a line again; after a line `rest`, all that comes
-/// is one message.
+/// A line with a number, then that many bytes, then a line again. After a line `rest`, all further
+/// input is one message.
 struct Netstrings {
     collected: Vec<u8>,
 }

@@ -10,7 +10,7 @@ use common::{Settings, sys};
 
 use crate::support::{NEWLINE, on_message, pattern, serve_chats, stable_value};
 
-/// More than the kernel keeps for a connection that is not read.
+/// More than the kernel's buffers hold for a peer that doesn't read.
 const MUCH: usize = 32 * 1024 * 1024;
 
 #[test]
@@ -67,12 +67,12 @@ fn a_simple_producer_hands_out_pieces_of_its_size() {
     let sizes: Vec<usize> = pieces.iter().map(Vec::len).collect();
     assert_eq!(sizes, [500, 500, 200]);
     assert_eq!(pieces.concat(), data);
-    assert_eq!(producer.more(), None, "the end is the end");
+    assert_eq!(producer.more(), None, "the producer goes on after its end");
     assert_eq!(SimpleProducer::new("", 512).more(), None);
 }
 
-/// Makes [`MUCH`], piece by piece, and notes how much of it there was already, and was not sent,
-/// when it was asked.
+/// Makes [`MUCH`] bytes, piece by piece. At each call, records the most bytes that were already
+/// made but not yet sent.
 struct Maker {
     made: Arc<AtomicUsize>,
     most_pending: Arc<AtomicUsize>,
@@ -115,7 +115,7 @@ fn a_producer_is_asked_for_more_only_as_the_peer_takes_it() -> io::Result<()> {
         assert!(piece.iter().all(|byte| *byte == (number % 251) as u8));
     }
     let most_pending = most_pending.load(Relaxed);
-    assert!(most_pending <= 10_000, "{most_pending} bytes waited");
+    assert!(most_pending <= 10_000, "{most_pending} bytes were pending");
     Ok(())
 }
 
@@ -143,13 +143,13 @@ fn reading_pauses_while_producers_wait() -> io::Result<()> {
     assert_eq!(stable_value(&mut other, || asked.load(Relaxed))?, 1);
     client.send(&[b'\n'; 100_000])?;
     let asked = stable_value(&mut other, || asked.load(Relaxed))?;
-    assert!(asked < 10_000, "{asked} producers wait");
+    assert!(asked < 10_000, "{asked} producers are pending");
     Ok(())
 }
 
 #[test]
 fn reading_pauses_above_high_water_and_resumes_at_low_water() -> io::Result<()> {
-    // The kernel takes hundreds of kilobytes at once: between these marks lies more.
+    // The kernel takes hundreds of kilobytes at once, so these marks are further apart.
     let settings = Settings {
         high_water: 8 * 1024 * 1024,
         ..Settings::default()
@@ -171,7 +171,10 @@ fn reading_pauses_above_high_water_and_resumes_at_low_water() -> io::Result<()> 
     assert!(answer == pattern(MUCH), "the bytes differ");
     let pending = String::from_utf8_lossy(&client.receive(10)?).trim().parse();
     let pending: usize = pending.expect("a number");
-    assert!(pending <= low_water, "it was read while {pending} waited");
+    assert!(
+        pending <= low_water,
+        "reading resumed with {pending} bytes pending"
+    );
     Ok(())
 }
 
@@ -228,7 +231,7 @@ fn input_that_was_read_is_discarded_too() -> io::Result<()> {
     Ok(())
 }
 
-/// Says what it was told only once its socket is writable.
+/// Sends its answer only when its socket is writable.
 #[derive(Default)]
 struct Hesitant {
     lines: usize,
@@ -265,7 +268,7 @@ fn handle_write_is_called_while_the_object_is_writable() -> io::Result<()> {
     assert_eq!(client.receive(6)?, b"ready\n");
     server.ask_to_stop()?;
     assert_eq!(client.receive_to_end()?, b"");
-    // The loop does not spin when there is nothing to write.
+    // The loop doesn't spin when there is nothing to write.
     assert!(server.ended()?.waits < 20);
     Ok(())
 }

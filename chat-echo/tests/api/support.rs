@@ -1,4 +1,4 @@
-//! Servers on threads, with chat objects made of closures.
+//! Servers on threads, whose chat objects are made of closures.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,7 +14,7 @@ use common::sys::Stream;
 use common::{Settings, StopSignal};
 use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 
-/// A server whose clients each talk to an object of their own.
+/// A server with an object of its own for each client.
 pub fn serve_chats<C: AsyncChat + 'static>(
     settings: Settings,
     terminator: Terminator,
@@ -47,7 +47,7 @@ pub fn serve_chats<C: AsyncChat + 'static>(
     })
 }
 
-/// The object of the stop signal.
+/// The object that handles the stop signal.
 struct StopHandler {
     stop: StopSignal,
     shutdown_timeout: Duration,
@@ -62,7 +62,7 @@ impl Dispatcher for StopHandler {
     }
 }
 
-/// The listener's object.
+/// The object that handles the listener's events.
 struct Acceptor<M> {
     settings: Rc<Settings>,
     terminator: Terminator,
@@ -82,8 +82,8 @@ impl<C: AsyncChat + 'static, M: Fn() -> C> Dispatcher for Acceptor<M> {
     }
 }
 
-/// An object that collects, and passes each whole message to a closure, but for two: `tick` it
-/// answers itself, and at `fail` it does.
+/// An object that collects messages and passes each to a closure. It handles two itself: it echoes
+/// `tick`, and returns an error for `fail`.
 pub struct OnMessage<F> {
     message: Vec<u8>,
     found: F,
@@ -109,17 +109,17 @@ where
     fn found_terminator(&mut self, chat: &mut ChatChannel) -> io::Result<()> {
         match &*mem::take(&mut self.message) {
             b"tick" => chat.push(b"tick\n"),
-            b"fail" => return Err(io::Error::other("it was asked for")),
+            b"fail" => return Err(io::Error::other("the test sent `fail`")),
             message => (self.found)(chat, message),
         }
         Ok(())
     }
 }
 
-/// What ends a message in most tests.
+/// The terminator in most tests.
 pub const NEWLINE: Terminator = Terminator::Bytes(Cow::Borrowed(b"\n"));
 
-/// Bytes that show it when some are lost, or come twice.
+/// Bytes in which lost, repeated, or swapped ones show.
 pub fn pattern(length: usize) -> Vec<u8> {
     // Copied block by block: the server's thread makes it while its client waits, and byte by byte
     // that would take half a second in a debug build.
@@ -129,14 +129,14 @@ pub fn pattern(length: usize) -> Vec<u8> {
     pattern
 }
 
-/// Waits until `value` stays what it is while the server gives everyone a number of iterations,
-/// which `other` is a client for.
+/// Waits until `value` is stable for a number of iterations. The client `other` makes the server
+/// run them.
 pub fn stable_value<T: PartialEq>(other: &mut EchoClient, value: impl Fn() -> T) -> io::Result<T> {
     let begun = Instant::now();
     let mut last = value();
     let mut iterations = 0;
     while iterations < 100 {
-        assert!(begun.elapsed() < TIME_LIMIT, "it goes on and on");
+        assert!(begun.elapsed() < TIME_LIMIT, "the value keeps changing");
         assert_eq!(other.echo(b"tick\n")?, b"tick\n");
         let now = value();
         iterations = if now == last { iterations + 1 } else { 0 };

@@ -1,4 +1,4 @@
-//! One iteration of the loop: wait, call, and apply what was requested.
+//! One iteration of the loop: wait, call the handlers, apply their requests.
 
 use std::cmp::Reverse;
 use std::io::{self, ErrorKind};
@@ -15,11 +15,11 @@ use crate::registry::{Registry, Request, key};
 use crate::{Channel, Dispatcher, Key};
 
 impl SocketMap {
-    /// One iteration: waits at most `timeout` (`None` is for ever) until something is ready, and
-    /// calls each object that is concerned once.
+    /// Runs one iteration: waits until something is ready, at most `timeout` (`None` is no limit),
+    /// and calls each object that has events once.
     ///
     /// # Errors
-    /// What [`Poll::wait`](sys::Poll::wait) returns, but for `Interrupted`: a signal only ends the
+    /// The errors of [`Poll::wait`](sys::Poll::wait), except `Interrupted`: a signal only ends the
     /// wait.
     // CONCEPT: fairness
     pub fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -29,7 +29,8 @@ impl SocketMap {
         }
         let timeout = self.time_to_wait(timeout);
         self.wait(timeout)?;
-        // What is still ready after its call comes behind these, and waits for the next iteration.
+        // An object that is still ready after its call is queued behind these, for the next
+        // iteration.
         let ready = self.ready.len();
         for index in 0..ready {
             self.call(self.ready[index], readwrite);
@@ -40,7 +41,7 @@ impl SocketMap {
         Ok(())
     }
 
-    /// Waits, and notes in the entries what became ready.
+    /// Waits, and records in the entries what became ready.
     // CONCEPT: scaling
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let Registry { poll, clock, .. } = &mut self.registry;
@@ -64,14 +65,14 @@ impl SocketMap {
             }
         }
         if is_full {
-            // A wait that is always full never sees all, and then no deadline would ever pass.
+            // If every wait fills the list, the loop never sees all events, and no deadline passes.
             self.events = Events::with_capacity(2 * capacity);
         }
         Ok(())
     }
 
-    /// Lends the channel to its object for a call, unless it was closed earlier in this iteration,
-    /// tells the object how the call has ended, and asks what it wants to know of now.
+    /// Makes one call of an object, unless its channel was closed earlier in this iteration. Then
+    /// reports an error or the end of the connection to it, and updates what it is interested in.
     // CONCEPT: stale-events
     pub(super) fn call(
         &mut self,
@@ -107,7 +108,7 @@ impl SocketMap {
         }
     }
 
-    /// Takes what was requested in a call. No channel is opened or closed before that.
+    /// Takes the requests of the last call. No channel is opened or closed before that.
     pub(super) fn take_requests(&mut self) {
         for request in mem::take(&mut self.registry.requests) {
             match request {
@@ -128,7 +129,7 @@ impl SocketMap {
         self.queue_if_ready(key);
     }
 
-    /// Applies what was requested in this iteration.
+    /// Applies the requests of this iteration.
     fn apply_requests(&mut self) {
         if mem::take(&mut self.stop_requested) {
             self.stop_objects();
@@ -136,8 +137,8 @@ impl SocketMap {
         self.update_dirty();
     }
 
-    /// Tells all objects to stop, and those of connections first: places become free then, for the
-    /// clients that still wait to be accepted. Closing the listener would reset these.
+    /// Calls `handle_stop` of all objects, connections first: that frees permits for the clients
+    /// that are still waiting. Closing the listener would reset those clients.
     // CONCEPT: graceful-stop
     fn stop_objects(&mut self) {
         self.tell_to_stop(|state| !matches!(state.socket, Socket::Listener(_)));
@@ -160,7 +161,7 @@ impl SocketMap {
         }
     }
 
-    /// Lets a listener accept the clients that wait, as long as it wants to, and at most
+    /// Lets a listener accept the waiting clients while it is readable, at most
     /// [`net::MOST_ACCEPTED_AT_STOP`] of them.
     fn accept_waiting(&mut self, key: Key) {
         if let Some(entry) = self.entries.get_mut(key) {
@@ -175,8 +176,8 @@ impl SocketMap {
         }
     }
 
-    /// Closes channels, tells the kernel what the others want to know of now, and lists those that
-    /// need not wait for it. Listeners come last: a channel that closes can make room for a client.
+    /// Closes channels, updates what the kernel watches for, and queues the channels that are
+    /// already ready. Listeners come last: a closed channel can free a permit for a client.
     fn update_dirty(&mut self) {
         self.update_each_dirty();
         self.dirty.extend(&self.listeners);
@@ -198,8 +199,8 @@ impl SocketMap {
         }
     }
 
-    /// The kernel can't watch a channel, for want of memory for example: its object is told, and it
-    /// is closed. A listener stays open: that is tried again in the next iteration.
+    /// The kernel can't watch a channel, for example because memory ran out. Reports the error to
+    /// the object and closes the channel. A listener stays open: the next iteration tries it again.
     fn cannot_watch(&mut self, key: Key, error: io::Error) {
         let Some(Entry { state, .. }) = self.entries.get_mut(key) else {
             return;
@@ -215,7 +216,7 @@ impl SocketMap {
         }
     }
 
-    /// Lists a channel whose object can be called without any waiting.
+    /// Queues a channel whose object can be called without waiting for an event.
     fn queue_if_ready(&mut self, key: Key) {
         if let Some(Entry { state, .. }) = self.entries.get_mut(key)
             && state.can_be_called()
@@ -233,7 +234,7 @@ impl SocketMap {
         }
     }
 
-    /// A descriptor is free: listeners that had none may try again. No edge will tell them to.
+    /// A descriptor is free, so listeners without one can try again. There is no edge for that.
     fn retry_starved(&mut self) {
         for key in self.registry.starved.drain(..) {
             if let Some(entry) = self.entries.get_mut(key) {
@@ -243,7 +244,7 @@ impl SocketMap {
         }
     }
 
-    /// Closes the channels whose time to drain is over, and all when that to stop is.
+    /// Closes the channels that have drained for long enough, and all when the stop's time is over.
     fn meet_deadlines(&mut self) {
         let clock = self.clock();
         while let Some(Reverse((until, key))) = self.registry.draining.peek().copied()
@@ -258,7 +259,7 @@ impl SocketMap {
         }
     }
 
-    /// No channel that is ready waits for others, and no deadline passes unseen.
+    /// How long to wait: not at all if a channel is ready, and at most until the next deadline.
     fn time_to_wait(&mut self, timeout: Option<Duration>) -> Option<Duration> {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
@@ -285,7 +286,7 @@ mod tests {
     use std::rc::Rc;
     use std::time::Instant;
 
-    /// A listener's object that wants to accept or not, and counts what it is told of.
+    /// A listener's object that accepts or not, and counts its errors.
     struct Acceptor {
         accepts: Rc<Cell<bool>>,
         errors: Rc<Cell<usize>>,
@@ -312,7 +313,7 @@ mod tests {
         };
         let key = map.open_listener(listener, object)?;
         map.poll(Some(Duration::ZERO))?;
-        // So the kernel refuses to change, or to end, what it watches of it.
+        // Now the kernel fails to change or end its watch.
         let descriptor = map.entries[key].state.socket.descriptor();
         map.registry.poll.deregister(descriptor)?;
         accepts.set(false);
@@ -328,7 +329,7 @@ mod tests {
         Ok(())
     }
 
-    /// Keeps one byte, in a buffer whose capacity it tells.
+    /// Keeps one byte, and stores the capacity of the buffer for it.
     struct Keeper(Rc<Cell<usize>>);
 
     impl Dispatcher for Keeper {
@@ -355,7 +356,7 @@ mod tests {
         Ok(())
     }
 
-    /// Reads what comes.
+    /// Reads one byte per call.
     struct Reader;
 
     impl Dispatcher for Reader {
@@ -376,7 +377,7 @@ mod tests {
             map.open(socket, Reader)?;
         }
         let deadline = Instant::now();
-        map.registry.clock.waited(false); // It is over from now on.
+        map.registry.clock.waited(false); // The deadline is over from now on.
         for has_seen_all in [false, false, false, true] {
             for client in &mut clients {
                 client.send(b"x")?;

@@ -69,7 +69,7 @@ fn an_error_of_handle_accepted_costs_only_that_connection() -> io::Result<()> {
 
 #[test]
 fn by_default_an_error_closes_a_connection_but_no_listener() -> io::Result<()> {
-    /// Fails whatever it is called for.
+    /// Fails in every call.
     struct Unlucky;
     impl Dispatcher for Unlucky {
         fn handle_read(&mut self, _: &mut Channel) -> io::Result<()> {
@@ -110,7 +110,7 @@ fn readable_of_a_listener_is_called_on_every_iteration() -> io::Result<()> {
     let _waits = EchoClient::connect(address)?;
     assert_quiet(&mut map)?;
     assert_eq!(log.all(), []);
-    interest.readable.set(true); // And nobody says `reconsider`.
+    interest.readable.set(true); // Without `reconsider`.
     poll_until(&mut map, || log.of("listener") == [Call::Accepted])
 }
 
@@ -135,7 +135,7 @@ fn a_listener_that_has_had_enough_stops_in_the_middle_of_a_rush() -> io::Result<
 
 #[test]
 fn a_channel_opened_in_handle_accepted_is_served() -> io::Result<()> {
-    /// Opens a probe for each client, and says which kind of socket it has itself.
+    /// Opens a probe for each client, and checks the kind of its own socket.
     struct Acceptor {
         log: CallLog,
         greeted: Rc<Cell<usize>>,
@@ -181,7 +181,7 @@ fn a_listener_without_descriptors_tries_again_when_a_channel_closes() -> io::Res
     let _waiting = EchoClient::connect(address)?;
     map.poll(Some(LIMIT))?;
     assert_eq!(log.count("listener", Call::Accepted), 0);
-    assert_quiet(&mut map)?; // It does not try in vain.
+    assert_quiet(&mut map)?; // It does not try again.
 
     sys::inject("1:emfile=0".parse().map_err(io::Error::other)?);
     map.close(other);
@@ -213,14 +213,14 @@ fn a_listener_whose_accepts_all_fail_waits_for_the_next_client() -> io::Result<(
     map.poll(Some(LIMIT))?;
     let aborted = Call::Error(ErrorKind::ConnectionAborted);
     assert_eq!(log.count("listener", aborted), net::ACCEPTS_PER_ITERATION);
-    assert_quiet(&mut map)?; // It does not try in vain.
+    assert_quiet(&mut map)?; // It does not try again.
 
     sys::inject("1:aborted=0".parse().map_err(io::Error::other)?);
     clients.push(EchoClient::connect(address)?);
     poll_until(&mut map, || log.count("listener", Call::Accepted) == 2)
 }
 
-/// A map with a listener of this object, and where it listens.
+/// A map with a listener that this object handles, and the listener's address.
 fn map_with_listener(acceptor: impl Dispatcher + 'static) -> io::Result<(SocketMap, SocketAddr)> {
     let listener = net::listen("127.0.0.1", 0, 128)?;
     let address = listener.local_addr()?;

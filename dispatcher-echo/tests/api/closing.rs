@@ -27,10 +27,10 @@ fn handle_close_is_called_once_after_all_bytes_and_not_inside_recv() -> io::Resu
             bytes.borrow_mut().extend(data);
             assert_eq!(noted.count("a", Call::Close), 0, "called from inside recv");
         }
-        Ok(()) // And does not close.
+        Ok(()) // Without closing.
     });
     map.open(socket, probe)?;
-    // Bytes and end come together: in one edge.
+    // The bytes and the end arrive together, in one edge.
     client.send(b"hello")?;
     client.finish()?;
     poll_until(&mut map, || log.count("a", Call::Close) == 1)?;
@@ -85,7 +85,7 @@ fn a_closed_channel_is_not_called_and_its_key_is_stale() -> io::Result<()> {
         Err(ErrorKind::ConnectionReset)
     );
 
-    // The next channel takes its place in the map, and its descriptor.
+    // The next channel reuses its slot in the map and its descriptor.
     let (socket, mut client) = pair()?;
     let new = map.open(socket, Probe::new("new", &log))?;
     assert_ne!(old, new);
@@ -102,8 +102,8 @@ fn events_of_a_closed_channel_do_not_reach_its_successor() -> io::Result<()> {
     let (mut map, log) = (new_map()?, CallLog::default());
     let keys = Rc::new(RefCell::new(Vec::new()));
     let mut clients = Vec::new();
-    // Both are ready in the same iteration. Whoever is called first closes the other and opens a
-    // new channel.
+    // Both are ready in the same iteration. The one that is called first closes the other and opens
+    // a new channel.
     for name in ["one", "two"] {
         let (socket, mut client) = pair()?;
         let (all, noted) = (Rc::clone(&keys), log.clone());
@@ -173,7 +173,7 @@ fn the_map_itself_closes_all() -> io::Result<()> {
     Ok(())
 }
 
-/// A probe that reads one byte, answers, and drains for `limit` with the rest unread.
+/// A probe that reads one byte, sends an answer, and drains for `limit` with the rest unread.
 fn draining_probe(log: &CallLog, limit: Duration) -> Probe {
     Probe::new("a", log).doing(move |call, channel| {
         if call == Call::Read {
@@ -192,12 +192,15 @@ fn draining_with_unread_input_sends_no_reset() -> io::Result<()> {
     map.open(socket, draining_probe(&log, LIMIT))?;
     client.send(&[0; 200_000])?;
     map.poll(Some(LIMIT))?;
-    // More comes after it has said its last word.
+    // More bytes arrive after it has started to drain.
     client.send(&[0; 100_000])?;
     client.finish()?;
     let begun = Instant::now();
     poll_to_end(&mut map)?;
-    assert!(begun.elapsed() < LIMIT, "the peer's end does not end it");
+    assert!(
+        begun.elapsed() < LIMIT,
+        "draining goes on after the peer's end"
+    );
     assert_eq!(client.receive_to_end()?, b"answer");
     assert_eq!(
         log.of("a"),
@@ -221,7 +224,8 @@ fn draining_lasts_at_most_for_the_limit() -> io::Result<()> {
     Ok(())
 }
 
-/// The bytes come in time, but the loop wakes up late: it reads them before the deadline counts.
+/// The bytes arrive in time, but the loop wakes up late: it reads them before it checks the
+/// deadline.
 #[test]
 fn a_late_loop_drains_what_came_in_time() -> io::Result<()> {
     let (mut map, log) = (SocketMap::new(vec![0; 100])?, CallLog::default());
@@ -251,13 +255,13 @@ fn a_drained_channel_leaves_no_deadline_behind() -> io::Result<()> {
     map.poll(Some(LIMIT))?;
     client.finish()?;
     assert_eq!(client.receive_to_end()?, b"answer");
-    map.poll(Some(LIMIT))?; // Finds the end, and closes.
+    map.poll(Some(LIMIT))?; // Sees the end of the stream, and closes.
     let (begun, waits) = (Instant::now(), sys::counters().waits);
     map.poll(Some(3 * limit))?;
     assert_eq!(sys::counters().waits - waits, 1);
     assert!(
         begun.elapsed() >= 3 * limit,
-        "woken for a channel that is gone"
+        "woken for a channel that is closed"
     );
     Ok(())
 }
@@ -273,7 +277,7 @@ fn the_object_lives_as_long_as_its_descriptor() -> io::Result<()> {
         if call == Call::Read {
             channel.recv(1)?;
             channel.drain(LIMIT);
-            channel.drain(Duration::ZERO); // It is ended already.
+            channel.drain(Duration::ZERO); // Does nothing: it is draining already.
         }
         Ok(())
     });
@@ -281,7 +285,7 @@ fn the_object_lives_as_long_as_its_descriptor() -> io::Result<()> {
     client.send(b"xx")?;
     map.poll(Some(LIMIT))?;
     assert_eq!(client.receive_to_end()?, b"");
-    map.stop_all(LIMIT); // It is not told of this either.
+    map.stop_all(LIMIT); // The object isn't called for this either.
     for _ in 0..3 {
         map.poll(Some(Duration::ZERO))?;
     }
@@ -384,9 +388,11 @@ fn each_error_of_a_lost_connection_reaches_handle_close() -> io::Result<()> {
             Call::Read => Err(errno.into()),
             _ => {
                 assert!(channel.is_lost());
-                let error = channel.take_error().expect("why it is lost");
+                let error = channel
+                    .take_error()
+                    .expect("a lost connection has an error");
                 assert_eq!(error.raw_os_error(), Some(errno as i32));
-                channel.drain(LIMIT); // There is nobody left to wait for.
+                channel.drain(LIMIT); // The loop closes it anyway.
                 Ok(())
             }
         });
@@ -399,7 +405,7 @@ fn each_error_of_a_lost_connection_reaches_handle_close() -> io::Result<()> {
     Ok(())
 }
 
-/// An object that waits until all is sent would wait forever.
+/// An object that waits until all its output is sent would wait forever.
 #[test]
 fn a_lost_connection_is_closed_whatever_handle_close_does() -> io::Result<()> {
     let (mut map, log) = (new_map()?, CallLog::default());
@@ -409,7 +415,7 @@ fn a_lost_connection_is_closed_whatever_handle_close_does() -> io::Result<()> {
     let probe = probe.doing(move |call, channel| match call {
         Call::Read => channel.recv(100).map(drop),
         Call::Close => {
-            // Half-closed, it goes on to send; lost, it tries to.
+            // After a half-close it sends more. On a lost connection, it tries to.
             interest.writable.set(true);
             let sent = channel.send(b"more")?;
             assert_eq!(sent, if channel.is_lost() { 0 } else { 4 });
@@ -453,7 +459,7 @@ fn an_end_in_good_order_has_no_error() -> io::Result<()> {
     let (lost, lost_client) = pair()?;
     map.open(lost, Probe::new("lost", &log))?;
     lost_client.reset()?;
-    poll_to_end(&mut map)?; // And nobody takes its error.
+    poll_to_end(&mut map)?; // No handler takes its error.
     let (socket, mut client) = pair()?;
     let probe = Probe::new("a", &log).doing(|call, channel| {
         if call == Call::Close {

@@ -1,4 +1,4 @@
-//! `connect`, and the two ways in which it ends.
+//! `connect`, and the two ways it can end.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -89,7 +89,7 @@ fn handle_connect_is_not_called_after_close() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let log = CallLog::default();
     let mut map = new_map()?;
-    // Each closes the other, so whoever is called first is the only one.
+    // Each closes the other, so only the first one is called.
     let keys = Rc::new(RefCell::new(Vec::new()));
     for name in ["one", "two"] {
         let others = Rc::clone(&keys);
@@ -105,7 +105,7 @@ fn handle_connect_is_not_called_after_close() -> io::Result<()> {
         let key = map.connect(listener.local_addr()?, probe)?;
         keys.borrow_mut().push(key);
     }
-    // Both are connected before the loop looks.
+    // Both are connected before the loop polls.
     let _accepted = [listener.accept()?, listener.accept()?];
     map.poll(Some(LIMIT))?;
     assert_eq!(log.all().len(), 1, "{:?}", log.all());
@@ -113,7 +113,7 @@ fn handle_connect_is_not_called_after_close() -> io::Result<()> {
 }
 
 /// Readiness can be false: a socket that looks writable and has no error may still be connecting.
-#[cfg(target_os = "linux")] // Elsewhere a full backlog refuses, or takes more than it says.
+#[cfg(target_os = "linux")] // Other systems refuse at a full backlog, or accept more than its size.
 #[test]
 fn a_false_readiness_does_not_connect() -> io::Result<()> {
     let listener = net::listen("127.0.0.1", 0, 0)?;
@@ -126,7 +126,7 @@ fn a_false_readiness_does_not_connect() -> io::Result<()> {
     map.poll(Some(Duration::ZERO))?;
     assert_quiet(&mut map)?;
     assert_eq!(log.all(), [], "it is still connecting");
-    // Its SYN is sent again after a second, and finds a place.
+    // The kernel sends the SYN again after a second. The queue has a free place by then.
     listener.accept()?;
     poll_until(&mut map, || log.of("client") == [Call::Connect])
 }

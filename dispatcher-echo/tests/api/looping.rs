@@ -94,7 +94,7 @@ fn only_the_silent_expire() -> io::Result<()> {
     }
     busy.send(b"x")?;
     map.poll(Some(LIMIT))?;
-    map.poll(Some(Duration::ZERO))?; // After this one, all that came in time was seen.
+    map.poll(Some(Duration::ZERO))?; // After this call, the loop has seen all that came in time.
     let due = map.expire(idle_timeout);
     assert!(due.is_some_and(|due| due > Instant::now()), "{due:?}");
     assert_eq!(log.of("silent"), [Call::Error(ErrorKind::TimedOut)]);
@@ -103,8 +103,8 @@ fn only_the_silent_expire() -> io::Result<()> {
     Ok(())
 }
 
-/// The process was stopped, or the machine busy: the deadline is over when the loop looks, but the
-/// bytes came in time.
+/// The process was suspended, or the machine busy: the deadline is over when the loop checks it,
+/// but the bytes came in time.
 #[test]
 fn a_late_loop_reads_before_a_deadline_counts() -> io::Result<()> {
     let (mut map, log) = (new_map()?, CallLog::default());
@@ -117,7 +117,7 @@ fn a_late_loop_reads_before_a_deadline_counts() -> io::Result<()> {
     map.poll(Some(LIMIT))?;
     map.expire(idle_timeout);
     assert_eq!(log.of("a"), [Call::Read]);
-    // From then on it is silent.
+    // From now on it is silent.
     thread::sleep(2 * idle_timeout);
     map.poll(Some(Duration::ZERO))?;
     map.expire(idle_timeout);
@@ -140,7 +140,7 @@ fn an_interrupted_wait_has_seen_nothing() -> io::Result<()> {
     sys::inject("1:eintr=99".parse().map_err(io::Error::other)?);
     let (before, begun) = (sys::counters().wakeups, Instant::now());
     while sys::counters().wakeups == before {
-        // and signals come and come.
+        // and signals keep arriving.
         assert!(begun.elapsed() < LIMIT, "the loop hangs");
         map.expire(idle_timeout);
         map.poll(Some(Duration::ZERO))?;

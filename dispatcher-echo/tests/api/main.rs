@@ -1,5 +1,5 @@
-//! Every method of the API does what its documentation says: one object that writes down how
-//! it is called, on loopback connections whose other end is the test.
+//! Every method of the API does what its documentation says. The tests use an object that logs its
+//! calls, on loopback connections whose other end is the test.
 
 mod accepting;
 mod closing;

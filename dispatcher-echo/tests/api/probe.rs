@@ -1,4 +1,4 @@
-//! An object that writes down how it is called, and what the tests do with it.
+//! An object that logs its calls, and functions that run the loop for it.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
@@ -11,7 +11,7 @@ use common::net;
 use common::sys::{self, Stream};
 use dispatcher_echo::{Channel, Dispatcher, SocketMap};
 
-/// What a probe is called for.
+/// A call of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     Accepted,
@@ -24,7 +24,7 @@ pub enum Call {
     Error(ErrorKind),
 }
 
-/// How the probes of one test were called, in order.
+/// The calls of all probes of one test, in order.
 #[derive(Clone, Default)]
 pub struct CallLog(Rc<RefCell<Vec<(&'static str, Call)>>>);
 
@@ -43,7 +43,7 @@ impl CallLog {
     }
 }
 
-/// What a probe answers to `readable` and `writable`. The test and the probe share it.
+/// What a probe returns from `readable` and `writable`. The test and the probe share it.
 pub struct Interest {
     pub readable: Cell<bool>,
     pub writable: Cell<bool>,
@@ -51,7 +51,7 @@ pub struct Interest {
 
 type Act = Box<dyn FnMut(Call, &mut Channel) -> io::Result<()>>;
 
-/// An object that writes down each call, then acts.
+/// An object that logs each call, then acts.
 pub struct Probe {
     name: &'static str,
     log: CallLog,
@@ -60,7 +60,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A probe that wants to read, reads all, and closes at the end of the stream, a stop, or an
+    /// A probe that reads everything, and closes at the end of the stream, a stop, or an
     /// error.
     pub fn new(name: &'static str, log: &CallLog) -> Self {
         let interest = Interest {
@@ -94,7 +94,7 @@ impl Probe {
     }
 }
 
-/// What a probe does that was told nothing else.
+/// What a probe does by default.
 pub fn behave(call: Call, channel: &mut Channel) -> io::Result<()> {
     match call {
         Call::Read => channel.recv(usize::MAX).map(drop),
@@ -149,15 +149,15 @@ impl Dispatcher for Probe {
     }
 
     fn handle_error(&mut self, channel: &mut Channel, error: io::Error) {
-        // An error of handling the error is nobody's.
+        // There is no handler for an error of this handler.
         let _ = self.note(Call::Error(error.kind()), channel);
     }
 }
 
-/// How long anything here may take: a loop that has to be waited for this long hangs.
+/// The time limit of every wait in these tests. A loop that takes longer hangs.
 pub const LIMIT: Duration = Duration::from_secs(3);
 
-/// A map with the servers' size of buffer.
+/// An empty map with a read buffer as large as the servers'.
 pub fn new_map() -> io::Result<SocketMap> {
     SocketMap::new(vec![0; 64 * 1024])
 }
@@ -170,7 +170,7 @@ pub fn pair() -> io::Result<(Stream, EchoClient)> {
     Ok((socket, client))
 }
 
-/// Runs iterations of the loop until `done`.
+/// Runs iterations of the loop until `done` returns true.
 pub fn poll_until(map: &mut SocketMap, done: impl Fn() -> bool) -> io::Result<()> {
     let begun = Instant::now();
     while !done() {
@@ -194,14 +194,14 @@ pub fn poll_to_end(map: &mut SocketMap) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks that the loop has nothing to do: it waits, once, and nothing wakes it.
+/// Checks that the loop has nothing to do: it waits once, and nothing wakes it.
 pub fn assert_quiet(map: &mut SocketMap) -> io::Result<()> {
     let (begun, pause) = (Instant::now(), Duration::from_millis(20));
     let before = sys::counters();
     map.poll(Some(pause))?;
     let after = sys::counters();
     assert_eq!(after.waits - before.waits, 1);
-    assert_eq!(after.wakeups - before.wakeups, 0, "something wakes it");
-    assert!(begun.elapsed() >= pause, "somebody keeps it from waiting");
+    assert_eq!(after.wakeups - before.wakeups, 0, "something woke the loop");
+    assert!(begun.elapsed() >= pause, "the loop did not wait");
     Ok(())
 }

@@ -16,8 +16,8 @@ use crate::probe::{
 
 type Bytes = Rc<RefCell<Vec<u8>>>;
 
-/// A probe that reads `size` bytes per iteration, the test's end of its connection, and what it has
-/// read.
+/// A probe that reads `size` bytes per iteration. Returns the test's end of its connection, and the
+/// bytes that it has read.
 fn reader(
     map: &mut SocketMap,
     name: &'static str,
@@ -109,7 +109,7 @@ fn a_second_recv_in_one_iteration_returns_would_block_and_loses_nothing() -> io:
     poll_until(&mut map, || bytes.borrow().len() == 5)?;
     assert!(log.of("a").len() >= 5);
     assert!(!map.is_empty(), "WouldBlock is no reason to close");
-    // There was no error either.
+    // `handle_error` wasn't called either.
     assert!(log.of("a").iter().all(|call| *call == Call::Read));
     Ok(())
 }
@@ -159,7 +159,7 @@ fn a_reset_reaches_handle_close() -> io::Result<()> {
     assert_eq!(
         *bytes.borrow(),
         b"hello",
-        "what came before it is read first"
+        "bytes that arrived before the reset are read first"
     );
     assert_eq!(
         log.of("a"),
@@ -189,7 +189,7 @@ fn reading_pauses_and_resumes() -> io::Result<()> {
     client.send(b"hello")?;
     map.poll(Some(LIMIT))?;
     assert_eq!(*bytes.borrow(), b"he");
-    client.send(b" world")?; // Comes in the pause,
+    client.send(b" world")?; // Arrives while reading is paused,
     client.finish()?; // and so does the end.
     assert_quiet(&mut map)?;
     for expected in [
@@ -219,7 +219,7 @@ fn handle_expt_is_called_once_for_each_urgent_byte() -> io::Result<()> {
     poll_until(&mut map, || {
         cfg!(not(target_os = "linux")) || log.count("a", Call::Expt) > 0
     })?;
-    // The byte is still there, and the loop does not spin over it.
+    // The urgent byte is still unread, and the loop doesn't spin.
     assert_quiet(&mut map)?;
     client.send(b"x")?;
     poll_until(&mut map, || bytes.borrow().ends_with(b"x"))?;
@@ -233,14 +233,14 @@ fn handle_expt_is_called_once_for_each_urgent_byte() -> io::Result<()> {
 fn bytes_behind_urgent_data_are_read_too() -> io::Result<()> {
     let (mut map, log) = (new_map()?, CallLog::default());
     let (mut client, bytes, _) = reader(&mut map, "a", &log, 100)?;
-    // All in one edge; and recv(2) stops at the urgent byte, so a short read leaves something
+    // All of it in one edge. recv(2) stops at the urgent byte, so a short read leaves bytes
     // behind.
     client.send(b"before")?;
     SockRef::from(client.socket()).send_out_of_band(b"!")?;
     client.send(b"after")?;
     poll_until(&mut map, || bytes.borrow().ends_with(b"after"))?;
     assert_eq!(*bytes.borrow(), b"beforeafter");
-    map.poll(Some(LIMIT))?; // Finds that there is no more.
+    map.poll(Some(LIMIT))?; // Finds nothing more to read.
     assert_quiet(&mut map)
 }
 
@@ -254,9 +254,9 @@ fn recv_on_a_listener_and_accept_on_a_stream_are_invalid() -> io::Result<()> {
     let address = listener.local_addr()?;
     let acceptor = Probe::new("listener", &log).doing(|call, channel| match call {
         Call::Accepted => {
-            let read = channel.recv(1).expect_err("it is no stream");
+            let read = channel.recv(1).expect_err("a listener can't receive");
             assert_eq!(read.kind(), ErrorKind::InvalidInput);
-            let sent = channel.send(b"x").expect_err("it is no stream");
+            let sent = channel.send(b"x").expect_err("a listener can't send");
             assert_eq!(sent.kind(), ErrorKind::InvalidInput);
             Ok(())
         }

@@ -1,4 +1,4 @@
-//! The whole server, in this process on a thread of its own, without faults and with them.
+//! The whole server on a thread of this process, with and without faults.
 
 use std::fs::{self, File};
 use std::io;
@@ -102,7 +102,7 @@ fn clients_that_wait_when_the_server_stops_are_not_reset() -> io::Result<()> {
 fn clients_in_the_backlog_at_a_stop_are_closed_with_a_fin() -> io::Result<()> {
     let (go, wait) = mpsc::channel::<()>();
     let server = Serving::start(Settings::default(), move |listener, settings, stop| {
-        // It begins to serve when all have connected and the stop was asked for.
+        // Start to serve after all clients have connected and the stop is raised.
         wait.recv().map_err(io::Error::other)?;
         serve(listener, settings, stop)
     })?;
@@ -115,7 +115,7 @@ fn clients_in_the_backlog_at_a_stop_are_closed_with_a_fin() -> io::Result<()> {
     server.ask_to_stop()?;
     go.send(()).map_err(io::Error::other)?;
     for client in &mut clients {
-        client.receive_to_end()?; // And no reset.
+        client.receive_to_end()?; // Fails after a reset.
     }
     drop(clients);
     server.ended().map(drop)
@@ -138,10 +138,10 @@ fn without_a_connection_no_timer_wakes_the_loop() -> io::Result<()> {
         ..Settings::default()
     };
     let server = Serving::start(settings.clone(), serve)?;
-    thread::sleep(Duration::from_millis(100)); // It has nothing to do all the time.
+    thread::sleep(Duration::from_millis(100)); // It has nothing to do in this time.
     assert_eq!(server.stop()?.waits, 1);
 
-    // Nor does one after the last connection has closed.
+    // It doesn't wake up after the last connection has closed either.
     let server = Serving::start(settings, serve)?;
     let mut idle = server.connect()?;
     assert_eq!(idle.receive_to_end()?, b"", "closed by the timeout");
@@ -174,7 +174,7 @@ fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
     let mut client = EchoClient::connect(server.address())?;
     assert_eq!(client.echo(b"ping")?, b"ping");
     client.reset()?;
-    // It is served after that: the server has met the reset by then.
+    // The server accepts this client after it has seen the reset.
     assert_eq!(EchoClient::connect(server.address())?.echo(b"x")?, b"x");
     assert!(server.stop()?.0.success());
     let log = fs::read_to_string(&log)?;

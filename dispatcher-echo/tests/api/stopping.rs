@@ -89,10 +89,10 @@ fn an_error_of_handle_stop_closes_the_channel() -> io::Result<()> {
     Ok(())
 }
 
-/// Closing the listener resets the clients that wait in its queue, so they are accepted first.
+/// Closing the listener would reset the clients in its queue, so they are accepted first.
 #[test]
 fn clients_that_wait_are_accepted_before_their_listener_closes() -> io::Result<()> {
-    /// Has a place for one client at a time.
+    /// Accepts one client at a time.
     struct Acceptor {
         log: CallLog,
         place: Rc<()>,
@@ -129,7 +129,7 @@ fn clients_that_wait_are_accepted_before_their_listener_closes() -> io::Result<(
     map.poll(Some(Duration::ZERO))?;
     map.stop_all(LIMIT);
     poll_to_end(&mut map)?;
-    assert_eq!(log.of("accepted"), [Call::Stop; 2], "each is told once");
+    assert_eq!(log.of("accepted"), [Call::Stop; 2], "each is called once");
     assert_eq!(client.receive_to_end()?, b"");
     assert_eq!(waits.receive_to_end()?, b"");
     Ok(())

@@ -95,8 +95,8 @@ fn handlers_are_called_in_the_order_read_write_expt_close() -> io::Result<()> {
     Ok(())
 }
 
-/// Puts a socket into the map of which the kernel has something to tell already, and has the loop
-/// learn of all of it before the object is called for the first time.
+/// Adds a socket that already has events to the map, and has the loop see all of them before the
+/// object is called for the first time.
 fn open_ready(map: &mut SocketMap, socket: Stream, probe: Probe) -> io::Result<()> {
     let interest = probe.interest();
     let wants_to_write = interest.writable.replace(false);
@@ -156,7 +156,7 @@ fn a_send_on_a_lost_connection_reaches_handle_close() -> io::Result<()> {
     Ok(())
 }
 
-/// Sends what it is given, in chunks, and closes when all is sent.
+/// Sends bytes in chunks, and closes when all of them are sent.
 struct Speaker {
     text: Rc<Vec<u8>>,
     given: usize,
@@ -170,7 +170,7 @@ impl Dispatcher for Speaker {
 
     fn handle_write(&mut self, channel: &mut Channel) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
-        // Now and then more is said before the last is sent; some of it only kept.
+        // Adds more before the last chunk is sent: half with `send`, half with `append`.
         if out.pending_output() < 300_000 && self.given < self.text.len() {
             let end = self.text.len().min(self.given + 100_003);
             let (now, later) = self.text[self.given..end].split_at((end - self.given) / 2);
@@ -198,7 +198,7 @@ fn many_mebibytes_arrive_in_order_at_a_slow_reader() -> io::Result<()> {
         out: Rc::clone(&out),
     };
     map.open(socket, speaker)?;
-    // Nobody reads yet, so the kernel has to refuse some.
+    // The client doesn't read yet, so some sends have to block.
     poll_until(&mut map, || sys::counters().would_blocks > 0)?;
     assert!(out.borrow().pending_output() > 0);
     let reading = thread::spawn(move || {
@@ -213,7 +213,7 @@ fn many_mebibytes_arrive_in_order_at_a_slow_reader() -> io::Result<()> {
         }
     });
     map.run_loop(Some(LIMIT), Some(1_000_000))?;
-    assert!(map.is_empty(), "it never came to an end");
+    assert!(map.is_empty(), "not all was sent in time");
     let received = reading.join().expect("the reader panicked")?;
     assert!(received == *text, "the bytes differ");
     assert_eq!(out.borrow().pending_output(), 0);

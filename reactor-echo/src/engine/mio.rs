@@ -1,4 +1,4 @@
-//! The engine on mio, behind [`Poll`]: the kernel remembers what is watched, and reports edges.
+//! The engine on mio, through [`Poll`]: the kernel remembers what is watched, and reports edges.
 
 use std::io;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(super) struct Mio {
 }
 
 impl Mio {
-    /// Takes so many events from the kernel with one call.
+    /// Takes at most `most_events` from the kernel with one call.
     pub(super) fn new(most_events: usize) -> io::Result<Self> {
         let (poll, events) = (Poll::new()?, Events::with_capacity(most_events));
         Ok(Mio { poll, events })
@@ -47,7 +47,7 @@ impl Engine for Mio {
         _: Watched<'_>,
         events: &mut Vec<Event>,
     ) -> io::Result<()> {
-        // The kernel can have more events than fit at once. This takes them all.
+        // The kernel can have more events than fit into the buffer. This takes them all.
         while self.take_events(timeout, events)? == self.events.capacity() {
             timeout = Some(Duration::ZERO);
         }

@@ -1,4 +1,4 @@
-//! The engine on select(2), which reports levels: it makes its sets for each wait, and remembers
+//! The engine on select(2), which reports levels. It builds its sets for each wait, and remembers
 //! nothing.
 
 use std::io::{self, ErrorKind};
@@ -55,8 +55,8 @@ impl Engine for Select {
     }
 }
 
-/// Waits until one of `inputs` can be read or one of `outputs` written. A signal does not end the
-/// wait; it resumes with the time that is left.
+/// Waits until one of `inputs` is readable or one of `outputs` is writable. A signal doesn't end
+/// the wait; it resumes with the time that is left.
 fn wait_for<'fd>(
     inputs: FdSet<'fd>,
     outputs: FdSet<'fd>,

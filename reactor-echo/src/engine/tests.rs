@@ -1,4 +1,4 @@
-//! What holds for every engine: with what the reactor remembers, each reports levels.
+//! Tests of every engine: with the reactor's memory of readiness, each reports levels.
 
 use super::*;
 use crate::Reactor;
@@ -14,7 +14,7 @@ fn reactor_on(engine: Box<dyn Engine>) -> Reactor {
     Reactor::on(engine, Settings::default(), Vec::new())
 }
 
-/// Waits once, and returns how many entries are ready then.
+/// Waits once, and returns how many entries are ready afterwards.
 fn wait(reactor: &mut Reactor, timeout: Duration) -> io::Result<usize> {
     reactor.apply_requests();
     let call = reactor.call_later(timeout, |_| {});
@@ -26,7 +26,7 @@ fn wait(reactor: &mut Reactor, timeout: Duration) -> io::Result<usize> {
         .count())
 }
 
-/// A reactor on each engine that watches the second of a pair of sockets for reading.
+/// Calls `test` with a reactor on each engine, which watches the second of two sockets for reading.
 fn each(
     test: impl Fn(&mut Reactor, UnixStream, &UnixStream, Key) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -43,7 +43,10 @@ fn each(
 fn read(reactor: &mut Reactor, key: Key, mut socket: &UnixStream) -> io::Result<usize> {
     let mut buffer = [0; 9];
     let result = socket.read(&mut buffer);
-    let entry = reactor.entries.get_mut(key).expect("it is there");
+    let entry = reactor
+        .entries
+        .get_mut(key)
+        .expect("the reader has an entry");
     entry.ready.record_read(&result, buffer.len());
     result
 }
@@ -124,7 +127,7 @@ fn only_wanted_readiness_is_reported() -> io::Result<()> {
         let both = (true, true);
         for (reads, writes) in [(false, true), both, (true, false), both] {
             reactor.watch(key, Interest::of(reads, writes))?;
-            // At first it may be less, if the kernel reports the rest with a second event.
+            // If the kernel reports the rest with a second event, the first wait finds less.
             wait(reactor, LONG)?;
             wait(reactor, LONG)?;
             let entry = &reactor.entries[key];

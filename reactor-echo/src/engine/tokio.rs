@@ -1,11 +1,12 @@
 //! The engine on tokio: the readiness of an [`AsyncFd`] for each descriptor, and one future that
 //! waits for any of them.
 //!
-//! No task and no buffer belongs to a connection. Each has a waker of its own instead, which
-//! records whose it is: so an iteration costs as much as is ready, however many are watched.
+//! A connection has no task and no buffer. Instead, each descriptor has its own waker, which
+//! records the descriptor's key. So an iteration's cost depends on how many are ready, not on how
+//! many are watched.
 //!
-//! An `AsyncFd` remembers readiness, too. The reactor does that for all engines, so this one takes
-//! out of the `AsyncFd` what it reports, and reports edges.
+//! An `AsyncFd` remembers readiness, too. The reactor already does that for all engines, so this
+//! engine clears what it reports in the `AsyncFd`, and reports edges.
 //!
 //! A runtime watches the operating system's descriptors. So this engine exists only on Unix, and
 //! not in a simulation, whose descriptors tokio doesn't know.
@@ -32,16 +33,16 @@ mod wakers;
 use wakers::Wakers;
 
 pub(super) struct Tokio {
-    /// What is watched, before the runtime, so that it is dropped while the runtime still is.
+    /// Declared before the runtime, so that the descriptors are dropped before it is.
     watchlist: Watchlist,
     runtime: Runtime,
 }
 
 struct Watchlist {
     descriptors: SecondaryMap<Key, Watch>,
-    /// Those to check: what is wanted now and was not before, or has been woken.
+    /// The descriptors to check: newly watched or woken.
     listed: Vec<Key>,
-    /// So many events the runtime takes from the kernel at once.
+    /// How many events the runtime takes from the kernel at once.
     most_events: usize,
     wakers: Wakers,
 }
@@ -52,8 +53,8 @@ struct Watch {
     waker: Waker,
 }
 
-/// What an [`AsyncFd`] asks for. It doesn't outlive the descriptor: before one is closed, nothing
-/// is wanted of it.
+/// The type that an [`AsyncFd`] needs. It doesn't outlive the descriptor, since the reactor stops
+/// watching a descriptor before it closes it.
 struct Fd(RawFd);
 
 impl AsRawFd for Fd {
@@ -99,8 +100,8 @@ impl Engine for Tokio {
     ) -> io::Result<()> {
         let Tokio { watchlist, runtime } = self;
         sys::wait(timeout, |timeout| {
-            // Unconstrained: tokio would have a task yield after some 128 checks, which is for
-            // those with neighbours.
+            // Unconstrained: tokio would make the task yield after some 128 checks, to let other
+            // tasks run. There are none.
             runtime.block_on(unconstrained(watchlist.wait(timeout, events)));
             Ok(events.len())
         })?;
@@ -130,8 +131,8 @@ impl Watchlist {
         Ok(())
     }
 
-    /// One iteration of the runtime, which checks its descriptors once at least; and more while
-    /// it may have more to report than it takes from the kernel in one.
+    /// Runs one iteration of the runtime, which checks its descriptors at least once. Runs more
+    /// while the kernel can have more events than one iteration takes.
     async fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) {
         self.check(events).await;
         if !events.is_empty() || timeout == Some(Duration::ZERO) {
@@ -165,7 +166,7 @@ impl Watchlist {
         .await;
     }
 
-    /// Checks what is listed. All of it will be woken when it is ready again.
+    /// Checks the listed descriptors. Each will be woken when it is ready again.
     fn poll_readiness(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) -> Poll<()> {
         self.wakers.list(&mut self.listed, cx.waker());
         for key in self.listed.drain(..) {
@@ -183,8 +184,8 @@ impl Watchlist {
 }
 
 impl Watch {
-    /// What is ready of the wanted. A waker serves once, so each look leaves it again for the next
-    /// time.
+    /// Returns the readiness that is wanted. A waker serves only once, so each check registers it
+    /// again.
     fn poll_ready(&self) -> Readiness {
         let cx = &mut Context::from_waker(&self.waker);
         let (mut may_read, mut may_write, mut more_behind) = (false, false, false);
@@ -204,8 +205,8 @@ impl Watch {
         }
     }
 
-    /// Whether that is ready. Has tokio forget it, as it does on meeting `WouldBlock`. No system
-    /// call is made.
+    /// Whether `what` is ready. Makes tokio forget it, as it does after `WouldBlock`. Makes no
+    /// system call.
     fn takes(&self, what: tokio::io::Interest) -> bool {
         let mut is_ready = false;
         let _ = self.fd.try_io(what, |_| {
@@ -218,7 +219,7 @@ impl Watch {
 
 const READABLE: tokio::io::Interest = tokio::io::Interest::READABLE;
 const WRITABLE: tokio::io::Interest = tokio::io::Interest::WRITABLE;
-/// Where the kernel reports urgent data, it is asked to.
+/// Urgent data, on systems where the kernel can report it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const URGENT: tokio::io::Interest = tokio::io::Interest::PRIORITY;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -226,7 +227,7 @@ const URGENT: tokio::io::Interest = tokio::io::Interest::ERROR;
 
 #[expect(
     deprecated,
-    reason = "it would take any number for a descriptor; this one is watched no longer than it is open, and the successor is `unsafe`"
+    reason = "it accepts any number as a descriptor, but this one stays open while it is watched; the successor is `unsafe`"
 )]
 fn register(descriptor: Descriptor<'_>) -> io::Result<AsyncFd<Fd>> {
     let fd = descriptor.to_os()?.as_raw_fd();

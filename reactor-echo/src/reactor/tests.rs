@@ -1,4 +1,4 @@
-//! What the loop does when its engine can't watch a descriptor.
+//! Tests the loop with an engine that can't watch a descriptor.
 
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use crate::{Protocol, Transport};
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// An engine that at one call can't watch what it is told to.
+/// An engine that fails to watch at one call.
 #[derive(Debug)]
 struct Failing {
     engine: Box<dyn Engine>,
@@ -45,7 +45,7 @@ impl Engine for Failing {
     }
 }
 
-/// Answers once, and stops the reactor when it is told to.
+/// Sends one answer and closes. Stops the reactor after the request `stop`.
 struct Once;
 
 impl Protocol for Once {
@@ -58,8 +58,8 @@ impl Protocol for Once {
     }
 }
 
-/// Serves clients one after the other, with an engine that fails at the `nth` call; returns what
-/// they have received.
+/// Serves clients one after the other, with an engine that fails at the `nth` call. Returns what
+/// the clients have received.
 fn serve(nth: usize, requests: &'static [&[u8]]) -> io::Result<Vec<Vec<u8>>> {
     let engine = Failing {
         engine: EngineKind::Mio.start()?,
@@ -94,14 +94,14 @@ fn serve(nth: usize, requests: &'static [&[u8]]) -> io::Result<Vec<Vec<u8>>> {
 
 #[test]
 fn a_connection_that_cannot_be_watched_costs_that_connection_only() -> io::Result<()> {
-    // The first call is the port's.
+    // The port's call is the first.
     assert_eq!(serve(2, &[b"first", b"stop"])?, [b"".as_slice(), b"stop"]);
     Ok(())
 }
 
 #[test]
 fn a_port_that_cannot_be_watched_again_is_tried_later() -> io::Result<()> {
-    // The second call is the first connection's, during which the port isn't watched.
+    // The first connection's call is the second. The port isn't watched while it is open.
     assert_eq!(
         serve(3, &[b"first", b"stop"])?,
         [b"first".as_slice(), b"stop"]

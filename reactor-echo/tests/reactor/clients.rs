@@ -1,4 +1,4 @@
-//! The client's side.
+//! `connect_tcp`, connectors, and client factories.
 
 use std::cell::Cell;
 use std::io;
@@ -13,7 +13,7 @@ use reactor_echo::{ClientFactory, Connector, EngineKind, Protocol, Reason};
 
 use crate::hooks::{ANYWHERE, Fixture, Hooks, Log, TIME_LIMIT};
 
-/// Notes what its factory hears; stops the reactor once it has tried often enough.
+/// Logs the callbacks of its factory. Stops the reactor when it has connected often enough.
 struct Noting {
     log: Log,
     attempts: usize,
@@ -118,7 +118,7 @@ pub fn stop_connecting_ends_a_connect(engine: EngineKind) -> io::Result<()> {
     Ok(())
 }
 
-/// A connect that fails at once, and is always tried again, leaves the loop to others.
+/// A client that always reconnects, although connecting fails at once, must not block the others.
 pub fn a_connect_that_fails_at_once_lets_the_loop_go_on(engine: EngineKind) -> io::Result<()> {
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let everyone = SocketAddr::from(([127, 255, 255, 255], 1)); // Not for TCP.
@@ -149,10 +149,10 @@ pub fn client_connection_lost_is_called_when_no_protocol_is_built(
     Ok(())
 }
 
-/// A listener whose backlog is full lets further clients wait, on Linux at least.
+/// A listener with a full backlog lets further clients wait, at least on Linux.
 pub fn a_connect_fails_after_its_timeout(engine: EngineKind) -> io::Result<()> {
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
-    // That the socket seems to be writable does not mean that it is connected.
+    // A socket that looks writable may not be connected yet.
     sys::inject("1:spurious=90".parse().map_err(io::Error::other)?);
     let listener = net::listen("127.0.0.1", 0, 1)?;
     let address = listener.local_addr()?;

@@ -1,4 +1,4 @@
-//! What a protocol can ask of its connection, and of others.
+//! What a protocol can request of its own connection, and of others.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
@@ -23,7 +23,7 @@ pub fn a_paused_connection_gets_nothing(engine: EngineKind) -> io::Result<()> {
             transport.pause_producing();
             let key = transport.key();
             let _ = transport.reactor().call_later(PAUSE, move |reactor| {
-                let mut transport = reactor.transport(key).expect("it is there");
+                let mut transport = reactor.transport(key).expect("the connection is open");
                 transport.resume_producing();
             });
         };
@@ -40,7 +40,8 @@ pub fn a_paused_connection_gets_nothing(engine: EngineKind) -> io::Result<()> {
     Ok(())
 }
 
-/// Two connections are readable in the same iteration, and whichever is first pauses the other.
+/// Two connections are readable in the same iteration. The first one that is called pauses the
+/// other.
 pub fn a_pause_holds_within_the_iteration(engine: EngineKind) -> io::Result<()> {
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let keys = Rc::new(RefCell::new(Vec::<Key>::new()));
@@ -56,7 +57,10 @@ pub fn a_pause_holds_within_the_iteration(engine: EngineKind) -> io::Result<()> 
             let own = transport.key();
             log.note("data");
             for &other in all.borrow().iter().filter(|key| **key != own) {
-                let mut other = transport.reactor().transport(other).expect("it is there");
+                let mut other = transport
+                    .reactor()
+                    .transport(other)
+                    .expect("the connection is open");
                 other.pause_producing();
             }
             let stop = |reactor: &mut Reactor| reactor.stop();
@@ -74,7 +78,7 @@ pub fn a_pause_holds_within_the_iteration(engine: EngineKind) -> io::Result<()> 
     Ok(())
 }
 
-/// The loop pauses a connection by itself while more is pending than the high-water mark.
+/// The loop pauses a connection by itself while more than the high-water mark is pending.
 pub fn a_client_that_does_not_read_is_not_read(engine: EngineKind) -> io::Result<()> {
     let settings = Settings {
         recv_size: 10_000,
@@ -100,9 +104,9 @@ pub fn a_client_that_does_not_read_is_not_read(engine: EngineKind) -> io::Result
         let mut sent = 0;
         while let Ok(count) = client.write(&[b'x'; 100_000]) {
             sent += count as u64;
-            assert!(sent < 100_000_000, "it is read without end");
+            assert!(sent < 100_000_000, "the server reads without limit");
         }
-        // Reading resumes as it reads, and everything comes.
+        // Reading resumes as the client reads, and everything arrives.
         client.shutdown(Shutdown::Write)?;
         assert_eq!(io::copy(&mut client, &mut io::sink())?, sent);
         Ok(())
@@ -128,7 +132,10 @@ pub fn others_are_reached_by_their_keys(engine: EngineKind) -> io::Result<()> {
         };
         Hooks::default().made(made).data(move |transport, data| {
             for &other in everyone.borrow().iter() {
-                let mut other = transport.reactor().transport(other).expect("it is there");
+                let mut other = transport
+                    .reactor()
+                    .transport(other)
+                    .expect("the connection is open");
                 other.write_sequence([b"<".as_slice(), data, b">"]);
                 other.lose_connection();
             }
@@ -162,7 +169,7 @@ pub fn the_key_of_a_closed_connection_returns_none(engine: EngineKind) -> io::Re
             if let Some(former) = former.replace(Some(transport.key())) {
                 assert_ne!(former, transport.key());
                 assert!(transport.reactor().transport(former).is_none());
-                transport.reactor().stop_listening(former); // Nor is it anything else's.
+                transport.reactor().stop_listening(former); // It isn't another object's key either.
                 log.note("found nothing");
                 transport.reactor().stop();
             }
@@ -228,7 +235,7 @@ pub fn a_closed_port_leaves_its_connections(engine: EngineKind) -> io::Result<()
     let (port, address) = fixture.listen(move |_| {
         let port = Rc::clone(&own_port);
         Hooks::default().data(move |transport, data| {
-            let port = port.get().expect("it listens");
+            let port = port.get().expect("the port is open");
             transport.reactor().stop_listening(port);
             transport.write(data);
             if data == b"stop" {
@@ -242,10 +249,10 @@ pub fn a_closed_port_leaves_its_connections(engine: EngineKind) -> io::Result<()
         let (mut client, mut answer) = (connect(address)?, [0; 4]);
         client.write_all(b"shut")?;
         client.read_exact(&mut answer)?;
-        // The port is closed when the callback has returned, which is before it is called again.
+        // The port is closed when the callback has returned, and so before the next callback.
         client.write_all(b"stop")?;
         client.read_exact(&mut answer)?;
-        assert!(connect(address).is_err(), "nobody listens");
+        assert!(connect(address).is_err(), "the port is still open");
         Ok(())
     });
     fixture.run()?;
@@ -274,7 +281,7 @@ pub fn add_reader_watches_a_descriptor(engine: EngineKind) -> io::Result<()> {
         .call_later(Duration::from_millis(20), move |reactor| {
             (&second).write_all(b"two").expect("there is room");
             reactor.remove_reader(reader);
-            // Removed when this has returned: the byte is never read.
+            // Removed when this callback has returned, so the byte is never read.
             let _ = reactor.call_later(Duration::from_millis(20), |reactor| reactor.stop());
         });
     fixture.run()?;

@@ -1,4 +1,4 @@
-//! How connections end, and what is said of it.
+//! How connections end, and the reason that is reported.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -48,8 +48,8 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
     Ok(())
 }
 
-/// The answer is still in the kernel when everything is written, for the client takes little at a
-/// time.
+/// The answer is still in the kernel when all of it is written, since the client reads it slowly,
+/// bit by bit.
 pub fn unread_input_does_not_destroy_the_last_answer(engine: EngineKind) -> io::Result<()> {
     const ANSWER: usize = 200_000;
     let mut fixture = Fixture::new(engine)?;
@@ -170,7 +170,7 @@ pub fn a_protocol_may_go_on_after_the_peers_end(engine: EngineKind) -> io::Resul
             let _ = transport
                 .reactor()
                 .call_later(Duration::from_millis(20), move |reactor| {
-                    let mut transport = reactor.transport(key).expect("it is there");
+                    let mut transport = reactor.transport(key).expect("the connection is open");
                     transport.write(b"the answer");
                     transport.lose_connection();
                 });

@@ -1,4 +1,4 @@
-//! A protocol made of closures, and a reactor that cannot run for ever.
+//! A protocol made of closures, and a reactor with a time limit.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::Settings;
 use reactor_echo::{EngineKind, Factory, Key, Protocol, Reactor, Reason, Transport};
 
-/// Longer than anything here takes.
+/// The time limit of every wait in these tests.
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 pub const ANYWHERE: SocketAddr =
@@ -20,7 +20,7 @@ type OnTransport = Box<dyn FnMut(&mut Transport<'_>)>;
 type OnData = Box<dyn FnMut(&mut Transport<'_>, &[u8])>;
 type OnLost = Box<dyn FnMut(&mut Reactor, &Reason)>;
 
-/// A protocol that does what its closures do.
+/// A protocol whose callbacks are closures.
 #[derive(Default)]
 pub struct Hooks {
     made: Option<OnTransport>,
@@ -78,7 +78,7 @@ impl Protocol for Hooks {
     }
 }
 
-/// What happened, in its order.
+/// What happened, in order.
 #[derive(Clone, Default)]
 pub struct Log(Rc<RefCell<Vec<String>>>);
 
@@ -92,7 +92,7 @@ impl Log {
     }
 }
 
-/// A reactor that runs out of patience.
+/// A reactor that stops at the time limit.
 pub struct Fixture {
     pub reactor: Reactor,
     late: Log,
@@ -113,14 +113,14 @@ impl Fixture {
         Ok(Fixture { reactor, late })
     }
 
-    /// Listens with that factory, and tells where.
+    /// Listens with `factory`, and returns the port and its address.
     pub fn listen(&mut self, factory: impl Factory + 'static) -> io::Result<(Key, SocketAddr)> {
         let port = self.reactor.listen_tcp(ANYWHERE, factory, 50)?;
         let address = self.reactor.host_of(port);
         Ok((port, address.ok_or(ErrorKind::NotFound)?))
     }
 
-    /// Runs until something stops the reactor; it has to be something else than the time.
+    /// Runs until something stops the reactor. Fails if only the time limit does.
     pub fn run(self) -> io::Result<()> {
         self.reactor.run()?;
         assert!(self.late.lines().is_empty(), "nothing stopped the reactor");
@@ -128,7 +128,7 @@ impl Fixture {
     }
 }
 
-/// A client on its own thread, whose every call ends within the time limit.
+/// A client's connection, on which every call ends within the time limit.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(&address, TIME_LIMIT)?;
     socket.set_read_timeout(Some(TIME_LIMIT))?;
@@ -136,7 +136,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-/// What a client on its own thread has found.
+/// The result of a client's thread.
 pub fn result_of<T>(thread: std::thread::JoinHandle<io::Result<T>>) -> io::Result<T> {
     thread.join().expect("the client did not panic")
 }

@@ -1,4 +1,4 @@
-//! One suite for the reactor, run against every engine, as Twisted's `ReactorBuilder` does it.
+//! One suite for the reactor, run against every engine, like Twisted's `ReactorBuilder`.
 
 mod clients;
 mod connections;
@@ -12,7 +12,7 @@ mod shared;
 mod stream;
 mod timers;
 
-/// Makes of each function a test for each engine.
+/// Makes each function a test for each engine.
 macro_rules! for_every_engine {
     ($($module:ident::$test:ident),* $(,)?) => {
         for_every_engine!(@ tokio, Tokio, $($module::$test),*);

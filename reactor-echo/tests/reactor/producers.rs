@@ -1,4 +1,4 @@
-//! Producers, which the loop pauses and resumes by pending output.
+//! Producers, which the loop pauses and resumes depending on pending output.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
 
-/// Writes so many pieces, one each time that it is asked.
+/// Writes `left` pieces, one for each call.
 struct Pieces {
     left: usize,
     log: Log,
@@ -37,7 +37,7 @@ impl Producer for Pieces {
     }
 
     fn pause_producing(&mut self, _: &mut Transport<'_>) {
-        self.log.note("paused"); // Nobody does that to a pull producer.
+        self.log.note("paused"); // Never called for a pull producer.
     }
 
     fn stop_producing(&mut self, _: &mut Reactor) {
@@ -96,11 +96,11 @@ pub fn a_pull_producer_that_writes_nothing_is_left_alone(engine: EngineKind) -> 
     drop(client);
     assert_eq!(log.lines(), ["asked"]);
     let waits = sys::counters().waits;
-    assert!(waits < 20, "it turned in circles: {waits} waits");
+    assert!(waits < 20, "the loop was spinning: {waits} waits");
     Ok(())
 }
 
-/// What a server of two connections shares: the first receives what the second sends.
+/// The state that a server's two connections share. The first receives what the second sends.
 #[derive(Clone, Default)]
 struct Relay {
     sink: Rc<Cell<Option<Key>>>,
@@ -117,13 +117,14 @@ impl Relay {
                 None => joining.sink.set(Some(key)),
                 Some(sink) => {
                     let sink = transport.reactor().transport(sink);
-                    sink.expect("it is there").register_producer(key, true);
+                    sink.expect("the connection is open")
+                        .register_producer(key, true);
                 }
             }
             transport.write(b".");
         };
         let data = move |transport: &mut Transport<'_>, data: &[u8]| {
-            let sink = relay.sink.get().expect("it has come first");
+            let sink = relay.sink.get().expect("the sink has connected first");
             if let Some(mut sink) = transport.reactor().transport(sink) {
                 sink.write(data);
                 let pending = sink.pending_output().max(relay.most_pending.get());
@@ -140,7 +141,7 @@ impl Relay {
     }
 }
 
-/// The bytes that are held for one who doesn't read are bounded, and when it reads, all come.
+/// The bytes that are held for a client that doesn't read are bounded. When it reads, all arrive.
 pub fn a_push_producer_is_paused_above_the_high_water_mark(engine: EngineKind) -> io::Result<()> {
     const MUCH: usize = 20_000_000;
     let settings = Settings {
@@ -164,7 +165,7 @@ pub fn a_push_producer_is_paused_above_the_high_water_mark(engine: EngineKind) -
             let mut sent = 0;
             while let Ok(count) = source.write(&chunk) {
                 sent += count;
-                assert!(sent < MUCH, "it is read without end");
+                assert!(sent < MUCH, "the server reads without limit");
             }
             stuck.send(()).map_err(io::Error::other)?;
             source.set_write_timeout(Some(TIME_LIMIT))?;

@@ -1,4 +1,4 @@
-//! The echo server as a whole, in a thread of its own.
+//! The whole echo server, on a thread of its own.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::thread;

@@ -94,7 +94,10 @@ pub fn calls_are_cancelled_and_moved(engine: EngineKind) -> io::Result<()> {
     });
     same_iteration.replace(Some(reactor.call_later(Duration::ZERO, note("too late"))));
     let _ = reactor.call_later(milliseconds(40), move |reactor| {
-        assert!(!reactor.reset(&mut moved, Duration::ZERO), "it was made");
+        assert!(
+            !reactor.reset(&mut moved, Duration::ZERO),
+            "the call was already made"
+        );
         reactor.stop();
     });
     fixture.run()?;
@@ -103,7 +106,7 @@ pub fn calls_are_cancelled_and_moved(engine: EngineKind) -> io::Result<()> {
 }
 
 /// The loop wakes up late, as after a SIGSTOP: a callback takes longer than the timeout of another
-/// connection, whose bytes come in time.
+/// connection, whose bytes arrive in time.
 pub fn bytes_that_came_in_time_keep_a_connection(engine: EngineKind) -> io::Result<()> {
     const TIMEOUT: Duration = milliseconds(400);
     let mut fixture = Fixture::new(engine)?;
@@ -144,7 +147,7 @@ pub fn bytes_that_came_in_time_keep_a_connection(engine: EngineKind) -> io::Resu
     result_of(clients)
 }
 
-/// The client reads nothing until the server has lost its patience, and then all.
+/// The client reads nothing until the timeout is over, and then everything.
 pub fn a_timeout_lets_pending_output_be_sent(engine: EngineKind) -> io::Result<()> {
     const TIMEOUT: Duration = milliseconds(1000);
     const MUCH: usize = 8_000_000;
@@ -178,8 +181,8 @@ pub fn a_timeout_lets_pending_output_be_sent(engine: EngineKind) -> io::Result<(
     Ok(())
 }
 
-/// A connection that waits for its peer to close waits for the shutdown timeout, whatever timeout
-/// it is given.
+/// A draining connection waits for the shutdown timeout, whatever its own timeout
+/// is.
 pub fn a_timeout_does_not_delay_a_close(engine: EngineKind) -> io::Result<()> {
     let settings = Settings {
         shutdown_timeout: milliseconds(100),
@@ -193,7 +196,7 @@ pub fn a_timeout_does_not_delay_a_close(engine: EngineKind) -> io::Result<()> {
             let _ = transport
                 .reactor()
                 .call_later(milliseconds(20), move |reactor| {
-                    let mut transport = reactor.transport(key).expect("it is there");
+                    let mut transport = reactor.transport(key).expect("the connection is open");
                     transport.set_timeout(None);
                 });
         };

@@ -5,12 +5,12 @@ use std::task::{Wake, Waker};
 
 use crate::Key;
 
-/// Makes the wakers, and keeps the keys of those that were woken since readiness was last checked.
+/// Creates the wakers, and keeps the keys that were woken since the last check.
 pub(super) struct Wakers(Arc<Mutex<WokenKeys>>);
 
 struct WokenKeys {
     keys: Vec<Key>,
-    /// Wakes the future that waits for all.
+    /// Wakes the future that waits for all descriptors.
     engine: Waker,
 }
 
@@ -20,13 +20,13 @@ impl Wakers {
         Wakers(Arc::new(Mutex::new(WokenKeys { keys, engine })))
     }
 
-    /// The waker of one descriptor, which records its key.
+    /// Returns a waker for one descriptor. It records the descriptor's key.
     pub(super) fn waker(&self, key: Key) -> Waker {
         let woken = Arc::clone(&self.0);
         Waker::from(Arc::new(KeyWaker { key, woken }))
     }
 
-    /// Appends the keys of those that have been woken to the list. The next one wakes `engine`.
+    /// Moves the keys of all woken descriptors to `list`. The next wake-up wakes `engine`.
     pub(super) fn list(&self, list: &mut Vec<Key>, engine: &Waker) {
         let mut woken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         woken.engine.clone_from(engine);
