@@ -1,4 +1,4 @@
-//! Building the candidates, and finding out which of them this machine lacks.
+//! Builds the candidates, and finds out which of them this machine lacks.
 
 mod peers;
 
@@ -14,23 +14,23 @@ use common::comparison::Family;
 
 use crate::candidate::{Candidate, Made};
 
-/// Where Python packages are looked for beside the interpreter's own: below the target folder.
+/// Where Python packages are, in addition to the interpreter's own: below the target folder.
 const PYTHON_PACKAGES: &str = "peers/python";
 
 /// How cargo builds the servers that are written in Rust: one of the profiles in the root's
 /// `Cargo.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Optimised across all crates, which takes minutes to build. Every published figure is from it.
+    /// Optimised across all crates, which takes minutes to build. All published figures use it.
     Measured,
-    /// What `cargo build --release` makes.
+    /// The profile of `cargo build --release`.
     Release,
-    /// Not optimised: what `cargo test` has built, so that the tests build nothing more.
+    /// Not optimised: the profile of `cargo test`, so that the tests build nothing more.
     Dev,
 }
 
 impl Profile {
-    /// The name that cargo knows it by.
+    /// Its name in cargo.
     pub fn name(self) -> &'static str {
         match self {
             Profile::Measured => "measured",
@@ -43,7 +43,7 @@ impl Profile {
 /// A candidate that can be started.
 #[derive(Debug)]
 pub struct Ready {
-    /// Which one.
+    /// The candidate.
     pub candidate: &'static Candidate,
     /// The file that was built; for a script, the script.
     pub file: PathBuf,
@@ -52,7 +52,7 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The command that starts it: on loopback, at a port of the system's choice, quiet.
+    /// The command that starts it: on loopback, on a port that the system picks, quiet.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.command[0]);
         command
@@ -63,7 +63,7 @@ impl Ready {
         command
     }
 
-    /// The command as a reader would type it, but for the port.
+    /// The command as a reader would type it, without the port.
     pub fn typed(&self) -> String {
         let target = self.packages.ancestors().nth(2).unwrap_or(&self.packages);
         let target = format!("{}/", target.display());
@@ -77,28 +77,28 @@ impl Ready {
 /// A candidate that this machine lacks.
 #[derive(Debug, Clone)]
 pub struct Missing {
-    /// Which one.
+    /// The candidate.
     pub candidate: &'static Candidate,
-    /// What is not there.
+    /// What the machine lacks.
     pub lacks: String,
     /// The command that installs it.
     pub install: String,
 }
 
-/// Those that can be started, and those that cannot.
+/// The candidates that can be started, and those that can't.
 #[derive(Debug, Default)]
 pub struct Builder {
-    /// Built and at hand, in the order asked for.
+    /// Built and ready, in the requested order.
     pub ready: Vec<Ready>,
-    /// Skipped, with the reason.
+    /// Skipped, each with the reason.
     pub missing: Vec<Missing>,
 }
 
 impl Builder {
-    /// Builds all of these that can be built here. cargo tells on standard error how it goes.
+    /// Builds all of these that can be built here. cargo writes its messages to standard error.
     ///
     /// # Errors
-    /// A program of this workspace that does not build. That a peer does not is no error: it is
+    /// A program of this workspace doesn't build. A peer that doesn't build isn't an error: it is
     /// missing.
     pub fn open(
         candidates: impl IntoIterator<Item = &'static Candidate>,
@@ -135,7 +135,7 @@ impl Builder {
         Ok(builder)
     }
 
-    /// The one of that name, if it is there.
+    /// The candidate of that name, if it is ready.
     pub fn get(&self, name: &str) -> Option<&Ready> {
         self.ready.iter().find(|ready| ready.candidate.name == name)
     }
@@ -147,13 +147,13 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// The file and the command that starts it, or what is not there and the command that installs it.
+/// The file and the command that starts it, or what is missing and the command that installs it.
 type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
 
-/// Builds the programs of this workspace in a profile: the four servers as their users do, and the
-/// peers apart from them, since cargo would otherwise build `common` with the features that this crate
-/// needs too. The tests' are those that `cargo test` has built: for the examples, cargo takes the same
-/// features as for tests.
+/// Builds the programs of this workspace in a profile. The four servers are built as their users
+/// build them, and separately from the peers: otherwise cargo would build `common` with this crate's
+/// features too. The tests use the programs that `cargo test` has built: for the examples, cargo takes
+/// the same features as for tests.
 fn build(candidates: &[&Candidate], profile: Profile) -> io::Result<HashMap<String, PathBuf>> {
     if profile == Profile::Dev {
         let mut programs = cargo_build(profile, &["--workspace", "--bins", "--examples"])?;
@@ -179,7 +179,7 @@ fn build(candidates: &[&Candidate], profile: Profile) -> io::Result<HashMap<Stri
     Ok(programs)
 }
 
-/// In the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
+/// Runs in the current folder, so that a relative CARGO_TARGET_DIR means the same as to the user.
 pub(crate) fn cargo_build(
     profile: Profile,
     chosen: &[&str],
@@ -192,8 +192,8 @@ pub(crate) fn cargo_build(
     common::cargo::build(&mut cargo, &arguments)
 }
 
-/// The folder that cargo builds into, as an absolute path: two above any program. Without a program
-/// it is the folder that CARGO_TARGET_DIR says, or cargo's own choice.
+/// The folder that cargo builds into, as an absolute path: two levels above any program. Without a
+/// program it is CARGO_TARGET_DIR, or cargo's own choice.
 fn target_folder(
     programs: &HashMap<String, PathBuf>,
     asked_for: Option<PathBuf>,
@@ -204,7 +204,7 @@ fn target_folder(
     };
     folder
         .map(Path::to_owned)
-        .ok_or_else(|| io::Error::other("cargo does not tell where the programs are"))
+        .ok_or_else(|| io::Error::other("cargo doesn't say where the programs are"))
 }
 
 fn cargo(programs: &HashMap<String, PathBuf>, program: &str, arguments: &[&str]) -> Found {

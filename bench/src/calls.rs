@@ -10,12 +10,12 @@ use serde::Deserialize;
 use crate::builder::Ready;
 use crate::harness::Harness;
 
-/// Messages for each that can be in flight at once, so that accepting and closing hardly count.
+/// Messages for each one that can be in flight, so that accepting and closing hardly count.
 const MESSAGES: usize = 10;
-/// The fewest messages that are sent.
+/// The least number of messages to send.
 const LEAST: usize = 5_000;
 
-/// The part of a server's `--counters` that an echo costs.
+/// The counts of `--counters` that an echo changes.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Counters {
     waits: u64,
@@ -26,13 +26,13 @@ pub(crate) struct Counters {
     bytes_read: u64,
 }
 
-/// How many system calls the server makes for each message under this load: waits, reads and
-/// writes, also those that find nothing. `None` for a server that does not count them.
+/// How many system calls the server makes per message under this load: waits, reads, and
+/// writes, including those that find nothing. `None` for a server that doesn't count them.
 ///
-/// A server of its own is started for this, as it only tells when it is stopped.
+/// It starts a separate server for this, since a server only prints its counts when it stops.
 ///
 /// # Errors
-/// A server that does not start, answer or stop.
+/// The server doesn't start, echo, or stop.
 pub(crate) fn per_echo(
     harness: &Harness,
     ready: &Ready,
@@ -54,17 +54,17 @@ pub(crate) fn per_echo(
 }
 
 impl Counters {
-    /// From the line that `--counters` prints at the end.
+    /// Parses the line that `--counters` prints at the end.
     pub(crate) fn read(line: Option<&String>) -> io::Result<Self> {
         Ok(serde_json::from_str(line.map_or("", String::as_str))?)
     }
 
-    /// Waits, reads and writes.
+    /// Waits, reads, and writes.
     pub(crate) fn calls(&self) -> u64 {
         self.waits + self.reads + self.writes + self.would_blocks
     }
 
-    /// The last read of each connection, which finds its end, belongs to no message.
+    /// The calls per message. The last read of each connection finds its end and belongs to no message.
     fn per_message(&self, size: usize) -> f64 {
         let calls = self.calls().saturating_sub(self.closes);
         calls as f64 * size as f64 / self.bytes_read.max(1) as f64

@@ -6,9 +6,9 @@ use common::comparison::Family;
 /// A server that takes part.
 #[derive(Debug)]
 pub struct Candidate {
-    /// Its lasting name, in lower case with hyphens.
+    /// Its permanent name, in lower case with hyphens.
     pub name: &'static str,
-    /// What it stands for, in a few words.
+    /// What it represents, in a few words.
     pub about: &'static str,
     /// Its language or style.
     pub family: Family,
@@ -16,14 +16,14 @@ pub struct Candidate {
     pub kind: Kind,
     /// Most connections that it can hold at once.
     pub most_connections: usize,
-    /// How it is had.
+    /// How it is made.
     pub made: Made,
-    /// The files that you write to make a server of this kind, from the workspace's root, without the
+    /// The files that you write to make such a server, from the workspace's root, without the
     /// library below.
     pub written: &'static [&'static str],
 }
 
-/// How a candidate is had.
+/// How a candidate is made.
 #[derive(Debug)]
 pub enum Made {
     /// A program of this workspace, and its arguments.
@@ -37,7 +37,7 @@ pub enum Made {
     },
     /// A C source, which `cc` compiles.
     C(&'static str),
-    /// A Python script, and the modules of other packages that it imports.
+    /// A Python script, with the modules of other packages that it imports.
     Python(&'static str, &'static [&'static str]),
     /// The folder of a Go program.
     Go(&'static str),
@@ -45,10 +45,10 @@ pub enum Made {
 
 /// As many as the limit on descriptors allows.
 const MANY: usize = usize::MAX;
-/// What fits below FD_SETSIZE beside the descriptors that a program has anyway.
+/// The connections that fit below FD_SETSIZE, next to a program's other descriptors.
 const FD_SETSIZE: usize = 1_000;
 
-/// All of them, in the order in which tables show them.
+/// All candidates, in the order of the tables.
 pub const ALL: &[Candidate] = &[
     ours(
         "select",
@@ -197,7 +197,7 @@ pub const ALL: &[Candidate] = &[
     ),
 ];
 
-/// The four styles, each with what it runs on unless told otherwise.
+/// The four styles, each with its default engine.
 pub const THE_FOUR: [&str; 4] = ["select", "dispatcher", "chat", "reactor-tokio"];
 
 /// The candidate of that name.

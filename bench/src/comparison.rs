@@ -1,12 +1,12 @@
-//! A comparison before anything is measured. Its schema is `common::comparison`, for the live
-//! comparison, `cargo bench`, the `record` program, and the book.
+//! A comparison before anything is measured. Its schema is `common::comparison`. The live
+//! comparison, `cargo bench`, the `record` program, and the book use it.
 
 use common::comparison::{Comparison, Entrant, Machine, SCHEMA, Skipped};
 
 use crate::builder::{Builder, Missing, Ready};
 use crate::harness::Harness;
 
-/// A comparison of the servers that are there.
+/// Begins a comparison of the servers that are ready.
 pub fn begin(command: &str, machine: Machine, harness: &Harness, builder: &Builder) -> Comparison {
     Comparison {
         schema: SCHEMA,

@@ -1,4 +1,4 @@
-//! Which core is whose: the server has one to itself and the load generator another, so that
+//! Which core each program runs on: the server has one and the load generator another, so that
 //! neither waits for the other's.
 
 use std::fs;
@@ -6,8 +6,8 @@ use std::io;
 
 use common::comparison::Cores;
 
-/// Two cores that this process may use, of different hardware where there is a choice: two
-/// hyper-threads of one core would slow each other down. `None` where there is one core only, or no
+/// Two cores that this process can use, of different hardware if possible: two hyper-threads of one
+/// core would slow each other down. `None` if there is only one core, or no
 /// way to stay on one.
 pub fn choose() -> Option<Cores> {
     let allowed = allowed();
@@ -21,7 +21,7 @@ pub fn choose() -> Option<Cores> {
 /// Keeps the calling thread, and the threads and processes that it starts from now on, on one core.
 ///
 /// # Errors
-/// What sched_setaffinity(2) returns.
+/// The errors of sched_setaffinity(2).
 #[cfg(target_os = "linux")]
 pub fn stay_on(core: usize) -> io::Result<()> {
     use nix::sched::{CpuSet, sched_setaffinity};
@@ -40,10 +40,10 @@ fn allowed() -> Vec<usize> {
     (0..CpuSet::count()).filter(is_set).collect()
 }
 
-/// Elsewhere the scheduler decides.
+/// On other systems the scheduler decides.
 ///
 /// # Errors
-/// Always.
+/// Always fails.
 #[cfg(not(target_os = "linux"))]
 pub fn stay_on(_core: usize) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

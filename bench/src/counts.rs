@@ -1,16 +1,16 @@
-//! What a server costs, counted instead of timed: the same figures come out on a slow machine, a
-//! fast one and a busy one.
+//! The costs of a server, counted instead of timed: the numbers are the same on a slow, a fast, and
+//! a busy machine.
 //!
 //! | module | for |
 //! |---|---|
-//! | [`tools`] | what counts, and finding out which of it this machine lacks |
+//! | [`tools`] | the tools that count, and finding out which of them this machine lacks |
 //! | `under` | a server that runs under a tool |
 //! | `calls` | system calls, by strace and by the server's own counters |
 //! | `instructions` | instructions outside the kernel, by callgrind |
-//! | `idle` | memory and wake-ups of connections that are silent |
+//! | `idle` | memory and wake-ups of silent connections |
 //! | `source` | lines that you write, and the program built from them |
 //! | [`bands`] | limits for each figure |
-//! | [`table`] | all of it for people |
+//! | [`table`] | all of it as text |
 
 use std::fmt::Display;
 use std::io;
@@ -35,15 +35,15 @@ pub use instructions::per_echo as instructions_per_echo;
 pub use source::build_seconds;
 pub use tools::Tools;
 
-/// Connections that echo while something is counted for each echo.
+/// Connections that send while something is counted per echo.
 pub const CONNECTIONS: usize = 50;
-/// The bytes of such a message.
+/// The size of such a message in bytes.
 pub const SIZE: usize = 64;
 
-/// Counts everything of one candidate that can be counted here, but for its build.
+/// Counts everything about one candidate that can be counted here, except its build time.
 ///
 /// # Errors
-/// A candidate that does not start. That a figure cannot be had is no error, but a note.
+/// A candidate doesn't start. A figure that can't be counted isn't an error, but gives a note.
 pub fn count(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Counts> {
     harness.start(ready)?.stop()?;
     let mut notes = Vec::new();
@@ -81,7 +81,7 @@ pub fn count(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Coun
     })
 }
 
-/// A figure, or `None` and a note if it could not be had; that there is none needs no note.
+/// A figure, or `None` and a note if it couldn't be counted. A figure that doesn't exist gets no note.
 fn noted<T>(
     figure: impl Display,
     had: io::Result<Option<T>>,

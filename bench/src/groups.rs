@@ -6,36 +6,36 @@ use common::comparison::{Family, Unit};
 use crate::candidate::{ALL, Candidate};
 use crate::trial::Trial;
 
-/// Benchmarks that are taken together, with the same servers running.
+/// Benchmarks that are measured together, while the same servers run.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// Its lasting name.
+    /// Its permanent name.
     pub name: &'static str,
-    /// What is compared: the seconds of what.
+    /// What the seconds measure.
     pub about: &'static str,
     /// One benchmark for each shape of load.
     pub shapes: Vec<Shape>,
 }
 
-/// One benchmark: a trial, and the servers that it is for.
+/// One benchmark: a trial, and the servers that it applies to.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    /// Such as `50 × 64 B`.
+    /// For example `50 × 64 B`.
     pub name: String,
-    /// Connections that are there and silent meanwhile.
+    /// Silent connections meanwhile.
     pub idle: usize,
-    /// What is done.
+    /// What to do.
     pub trial: Trial,
-    /// Bytes that go each way with each message; 0 where that is not the point.
+    /// Bytes each way with each message; 0 where that doesn't matter.
     pub bytes: u64,
-    /// What is counted.
+    /// What to count.
     pub unit: Unit,
     for_all: bool,
 }
 
 impl Shape {
-    /// Whether it is for this candidate, which must hold so many connections, and only the chosen
-    /// few are taken through every shape.
+    /// Whether it applies to this candidate. The candidate must be able to hold the connections, and
+    /// only the chosen few go through every shape.
     pub fn is_for(&self, candidate: &Candidate) -> bool {
         let busy = match &self.trial {
             Trial::Echo(settings) => settings.connections,
@@ -46,17 +46,17 @@ impl Shape {
             || ["bare-tokio", "bare-mio", "c-epoll"].contains(&candidate.name);
         self.idle + busy <= candidate.most_connections
             && (self.for_all || is_chosen)
-            // A thread for each of thousands of idle connections is a test of the machine's memory.
+            // A thread for each of thousands of idle connections would test the machine's memory.
             && !(candidate.name == "threads" && self.idle > 1_000)
     }
 
-    /// All candidates that it is for.
+    /// All candidates that it applies to.
     pub fn candidates(&self) -> impl Iterator<Item = &'static Candidate> {
         ALL.iter().filter(|candidate| self.is_for(candidate))
     }
 }
 
-/// One load on all the servers that can hold its connections.
+/// One load on all servers that can hold its connections.
 pub fn single(name: String, settings: LoadSettings) -> Group {
     group("live", "one message", vec![echo(name, settings, true)])
 }
@@ -103,7 +103,7 @@ fn pipelined_lines() -> Group {
 }
 
 fn stream() -> Group {
-    // Shorter than the longest line that a line server takes.
+    // Shorter than the longest line that a line server accepts.
     let settings = LoadSettings {
         connections: 1,
         size: 32 << 10,

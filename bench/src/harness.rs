@@ -1,4 +1,4 @@
-//! One candidate running on a core of its own, and a slice of load on it.
+//! One candidate running on its own core, and a slice of load on it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,24 +18,24 @@ use crate::builder::Ready;
 use crate::candidate::Candidate;
 use crate::cores;
 
-/// A server that uses no processor time for this long has nothing to do. Seen from here, the clock of a
-/// process that runs moves with the kernel's tick only, which comes every 4 ms.
+/// A server that uses no processor time for this long has nothing to do. The CPU time of a running
+/// process, seen from outside, advances only with the kernel's tick, every 4 ms.
 const REST: Duration = Duration::from_millis(5);
 
-/// Idle connections that are opened together: fewer than any server's backlog has room for.
+/// Idle connections to open together: fewer than fit into any server's backlog.
 const AT_ONCE: usize = 64;
 
-/// Where servers run one beside the other, one of them loaded at a time.
+/// Where servers run at the same time, one of them under load at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Harness {
     cores: Option<Cores>,
 }
 
 impl Harness {
-    /// Takes the client's core for the calling thread, and as many descriptors as are allowed.
+    /// Keeps the calling thread on the client's core, and raises the descriptor limit if allowed.
     ///
     /// # Errors
-    /// What sched_setaffinity(2) or setrlimit(2) returns.
+    /// The errors of sched_setaffinity(2) and setrlimit(2).
     pub fn enter() -> io::Result<Self> {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
@@ -46,7 +46,7 @@ impl Harness {
         Ok(Harness { cores })
     }
 
-    /// The two cores, if each side has one of its own.
+    /// The two cores, if each side has its own.
     pub fn cores(&self) -> Option<Cores> {
         self.cores
     }
@@ -54,7 +54,7 @@ impl Harness {
     /// Starts a candidate on the server's core and waits until it listens.
     ///
     /// # Errors
-    /// As [`Program::start`].
+    /// The errors of [`Program::start`].
     pub fn start(&self, ready: &Ready) -> io::Result<Server> {
         let program = self.launch(&mut ready.command(), TIME_LIMIT);
         let named = |error: io::Error| {
@@ -70,7 +70,7 @@ impl Harness {
 
     /// Starts this command on the server's core and waits until a server listens.
     pub(crate) fn launch(&self, command: &mut Command, limit: Duration) -> io::Result<Program> {
-        // A process runs where its parent ran when it started it.
+        // A process begins on the core of the parent that starts it.
         if let Some(cores) = self.cores {
             cores::stay_on(cores.server)?;
         }
@@ -82,28 +82,28 @@ impl Harness {
     }
 }
 
-/// A candidate that is running.
+/// A running candidate.
 #[derive(Debug)]
 pub struct Server {
-    /// Which one.
+    /// The candidate.
     pub candidate: &'static Candidate,
     program: Program,
     idle: Vec<EchoClient>,
 }
 
-/// What one slice of load has shown.
+/// The results of one slice of load.
 #[derive(Debug)]
 pub struct Slice {
-    /// What the client saw.
+    /// What the client measured.
     pub summary: Summary,
-    /// Processor time that the server used for a message, all its threads together.
+    /// The server's processor time per message, of all threads together.
     pub server_cpu: Duration,
-    /// The same of the client.
+    /// The client's processor time per message.
     pub client_cpu: Duration,
 }
 
 impl Server {
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.program.address()
     }
@@ -113,20 +113,20 @@ impl Server {
         self.program.id()
     }
 
-    /// Processor time that it has used so far, all its threads together.
+    /// Processor time that it has used so far, of all threads together.
     ///
     /// # Errors
-    /// A server that has ended.
+    /// The server has ended.
     pub fn cpu_time(&self) -> io::Result<Duration> {
         let clock = clock_getcpuclockid(Pid::from_raw(self.id().cast_signed()))?;
         Ok(clock_gettime(clock)?.into())
     }
 
-    /// Holds so many connections to it that stay silent; each has been answered once, so that the
-    /// server knows it.
+    /// Opens this many connections that stay silent. Each gets one echo first, so that the server has
+    /// accepted it.
     ///
     /// # Errors
-    /// A connection that cannot be had or is not answered.
+    /// A connection can't be opened, or gets no echo.
     pub fn hold(&mut self, count: usize) -> io::Result<()> {
         self.idle.truncate(count);
         while self.idle.len() < count {
@@ -135,7 +135,7 @@ impl Server {
                 .map(|_| EchoClient::connect(self.address()))
                 .collect();
             let mut opened = opened?;
-            // One waits for the other once, not once for each connection.
+            // They wait for the server together, and not one after the other.
             for client in &mut opened {
                 client.send(b"\n")?;
             }
@@ -147,11 +147,11 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until it has nothing more to do, such as accepting, or closing what
-    /// [`hold`](Self::hold) has let go: the next server to be loaded shares its core.
+    /// Waits until it has nothing more to do, such as accepting, or closing the connections that
+    /// [`hold`](Self::hold) has dropped: the next server under load uses the same core.
     ///
     /// # Errors
-    /// A server that has ended.
+    /// The server has ended.
     pub fn rest(&self) -> io::Result<()> {
         let mut used = self.cpu_time()?;
         loop {
@@ -167,10 +167,10 @@ impl Server {
     /// Puts it under load and verifies every byte that comes back.
     ///
     /// # Errors
-    /// A connection that cannot be had, or that was lost or returned wrong bytes.
+    /// A connection can't be opened, was lost, or returned wrong bytes.
     pub fn slice(&self, settings: &LoadSettings) -> io::Result<Slice> {
         let load = Load::open(self.address(), settings).map_err(|error| self.named(error))?;
-        // To accept so many connections is no part of what is measured.
+        // Accepting so many connections isn't part of the measurement.
         self.rest()?;
         let before = self.cpu_time()?;
         let summary = load.run().and_then(Summary::verified);
@@ -186,23 +186,23 @@ impl Server {
         })
     }
 
-    /// The error, and whose it is.
+    /// Adds the server's name to the error.
     pub(crate) fn named(&self, error: io::Error) -> io::Error {
         let name = self.candidate.name;
         io::Error::new(error.kind(), format!("{name}: {error}"))
     }
 
-    /// Stops it and hands on the rest of what it has printed, such as its counters.
+    /// Stops it and returns the rest of its output, such as its counters.
     ///
     /// # Errors
-    /// A server that does not end.
+    /// The server doesn't end.
     pub fn stop(self) -> io::Result<Vec<String>> {
         Ok(self.program.stop()?.1)
     }
 }
 
-/// The order of round `round` among `count`: each comes first once in `count` rounds, so that what
-/// drifts or warms up affects all servers alike.
+/// The order of round `round` among `count`: each comes first once in `count` rounds, so that
+/// drift and warm-up affect all servers alike.
 pub fn rotated(count: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |place| (place + round) % count)
 }

@@ -1,21 +1,21 @@
-//! The four echo servers beside one another, and beside what else one could have picked: counts
-//! first, clocks second. `bench/README.md` states the method.
+//! Compares the four echo servers with each other, and with other servers that you could choose:
+//! counts first, clocks second. `bench/README.md` describes the method.
 //!
 //! | module | for |
 //! |---|---|
 //! | [`candidate`] | the servers that are compared |
 //! | [`builder`] | building them, and finding out which of them this machine lacks |
-//! | [`harness`] | one of them running on a core of its own, and a slice of load on it |
+//! | [`harness`] | one of them running on its own core, and a slice of load on it |
 //! | [`groups`] | the loads that they are measured with |
-//! | [`trial`] | one sample of that |
-//! | [`run`] | that, in rounds |
-//! | [`table`] | what their samples amount to |
-//! | [`counts`] | what each costs, counted instead of timed |
-//! | [`comparison`] | all of it, as it is written as JSON |
+//! | [`trial`] | one sample of such a load |
+//! | [`run`] | the samples of a group, in rounds |
+//! | [`table`] | the tables made from the samples |
+//! | [`counts`] | what each server costs, counted instead of timed |
+//! | [`comparison`] | all of it, to be written as JSON |
 //! | [`report`] | all of it as text: tables and sentences |
 //! | [`live`] | the live comparison: `cargo run --release -p bench` |
-//! | [`cores`] | which core is whose |
-//! | [`machine`] | what all this was measured on |
+//! | [`cores`] | which core each program runs on |
+//! | [`machine`] | the machine and its software |
 
 #![cfg_attr(
     not(test),

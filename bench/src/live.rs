@@ -1,6 +1,6 @@
 //! The live comparison: a table that is redrawn while servers are loaded one at a time.
 //!
-//! `options` is its command line. What it measures with and shows is shared with `cargo bench`: see
+//! `options` is its command line. It shares the rest with `cargo bench`: see
 //! [`run`](crate::run), [`table`], and [`report`](crate::report).
 
 mod options;
@@ -27,13 +27,13 @@ pub use options::Options;
 /// Runs the comparison and shows it, until it is over or a signal comes.
 ///
 /// # Errors
-/// A server that does not build or start, or loses a connection, or returns wrong bytes.
+/// A server doesn't build or start, loses a connection, or returns wrong bytes.
 pub fn run(options: &Options) -> io::Result<()> {
     let (entrants, skipped) = options.entrants();
     let builder = Builder::open(entrants, options.profile())?;
-    // A signal only asks for the end: there is a table to show.
+    // A signal only ends the rounds: there is a table to show.
     let stop = interrupt::catch()?;
-    // Before this thread keeps to one core: it would see no other.
+    // Before this thread is kept on one core: after that, it sees only that core.
     let machine = machine::here();
     let harness = Harness::enter()?;
     let mut view = View::of(options);
@@ -46,7 +46,7 @@ pub fn run(options: &Options) -> io::Result<()> {
         |_, _| true,
     )?;
     if run.series().iter().all(Vec::is_empty) {
-        return Err(io::Error::other("none of them can run here"));
+        return Err(io::Error::other("none of these servers can run here"));
     }
     let command = "cargo run --release -p bench";
     let mut begun = comparison::begin(command, machine, &harness, &builder);
@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> io::Result<()> {
 
 struct Live<'a> {
     options: &'a Options,
-    /// The comparison without what was measured.
+    /// The comparison without its results.
     begun: Comparison,
     run: Run<'a>,
 }
@@ -95,7 +95,7 @@ impl Live<'_> {
         Ok(())
     }
 
-    /// What is known so far.
+    /// The results so far.
     fn comparison(&self) -> Comparison {
         let mut comparison = self.begun.clone();
         let (group, effort) = (self.options.group(), self.options.effort());
@@ -111,7 +111,7 @@ impl Live<'_> {
     }
 }
 
-/// How the table reaches its reader.
+/// How the table is shown.
 enum View {
     /// Redrawn in place.
     Live(Screen),
@@ -127,7 +127,7 @@ impl View {
         }
     }
 
-    /// Shows what is known before the server of this row is loaded.
+    /// Shows the results before the server of this row is loaded.
     fn show(
         &mut self,
         comparison: impl FnOnce() -> Comparison,
@@ -141,10 +141,10 @@ impl View {
         }
     }
 
-    /// Without a terminal, the progress goes to standard error.
+    /// Without a terminal, prints the progress to standard error.
     fn round_is_over(&self, round: usize, until: Until) {
         if let View::AtTheEnd(_) = self {
-            output::complain(format_args!("round {round} of {until}"));
+            output::print_to_stderr(format_args!("round {round} of {until}"));
         }
     }
 

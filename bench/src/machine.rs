@@ -1,4 +1,4 @@
-//! What all this was measured on.
+//! The machine that everything was measured on.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -29,7 +29,7 @@ pub fn here() -> Machine {
     }
 }
 
-/// What a listener uses, and what it accepts.
+/// The congestion control of a listener and of what it accepts.
 fn congestion_control() -> Option<String> {
     let listener = net::bind((Ipv4Addr::LOCALHOST, 0).into(), 1).ok()?;
     net::congestion_control(&listener)
@@ -61,7 +61,7 @@ fn mitigations() -> Vec<String> {
     listed
 }
 
-/// The first line of what a program prints.
+/// The first line of a program's output.
 fn said_by(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     let output = command

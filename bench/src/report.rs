@@ -3,9 +3,9 @@
 //! | module | for |
 //! |---|---|
 //! | `summary` | the last screen of `cargo bench` |
-//! | `separation` | sentences that say what separates the servers, and what does not |
+//! | `separation` | sentences that say what separates the servers, and what doesn't |
 //! | `grid` | the ratios of a group with several shapes of load |
-//! | `changes` | against the last run |
+//! | `changes` | changes since the last run |
 //! | `layout` | tables in lines of text, for any width |
 //! | `columns` | their columns |
 //! | `words` | their sentences |
@@ -38,7 +38,7 @@ mod tests {
     use crate::machine;
     use crate::table::tests::table;
 
-    /// A comparison of this benchmark in this group.
+    /// A comparison with these benchmarks in one group.
     pub(super) fn of(group: &str, benchmarks: Vec<Benchmark>) -> Comparison {
         Comparison {
             schema: SCHEMA,

@@ -1,5 +1,5 @@
-//! Measuring a group of benchmarks in rounds. Each round visits every server with one shape of load
-//! after the other, in rotated order, so that whatever drifts affects all servers alike.
+//! Measures a group of benchmarks in rounds. Each round visits every server with one shape of load
+//! after the other, in rotated order, so that drift affects all servers alike.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use crate::groups::{Group, Shape};
 use crate::harness::{Harness, Server, rotated};
 use crate::trial::{Sample, Trial};
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
     /// Visits to each server with each shape of load; each visit takes one sample.
     pub rounds: usize,
     /// How long one sample takes.
     pub slice: Duration,
-    /// Shapes that first open thousands of idle connections, which takes a second, are part of one
-    /// round in this many.
+    /// Shapes that first open thousands of idle connections, which takes a second, run only in one of
+    /// this many rounds.
     pub seldom: usize,
     /// A shape with more idle connections than this opens only this many.
     pub most_idle: usize,
-    /// Whether system calls are counted before the first round.
+    /// Whether to count system calls before the first round.
     pub counts_calls: bool,
-    /// How long a group takes at most: visits that have not begun by then are left out.
+    /// The time limit of a group: visits that haven't begun by then are left out.
     pub limit: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Effort {
 
 /// Opening more idle connections than this takes long.
 const MANY_IDLE: usize = 1_000;
-/// The length of a first slice whose sample is not kept: page faults, interpreters that warm up.
+/// The length of a first slice, whose sample isn't kept: page faults, interpreters that warm up.
 const WARM_UP: Duration = Duration::from_millis(20);
 
 /// The samples of one server under one shape of load.
@@ -47,7 +47,7 @@ pub struct Series {
     pub candidate: &'static Candidate,
     /// Whether this is the second instance of a server. Comparing the two gives the noise floor.
     pub is_twin: bool,
-    /// System calls per echo; `None` for a server that does not count them.
+    /// System calls per echo; `None` for a server that doesn't count them.
     pub calls: Option<f64>,
     /// One sample for each round in which the server was visited.
     pub samples: Vec<Sample>,
@@ -56,9 +56,9 @@ pub struct Series {
 /// A visit to one server.
 #[derive(Debug, Clone)]
 pub struct Visit {
-    /// The server's place among the series.
+    /// The server's index in the series.
     pub server: usize,
-    /// The places of the shapes in the group.
+    /// The indices of the shapes in the group.
     pub shapes: Vec<usize>,
 }
 
@@ -71,18 +71,18 @@ pub struct Run<'a> {
     servers: Vec<Server>,
     /// By shape, then by server.
     series: Vec<Vec<Series>>,
-    /// The same, whether this server is measured with this shape.
+    /// The same: whether this server is measured with this shape.
     takes_part: Vec<Vec<bool>>,
 }
 
 impl<'a> Run<'a> {
     /// Counts the system calls, starts all servers for which `wanted` returns true, and warms them
-    /// up. The first that is measured with every shape is started twice; its second instance is
-    /// visited when half of the others have been, so that the two are no closer in time than any two
-    /// servers that are compared.
+    /// up. The first server that is measured with every shape is started twice. Its second instance is
+    /// visited after half of the others, so that the two are no closer in time than any other two
+    /// servers.
     ///
     /// # Errors
-    /// A server that does not start, or loses a connection, or returns wrong bytes.
+    /// A server doesn't start, loses a connection, or returns wrong bytes.
     pub fn start(
         harness: &Harness,
         group: &'a Group,
@@ -155,7 +155,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What has been measured so far, by shape and then by server.
+    /// The samples so far, by shape and then by server.
     pub fn series(&self) -> &[Vec<Series>] {
         &self.series
     }
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
     /// Takes the samples of one visit.
     ///
     /// # Errors
-    /// A connection that cannot be had, or that was lost or returned wrong bytes.
+    /// A connection can't be opened, was lost, or returned wrong bytes.
     pub fn visit(&mut self, visit: &Visit) -> io::Result<()> {
         let server = &mut self.servers[visit.server];
         for &place in &visit.shapes {
@@ -195,11 +195,11 @@ impl<'a> Run<'a> {
         server.rest()
     }
 
-    /// Runs all rounds, as far as the time limit allows; `watch` is called before each visit with its
-    /// number and how many there are. Then it stops the servers.
+    /// Runs all rounds, as far as the time limit allows, and then stops the servers. Before each visit
+    /// it calls `watch` with the visit's number and how many there are.
     ///
     /// # Errors
-    /// As [`visit`](Self::visit); a server that does not stop.
+    /// The errors of [`visit`](Self::visit), or a server doesn't stop.
     pub fn finish(mut self, mut watch: impl FnMut(usize, usize)) -> io::Result<Vec<Vec<Series>>> {
         let rounds = 0..self.effort.rounds;
         let visits: Vec<_> = rounds.flat_map(|round| self.visits(round)).collect();

@@ -1,5 +1,5 @@
-//! The tables of a group: what the samples of each benchmark amount to. The live comparison,
-//! `cargo bench`, and the record all use them, and they are what they write as JSON.
+//! Makes a group's tables from the samples of each benchmark. The live comparison,
+//! `cargo bench`, and the record all use them, and write them as JSON.
 
 use common::comparison::{Benchmark, Estimate, FLOOR, MeasuredGroup, NoiseFloor, Row, Verdict};
 
@@ -7,7 +7,7 @@ use crate::groups::{Group, Shape};
 use crate::run::{Effort, Series};
 use crate::trial::{Sample, Trial};
 
-/// What a group's series show. Servers and shapes that were not measured have no samples; they are
+/// Makes the tables of a group. Servers and shapes that were not measured have no samples; they are
 /// left out unless `shows_all` is set.
 pub fn group(
     group: &Group,
@@ -63,7 +63,7 @@ fn benchmark(shape: &Shape, series: &[Series], shows_all: bool) -> Benchmark {
     }
 }
 
-/// The server that runs twice, against itself.
+/// The comparison of the server that runs twice with itself.
 fn noise_floor(series: &[Series]) -> Option<NoiseFloor> {
     let twin = series.iter().find(|one| one.is_twin)?;
     let is_its_twin = |one: &&Series| !one.is_twin && one.candidate.name == twin.candidate.name;
@@ -74,7 +74,7 @@ fn noise_floor(series: &[Series]) -> Option<NoiseFloor> {
     })
 }
 
-/// What one server has shown, compared with none.
+/// The results of one server, without a comparison.
 fn row(series: &Series) -> Row {
     let samples = &series.samples;
     let of = |value: fn(&Sample) -> Option<f64>| Estimate::of(samples.iter().filter_map(value));
@@ -97,7 +97,7 @@ fn row(series: &Series) -> Row {
     }
 }
 
-/// The place of the fastest: the highest median share of the sum of all rates in a round.
+/// The index of the fastest: the highest median share of the sum of all rates in a round.
 fn fastest(series: &[&Series]) -> Option<usize> {
     let rounds = series.iter().map(|one| one.samples.len()).min()?;
     let rate = |one: &Series, round: usize| 1.0 / one.samples[round].seconds;
@@ -112,7 +112,7 @@ fn fastest(series: &[&Series]) -> Option<usize> {
     most.map(|(place, _)| place)
 }
 
-/// One server's rate over another's, round by round: a round that was slow for both changes nothing.
+/// One server's rate divided by another's, round by round: rounds that are slow for both don't matter.
 fn ratio(one: &Series, other: &Series) -> Option<Estimate> {
     let pairs = one.samples.iter().zip(&other.samples);
     Estimate::of(pairs.map(|(one, other)| other.seconds / one.seconds))
@@ -157,7 +157,7 @@ pub(crate) mod tests {
 
     #[test]
     fn rates_are_compared_round_by_round() {
-        // The machine slows down to a half; the ratio stays.
+        // The machine slows down to half its speed; the ratio stays.
         let select = [100e3, 90e3, 80e3, 70e3, 60e3, 50e3];
         let chat = select.map(|rate| rate * 0.8);
         let twin = select.map(|rate| rate * 0.98);
@@ -173,7 +173,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_fastest_is_so_in_most_rounds() {
-        // Only one sample of chat was slow, but that of a fast round.
+        // Only one sample of chat was slow, but it came in a fast round.
         let select = [100e3, 50e3, 60e3, 50e3, 60e3, 50e3];
         let chat = [90e3, 55e3, 66e3, 55e3, 66e3, 55e3];
         let table = table(&[("select", &select), ("chat", &chat), ("select", &select)]);

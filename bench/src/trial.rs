@@ -1,4 +1,4 @@
-//! What is done to a server to measure it, once.
+//! What to do with a server to take one sample.
 
 mod fairness;
 
@@ -11,21 +11,21 @@ use common::client::load::{Length, LoadSettings};
 use crate::harness::Server;
 use fairness::PingsBesideFlood;
 
-/// In so long there are five hundred pings, of which a 99th percentile leaves out five.
+/// This long has five hundred pings, of which a 99th percentile leaves out five.
 const ENOUGH_PINGS: Duration = Duration::from_millis(50);
 
-/// What is done to a server.
+/// What to do with a server.
 #[derive(Debug, Clone)]
 pub enum Trial {
-    /// Messages and their echoes, in a closed loop: time for each.
+    /// Messages and their echoes, in a closed loop: measures the time for each.
     Echo(LoadSettings),
-    /// Connect, one message and its echo, close: time for each, one after the other.
+    /// Connect, one message and its echo, close, one after the other: measures the time for each.
     Connect,
-    /// Ten pingers at a fixed rate beside one flooder: the pingers' 99th percentile.
+    /// Ten pingers at a fixed rate next to one flooder: measures the pingers' 99th percentile.
     Fairness,
 }
 
-/// What one visit to a server has measured. All times are in seconds.
+/// The measurements of one visit to a server. All times are in seconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sample {
     /// Time per message or connection, or the percentile.
@@ -38,17 +38,17 @@ pub struct Sample {
     pub server_cpu: Option<f64>,
     /// The client's processor time per message.
     pub client_cpu: Option<f64>,
-    /// Connections whose answers the client found each time it waited.
+    /// Connections with an answer to read each time the client's wait returned.
     pub answers_waiting: Option<f64>,
     /// Whether a faster server would have made no difference.
     pub client_was_the_bottleneck: bool,
 }
 
 impl Trial {
-    /// Puts the server to it for about so long.
+    /// Runs the trial for about this long.
     ///
     /// # Errors
-    /// A connection that cannot be had, or that was lost or returned wrong bytes.
+    /// A connection can't be opened, was lost, or returned wrong bytes.
     pub fn run(&self, server: &Server, duration: Duration) -> io::Result<Sample> {
         let named = |error| server.named(error);
         match self {
@@ -67,7 +67,7 @@ fn echo(server: &Server, settings: &LoadSettings, duration: Duration) -> io::Res
     let slice = server.slice(&settings)?;
     let summary = &slice.summary;
     let Some(latency) = summary.latency else {
-        // Too short a time for so slow a server, or for so busy a machine.
+        // The time is too short for so slow a server, or for so busy a machine.
         return echo(server, &settings, duration * 2);
     };
     Ok(Sample {
@@ -87,7 +87,7 @@ fn connect(server: &Server, duration: Duration) -> io::Result<Sample> {
     while begun.elapsed() < duration {
         let mut client = EchoClient::connect(server.address())?;
         if client.echo(b"hello\n")? != b"hello\n" {
-            return Err(io::Error::other("an answer was wrong"));
+            return Err(io::Error::other("wrong bytes came back"));
         }
         connections += 1;
     }
@@ -105,7 +105,7 @@ fn fairness(server: &Server, duration: Duration) -> io::Result<Sample> {
     let mut times = pings.run(duration)?;
     times.sort_unstable();
     let percentile = |percent: usize| times[times.len() * percent / 100].as_secs_f64();
-    // Nearly all of the processor's time goes into the flood, so there is none to give per ping.
+    // Nearly all of the processor's time goes into the flood, so a time per ping makes no sense.
     Ok(Sample {
         seconds: percentile(99),
         p50: Some(percentile(50)),

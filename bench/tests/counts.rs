@@ -1,5 +1,5 @@
-//! What the four servers cost stays within its bands. What a tool is needed for is left out where
-//! the tool is not there.
+//! The costs of the four servers stay within their bands. If a tool is missing, the counts that need
+//! it are left out.
 
 use std::io;
 use std::thread::{self, ScopedJoinHandle};
@@ -17,8 +17,8 @@ fn ours() -> io::Result<Builder> {
     Builder::open(ours, Profile::Dev)
 }
 
-/// More waits than in the band are no fault here: a server that is faster than its client finds one
-/// message at a time. But there is never more than a wait, a read and a write for each.
+/// More waits than the band allows are no error here: a server that is faster than its client finds
+/// one message at a time. But there is never more than a wait, a read, and a write per message.
 #[test]
 fn every_echo_is_one_read_and_one_write_by_the_servers_own_count() -> io::Result<()> {
     let (builder, harness) = (ours()?, Harness::enter()?);
@@ -33,7 +33,7 @@ fn every_echo_is_one_read_and_one_write_by_the_servers_own_count() -> io::Result
 #[test]
 fn no_server_wakes_up_while_all_clients_are_silent() -> io::Result<()> {
     let (builder, harness) = (ours()?, Harness::enter()?);
-    // Most of it is waiting, so all are watched at once.
+    // Most of the time is waiting, so this watches all servers at once.
     let watch = |ready| counts::wake_ups(ready, &harness);
     let wake_ups: io::Result<Vec<u64>> = thread::scope(|scope| {
         let start = |ready| scope.spawn(move || watch(ready));
@@ -57,7 +57,7 @@ fn strace_sees_what_the_servers_count() -> io::Result<()> {
     for ready in &builder.ready {
         let name = ready.candidate.name;
         let Some(calls) = counts::calls_per_echo(ready, &harness, &tools)? else {
-            common::output::complain(format_args!("left out: there is no strace that works"));
+            common::output::print_to_stderr(format_args!("left out: no working strace"));
             return Ok(());
         };
         assert_eq!(counts::doubt(&calls), None, "{name}: {calls:?}");

@@ -58,7 +58,7 @@ fn json_tells_everything() -> io::Result<()> {
         (&select["candidate"], &select["family"]),
         (&"select".into(), &"ours".into())
     );
-    // A read and a write, and a share of a wait.
+    // A read, a write, and a share of a wait.
     let calls = number(&select["system_calls_per_echo"]);
     assert!((2.0..3.6).contains(&calls), "{calls}");
     assert!(tokio["system_calls_per_echo"].is_null());

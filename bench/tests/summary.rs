@@ -1,4 +1,4 @@
-//! The summary of `cargo bench`, as it is printed where there is no terminal.
+//! The summary of `cargo bench`, as it is printed without a terminal.
 
 use std::collections::HashMap;
 use std::env;
@@ -29,7 +29,7 @@ fn bench(home: &Path, arguments: &[&str]) -> io::Result<Output> {
 }
 
 fn home(name: &str) -> io::Result<PathBuf> {
-    // Tests of the same checkout can run twice at once.
+    // Tests of the same checkout can run twice at the same time.
     let name = format!("{name}-{}", std::process::id());
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if home.exists() {

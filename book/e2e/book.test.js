@@ -1,4 +1,4 @@
-// The book, read in a browser. All of it runs in one process, with one server and one browser.
+// The book, read in a browser. Everything runs in one process, with one server and one browser.
 
 import { after, before } from 'node:test';
 import { start, stop } from './reader.js';

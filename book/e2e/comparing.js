@@ -47,7 +47,7 @@ test('without script the four stand one below the other', () =>
         await assertGrid(page, 1);
     }));
 
-// Asserts that the panes fill so many columns, row by row, and that none lies on another.
+// Asserts that the panes fill this many columns, row by row, and that none overlaps another.
 async function assertGrid(page, columns) {
     const boxes = await Promise.all((await panes(page).all()).map((pane) => pane.boundingBox()));
     boxes.forEach((box, index) => {

@@ -1,14 +1,14 @@
-// The contrast between text and what it stands on, as the Web Content Accessibility Guidelines count.
+// The contrast between text and its background, according to the Web Content Accessibility Guidelines.
 
 /**
- * Those elements that are hard to see, of those that the selectors name: `texts` whose contrast is
- * below 4.5:1, and `shapes` below 3:1. This runs in the page, so all that it needs stands in it.
+ * Returns the elements that are hard to see: `texts` with a contrast below 4.5:1, and `shapes`
+ * below 3:1. This runs in the page, so it contains everything that it needs.
  */
 export function lowContrasts({ texts = [], shapes = [] }) {
     const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
     const paint = canvas.getContext('2d', { willReadFrequently: true });
 
-    // Red, green and blue of the layers, painted one over the other on the white of an empty window.
+    // Red, green, and blue of the layers, painted one over the other on the white of an empty window.
     function mixed(layers) {
         paint.globalAlpha = 1;
         for (const { color, opacity } of [{ color: 'white', opacity: 1 }, ...layers]) {
@@ -26,7 +26,7 @@ export function lowContrasts({ texts = [], shapes = [] }) {
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     }
 
-    // Against what the element stands on; in a plot that may be the band of noise.
+    // Compared with the element's background; in a plot that can be the band of noise.
     function contrast(element, paints) {
         const ground = [];
         let opacity = 1;
@@ -54,7 +54,7 @@ export function lowContrasts({ texts = [], shapes = [] }) {
         return contrast(element, [element instanceof SVGElement ? fill : color]);
     }
 
-    // A shape is seen if its inside is, or its edge.
+    // A shape is visible if its inside or its edge is.
     function ofShape(element) {
         const { fill, stroke } = getComputedStyle(element);
         return contrast(element, [fill, stroke].filter((paint) => paint !== 'none'));

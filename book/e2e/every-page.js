@@ -8,7 +8,7 @@ import { NARROW, chapters, read } from './reader.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-// That the browser complains of nothing and asks nobody else is asserted wherever a page is read.
+// Wherever a page is read, a test asserts that the browser logs no error and requests no other host.
 describe('every page', { concurrency: 2 }, () => {
     for (const { page: path } of chapters) {
         test(`${path} is accessible in a light and a dark theme, and fits a phone`, async () => {
@@ -29,10 +29,10 @@ describe('every page', { concurrency: 2 }, () => {
     });
 });
 
-// The corner of a table is empty, and Markdown knows no other cell for it than a header.
+// The corner of a table is empty, and in Markdown it can only be a header cell.
 const RULES = { 'empty-table-header': { enabled: false } };
 
-// Asserts that axe finds nothing in `main`, with all answers open. What is around it is mdBook's.
+// Asserts that axe finds nothing in `main`, with all answers open. The rest of the page is mdBook's.
 async function assertAccessible(page, options) {
     await page.evaluate(() => document.querySelectorAll('main details').forEach((part) => (part.open = true)));
     const { violations } = await page.evaluate((options) => axe.run('main', options), options);
@@ -45,7 +45,7 @@ async function choose(page, theme) {
     await page.locator(`#mdbook-theme-${theme}`).click();
 }
 
-// Where the page is wider than the window: what reaches furthest. This runs in the page.
+// If the page is wider than the window, returns what reaches furthest. This runs in the page.
 function tooWide() {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];

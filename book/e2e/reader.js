@@ -55,8 +55,8 @@ export async function stop() {
 }
 
 /**
- * Opens a page, has `then` do something with it, and asserts that the browser complained of nothing
- * and asked nobody but the book. `from` is "server" or "folder"; the other options are a theme of
+ * Opens a page, passes it to `then`, and asserts that the browser logged no error and requested
+ * nothing from another host. `from` is "server" or "folder"; the other options are a theme of
  * mdBook, and those of Playwright's contexts.
  */
 export async function read(path, { from = 'server', theme, ...options }, then) {
@@ -67,7 +67,7 @@ export async function read(path, { from = 'server', theme, ...options }, then) {
     const complaints = complaintsOf(context, base);
     try {
         const page = await context.newPage();
-        // The page of the whole book would ask for a printer.
+        // The page of the whole book would open the print dialog.
         await page.addInitScript(() => (window.print = () => {}));
         if (theme) await page.addInitScript((theme) => localStorage.setItem('mdbook-theme', theme), theme);
         await page.goto(new URL(path, base).href);
@@ -78,8 +78,8 @@ export async function read(path, { from = 'server', theme, ...options }, then) {
     assert.deepEqual(complaints, []);
 }
 
-// What the pages of this context write to the console as an error, throw, fail to get, or ask of
-// somebody else. The list fills itself.
+// Collects what the pages of this context log as errors, throw, fail to load, or request from another
+// host. The list grows by itself.
 function complaintsOf(context, base) {
     const complaints = [];
     context.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -99,7 +99,7 @@ export function pageOf(page) {
     return new URL(page.url()).pathname.replace(/^.*\/book-e2e\//, '').replace(/^\//, '');
 }
 
-/** The styles of those elements that can be seen. */
+/** The styles of the visible ones of these elements. */
 export async function visibleStyles(elements) {
     const all = await elements.all();
     const styles = await Promise.all(all.map(async (element) =>

@@ -19,7 +19,7 @@ test('the theme is the system\'s until the reader chooses another, which lasts',
         assert.equal(await background(page), light);
     }));
 
-// What must be legible, wherever it stands: text of the player and of the panes.
+// What must be legible, wherever it is: text of the player and of the panes.
 const TEXTS = [
     '.trace-headline', '.trace-headline b', '.trace-chips button', '.trace td.past b', '.trace td.now b', '.trace td.now i',
     '.trace td.future b', '.trace thead .style-name', '.trace-panes figcaption *', '.trace-panes .running', '.trace-panes .running *',
@@ -27,8 +27,8 @@ const TEXTS = [
     '.predict summary', '.predict > p', '.console figcaption', '.console code',
 ];
 
-// The same for plots, the drawing for a phone and the numbers that are folded away included. What
-// only helps to find a value, the grid and the ribbons around a line, may be faint.
+// The same for plots, including the drawing for a phone and the folded numbers. What only helps to
+// find a value, the grid and the ribbons around a line, can be faint.
 const PLOT = {
     texts: ['.plot-title', '.plot svg text', '.plot figcaption', '.plot summary', '.plot details *'],
     shapes: ['.plot .mark', '.plot .bar', '.plot .line', '.plot .whisker'],

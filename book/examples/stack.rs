@@ -1,7 +1,7 @@
-//! `stack STYLE`: serves one line in that style, and prints the stack on which its bytes reached
-//! what a user of the style writes.
+//! `stack STYLE`: serves one line in that style, and prints the stack on which its bytes reach
+//! the code that a user of the style writes.
 //!
-//! The build must not be optimised, or the calls that the stack is made of are gone.
+//! Build it without optimisation: otherwise the compiler inlines the calls that the stack shows.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -27,7 +27,7 @@ fn main() -> io::Result<()> {
     let listener = net::listen("127.0.0.1", 0, 16)?;
     let address = listener.local_addr()?;
     let (stopper, stop) = StopSignal::pair()?;
-    // The server has the main thread, as in its program; the client has one of its own.
+    // The server has the main thread, as in its program; the client has its own thread.
     let client = thread::spawn(move || {
         let echoed = say_hello(address);
         stopper.stop().and(echoed)
@@ -67,8 +67,8 @@ fn say_hello(server: SocketAddr) -> io::Result<()> {
 
 static STACK: OnceLock<Backtrace> = OnceLock::new();
 
-/// Keeps the first stack on which bytes reach the user: there the handlers are entered, and in the
-/// select style, which has none, the user calls recv.
+/// Captures the first stack on which bytes reach the user. That is where handlers are entered; the
+/// select style has none, so there it is where the user calls recv.
 struct Capture;
 
 const HANDLERS: [&str; 3] = ["handle_read", "found_terminator", "data_received"];

@@ -1,4 +1,4 @@
-//! Makes a site of the pages.
+//! Builds a site from the pages.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,11 +18,11 @@ use crate::workspace::{Workspace, slashed};
 /// The files of a site, by their paths from its folder.
 pub type SiteFiles = BTreeMap<String, Vec<u8>>;
 
-/// A site in a new folder of its own, which is deleted with this value.
+/// A site in its own new folder. Dropping it deletes the folder.
 #[derive(Debug)]
 pub struct BuiltSite {
     scratch: TempDir,
-    /// What is wrong with the site. The pages show it too.
+    /// The problems of the site. The pages show them too.
     pub problems: Vec<Problem>,
 }
 
@@ -30,14 +30,14 @@ impl BuiltSite {
     /// Builds the site of the checkout `root`, in a new folder below `parent`.
     ///
     /// # Errors
-    /// A book that cannot be built at all, and a folder that cannot be written to.
+    /// The book can't be built at all, or the folder can't be written to.
     pub fn new(root: &Path, parent: &Path) -> Result<Self> {
         let mut built = Self::empty(parent)?;
         built.problems = build(root, &built.site())?;
         Ok(built)
     }
 
-    /// A new folder without a site.
+    /// Makes a new folder without a site.
     pub(crate) fn empty(parent: &Path) -> Result<Self> {
         let scratch = fs::create_dir_all(parent)
             .and_then(|()| tempfile::Builder::new().prefix(".book-").tempdir_in(parent));
@@ -52,7 +52,7 @@ impl BuiltSite {
         self.scratch.path().join("site")
     }
 
-    /// A free path beside the site, for what it replaces.
+    /// A free path next to the site, for what it replaces.
     pub(crate) fn aside(&self) -> PathBuf {
         self.scratch.path().join("replaced")
     }
@@ -64,7 +64,7 @@ impl BuiltSite {
         removed.with_context(|| format!("cannot delete {}", folder.display()))
     }
 
-    /// Leaves what was put aside where it is. Returns its path.
+    /// Keeps what was moved aside. Returns its path.
     pub(crate) fn keep(self) -> PathBuf {
         let aside = self.aside();
         let _ = self.scratch.keep();
@@ -72,10 +72,10 @@ impl BuiltSite {
     }
 }
 
-/// Builds the site, and reads it into memory. Returns its files, and what is wrong with it.
+/// Builds the site, and reads it into memory. Returns its files and its problems.
 ///
 /// # Errors
-/// As [`BuiltSite::new`], and a file that cannot be read.
+/// The errors of [`BuiltSite::new`], or a file can't be read.
 pub fn build_in_memory(workspace: &Workspace) -> Result<(SiteFiles, Vec<Problem>)> {
     let built = BuiltSite::new(&workspace.root, &workspace.target)?;
     let site = built.site();
@@ -90,7 +90,7 @@ pub fn build_in_memory(workspace: &Workspace) -> Result<(SiteFiles, Vec<Problem>
     Ok((files, built.problems))
 }
 
-/// Builds the site into a folder, which mdBook creates, or empties first.
+/// Builds the site into a folder. mdBook creates the folder, or empties it first.
 fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
     let book = root.join("book");
     let mut config = Config::from_disk(book.join("book.toml")).context("book/book.toml")?;

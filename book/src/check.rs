@@ -6,6 +6,7 @@ mod concepts;
 mod order;
 mod pages;
 mod requests;
+mod shape;
 mod sketches;
 
 use anyhow::Result;
@@ -20,11 +21,12 @@ pub type Check = (&'static str, fn(&Site) -> Vec<Problem>);
 
 /// All checks. The commands that pages show are run by
 /// [`shell_examples`](crate::shell_examples).
-pub const CHECKS: [Check; 12] = [
+pub const CHECKS: [Check; 13] = [
     ("directives", |site| site.problems.clone()),
     ("raw directives", pages::raw_directives),
     ("typed code", code::typed_by_hand),
-    ("headings", pages::headings),
+    ("parts of pages", shape::parts),
+    ("long panes", shape::panes),
     ("duplicate ids", addresses::duplicate_ids),
     ("links", addresses::links),
     ("requests", requests::external),

@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 /// Files that every checkout has, and hardly any other folder.
 const MARKS: [&str; 2] = ["book/book.toml", "book/concepts.toml"];
 
-/// Returns the root of the checkout around the current folder. Outside of any checkout, it is the
+/// Returns the root of the checkout around the current folder. Outside any checkout, returns the
 /// one that this program was built in.
 ///
 /// # Errors
-/// There is neither.
+/// Neither exists.
 pub fn find() -> Result<PathBuf> {
     let book = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A current folder that was deleted is in no checkout.

@@ -1,4 +1,4 @@
-//! How much code a style is, counted from its source.
+//! Counts how much code a style is, from its source.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +10,12 @@ use syn::{Fields, ImplItem, Item};
 use crate::style::Style;
 use crate::workspace::{Workspace, files_under};
 
-/// The counts of one style. A line counts if it holds code: no comment, not empty, no test.
+/// The counts of one style. Only lines of code count: no comments, empty lines, or tests.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CodeStats {
     /// Lines of `echo.rs`: what a user of the style writes.
     pub own_lines: usize,
-    /// Lines of the style's machinery: all else but `main.rs` and tests.
+    /// Lines of the style's machinery: everything except `echo.rs`, `main.rs`, and tests.
     pub style_lines: usize,
     /// Files of the style's machinery.
     pub style_files: usize,
@@ -28,10 +28,10 @@ pub struct CodeStats {
 }
 
 impl CodeStats {
-    /// Counts.
+    /// Counts a style's code.
     ///
     /// # Errors
-    /// A file that cannot be read, or that is not Rust.
+    /// A file can't be read, or isn't Rust.
     pub fn count(workspace: &Workspace, style: Style) -> Result<Self> {
         let own = workspace.read(&format!("{}/src/echo.rs", style.program()))?;
         let mut stats = CodeStats::of_user(&own).with_context(|| style.program())?;

@@ -1,7 +1,7 @@
 //! The README's concept table: for each concept and each style, the function to read.
 //!
-//! A link leads to the function's line, so that GitHub and most other hosts show the function, and not the
-//! top of its file. So it goes stale when a line of a style moves, and [`check`] finds that.
+//! A link contains the function's line, so that GitHub and most other hosts show the function, and not the
+//! top of its file. So the table goes stale when a line of a style moves, and [`check`] reports that.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ const END: &str = "<!-- End of the concept table. -->\n";
 /// Writes the table into the README again.
 ///
 /// # Errors
-/// A README that can't be read or written, or in which the lines around the table are missing.
+/// The README can't be read or written, or the lines around the table are missing.
 pub fn write(workspace: &Workspace) -> Result<()> {
     let renewed = renew(workspace, &workspace.read(README)?)?;
     fs::write(workspace.root.join(README), renewed)
@@ -45,14 +45,14 @@ pub fn check(workspace: &Workspace) -> Option<Problem> {
     }
 }
 
-/// The number of the first line that is not the same in both.
+/// The number of the first line that differs.
 fn first_difference(one: &str, other: &str) -> Option<usize> {
     let same = one.lines().zip(other.lines());
     let same = same.take_while(|(one, other)| one == other).count();
     (one != other).then_some(same + 1)
 }
 
-/// The text of the README, with the table of today.
+/// The text of the README, with the present table.
 fn renew(workspace: &Workspace, text: &str) -> Result<String> {
     let (before, rest) = text.split_once(BEGIN).with_context(|| missing(BEGIN))?;
     let (_, after) = rest.split_once(END).with_context(|| missing(END))?;

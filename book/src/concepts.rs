@@ -15,7 +15,7 @@ use crate::style::Style;
 pub struct Concept {
     /// Its name in tags and addresses.
     pub id: String,
-    /// Its name in the index.
+    /// Its title in the index.
     pub title: String,
     /// The path of its page, from `md`.
     pub page: String,
@@ -25,7 +25,7 @@ pub struct Concept {
 }
 
 impl Concept {
-    /// Why the style has no code for it. `None` if it has some.
+    /// Why the style has no code for it; `None` if it has some.
     pub fn not_applicable_to(&self, style: Style) -> Option<&str> {
         self.not_applicable.get(style.name()).map(String::as_str)
     }
@@ -40,7 +40,7 @@ struct ConceptsFile {
 /// Reads `book/concepts.toml`.
 ///
 /// # Errors
-/// The file can't be read, is no list of concepts, or names a style that doesn't exist.
+/// The file can't be read, isn't a list of concepts, or names a style that doesn't exist.
 pub fn load(root: &Path) -> Result<Vec<Concept>> {
     let path = root.join("book/concepts.toml");
     let text = fs::read_to_string(&path).context("cannot read book/concepts.toml")?;

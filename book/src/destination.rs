@@ -1,6 +1,6 @@
 //! The folder that `book build` writes the site to.
 //!
-//! It is checked before it is replaced, so that the program deletes nothing but its own files.
+//! It checks the folder before it replaces it, so that the program deletes only its own files.
 
 use std::collections::HashSet;
 use std::env;
@@ -29,7 +29,7 @@ impl Destination {
     /// Checks a folder. A relative path starts at the current folder.
     ///
     /// # Errors
-    /// A path that leads nowhere, and a folder that must not be replaced. The message names it.
+    /// The path leads nowhere, or the folder must not be replaced. The message contains it.
     pub fn new(folder: &Path, root: &Path) -> Result<Self> {
         let absolute = path::absolute(folder)?;
         let folder = resolve(&absolute).with_context(|| absolute.display().to_string())?;
@@ -50,14 +50,14 @@ impl Destination {
         above.find(|folder| folder.is_dir()).unwrap_or(&self.folder)
     }
 
-    /// Puts a site in the folder's place. The earlier build is deleted at the end.
+    /// Replaces the folder with a site. Deletes the earlier build at the end.
     ///
     /// # Errors
-    /// A folder that can't be replaced. The earlier build is still there.
+    /// The folder can't be replaced. Then the earlier build is still there.
     pub fn replace(&self, built: BuiltSite) -> Result<()> {
         let cannot = || format!("cannot replace {}", self.folder.display());
         mark(&built.site())?;
-        // The build took a while.
+        // The build took a while, so check again.
         self.check_content()?;
         if let Some(parent) = self.folder.parent() {
             fs::create_dir_all(parent).with_context(cannot)?;
@@ -102,7 +102,7 @@ impl Destination {
         Ok(())
     }
 
-    /// Refuses a folder with anything in it that no build has put there.
+    /// Refuses a folder that contains anything that no build has put there.
     fn check_content(&self) -> Result<()> {
         let folder = &self.folder;
         if !folder.exists() {
@@ -124,7 +124,7 @@ impl Destination {
     }
 }
 
-/// Moves `new` to `folder`, and what was there to `aside`. Moves it back if that fails.
+/// Moves `new` to `folder`, and the old contents to `aside`. Moves them back if that fails.
 fn swap(new: &Path, folder: &Path, aside: &Path) -> io::Result<()> {
     let is_there = folder.exists();
     if is_there {
@@ -138,14 +138,14 @@ fn swap(new: &Path, folder: &Path, aside: &Path) -> io::Result<()> {
     })
 }
 
-/// Lists what is in a site, in the site.
+/// Writes the list of a site's files into the site.
 fn mark(site: &Path) -> Result<()> {
     let list: Vec<String> = entries(site).collect::<Result<_>>()?;
     let marker = site.join(MARKER);
     fs::write(&marker, list.join("\n") + "\n").with_context(|| marker.display().to_string())
 }
 
-/// The paths of everything in a folder, from there. Symbolic links are not followed.
+/// The relative paths of everything in a folder. Doesn't follow symbolic links.
 fn entries(folder: &Path) -> impl Iterator<Item = Result<String>> {
     let entries = WalkDir::new(folder).min_depth(1).sort_by_file_name();
     entries
@@ -153,7 +153,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = Result<String>> {
         .map(move |entry| Ok(slashed(entry?.path().strip_prefix(folder)?)))
 }
 
-/// The path without symbolic links, `.` and `..`. Its end needs not be there.
+/// The path without symbolic links, `.`, and `..`. Its last part doesn't have to exist.
 fn resolve(absolute: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(absolute) {
         Err(error) if error.kind() == ErrorKind::NotFound && !absolute.is_symlink() => {
@@ -167,8 +167,8 @@ fn resolve(absolute: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Whether a folder is `inner`, or one of those around it. Compared are the folders themselves: one
-/// can have several names.
+/// Whether `folder` is `inner`, or one of the folders around it. This compares the folders themselves,
+/// since one folder can have several names.
 fn contains(folder: &Path, inner: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).map(|of| (of.dev(), of.ino())).ok();
     let inner = resolve(inner).unwrap_or_else(|_| inner.to_owned());

@@ -18,6 +18,7 @@ use anyhow::Error;
 use crate::fence::{self, Fence};
 use crate::html;
 use crate::problem::Problem;
+use crate::style::Style;
 use crate::workspace::Workspace;
 
 /// A directive: its name, and the function that renders its block.
@@ -50,6 +51,18 @@ pub fn sketch_names(fence: &Fence) -> Vec<String> {
     let lines = fence.body.iter().filter(|_| is_compare);
     let names = lines.filter_map(|line| compare::sketch_name(line));
     names.map(str::to_owned).collect()
+}
+
+/// How many lines of Rust the panes of a comparison have. None if it has a problem.
+pub fn pane_lengths(workspace: &Workspace, page: &str, fence: Fence) -> Vec<(Style, usize)> {
+    let line = fence.first;
+    let block = Block {
+        workspace,
+        page,
+        line,
+        fence,
+    };
+    compare::lengths(&block).unwrap_or_default()
 }
 
 /// Replaces the directives of a page by HTML. `page` is its path from `md`. A directive with a problem is
@@ -179,7 +192,6 @@ impl Block<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::style::Style;
 
     fn expanded(text: &str) -> (String, Vec<String>) {
         let workspace = Workspace::here().unwrap();

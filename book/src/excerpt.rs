@@ -1,4 +1,4 @@
-//! Pieces of source files, as pages show them.
+//! Parts of source files, as pages show them.
 
 use anyhow::{Result, bail};
 
@@ -10,12 +10,12 @@ mod request;
 
 use request::ExcerptRequest;
 
-/// Some items of one file, or the whole of it.
+/// Some items of a file, or the whole file.
 #[derive(Debug)]
 pub struct Excerpt {
     /// The path of the file, from the workspace's root.
     pub path: String,
-    /// What is shown of it, in order.
+    /// The lines to show, in order.
     pub parts: Vec<Vec<SourceLine>>,
 }
 
@@ -26,15 +26,15 @@ pub struct SourceLine {
     pub number: usize,
     /// Its text, without the indentation that all lines share.
     pub text: String,
-    /// The page highlights it.
+    /// Whether the page highlights it.
     pub is_highlighted: bool,
 }
 
 impl Excerpt {
-    /// Cuts out what a line of a page requests.
+    /// Finds the excerpt that a line of a page requests.
     ///
     /// # Errors
-    /// No such file or item, more than one of this name, or nothing in it.
+    /// The file or item doesn't exist, several items have this name, or the excerpt is empty.
     pub fn find(workspace: &Workspace, line: &str) -> Result<Self> {
         let request = ExcerptRequest::parse(line);
         let source = workspace.read(request.path)?;
@@ -49,7 +49,7 @@ impl Excerpt {
     /// These items of the file, without their documentation.
     ///
     /// # Errors
-    /// An empty one.
+    /// The excerpt is empty.
     pub fn of_items(path: &str, source: &str, items: &[&SourceItem]) -> Result<Self> {
         let ranges: Vec<_> = items
             .iter()

@@ -12,12 +12,12 @@ pub struct Fence<'a> {
     pub body: Vec<&'a str>,
     /// The line of the opening fence.
     pub first: usize,
-    /// The line of the closing fence, or the page's last one.
+    /// The line of the closing fence, or the page's last line.
     pub last: usize,
 }
 
-/// All blocks of the page, in order, as mdBook finds them. A block within another one is text of that
-/// one's body.
+/// All blocks of the page, in order, as mdBook finds them. A block within another one is text of the
+/// outer block's body.
 pub fn all(text: &str) -> Vec<Fence<'_>> {
     let parser = new_cmark_parser(text, &MarkdownOptions::default());
     let mut events = TextMergeWithOffset::new(parser.into_offset_iter()).peekable();

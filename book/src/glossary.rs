@@ -6,6 +6,7 @@ use mdbook_markdown::pulldown_cmark::{Event, Tag, TagEnd};
 use mdbook_markdown::{MarkdownOptions, new_cmark_parser};
 use serde_json::json;
 
+use crate::html;
 use crate::workspace::Workspace;
 
 /// The page of the glossary, from `md`.
@@ -24,15 +25,24 @@ impl Glossary {
 
     fn parse(page: &str) -> Self {
         let mut texts = BTreeMap::new();
-        let (mut id, mut text) = (String::new(), String::new());
+        let (mut ids, mut text) = (Vec::new(), String::new());
         for event in new_cmark_parser(page, &MarkdownOptions::default()) {
             match event {
-                Event::Start(Tag::DefinitionListTitle | Tag::DefinitionListDefinition) => {
-                    text.clear()
+                Event::Start(Tag::DefinitionListTitle) => {
+                    ids.clear();
+                    text.clear();
                 }
-                Event::End(TagEnd::DefinitionListTitle) => id = id_of(&text),
+                Event::Start(Tag::DefinitionListDefinition) => text.clear(),
+                Event::End(TagEnd::DefinitionListTitle) => ids.push(id_of(&text)),
                 Event::End(TagEnd::DefinitionListDefinition) => {
-                    texts.insert(id.clone(), without_more(&text));
+                    let text = without_more(&text);
+                    texts.extend(ids.iter().map(|id| (id.clone(), text.clone())));
+                }
+                // Such as `<span id="pending">`: another id of the term.
+                Event::InlineHtml(html) => {
+                    let elements = html::elements(&html);
+                    let named = elements.iter().filter_map(|element| element.get("id"));
+                    ids.extend(named.map(str::to_owned));
                 }
                 Event::Text(piece) | Event::Code(piece) => text.push_str(&piece),
                 Event::SoftBreak => text.push(' '),
@@ -80,7 +90,7 @@ mod tests {
     use super::*;
 
     const GLOSSARY: &str = "# Glossary\n\nEMFILE, ENFILE\n: No descriptor is\n  *free*. More: [Running\n  out](x.md)\n\n\
-        FD_SETSIZE\n: See `select`.\n";
+        <span id=\"limit\"></span>FD_SETSIZE\n: See `select`.\n";
 
     #[test]
     fn a_page_gets_the_texts_of_the_terms_it_links_to() {
@@ -94,6 +104,11 @@ mod tests {
         assert!(
             glossary
                 .of_page("<a href=\"glossary.md#fd_setsize\">")
+                .contains("See select.")
+        );
+        assert!(
+            glossary
+                .of_page("[a](glossary.md#limit)")
                 .contains("See select.")
         );
         assert_eq!(glossary.of_page("No link, but [one](glossary.md)."), "");

@@ -97,7 +97,7 @@ impl Grades {
     /// Reads the recorded grades.
     ///
     /// # Errors
-    /// No such file, or one with another content.
+    /// The file doesn't exist, or has other contents.
     pub fn read(workspace: &Workspace) -> Result<Self> {
         workspace.data("grades.json")
     }
@@ -105,7 +105,7 @@ impl Grades {
     /// Writes them where [`read`](Self::read) finds them.
     ///
     /// # Errors
-    /// A file that can't be written.
+    /// The file can't be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = String::new();
         lay_out(&serde_json::to_value(self)?, 0, &mut text);
@@ -115,7 +115,7 @@ impl Grades {
     /// The grades of a server as this kind.
     ///
     /// # Errors
-    /// There are none.
+    /// There are no such grades.
     pub fn of(&self, server: &str, kind: &str) -> Result<&ServerGrades> {
         let mut servers = self.servers.iter();
         let found = servers.find(|one| one.server == server && one.kind == kind);
@@ -125,7 +125,7 @@ impl Grades {
     /// The case of this name.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such case.
     pub fn case(&self, name: &str) -> Result<&Case> {
         let found = self.cases.iter().find(|case| case.name == name);
         found.with_context(|| format!("there is no case {name}"))
@@ -158,7 +158,7 @@ pub fn kind_of(server: &str) -> Result<&'static str> {
 /// A digest of the code of the servers: of all lines that aren't comments.
 ///
 /// # Errors
-/// A source that can't be read.
+/// A source can't be read.
 pub fn digest(workspace: &Workspace) -> Result<String> {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64; // FNV-1a, which never changes.
     for (server, ..) in SERVERS {

@@ -1,4 +1,4 @@
-//! Reading and writing HTML.
+//! Reads and writes HTML.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-/// The text with the characters that mean something in HTML replaced.
+/// The text with HTML's special characters replaced.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -19,7 +19,7 @@ pub fn escape(text: &str) -> String {
 /// A tag that opens an element.
 #[derive(Debug)]
 pub struct Element {
-    /// Such as `a`.
+    /// For example `a`.
     pub name: String,
     /// Names and values.
     pub attributes: Vec<(String, String)>,
@@ -77,7 +77,7 @@ impl TokenSink for Collector {
     }
 }
 
-/// How the tokenizer continues after the tag: the content of a script or a style is no HTML.
+/// How the tokenizer continues after the tag: the content of a script or a style isn't HTML.
 fn next_state(tag: &Tag) -> TokenSinkResult<()> {
     match &*tag.name {
         "script" => TokenSinkResult::RawData(RawKind::ScriptData),

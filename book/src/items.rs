@@ -5,27 +5,27 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Ident, ImplItem, Item, Meta, TraitItem, Type};
 
-/// One item. Lines count from 1, the last one is included.
+/// One item. Lines count from 1, and the last one is included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceItem {
     /// Its name in pages: `serve`, `Connection::handle_read`, `impl Dispatcher for Echo`.
     pub name: String,
-    /// Its first line, with its documentation.
+    /// Its first line, including its documentation.
     pub first_line: usize,
     /// Its first line after its documentation and tags.
     pub code_line: usize,
     /// Its last line.
     pub last_line: usize,
-    /// It has items of its own, such as an `impl` or a `mod`.
+    /// Whether it has items of its own, such as an `impl` or a `mod`.
     pub is_container: bool,
-    /// It is compiled for tests only.
+    /// Whether it is compiled only for tests.
     pub is_test: bool,
 }
 
 /// All items of the file, in order. A container comes before its items.
 ///
 /// # Errors
-/// A file that is not Rust.
+/// The file isn't Rust.
 pub fn parse(source: &str) -> syn::Result<Vec<SourceItem>> {
     let file = syn::parse_file(source)?;
     let mut list = ItemCollector::default();
@@ -39,7 +39,7 @@ pub fn parse(source: &str) -> syn::Result<Vec<SourceItem>> {
     Ok(list.items)
 }
 
-/// What a tag begins with: `// CONCEPT: framing` is a comment for this book, and not part of the code.
+/// The beginning of a tag, such as `// CONCEPT: framing`: a comment for this book, and not part of the code.
 pub const TAG: &str = "// CONCEPT:";
 
 /// The line without its tag. `None` if nothing else is on it.
@@ -59,7 +59,7 @@ pub fn header(source: &str) -> usize {
 #[derive(Default)]
 struct ItemCollector {
     items: Vec<SourceItem>,
-    /// The modules around the items that are added now, each with its `::`.
+    /// The modules around the items that are being added, each with its `::`.
     path: String,
     in_tests: bool,
 }
@@ -150,7 +150,7 @@ fn named(item: &Item) -> Option<(&Ident, &[Attribute])> {
     })
 }
 
-/// `Connection` of `&mut net::Connection<T>`.
+/// For example `Connection` for `&mut net::Connection<T>`.
 fn last_name(of: &Type) -> String {
     match of {
         Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),

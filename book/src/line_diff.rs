@@ -73,11 +73,11 @@ fn function<'t>(line: &Line<'t>) -> Option<&'t str> {
     (line.kind != LineKind::Removed).then_some(name)
 }
 
-/// All lines of both texts: those of a longest common subsequence once. Of a change, what is removed
-/// comes before what is added.
+/// All lines of both texts, with those of a longest common subsequence only once. In a change, removed
+/// lines come before added ones.
 fn diff<'t>(old: &'t str, new: &'t str) -> Vec<Line<'t>> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-    // How many lines the rest of both have in common, from each pair of places on.
+    // How many lines the rest of both texts have in common, from each pair of places on.
     let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
     for left in (0..old.len()).rev() {
         for right in (0..new.len()).rev() {

@@ -1,5 +1,5 @@
-//! The warnings and errors that mdBook logs while it builds. It only logs that a page or an include is missing, and
-//! goes on.
+//! Captures the warnings and errors that mdBook logs while it builds. If a page or an include is missing, mdBook only
+//! logs that, and continues.
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The program `book`: builds, checks and serves the book.
+//! The program `book`: builds, checks, and serves the book.
 
 #![cfg_attr(
     not(test),
@@ -88,14 +88,14 @@ fn main() -> ExitCode {
     run(&args::parse()).unwrap_or_else(|error| match error.downcast_ref::<io::Error>() {
         Some(error) if output::is_closed_pipe(error) => ExitCode::SUCCESS,
         _ => {
-            output::complain(format_args!("error: {error:#}"));
+            output::print_to_stderr(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     })
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    // At the limit of a file's size (`ulimit -f`) this signal would end the program, and leave what
+    // At the limit for a file's size (`ulimit -f`), this signal would end the program, and leave what
     // it had begun to write. With any handler, write(2) returns EFBIG instead.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     match &args.command {
@@ -116,7 +116,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
         Some(Command::Grades) => {
             let workspace = workspace()?;
-            let tell = |server: &str| output::complain(format_args!("grading {server}"));
+            let tell = |server: &str| output::print_to_stderr(format_args!("grading {server}"));
             let path = workspace.book().join("data/grades.json");
             grades::record(&workspace, tell)?.write(&path)?;
         }
@@ -155,14 +155,14 @@ fn report(problems: &[Problem]) -> ExitCode {
     if problems.is_empty() {
         return ExitCode::SUCCESS;
     }
-    output::complain(format_args!("{}", problem::list(problems)));
+    output::print_to_stderr(format_args!("{}", problem::list(problems)));
     ExitCode::FAILURE
 }
 
 /// Opens the workspace of the checkout, and prints which checkout that is.
 fn workspace() -> Result<Workspace> {
     let workspace = Workspace::here()?;
-    output::complain(format_args!("the checkout is {}", workspace.root.display()));
+    output::print_to_stderr(format_args!("the checkout is {}", workspace.root.display()));
     Ok(workspace)
 }
 

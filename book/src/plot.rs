@@ -1,10 +1,10 @@
-//! Figures of the benchmarks: what was recorded and, beside it, what the reader has measured.
+//! Figures of the benchmarks: the recorded results and, next to them, the reader's own.
 //!
 //! | module | for |
 //! |---|---|
 //! | `record` | the committed record of the benchmarks |
 //! | `own` | the reader's own run of `cargo bench` |
-//! | `figures` | which plot shows what of them |
+//! | `figures` | which plot shows what |
 //! | `rows`, `lines` | the two kinds of drawing |
 //! | `scale`, `svg`, `number` | axes, shapes, numbers in words |
 //! | `table` | the numbers below a plot |
@@ -30,7 +30,7 @@ use crate::workspace::Workspace;
 /// The plot of that name as HTML.
 ///
 /// # Errors
-/// A name that is none, or a record without what it needs.
+/// There is no plot of this name, or the record lacks what it needs.
 pub fn html(workspace: &Workspace, name: &str) -> Result<String> {
     let subject = Subject::named(name)?;
     let record = record::load(workspace)?;
@@ -40,7 +40,7 @@ pub fn html(workspace: &Workspace, name: &str) -> Result<String> {
 
 fn show(figure: &Figure, record: &Comparison, own: &Own) -> String {
     let drawings = svg::SHEETS.map(|sheet| figure.drawing.draw(sheet, &figure.title));
-    // No blank line may stand in it: Markdown would go on there.
+    // It must not contain a blank line: Markdown would end the block of HTML there.
     format!(
         "<figure class=\"plot\"><p class=\"plot-title\">{}</p>{}<figcaption>{}</figcaption>{}</figure>",
         html::escape(&figure.title),
@@ -50,7 +50,7 @@ fn show(figure: &Figure, record: &Comparison, own: &Own) -> String {
     )
 }
 
-/// How to read it, and whose numbers these are.
+/// How to read the plot, and where its numbers come from.
 fn caption(figure: &Figure, record: &Comparison, own: &Own) -> String {
     let machine = &record.machine;
     let mut caption = format!(
@@ -167,7 +167,7 @@ mod tests {
             html.contains("Hollow: your own cargo bench, on this machine"),
             "{html}"
         );
-        // The floor and select are in it, and nobody else: two markers on each of two sheets.
+        // Only the floor and select have a marker: two markers on each of two sheets.
         assert_eq!(html.matches("class=\"mark own\"").count(), 4, "{html}");
         Ok(())
     }

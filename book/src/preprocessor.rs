@@ -34,7 +34,7 @@ impl Preprocessor for EchoPreprocessor {
 
     fn run(&self, context: &PreprocessorContext, mut book: Book) -> Result<Book> {
         let Some(root) = context.root.parent() else {
-            bail!("the book is in no workspace");
+            bail!("the book isn't in a workspace");
         };
         let workspace = Workspace::open(root)?;
         let glossary = Glossary::open(&workspace);
@@ -62,7 +62,7 @@ impl Preprocessor for EchoPreprocessor {
 /// mdBook's protocol for preprocessors.
 ///
 /// # Errors
-/// Input that is no book, or directives that cannot be expanded.
+/// The input isn't a book, or directives can't be expanded.
 pub fn run_as_program() -> Result<()> {
     let (context, book) = parse_input(io::stdin())?;
     let echo = EchoPreprocessor::default();

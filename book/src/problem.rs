@@ -33,7 +33,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All problems, one a line.
+/// All problems, one per line.
 pub fn list(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
     lines.join("\n")

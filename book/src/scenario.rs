@@ -9,11 +9,11 @@ use serde::Deserialize;
 
 use crate::style::Style;
 
-/// A script, and the options that it is played with.
+/// A script, and the options to play it with.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What pages call it.
+    /// Its name in pages.
     pub name: String,
     /// What it shows, in a sentence or more.
     pub about: String,
@@ -23,10 +23,10 @@ pub struct Scenario {
     /// Options of the simulated kernel.
     #[serde(default)]
     kernel: Vec<String>,
-    /// Below which number each server's descriptors are.
+    /// Each server's descriptors are below this number.
     #[serde(default)]
     descriptors: BTreeMap<Style, usize>,
-    /// The steps, one a line.
+    /// The steps, one per line.
     script: String,
 }
 
@@ -54,7 +54,7 @@ impl Scenario {
         named.chain(limit).collect()
     }
 
-    /// Whether the server runs short of descriptors.
+    /// Whether the server has few descriptors.
     pub fn limits_descriptors(&self) -> bool {
         !self.descriptors.is_empty()
     }
@@ -67,7 +67,7 @@ impl Scenario {
     /// The steps.
     ///
     /// # Errors
-    /// A script whose first line has no comment.
+    /// The script's first line has no comment.
     pub fn steps(&self) -> Result<Vec<ScenarioStep>> {
         let mut steps: Vec<ScenarioStep> = Vec::new();
         let lines = self.script.lines().filter(|line| !line.trim().is_empty());
@@ -91,7 +91,7 @@ impl Scenario {
 /// Reads `book/scenarios.toml`.
 ///
 /// # Errors
-/// A file that can't be read, or that isn't a list of scenarios.
+/// The file can't be read, or isn't a list of scenarios.
 pub fn load(root: &Path) -> Result<Vec<Scenario>> {
     let path = root.join("book/scenarios.toml");
     let text = fs::read_to_string(&path).context("cannot read book/scenarios.toml")?;

@@ -1,4 +1,4 @@
-//! The book at a loopback address, rebuilt and shown again when something changes.
+//! Serves the book on a loopback address, and rebuilds and reloads it when something changes.
 
 mod connections;
 mod http;
@@ -24,7 +24,7 @@ use crate::workspace::Workspace;
 pub struct ServeOptions {
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
-    /// Show the book in the browser.
+    /// Whether to open the book in the browser.
     pub open: bool,
 }
 
@@ -49,7 +49,7 @@ impl ServedSite {
         Arc::clone(&snapshot.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Builds the site, and shows it from then on.
+    /// Builds the site, and serves it from then on.
     fn rebuild(&self) -> Result<Vec<Problem>> {
         let version = self.snapshot().version + 1;
         let (files, problems) = build::build_in_memory(&self.workspace)?;
@@ -59,12 +59,12 @@ impl ServedSite {
     }
 }
 
-/// Serves until SIGINT or SIGTERM. Prints the address to standard output, and the problems of the book, which
-/// its pages show too, to standard error.
+/// Serves until SIGINT or SIGTERM. Prints the address to standard output, and the book's problems,
+/// which its pages show too, to standard error.
 ///
 /// # Errors
-/// A port that cannot be listened on, a book that cannot be built at all, or an address that cannot
-/// be printed.
+/// The port can't be listened on, the book can't be built at all, or the address can't be
+/// printed.
 pub fn serve(workspace: Workspace, options: ServeOptions) -> Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = listen(options.port)?;
@@ -125,7 +125,7 @@ fn listen(port: u16) -> Result<TcpListener> {
     })
 }
 
-/// Shows the address in the reader's browser, if there is one.
+/// Opens the address in the reader's browser, if there is one.
 fn open(address: &str) {
     let program = if cfg!(target_os = "macos") {
         "open"

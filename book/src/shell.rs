@@ -13,10 +13,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
 
-/// How long a command can take. A whole run of the checker fits in.
+/// How long a command can take: long enough for a whole run of the checker.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// How long the programs that still run can take to end.
+/// How long programs that are still running can take to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the shell prints at the end of a command.
@@ -30,10 +30,10 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Starts one in the root, which finds the programs of a folder by name.
+    /// Starts a shell in the root, which finds the programs of a folder by name.
     ///
     /// # Errors
-    /// A shell that cannot be started.
+    /// The shell can't be started.
     pub fn start(workspace: &Workspace, programs: &Path) -> Result<Self> {
         let others = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths(
@@ -72,7 +72,7 @@ impl Shell {
     /// Runs the command. Returns what it printed until its end and, if it continues in the background,
     /// until a line that begins with `until`.
     ///
-    /// # Errors
+    /// The command takes too long, or it ends the shell.
     /// A command that takes too long, or that ends the shell.
     pub fn run(&mut self, command: &str, until: Option<&str>) -> Result<Vec<String>> {
         self.write(&format!("{{ {command}\n}} </dev/null; echo '{END}'"))?;
@@ -112,7 +112,7 @@ impl Drop for Shell {
     fn drop(&mut self) {
         self.input = None; // At the end of its input, the shell ends what it has started.
         let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
-        // The thread that reads ends when no program is left that can print.
+        // The reading thread ends when no program is left that can print.
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {

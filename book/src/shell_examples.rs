@@ -27,18 +27,18 @@ pub struct Session {
 #[derive(Debug, PartialEq, Eq)]
 struct ShellCommand {
     command: String,
-    /// Its line, from the fence on.
+    /// Its line, counted from the fence.
     offset: usize,
     /// `…` matches anything: within a line, or any lines if it is alone on one.
     expected: Vec<String>,
 }
 
 impl Session {
-    /// Reads a block: lines that begin with `$ ` are commands, and go on where one ends in a
-    /// backslash; the others are what the command above them prints.
+    /// Parses a block: lines that begin with `$ ` are commands, which a backslash at the end continues
+    /// on the next line. The other lines are the output of the command above them.
     ///
     /// # Errors
-    /// No command, or output above the first one.
+    /// There is no command, or output comes above the first one.
     pub fn parse(page: &str, line: usize, body: &[&str]) -> Result<Self> {
         let mut commands: Vec<ShellCommand> = Vec::new();
         for (index, text) in body.iter().enumerate() {
@@ -65,10 +65,10 @@ impl Session {
         })
     }
 
-    /// Runs the commands in one shell, with free ports in the place of those that the page names.
+    /// Runs the commands in one shell, and replaces the pages' ports with free ones.
     ///
     /// # Errors
-    /// A shell that cannot be started.
+    /// The shell can't be started.
     pub fn run(&self, workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
         let mut shell = Shell::start(workspace, programs)?;
         let mut ports = Ports::default();
@@ -90,7 +90,7 @@ impl Session {
                 ),
                 Err(error) => format!("$ {command}\n{error:#}"),
             };
-            // What comes after it would fail too.
+            // The commands after it would fail too.
             let page = format!("book/md/{}", self.page);
             return Ok(vec![Problem::new(
                 page,
@@ -105,7 +105,7 @@ impl Session {
 /// All sessions of all pages.
 ///
 /// # Errors
-/// A page that cannot be read, or a session that cannot be understood.
+/// A page can't be read, or a session can't be parsed.
 pub fn all(workspace: &Workspace) -> Result<Vec<Session>> {
     let mut sessions = Vec::new();
     for page in workspace.pages()? {
@@ -118,13 +118,13 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Session>> {
     Ok(sessions)
 }
 
-/// How many sessions run at once. Most of their time they sleep or wait for a time limit.
+/// How many sessions run at once. Most of the time they sleep or wait for a time limit.
 const AT_ONCE: usize = 8;
 
 /// Runs all sessions of all pages, several at once, with the programs of a folder. Returns their problems in the order of the pages.
 ///
 /// # Errors
-/// As [`all`], and a shell that cannot be started.
+/// The errors of [`all`], or a shell can't be started.
 pub fn run_all(workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
     let sessions = all(workspace)?;
     let outcomes = in_parallel(&sessions, AT_ONCE, |session| {
@@ -165,7 +165,7 @@ fn in_parallel<T: Sync, R: Send>(
 /// The port in the commands of the pages, which is the servers' default.
 const PORT: &str = "8881";
 
-/// Free ports in the place of 8881 to 8889, the same one each time.
+/// Free ports to use instead of 8881 to 8889, the same one each time.
 #[derive(Default)]
 struct Ports(BTreeMap<String, u16>);
 
@@ -200,7 +200,7 @@ fn starts_server(command: &str) -> bool {
     command.trim_end().ends_with('&') && server_in(command).is_some()
 }
 
-/// The servers that pages show beside the four.
+/// The servers that pages show besides the four.
 const PEERS: [&str; 3] = ["sequential", "threads", "steps"];
 
 fn server_in(command: &str) -> Option<&str> {

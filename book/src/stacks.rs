@@ -27,7 +27,7 @@ pub struct Stacks(pub BTreeMap<Style, Vec<Frame>>);
 pub struct Frame {
     /// Its name, with its type or module.
     pub function: String,
-    /// The file that it is in: from the root of the workspace, or with the name of its crate.
+    /// Its file: from the root of the workspace, or with the name of its crate.
     pub file: String,
     /// The line that calls the next one.
     pub line: usize,
@@ -64,7 +64,7 @@ impl Stacks {
     /// Reads the recorded stacks.
     ///
     /// # Errors
-    /// A file that is not there, or holds something else.
+    /// The file doesn't exist, or contains something else.
     pub fn read(path: &Path) -> io::Result<Self> {
         Ok(serde_json::from_str(&fs::read_to_string(path)?)?)
     }
@@ -72,7 +72,7 @@ impl Stacks {
     /// Writes them where [`read`](Self::read) finds them.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// The file can't be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = String::new();
         lay_out(&serde_json::to_value(self)?, 0, &mut text);
@@ -92,8 +92,8 @@ impl Stacks {
         )
     }
 
-    /// The styles whose calls are not the same in `again`, one line for each. Moved lines of source are no
-    /// difference.
+    /// The styles whose calls differ in `again`, one line for each. Moved source lines don't
+    /// count.
     pub fn differences(&self, again: &Stacks) -> Vec<String> {
         let calls = |stacks: &Stacks, style: Style| -> Vec<String> {
             let frames = stacks.0.get(&style).into_iter().flatten();
@@ -124,7 +124,7 @@ fn column(style: Style, frames: &[Frame]) -> String {
     for frame in frames.iter().rev() {
         let owner = frame.owner.name();
         let place = escape(&format!("{}:{}", frame.file, frame.line));
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = writeln!(
             html,
             "<li class=\"{owner}\"><code>{}</code> \

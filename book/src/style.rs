@@ -25,7 +25,7 @@ impl Style {
         Style::Reactor,
     ];
 
-    /// Its name in pages, data and style sheets.
+    /// Its name in pages, data, and style sheets.
     pub fn name(self) -> &'static str {
         match self {
             Style::Select => "select",
@@ -60,7 +60,7 @@ impl Style {
         Style::ALL.into_iter().find(|style| style.name() == name)
     }
 
-    /// A heading for what belongs to the style: its marker and its name, in its colour.
+    /// A heading for content of the style: its marker and its name, in its colour.
     pub fn heading(self) -> String {
         format!(
             r#"<span class="style-name" data-style="{0}"><span aria-hidden="true">{1}</span> {0}</span>"#,

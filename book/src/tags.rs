@@ -1,4 +1,4 @@
-//! The tags in the code, such as `// CONCEPT: partial-write`: an item with a tag has to do with that concept.
+//! The tags in the code, such as `// CONCEPT: partial-write`: an item with a tag implements a part of that concept.
 
 use std::fs;
 use std::path::Path;
@@ -9,26 +9,26 @@ use crate::items::{self, SourceItem, TAG};
 use crate::style::Style;
 use crate::workspace::{files_under, slashed};
 
-/// A place in the code of a style that has to do with a concept.
+/// A place in the code of a style that implements a part of a concept.
 #[derive(Debug, Clone)]
 pub struct Tag {
     /// The concept's id.
     pub concept: String,
-    /// The style whose code it is.
+    /// The style that the code belongs to.
     pub style: Style,
     /// The path of the file, from the workspace's root.
     pub path: String,
     /// The tag's own line.
     pub line: usize,
-    /// The item around the tag, or else the next one below it.
+    /// The item around the tag, or otherwise the next one below it.
     pub item: Option<SourceItem>,
 }
 
-/// All tags in the four styles' sources, examples and tests. Those in a style's `echo.rs`, which a user of
+/// All tags in the four styles' sources, examples, and tests. Those in a style's `echo.rs`, which a user of
 /// the style writes, come before its others.
 ///
 /// # Errors
-/// A file that cannot be read, or that is not Rust.
+/// A file can't be read, or isn't Rust.
 pub fn scan(root: &Path) -> Result<Vec<Tag>> {
     let mut tags = Vec::new();
     for style in Style::ALL {
@@ -49,7 +49,7 @@ pub fn scan(root: &Path) -> Result<Vec<Tag>> {
     Ok(tags)
 }
 
-/// The style's tags with this concept, the one to read first at the beginning.
+/// The style's tags with this concept. The first one is the one to read first.
 pub fn of<'a>(tags: &'a [Tag], concept: &str, style: Style) -> impl Iterator<Item = &'a Tag> {
     tags.iter()
         .filter(move |tag| tag.concept == concept && tag.style == style)
@@ -82,7 +82,7 @@ fn ids(line: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|id| !id.is_empty())
 }
 
-/// The smallest item around the line, or else the next one below it.
+/// The smallest item around the line, or otherwise the next one below it.
 fn item_at(items: &[SourceItem], line: usize) -> Option<&SourceItem> {
     let mut leaves = items.iter().filter(|item| !item.is_container);
     let around = leaves

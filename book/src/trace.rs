@@ -44,7 +44,7 @@ pub struct StyleTrace {
 }
 
 /// Calls that pages don't show: a style that waits with epoll makes one or two for each connection, so
-/// its column would be much longer, and they are never what the page is about.
+/// its column would be much longer, and no page is about these calls.
 pub const HIDDEN: [&str; 4] = ["listen", "register", "reregister", "deregister"];
 
 /// One call of a loop.

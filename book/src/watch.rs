@@ -1,7 +1,7 @@
-//! Watches the files that the book is made from.
+//! Watches the files that the book is built from.
 //!
 //! It compares the files' times and lengths four times a second. The system could report a change a
-//! little earlier, but not on every file system, and it can run out of what that takes, such as the
+//! little earlier, but not on every file system, and its resources for that are limited, such as the
 //! watches of inotify(7). `mdbook watch` polls by default for these reasons, too.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 /// scans in a row have found the same.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// When each file was changed, and how long it is in bytes.
+/// When each file was changed, and its length in bytes.
 type FileStates = BTreeMap<PathBuf, (SystemTime, u64)>;
 
 /// The files of a workspace, as they were at the last scan.
@@ -44,7 +44,7 @@ impl Watcher {
         watcher
     }
 
-    /// Waits for a change. Returns false when the sender of `ended` is gone.
+    /// Waits for a change. Returns false if the sender of `ended` is gone.
     pub fn wait(&mut self, ended: &Receiver<()>) -> bool {
         let mut is_changing = false;
         loop {
@@ -63,8 +63,8 @@ impl Watcher {
         }
     }
 
-    /// All files, but not those that cargo and npm generate, and no hidden ones. `None` if the system returns
-    /// an error, without free descriptors for example.
+    /// All files, except hidden ones and those that cargo and npm generate. `None` if the system returns an
+    /// error, for example because no descriptor is free.
     fn scan(&self) -> Option<FileStates> {
         let mut files = FileStates::new();
         let programs = Style::ALL.map(Style::program);

@@ -45,11 +45,11 @@ pub struct Page {
 }
 
 impl Workspace {
-    /// The workspace of the checkout around the current folder or, outside of any, of the one that
+    /// The workspace of the checkout around the current folder or, outside any checkout, of the one that
     /// this program was built in.
     ///
     /// # Errors
-    /// No checkout, and as [`open`](Self::open).
+    /// There is no checkout, or those of [`open`](Self::open).
     pub fn here() -> Result<Self> {
         Self::open(&checkout::find()?)
     }
@@ -57,8 +57,8 @@ impl Workspace {
     /// Reads the list of concepts, and the tags in the code.
     ///
     /// # Errors
-    /// A file that cannot be read or parsed, or cargo's folder by a relative path when the current
-    /// folder has been deleted.
+    /// A file can't be read or parsed, or cargo's folder is a relative path and the current folder has
+    /// been deleted.
     pub fn open(root: &Path) -> Result<Self> {
         Ok(Workspace {
             root: root.to_owned(),
@@ -96,7 +96,7 @@ impl Workspace {
     /// The text of a file. Its path starts at the root.
     ///
     /// # Errors
-    /// A file that is not there or not within the workspace.
+    /// The file doesn't exist or is outside the workspace.
     pub fn read(&self, path: &str) -> Result<String> {
         if Path::new(path).is_absolute() || path.split('/').any(|part| part == "..") {
             bail!("{path} is not a path within the workspace");
@@ -107,7 +107,7 @@ impl Workspace {
     /// Recorded data, from a file under `book/data`.
     ///
     /// # Errors
-    /// No such file, or content of another type.
+    /// The file doesn't exist, or contains another type.
     pub fn data<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let path = format!("book/data/{name}");
         let text = self.read(&path)?;
@@ -160,7 +160,7 @@ impl Workspace {
     /// All pages but the summary, in the order of their paths.
     ///
     /// # Errors
-    /// A folder or a file that cannot be read.
+    /// A folder or a file can't be read.
     pub fn pages(&self) -> Result<Vec<Page>> {
         let folder = self.book().join("md");
         let mut pages = Vec::new();
@@ -175,7 +175,7 @@ impl Workspace {
     }
 }
 
-/// The variables that name the folder that cargo builds in. The first one that is set counts.
+/// The variables that set the folder that cargo builds in. The first one that is set counts.
 const TARGET_VARIABLES: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
 
 fn target(root: &Path) -> io::Result<PathBuf> {
@@ -190,7 +190,7 @@ fn target(root: &Path) -> io::Result<PathBuf> {
 /// All files under the folder with this extension, in the order of their paths.
 ///
 /// # Errors
-/// A folder that cannot be read.
+/// A folder can't be read.
 pub fn files_under(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {folder:?}"))?;

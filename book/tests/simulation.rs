@@ -1,5 +1,5 @@
 //! The lab's own tests, which are in another workspace: the contract in thousands of runs of each
-//! style, the examples, and what was once found.
+//! style, the examples, and cases that once failed.
 
 use std::io;
 use std::path::Path;

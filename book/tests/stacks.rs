@@ -1,4 +1,4 @@
-//! The recorded stacks are those of today.
+//! The recorded stacks match the present code.
 
 mod support;
 

@@ -1,5 +1,5 @@
-// Where the four styles cannot stand side by side, one is shown at a time. Without this script they
-// stand one below the other.
+// Where the four styles don't fit side by side, this shows one at a time. Without this script they
+// are one below the other.
 
 (() => {
     'use strict';
@@ -20,7 +20,7 @@
         try {
             localStorage.setItem(KEY, style);
         } catch {
-            // Then it is asked for again on the next page.
+            // Then the next page starts with the default again.
         }
     }
 
@@ -48,7 +48,7 @@
                 const top = row.getBoundingClientRect().top;
                 show(style);
                 remember(style);
-                // Comparisons further up may have grown: what was clicked stays where it is.
+                // Comparisons further up can have grown: this keeps what was clicked where it was.
                 window.scrollBy(0, row.getBoundingClientRect().top - top);
             });
             row.append(tab);

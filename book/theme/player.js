@@ -79,7 +79,7 @@
             else if (style) this.choose(style);
         }
 
-        // Nothing of this may reach mdBook, which turns pages with the arrows.
+        // None of this may reach mdBook, which turns pages with the arrows.
         key(event) {
             if (event.ctrlKey || event.metaKey || event.altKey) return;
             if (event.target.matches("select, code")) return event.stopPropagation(); // They have their own arrows.
@@ -130,7 +130,7 @@
             [button.title, button.innerHTML] = [title, icon(path)];
         }
 
-        // Where there is room for one server only, its name chooses it.
+        // Where only one server fits, its name chooses it.
         choose(style) {
             this.root.dataset.shown = style;
             this.tabs.forEach((tab) => tab.setAttribute("aria-pressed", tab.dataset.style === style));
@@ -154,8 +154,8 @@
             this.follow(moment);
         }
 
-        // Marks the lane's events, shows its line of source, and answers what it is doing: its last
-        // event so far, which may be the wait that ended an earlier step.
+        // Marks the lane's events, shows its line of source, and returns what it is doing: its last
+        // event so far, which can be the wait that ended an earlier step.
         showLane(style, lane, { step, count }) {
             const events = this.data.lanes[style];
             const last = Math.min(count, events[step].length) - 1;
@@ -179,7 +179,7 @@
             return doing.textContent.trim();
         }
 
-        // Keeps the row that runs in sight.
+        // Keeps the running row visible.
         follow({ step, count, most }) {
             const rows = this.bodies[step].rows;
             const row = rows[count < most ? count + 1 : rows.length - 1].getBoundingClientRect();

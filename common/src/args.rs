@@ -17,26 +17,26 @@ mod generate;
 #[cfg(unix)]
 pub use generate::parse;
 
-/// Most connections that a server can be told to serve at once: more descriptors than Linux gives a
-/// process by default (`/proc/sys/fs/nr_open`).
+/// The highest connection limit that a server accepts: more descriptors than Linux allows a process
+/// by default (`/proc/sys/fs/nr_open`).
 pub const MOST_CONNECTIONS: usize = 1 << 24;
 
-/// Most bytes that a server can be told to read at once: a socket's buffer holds less.
+/// The most bytes that a server can be set to read at once: more than a socket's buffer holds.
 pub const MOST_RECV_SIZE: usize = 1 << 26;
 
-/// Most bytes of pending output, or of one line, that a connection can be allowed.
+/// The highest limit for a connection's pending output, and for one line, in bytes.
 pub const MOST_PENDING: usize = 1 << 30;
 
-/// What every server takes on its command line. A server flattens it into its own arguments.
+/// The command-line options of every server. A server flattens them into its own arguments.
 #[derive(Args, Debug, Clone)]
 pub struct ServerArgs {
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,
-    /// How much one connection may take.
+    /// How much each connection can use.
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// What is shown of the loop's work.
+    /// What to report about the loop's work.
     #[command(flatten)]
     pub observe: ObserveArgs,
 }
@@ -51,43 +51,43 @@ pub struct ListenArgs {
     /// TCP port; 0 lets the system pick one
     #[arg(long, default_value_t = 8881)]
     pub port: u16,
-    /// Connections that may wait in the kernel to be accepted
+    /// Connections that can wait in the kernel to be accepted
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(i32).range(1..=65535))]
     pub backlog: i32,
 }
 
-/// How much one connection, and all of them, may take.
+/// Limits for each connection, and for all of them together.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
     /// Connections served at once; more wait in the backlog [default: no limit]
     #[arg(long, value_name = "CONNECTIONS", value_parser = number(1..=MOST_CONNECTIONS))]
     pub max_connections: Option<usize>,
-    /// Close a connection that was silent for so long [default: never]
+    /// Close a connection that has been silent for this long [default: never]
     #[arg(long, value_name = "SECONDS", value_parser = seconds_above_zero)]
     pub idle_timeout: Option<Duration>,
     /// Most bytes read from one connection in one iteration of the loop
     #[arg(long, value_name = "BYTES", default_value_t = Settings::default().recv_size, value_parser = number(1..=MOST_RECV_SIZE))]
     pub recv_size: usize,
-    /// Pending bytes above which a connection is not read
+    /// Stop reading from a connection while more bytes than this are pending
     #[arg(long, value_name = "BYTES", default_value_t = Settings::default().high_water, value_parser = number(1..=MOST_PENDING))]
     pub high_water: usize,
-    /// Time to send pending output when asked to stop
+    /// Time to send pending output at shutdown
     #[arg(long, alias = "grace", value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub shutdown_timeout: Duration,
 }
 
-/// What is shown, counted or upset of the loop's work.
+/// What to report or count about the loop's work, and which calls to make fail.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Observing the loop")]
 pub struct ObserveArgs {
-    /// Write every call of the loop to FILE, one line of JSON each
+    /// Write each call of the loop to FILE, as one line of JSON
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Print at exit, as one line of JSON, what the loop did how often
+    /// Print counts of the loop's work at exit, as one line of JSON
     #[arg(long)]
     pub counters: bool,
-    /// Make system calls fail, repeatably: SEED[:KIND=PERCENT,…],
+    /// Make system calls fail, in a repeatable way: SEED[:KIND=PERCENT,…],
     /// kinds short, eintr, spurious, aborted, emfile, eacces [example: 7 or 7:short=90]
     #[arg(long, value_name = "SPEC")]
     pub faults: Option<Faults>,
@@ -97,51 +97,51 @@ pub struct ObserveArgs {
     /// Log less (-q warnings, -qq errors, -qqq nothing)
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
     pub quiet: u8,
-    /// How a line of the log looks
+    /// Format of the log
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
 }
 
-/// How a line of the log looks.
+/// The format of the log.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One object a line, for programs.
+    /// One object per line, for programs.
     Json,
 }
 
-/// When an answer is sent, for the styles that offer a choice.
+/// When an answer is sent, in the styles that offer a choice.
 #[derive(ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SendPolicy {
-    /// At once after the read; only what the kernel refuses waits until the socket is writable
+    /// Right after the read; only what the kernel doesn't take waits until the socket is writable
     #[default]
     AtOnce,
     /// Once the loop has found the socket writable, as the originals do
     Queued,
 }
 
-/// What a server's loop is told: the same for all four, so that comparing them is fair.
+/// The settings of a server's loop: the same for all four, so that comparing them is fair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Connections served at once.
     pub max_connections: usize,
-    /// A connection that was silent for so long is closed; `None` is never.
+    /// Closes a connection that has been silent for this long; `None` means never.
     pub idle_timeout: Option<Duration>,
-    /// Most bytes read from one connection in one iteration, which is the size of the loop's one
-    /// read buffer.
+    /// Most bytes read from one connection in one iteration, and the size of the loop's only read
+    /// buffer.
     pub recv_size: usize,
-    /// A connection with more pending bytes than this is not read.
+    /// The loop stops reading from a connection while it has more pending bytes than this.
     pub high_water: usize,
-    /// Time to send pending output when asked to stop; also how long a draining connection waits
-    /// for its peer to close.
+    /// Time to send pending output at shutdown; also how long a draining connection waits for its
+    /// peer to close.
     pub shutdown_timeout: Duration,
 }
 
 impl Settings {
-    /// Reading resumes once no more than this many bytes are pending: a quarter of the high-water
-    /// mark, as in Python's asyncio (`set_write_buffer_limits`).
+    /// At this many pending bytes or fewer, reading resumes: a quarter of the high-water mark, as in
+    /// Python's asyncio (`set_write_buffer_limits`).
     pub fn low_water(&self) -> usize {
         self.high_water / 4
     }
@@ -149,7 +149,7 @@ impl Settings {
     /// A read buffer of `recv_size` bytes, all zero.
     ///
     /// # Errors
-    /// `OutOfMemory`: the system doesn't give that much.
+    /// `OutOfMemory`: the system doesn't have that much.
     pub fn read_buffer(&self) -> io::Result<Vec<u8>> {
         let mut buffer = Vec::new();
         let size = self.recv_size;
@@ -162,7 +162,7 @@ impl Settings {
     }
 }
 
-/// What a server does that is told nothing.
+/// The settings of a server that is started without options.
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -199,7 +199,7 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Makes a parser of whole numbers within these bounds.
+/// Returns a parser of whole numbers within these bounds.
 pub fn number(
     bounds: RangeInclusive<usize>,
 ) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
@@ -209,14 +209,14 @@ pub fn number(
             Err("not a whole number".into())
         }
         _ => Err(format!(
-            "must lie between {} and {}",
+            "must be between {} and {}",
             bounds.start(),
             bounds.end()
         )),
     }
 }
 
-/// Parses an address or a name to listen on, without a port; `[::1]` is `::1`.
+/// Parses an address or a name to listen on, without a port; `[::1]` means `::1`.
 fn host(text: &str) -> Result<String, String> {
     let inner = text
         .strip_prefix('[')
@@ -226,7 +226,7 @@ fn host(text: &str) -> Result<String, String> {
     if is_name || host.parse::<Ipv6Addr>().is_ok() || has_scope(host) {
         return Ok(host.to_owned());
     }
-    Err("must be an address or a name, such as 127.0.0.1, ::1 or localhost; the port has an option of its own, --port".into())
+    Err("must be an address or a name, such as 127.0.0.1, ::1 or localhost; use --port to set the port".into())
 }
 
 /// Whether this is an address of one network interface, such as `fe80::1%eth0`.
@@ -238,12 +238,12 @@ fn has_scope(host: &str) -> bool {
 /// Parses a number of seconds, fractions allowed.
 ///
 /// # Errors
-/// A text that is no number, or one that is negative or beyond what a clock can hold.
+/// The text isn't a number, or the number is negative or more than a clock can hold.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "not a number of seconds")?;
     let longest = 1e9;
     if !(0.0..=longest).contains(&number) {
-        return Err(format!("must lie between 0 and {longest} seconds"));
+        return Err(format!("must be between 0 and {longest} seconds"));
     }
     Ok(Duration::from_secs_f64(number))
 }
@@ -251,7 +251,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 /// Parses a number of seconds above zero, fractions allowed.
 ///
 /// # Errors
-/// As [`seconds`], or zero.
+/// The errors of [`seconds`], or zero.
 pub fn seconds_above_zero(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         Duration::ZERO => Err("must be more than 0 seconds".into()),
@@ -302,7 +302,7 @@ mod tests {
         for bad in ["0", "1025", "18446744073709551615", "99999999999999999999"] {
             assert_eq!(
                 parse(bad),
-                Err("must lie between 1 and 1024".into()),
+                Err("must be between 1 and 1024".into()),
                 "{bad}"
             );
         }

@@ -1,12 +1,12 @@
-//! A writer that never makes its caller wait.
+//! A writer that never blocks its caller.
 //!
-//! The reader of a log can be a pipe that is full, a terminal that nobody looks at, or a disk that
-//! hangs. A loop that writes to it blocks in write(2), and then it serves nobody. So a line that
-//! the file may not take at once goes into a bounded buffer, which a thread of its own writes out.
+//! The reader of a log can be a full pipe, a terminal that isn't being read, or a disk that
+//! hangs. A loop that writes to it blocks in write(2), and then it serves no client. So if the
+//! file might not take a line at once, the line goes into a bounded buffer, and a thread writes it.
 //!
-//! That thread starts when it is needed first, and mostly it never is. A process with one thread
+//! The thread starts when it is first needed, and usually it never is. A process with one thread
 //! makes cheaper calls: with a second one, glibc 2.36 adds 60 instructions to each recv and send,
-//! since threads can be cancelled there. `cargo run --release -p bench --bin counts` shows it.
+//! because they are cancellation points. `cargo run --release -p bench --bin counts` shows it.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -22,32 +22,32 @@ use tracing::warn;
 
 use crate::output::write_whole;
 
-/// Whole lines on their way to a file. What doesn't fit into the buffer is dropped and counted.
-/// Clones share the file.
+/// Writes whole lines to a file without blocking. It drops and counts lines that don't fit into
+/// its buffer. Clones share the file.
 #[derive(Debug, Clone)]
 pub struct BackgroundWriter(Arc<SharedFile>);
 
 #[derive(Debug)]
 struct SharedFile {
-    /// The file, as messages name it.
+    /// The file's name in messages.
     name: String,
     kind: FileKind,
     state: Mutex<State>,
-    /// Notified when a line arrives, and when the thread has written what it had taken.
+    /// Notified when a line arrives, and when the thread has finished a write.
     changed: Condvar,
-    /// Most bytes that wait in the buffer.
+    /// The size of the buffer in bytes.
     capacity: usize,
-    /// The line that stands in for dropped ones, with its line end.
+    /// Makes the line that replaces dropped ones, with its line end.
     note: fn(u64) -> String,
 }
 
 struct State {
-    /// The file, until the thread has it.
+    /// The file, until the thread takes it.
     file: Option<Box<dyn Output>>,
     waiting: Vec<u8>,
-    /// The thread is writing what it has taken from `waiting`.
+    /// Whether the thread is writing what it took from `waiting`.
     is_writing: bool,
-    /// Lines dropped since the last one that fitted.
+    /// Lines dropped since the last one that fit.
     dropped: u64,
     /// Why nothing more can be written.
     error: Option<io::Error>,
@@ -59,8 +59,8 @@ pub trait Output: Write + AsFd + Send {}
 impl<F: Write + AsFd + Send> Output for F {}
 
 impl BackgroundWriter {
-    /// Writes to `file`, which messages call `name`. At most `capacity` bytes wait for it. Where
-    /// lines were dropped, the line that `note` makes from their number is written instead.
+    /// Writes to `file`, which messages call `name`. At most `capacity` bytes wait for it. In place
+    /// of dropped lines, it writes the line that `note` makes from their number.
     pub fn new(
         name: impl Into<String>,
         file: impl Output + 'static,
@@ -83,8 +83,8 @@ impl BackgroundWriter {
         }))
     }
 
-    /// Writes a line, which includes its line end, or has the thread write it. Drops it if the
-    /// buffer is full.
+    /// Writes a line, which includes its line end, or passes it to the thread. Drops the line if
+    /// the buffer is full.
     pub fn add(&self, line: &[u8]) {
         let mut state = self.0.lock();
         if state.error.is_some() {
@@ -104,7 +104,7 @@ impl BackgroundWriter {
             Some(_) => {
                 self.start_thread(&mut state);
                 if state.error.is_some() {
-                    return; // Nothing will ever be written, so nothing can wait for it.
+                    return; // Nothing will ever be written, so don't keep the line.
                 }
             }
             None => {}
@@ -127,8 +127,8 @@ impl BackgroundWriter {
     /// Waits until all lines are written, but at most for `limit`.
     ///
     /// # Errors
-    /// A line was not written: write(2) failed, the buffer was full to the end, or the file took no
-    /// more within `limit` (`TimedOut`).
+    /// A line was not written: write(2) failed, the buffer stayed full, or the file took no more
+    /// within `limit` (`TimedOut`).
     pub fn finish(&self, limit: Duration) -> io::Result<()> {
         let is_busy = |state: &mut State| !state.waiting.is_empty() || state.is_writing;
         let shared = &self.0;
@@ -148,7 +148,7 @@ impl BackgroundWriter {
         }
     }
 
-    /// Gives the file to a thread.
+    /// Hands the file to a thread.
     fn start_thread(&self, state: &mut State) {
         let Some(mut file) = state.file.take() else {
             return;
@@ -164,7 +164,7 @@ impl BackgroundWriter {
 }
 
 impl SharedFile {
-    /// What the thread does: takes all that waits, writes it, and waits for more.
+    /// The thread's loop: takes all that waits, writes it, and waits for more.
     fn write_all_to(&self, file: &mut Box<dyn Output>) {
         let mut taken = Vec::with_capacity(self.capacity);
         loop {
@@ -210,8 +210,8 @@ enum FileKind {
     Disk,
     /// PIPE_BUF bytes if it polls as writable (pipe(7)).
     Pipe,
-    /// Nobody knows: a terminal or a socket that polls as writable can take a part of a line and
-    /// block for the rest.
+    /// Unknown: a terminal or a socket that polls as writable can take a part of a line and
+    /// block on the rest.
     Other,
 }
 
@@ -226,7 +226,7 @@ impl FileKind {
         }
     }
 
-    /// Whether a write of so many bytes surely doesn't block.
+    /// Whether a write of `length` bytes surely doesn't block.
     fn takes_at_once(self, file: &(impl AsFd + ?Sized), length: usize) -> bool {
         match self {
             FileKind::Disk => true,
@@ -239,7 +239,7 @@ impl FileKind {
     }
 }
 
-/// Takes one whole line with each call, as `tracing_subscriber` writes them.
+/// Each call takes one whole line: `tracing_subscriber` writes them that way.
 impl Write for BackgroundWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.add(line);
@@ -293,7 +293,7 @@ mod tests {
         let (here, there) = UnixStream::pair()?;
         here.set_read_timeout(Some(LIMIT))?;
         let writer = BackgroundWriter::new("the socket", there, 10_000, note);
-        // More than any socket buffer holds: `add` would block for ever if it wrote.
+        // More than any socket buffer holds: `add` would block forever if it wrote.
         let line = format!("{}\n", "x".repeat(999));
         for _ in 0..10_000 {
             writer.add(line.as_bytes());
@@ -302,7 +302,7 @@ mod tests {
         let mut lines = BufReader::new(here).lines();
         let (mut written, mut dropped) = (0, 0);
         while written + dropped < 10_000 {
-            // The first line that fits again is preceded by the note.
+            // A note precedes the first line that fits again.
             writer.add(b"short\n");
             let line = lines.next().transpose()?.unwrap_or_default();
             match line.strip_prefix('(') {
@@ -323,7 +323,7 @@ mod tests {
         drop(here);
         let writer = BackgroundWriter::new("the socket", there, 1000, note);
         writer.add(b"one\n");
-        let error = writer.finish(LIMIT).expect_err("nobody reads it");
+        let error = writer.finish(LIMIT).expect_err("the reader has gone");
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         writer.add(b"two\n");
         Ok(())

@@ -1,4 +1,4 @@
-//! Building programs with cargo.
+//! Builds programs with cargo.
 
 use std::collections::HashMap;
 use std::io;
@@ -7,22 +7,22 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Runs `cargo build` with these arguments. Returns the programs that were built, or were already
-/// there, by their names. Cargo's messages are on standard error.
+/// Runs `cargo build` with these arguments. Returns the paths of the programs, new or up to date,
+/// by name. Cargo writes its messages to standard error.
 ///
 /// # Errors
-/// Cargo can't be run, or fails.
+/// Cargo can't be run, or it fails.
 pub fn build(cargo: &mut Command, arguments: &[&str]) -> io::Result<HashMap<String, PathBuf>> {
     cargo.args(["build", "--message-format=json-render-diagnostics"]);
     let output = cargo.args(arguments).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(io::Error::other("cargo build has failed"));
+        return Err(io::Error::other("cargo build failed"));
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     Ok(messages.lines().filter_map(program).collect())
 }
 
-/// The program that a message of cargo's is about, if it is about one.
+/// The program that a message from cargo is about, if any.
 fn program(message: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let file = message["executable"].as_str()?;

@@ -1,11 +1,11 @@
-//! What talks to a server: the program `echo-client` and the tests. No server is built with it.
+//! The programs and tests that talk to a server. No server is built with this module.
 //!
 //! | module | for |
 //! |---|---|
 //! | here | [`EchoClient`], a blocking client; the [`ServerAddress`] that people type; a [`RefusingAddress`] |
 //! | [`talk`], [`load`], [`check`] | what the program `echo-client` does |
 //! | [`program`] | a server that a test starts and stops |
-//! | [`server_process`] | starting a server as a child process, and never leaving one behind |
+//! | [`server_process`] | starting a server as a child process, and never leaving one running |
 //! | [`numbered_lines`] | what the checker and the tests send |
 //! | [`interrupt`] | the signals that ask this program to end |
 //! | [`terminal`] | whether there is a terminal that shows colours and progress |

@@ -1,20 +1,20 @@
-//! The clock of a loop, and when a deadline has passed.
+//! The loop's clock: the time, and whether a deadline has passed.
 
 use std::time::{Duration, Instant};
 
 use crate::sys;
 
-/// The time, read once in each iteration of a loop: right after it has waited.
+/// The time, read once in each iteration of a loop: right after its wait returns.
 ///
-/// A loop can wake up late: it was stopped (SIGSTOP), the laptop slept, the machine was busy. Then
-/// deadlines have passed while bytes that came in time lie in the sockets, unread. A loop that looks
-/// at its deadlines first closes connections that did nothing wrong. So a deadline counts as passed
-/// only once the loop has seen everything that was ready *after* it: after a late wake-up the loop
+/// A loop can wake up late, because it was stopped (SIGSTOP) or the machine was busy. By then,
+/// deadlines have passed while bytes that arrived in time are still unread in the sockets. A loop that
+/// checks its deadlines first closes connections that did nothing wrong. So a deadline counts as passed
+/// only once the loop has seen everything that was ready *after* it: after a late wake-up, the loop
 /// polls once more, with a timeout of zero, and handles what it finds.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     now: Instant,
-    /// When the last wait that found everything began, or a moment before that.
+    /// When the last wait that reported everything began, or a moment before that.
     seen_until: Instant,
 }
 
@@ -29,9 +29,9 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Reads the time. Call it after each wait: `saw_all` says whether the loop learned of
-    /// everything that was ready, and not only of a part because a signal came (EINTR) or the list
-    /// of events was full.
+    /// Reads the time. Call it after each wait. `saw_all` says whether the wait reported everything
+    /// that was ready, and not only a part of it because a signal interrupted it (EINTR) or the
+    /// list of events was full.
     pub fn waited(&mut self, saw_all: bool) {
         if saw_all {
             self.seen_until = self.now;
@@ -44,12 +44,12 @@ impl Clock {
         self.now
     }
 
-    /// Whether `deadline` has passed, and what was ready by then has been handled.
+    /// Whether `deadline` has passed, and everything that was ready by then has been handled.
     pub fn has_passed(&self, deadline: Instant) -> bool {
         deadline <= self.seen_until
     }
 
-    /// How long to wait for `deadline`: zero if it is over.
+    /// How long to wait for `deadline`: zero if it has passed.
     pub fn until(&self, deadline: Instant) -> Duration {
         deadline.saturating_duration_since(sys::now())
     }

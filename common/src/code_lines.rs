@@ -1,9 +1,9 @@
-//! How much code a file is.
+//! Counts lines of code.
 
 use std::path::Path;
 
-/// Lines of code in this text of a file in Rust, C, Go, or Python: neither blank nor comment, and none
-/// from a unit test's module on.
+/// Counts the lines of code in a file in Rust, C, Go, or Python. Blank lines, comments, and
+/// everything from a unit test's module on don't count.
 pub fn count(file: &Path, text: &str) -> usize {
     let comments = Comments::of(file);
     let mut lines = 0;

@@ -1,5 +1,5 @@
-//! Servers compared: the one schema that the benchmarks write as JSON and the book reads. Every figure
-//! has its interval, and the comparison names what it was measured on.
+//! The results of a comparison of servers: the one schema that the benchmarks write as JSON and the book
+//! reads. Each figure has its interval, and the comparison names the machine that it was measured on.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ pub use estimate::Estimate;
 /// Raised when fields change their name or meaning.
 pub const SCHEMA: u32 = 2;
 
-/// The group and the benchmark that answer which style is faster, and that come first in a summary.
+/// The group and the benchmark that show which style is faster. A summary puts them first.
 pub const MAIN: (&str, &str) = ("round-trip", "50 × 64 B");
 
 /// The server whose rate the book's plots divide by: a loop in C.
@@ -28,19 +28,19 @@ pub const FLOOR: &str = "c-epoll";
 pub struct Comparison {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// The command that made it.
+    /// The command that produced it.
     pub command: String,
-    /// What it was measured on, and when.
+    /// The machine that it was measured on, and when.
     pub machine: Machine,
-    /// The cores of servers and client; `None` if they shared what there was.
+    /// The cores of servers and client; `None` if the system chose them.
     pub cores: Option<Cores>,
     /// The servers that took part.
     pub candidates: Vec<Entrant>,
-    /// The servers that did not, and why.
+    /// The servers that didn't, and why.
     pub skipped: Vec<Skipped>,
     /// The noise floor of the main benchmark, or of the first one.
     pub noise_floor: Option<NoiseFloor>,
-    /// What each of them costs, counted.
+    /// What each server costs, counted.
     pub counts: Vec<Counts>,
     /// The benchmarks.
     pub groups: Vec<MeasuredGroup>,
@@ -51,17 +51,17 @@ pub struct Comparison {
 pub struct MeasuredGroup {
     /// Its name.
     pub name: String,
-    /// The seconds of what.
+    /// What the seconds measure.
     pub about: String,
     /// The most rounds, each with a sample of every server.
     pub rounds: usize,
-    /// How long one sample took at least, in seconds.
+    /// The least duration of one sample, in seconds.
     pub slice: f64,
     /// The benchmarks, one for each shape of load.
     pub benchmarks: Vec<Benchmark>,
 }
 
-/// A machine, and what was on it. Whatever cannot be found out is left empty.
+/// A machine, and what was installed on it. What can't be found out is empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor's name.
@@ -72,16 +72,16 @@ pub struct Machine {
     pub memory: u64,
     /// The operating system and its release.
     pub kernel: String,
-    /// Whether it is a virtual machine, as the processor tells.
+    /// Whether it is a virtual machine, according to the processor.
     pub virtual_machine: bool,
-    /// What the kernel does against the processor's leaks, each as `name: what`; those that it does
-    /// not have are left out.
+    /// The kernel's protections against leaks in the processor, each as `name: what`, without those
+    /// that the processor doesn't need.
     pub mitigations: Vec<String>,
     /// The congestion control of every socket that was measured, client's and servers'.
     pub congestion_control: String,
-    /// The versions of compilers and interpreters, each as the program says it.
+    /// The versions of compilers and interpreters, as each program reports it.
     pub versions: Vec<String>,
-    /// The commit that was measured, with `-dirty` if it was changed.
+    /// The commit that was measured, with `-dirty` if files were changed.
     pub commit: String,
     /// Seconds since 1970, UTC.
     pub date: u64,
@@ -101,11 +101,11 @@ pub struct Cores {
 pub struct Entrant {
     /// Its name, as everywhere in the comparison.
     pub name: String,
-    /// What it stands for.
+    /// What it represents.
     pub about: String,
     /// Its language or style.
     pub family: Family,
-    /// The command that starts it, but for the port.
+    /// The command that starts it, without the port.
     pub command: String,
 }
 
@@ -117,28 +117,28 @@ pub enum Family {
     Ours,
     /// Rust, in other ways.
     Rust,
-    /// Python: sketches of what the styles were first, and what a Python user would pick today.
+    /// Python: sketches of the styles as they began, and what a Python user would choose today.
     Python,
     /// Other languages.
     Other,
 }
 
-/// A server that could not take part.
+/// A server that couldn't take part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Its name.
     pub name: String,
-    /// What the machine lacks, or what the server cannot do.
+    /// What the machine lacks, or what the server can't do.
     pub lacks: String,
     /// The command that installs it, if there is one.
     pub install: Option<String>,
 }
 
 impl Comparison {
-    /// Reads one.
+    /// Parses a comparison.
     ///
     /// # Errors
-    /// `InvalidData`: it is none, or of another schema.
+    /// `InvalidData`: the text isn't a comparison, or has another schema.
     pub fn from_json(text: &str) -> io::Result<Self> {
         let comparison: Comparison = serde_json::from_str(text)?;
         match comparison.schema {
@@ -161,7 +161,7 @@ impl Comparison {
         self.groups.iter().find(|group| group.name == name)
     }
 
-    /// The benchmark that says which style is faster, with its group; without it, the first one.
+    /// The benchmark that shows which style is faster, with its group; without it, the first one.
     pub fn main(&self) -> Option<(&MeasuredGroup, &Benchmark)> {
         let main = self
             .group(MAIN.0)
@@ -170,7 +170,7 @@ impl Comparison {
         main.or_else(|| groups.find_map(|group| Some((group, group.benchmarks.first()?))))
     }
 
-    /// Forgets the single samples, which would make a committed comparison large.
+    /// Removes the single samples, which would make a committed comparison large.
     pub fn without_samples(mut self) -> Self {
         let benchmarks = self.groups.iter_mut().flat_map(|it| &mut it.benchmarks);
         for row in benchmarks.flat_map(|it| &mut it.rows) {

@@ -1,4 +1,4 @@
-//! How many connections a server holds at once, and when it may accept the next one.
+//! Limits how many connections a server holds, and decides when it can accept the next one.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ struct Backoff {
 }
 
 impl ConnectionLimit {
-    /// At most `most` connections at once.
+    /// Allows at most `most` connections at once.
     pub fn new(most: usize) -> Self {
         ConnectionLimit(Arc::new(SharedCount {
             most: AtomicUsize::new(most),
@@ -50,7 +50,7 @@ impl ConnectionLimit {
         }))
     }
 
-    /// Whether the loop may accept now.
+    /// Whether the loop can accept now.
     pub fn is_open(&self) -> bool {
         self.connections() < self.0.most.load(Ordering::Relaxed) && self.retry_at().is_none()
     }
@@ -70,7 +70,7 @@ impl ConnectionLimit {
         self.0.connections.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection that accept(2) has returned, for as long as the permit lives.
+    /// Counts a connection that accept(2) has returned, until the permit is dropped.
     pub fn accepted(&self, peer: SocketAddr) -> Permit {
         let connections = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let mut backoff = self.0.backoff();
@@ -83,9 +83,9 @@ impl ConnectionLimit {
         }
     }
 
-    /// Says what follows from an error of accept(2), and backs off from one that will last. Errors
-    /// that each concern one connection count as lasting if there is nothing else for a whole
-    /// iteration of the loop.
+    /// Classifies an error of accept(2), and backs off if it will last. An error that concerns one
+    /// connection counts as lasting if a whole iteration of the loop finds nothing but such
+    /// errors.
     pub fn accept_failed(&self, error: &io::Error) -> AcceptError {
         let kind = AcceptError::from(error);
         let is_lasting = match kind {
@@ -109,16 +109,16 @@ impl ConnectionLimit {
         self.0.backoff().retry_at = None;
     }
 
-    /// The loop can't watch the descriptor of an accepted connection, which it closes. If the
-    /// descriptor doesn't fit into a set of select(2) (`InvalidInput`), from now on the limit is as
-    /// many connections as there are; any other reason, such as no memory, can pass.
+    /// Call this if the loop can't watch the descriptor of an accepted connection, and so closes it.
+    /// If the descriptor doesn't fit into a set of select(2) (`InvalidInput`), the limit is lowered to
+    /// the present number of connections. Other errors, such as too little memory, don't last.
     pub fn cannot_watch(&self, peer: SocketAddr, error: &io::Error) {
         let connections = self.connections();
         if connections == 0 || error.kind() != ErrorKind::InvalidInput {
             return self.back_off(error);
         }
         self.0.most.fetch_min(connections, Ordering::Relaxed);
-        warn!(%peer, %error, connections, "refused, and no more connections than these from now on");
+        warn!(%peer, %error, connections, "cannot watch this descriptor: from now on, at most this many connections");
     }
 
     /// Stops accepting for [`RETRY_AFTER`] or until a connection closes. Warns at most once a
@@ -141,7 +141,7 @@ impl SharedCount {
     }
 }
 
-/// One connection's place within the limit: a value that lives exactly as long as the connection's
+/// One connection's place within the limit. A permit lives exactly as long as the connection's
 /// descriptor, draining included. Keep it where it is dropped right after the socket.
 #[derive(Debug)]
 pub struct Permit {
@@ -151,7 +151,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The client's address, as accept(2) returned it: a socket that was reset no longer knows it.
+    /// The client's address, as accept(2) returned it: after a reset, the socket no longer knows it.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }

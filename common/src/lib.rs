@@ -1,4 +1,4 @@
-//! What all four echo servers share and no style owns.
+//! The parts that all four echo servers share, and that belong to no style.
 //!
 //! | module | for |
 //! |---|---|
@@ -11,17 +11,17 @@
 //! | [`clock`] | the time of a loop, and when a deadline has passed |
 //! | [`output`] | what programs print |
 //! | `logging`, [`background_writer`] | what servers write while they run: the log, the trace |
-//! | [`sys`] | the few system calls of every loop: counted, traced and, when asked, faulted |
+//! | [`sys`] | the few system calls of every loop: counted, traced, and, if you like, faulted |
 //! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
 //! | `client` | the test client, the contract checker, the load generator (feature `client`) |
 //! | `cargo`, `code_lines` | building programs, and counting their lines (feature `workspace`, as is the next line) |
 //! | `comparison` | the results of the benchmarks |
 //!
-//! On a system that isn't Unix, such as WebAssembly, there is only what a server needs over the
-//! simulated kernel (feature `sim`).
+//! On a system that isn't Unix, such as WebAssembly, the crate contains only what a server needs over
+//! the simulated kernel (feature `sim`).
 //!
-//! The servers are built without the feature `client`, which the program `echo-client` and every test
-//! take.
+//! The servers are built without the feature `client`. The program `echo-client` and all tests
+//! use it.
 
 #![cfg_attr(
     not(test),

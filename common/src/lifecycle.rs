@@ -1,6 +1,6 @@
 //! The life of a connection in the select loop and the dispatchers. The reactor's has more states.
 
-/// Where a connection is in its life: what a server still does with it.
+/// The state of a connection's life: what the server still does with it.
 ///
 /// ```text
 /// the peer ends first     Open ─▶ PeerClosed ────────────▶ Closed
@@ -15,11 +15,11 @@ pub enum Lifecycle {
     Open,
     /// The peer has sent its last byte: send pending output, then close.
     PeerClosed,
-    /// The server ends the connection: send pending output, then say that there will be no more.
+    /// The server ends the connection: send pending output, then shut down writing.
     Closing,
-    /// That was said. Read and discard until the peer closes too: closing with unread input would
-    /// send a reset, which can destroy the answer that is still on its way.
+    /// Writing is shut down. Read and discard until the peer closes too: closing with unread input
+    /// would send a reset, which can destroy an answer that is still on its way.
     Draining,
-    /// Nothing more is to be done.
+    /// Nothing is left to do.
     Closed,
 }

@@ -1,5 +1,5 @@
 //! What a server writes while it runs: the log on standard error, the trace file, and the lines on
-//! standard output. Each goes through a [`BackgroundWriter`], so that no reader can stop the loop.
+//! standard output. Each goes through a [`BackgroundWriter`], so that no reader can block the loop.
 
 use std::fmt::Arguments;
 use std::fs::File;
@@ -29,10 +29,10 @@ const LOG_CAPACITY: usize = 64 * 1024;
 /// Most bytes of the trace that wait for a slow reader.
 const TRACE_CAPACITY: usize = 16 * 1024 * 1024;
 
-/// How long the end of the program waits for readers of the log and of standard output.
+/// How long the program waits at its end for the readers of the log and of standard output.
 const READERS_LIMIT: Duration = Duration::from_millis(100);
 
-/// How long it waits for the reader of the trace, which somebody asked for.
+/// How long it waits for the reader of the trace, which the user requested.
 const TRACE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The files that a server writes.
@@ -44,12 +44,12 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Starts to log, and to trace if asked.
+    /// Starts the log, and the trace if requested.
     ///
     /// # Errors
     /// A trace file that can't be created, or a second call in one process.
     pub fn start(args: &ObserveArgs) -> io::Result<Self> {
-        // At the limit of a file's size (`ulimit -f`) this signal would end the server. With any
+        // At the limit for a file's size (`ulimit -f`), this signal would end the server. With any
         // handler, write(2) returns EFBIG instead.
         flag::register(SIGXFSZ, Arc::default())?;
         let note = match args.log_format {
@@ -80,16 +80,16 @@ impl Outputs {
     }
 
     /// Prints a line to standard error, after those of the log.
-    pub fn complain(&self, line: Arguments<'_>) {
+    pub fn print_to_stderr(&self, line: Arguments<'_>) {
         self.log.add(format!("{line}\n").as_bytes());
     }
 
-    /// Waits until all is written, but not for readers that don't read.
+    /// Waits until everything is written, but not for readers that don't read.
     ///
     /// # Errors
-    /// The trace, which somebody asked for, is incomplete; or a line on standard output was not
-    /// written, unless the reason is that its reader has gone or doesn't read. That lines of the
-    /// log are missing is no error.
+    /// The trace, which the user requested, is incomplete; or a line on standard output was not
+    /// written, for another reason than that its reader has gone or doesn't read. Missing lines of
+    /// the log are no error.
     pub fn finish(&self) -> io::Result<()> {
         let trace = self.trace.as_ref();
         let traced = trace.map_or(Ok(()), |trace| trace.finish(TRACE_LIMIT));
@@ -102,7 +102,7 @@ impl Outputs {
         traced.and(printed)
     }
 
-    /// Waits for the log as [`finish`](Self::finish) does for the rest.
+    /// Waits for the log, as [`finish`](Self::finish) does for the rest.
     pub fn finish_log(&self) {
         let _ = self.log.finish(READERS_LIMIT);
     }

@@ -1,4 +1,4 @@
-//! Listening, connecting and tuning sockets: the same for all four styles, in one place.
+//! Listens, connects, and tunes sockets: the same for all four styles, in one place.
 
 use std::io::{self, ErrorKind};
 #[cfg(unix)]
@@ -15,20 +15,20 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(unix)]
 use crate::sys::Listener;
 
-/// Most connections that a loop accepts in one iteration, so that a rush of clients does not starve
-/// those it has.
+/// Most connections that a loop accepts in one iteration, so that a rush of new clients doesn't
+/// starve the others.
 pub const ACCEPTS_PER_ITERATION: usize = 64;
 
-/// Most connections that a server accepts when it is asked to stop: as many as wait in its backlog
-/// unless somebody made that longer. More may come while it accepts, and those it can't wait for.
+/// Most connections that a server accepts when it stops: as many as wait in a backlog of the default
+/// length. More can arrive while it accepts, and it can't wait for all of those.
 pub const MOST_ACCEPTED_AT_STOP: usize = 4096;
 
-/// Listens on the first address of `host` that can be had, non-blocking, with SO_REUSEADDR, and at
-/// most `backlog` connections waiting to be accepted (the system may set a lower limit; see
+/// Listens on the first address of `host` that works, non-blocking, with SO_REUSEADDR, and with at
+/// most `backlog` connections waiting to be accepted (the system can set a lower limit; see
 /// listen(2)).
 ///
 /// # Errors
-/// A name that does not resolve, or what bind(2) answered last; the message names the address.
+/// The name doesn't resolve, or bind(2) failed for the last address; the message names the address.
 #[cfg(unix)]
 #[track_caller]
 pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<Listener> {
@@ -69,7 +69,7 @@ pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 /// Accepts one connection, non-blocking and tuned.
 ///
 /// # Errors
-/// What accept(2) returns; [`AcceptError`] says what follows from it.
+/// The errors of accept(2). [`AcceptError`] says what to do about each.
 #[cfg(unix)]
 pub(crate) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, peer) = listener.accept()?;
@@ -82,7 +82,7 @@ pub(crate) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
 /// and `TcpStream::take_error` tells which.
 ///
 /// # Errors
-/// What socket(2) or connect(2) answers at once.
+/// The errors that socket(2) or connect(2) return at once.
 #[cfg(unix)]
 pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(
@@ -108,12 +108,12 @@ const IN_PROGRESS: i32 = Errno::EINPROGRESS as i32;
 /// The congestion control of every socket here, clients' and servers', where the system lets a
 /// program choose.
 ///
-/// Every Linux has it, and it is light. The machine's default can be BBR, which paces what is sent,
-/// costs more for each send, and would make figures from two machines impossible to compare.
+/// Every Linux has it, and it is light. The machine's default can be BBR, which paces output, costs
+/// more per send, and would make figures from two machines impossible to compare.
 pub const CONGESTION_CONTROL: &str = "reno";
 
-/// Sets [`CONGESTION_CONTROL`] before the socket listens or connects: pacing that has begun stays.
-/// Does nothing where the system has no such option or doesn't know the name.
+/// Sets [`CONGESTION_CONTROL`]. Call it before the socket listens or connects, since pacing, once
+/// begun, stays on. Does nothing where the system has no such option or doesn't know the name.
 #[cfg(unix)]
 pub fn set_congestion_control(socket: &impl AsFd) {
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
@@ -122,7 +122,7 @@ pub fn set_congestion_control(socket: &impl AsFd) {
     let _ = socket;
 }
 
-/// The congestion control that a TCP socket uses, such as `reno`; `None` where the system doesn't
+/// The congestion control that a TCP socket uses, such as `reno`; `None` where the system can't
 /// tell.
 #[cfg(unix)]
 pub fn congestion_control(socket: &impl AsFd) -> Option<String> {
@@ -139,25 +139,25 @@ pub fn congestion_control(socket: &impl AsFd) -> Option<String> {
     }
 }
 
-/// Sets TCP_NODELAY: an answer leaves at once, and is not kept back until the peer acknowledged the
-/// one before.
+/// Sets TCP_NODELAY: an answer is sent at once, and doesn't wait until the peer has acknowledged
+/// the one before.
 #[cfg(unix)]
 pub fn tune(socket: &impl AsFd) {
     // Some systems refuse this on a connection that the peer has already reset. The next recv will
-    // find that out.
+    // find out.
     let _ = SockRef::from(socket).set_tcp_nodelay(true);
 }
 
-/// What follows from an error of accept(2). No error of it is fatal to the listener.
+/// What to do about an error of accept(2). No error is fatal to the listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AcceptError {
-    /// No client waits.
+    /// No client is waiting.
     WouldBlock,
-    /// It is the error of one connection that ended before it was accepted, or a signal: accept the
-    /// next one.
+    /// The error of one connection that ended before it was accepted, or a signal: accept the next
+    /// one.
     Transient,
-    /// Descriptors or memory have run out, a security policy forbids the call, or the error is one
-    /// that nobody expects. The next call would fail as well, so wait before you try again.
+    /// Descriptors or memory have run out, a security policy forbids the call, or the error is
+    /// unexpected. The next call would fail as well, so wait before you try again.
     Lasting,
 }
 
@@ -172,8 +172,8 @@ impl From<&io::Error> for AcceptError {
             Some(Errno::ECONNABORTED | Errno::EINTR | Errno::EPROTO | Errno::EOPNOTSUPP) => {
                 AcceptError::Transient
             }
-            // On Linux, accept(2) returns errors of the network that the connection has met
-            // already, and EPERM for one that a firewall forbids.
+            // On Linux, accept(2) returns network errors that the connection already had,
+            // and EPERM if a firewall forbids the connection.
             Some(
                 Errno::ENETDOWN
                 | Errno::ENOPROTOOPT
@@ -186,7 +186,7 @@ impl From<&io::Error> for AcceptError {
             ) => AcceptError::Transient,
             #[cfg(target_os = "linux")]
             Some(Errno::ENONET) => AcceptError::Transient,
-            // As faults are made.
+            // The errors that `--faults` makes have no number.
             None => of_kind(error.kind()),
             _ => AcceptError::Lasting,
         };
@@ -195,7 +195,7 @@ impl From<&io::Error> for AcceptError {
     }
 }
 
-/// For errors without a number.
+/// Classifies an error without a number.
 fn of_kind(kind: ErrorKind) -> AcceptError {
     match kind {
         ErrorKind::Interrupted | ErrorKind::ConnectionAborted => AcceptError::Transient,

@@ -1,9 +1,9 @@
 //! What programs print: results to standard output, and what went wrong to standard error.
 //!
 //! `println!` panics when standard output is a full disk or a pipe whose reader has gone, so no
-//! program here uses it. The rule instead: a closed pipe (`… | head -1`) ends the program quietly
-//! and successfully, since the reader has all that it wanted. Anything else that can't be written
-//! is an error with a message and exit status 1.
+//! program here uses it. Instead, a closed pipe (`… | head -1`) ends the program quietly and
+//! successfully, since the reader has read all that it needs. Any other failure to write
+//! prints a message and exits with status 1.
 
 use std::fmt::{self, Arguments};
 use std::io::{self, ErrorKind, Write};
@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 /// Prints to standard output, at once. The text includes its line end.
 ///
 /// # Errors
-/// What write(2) returns, marked so that [`exit_code`] knows it for standard output's.
+/// What write(2) returns, marked so that [`exit_code`] recognizes an error of standard output.
 pub fn print(text: Arguments<'_>) -> io::Result<()> {
     write_to_stdout(text.to_string().as_bytes())
 }
@@ -23,25 +23,25 @@ pub fn print(text: Arguments<'_>) -> io::Result<()> {
 /// Writes bytes to standard output, at once.
 ///
 /// # Errors
-/// As [`print()`].
+/// The errors of [`print()`].
 pub fn write_to_stdout(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     write_whole(&mut stdout, bytes).map_err(stdout_failed)
 }
 
-/// Prints a line to standard error. If nobody can be told, there is nobody to tell.
-pub fn complain(message: Arguments<'_>) {
+/// Prints a line to standard error, and ignores errors: there is no place left to report them.
+pub fn print_to_stderr(message: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// The exit status of a program that ended with `result`: a closed pipe at standard output is a
-/// success, any other error is printed to standard error and gives 1.
+/// The exit status of a program that ended with `result`. A closed pipe at standard output is a
+/// success; any other error is printed to standard error and gives 1.
 pub fn exit_code(result: io::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("error: {error}"));
+            print_to_stderr(format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -52,7 +52,7 @@ pub fn stdout_failed(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), StdoutError(error))
 }
 
-/// Whether an error says that the reader of standard output has gone, and not that of some socket.
+/// Whether the error means that standard output's reader has gone. A socket's EPIPE doesn't count.
 pub fn is_closed_pipe(error: &io::Error) -> bool {
     let is_stdout = error
         .get_ref()
@@ -72,7 +72,7 @@ impl fmt::Display for StdoutError {
 
 impl std::error::Error for StdoutError {}
 
-/// Writes all bytes and flushes, also to a descriptor that somebody else has made non-blocking: a
+/// Writes all bytes and flushes, even if another program has made the descriptor non-blocking: a
 /// shell's terminal often is, since all programs that have it open share that flag.
 pub(crate) fn write_whole(file: &mut (impl Write + AsFd), mut bytes: &[u8]) -> io::Result<()> {
     loop {

@@ -1,4 +1,4 @@
-//! From parsed arguments to a serving loop and an exit status: what the `main` of every server
+//! From parsed arguments to a serving loop and an exit status: what every server's `main`
 //! does.
 
 use std::io;
@@ -11,14 +11,14 @@ use crate::stop::StopSignal;
 use crate::sys::{self, Listener};
 use crate::{net, output};
 
-/// Logs, listens, has `start` make the server, says on standard output where it listens, serves,
-/// and prints the counters if asked.
+/// Starts the log, listens, calls `start` to make the server, prints where it listens, serves, and
+/// prints the counters if requested.
 ///
-/// `start` makes all that can fail for want of descriptors or memory, and returns the loop. So a
-/// server that says `listening on` really serves.
+/// `start` makes everything that can fail for lack of descriptors or memory, and returns the loop.
+/// So a server that prints `listening on` really serves.
 ///
-/// The exit status is 0 after a stop, and 1 with one line on standard error when the server can't
-/// start or go on, or when what the user asked to be written couldn't be.
+/// The exit status is 0 after a stop. It is 1, with one line on standard error, if the server can't
+/// start or continue, or if it couldn't write output that the user requested.
 pub fn run<S>(
     args: &ServerArgs,
     start: impl FnOnce(Listener, Settings, StopSignal) -> io::Result<S>,
@@ -33,7 +33,7 @@ where
     let served = serve(args, &outputs, start);
     let result = served.and(outputs.finish());
     if let Err(error) = &result {
-        outputs.complain(format_args!("error: {error}"));
+        outputs.print_to_stderr(format_args!("error: {error}"));
     }
     outputs.finish_log();
     ExitCode::from(u8::from(result.is_err()))

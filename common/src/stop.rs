@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM as a descriptor: the self-pipe, which any of the four loops can wait on.
+//! SIGINT and SIGTERM as a descriptor: the self-pipe, which each of the four loops can wait on.
 
 use std::io;
 #[cfg(unix)]
@@ -20,28 +20,28 @@ use crate::sys::{AsDescriptor, Descriptor, File, kernel};
 
 /// The reading end of the self-pipe: readable once the server has been asked to stop.
 ///
-/// A signal handler may do next to nothing, but it may write a byte. The loop waits for that byte
-/// beside its sockets, and so learns of the signal at a moment of its own choosing.
+/// A signal handler can do almost nothing safely, but it can write a byte to a pipe. The loop watches
+/// the pipe together with its sockets, and handles the signal when it is ready to.
 #[derive(Debug)]
 pub struct StopSignal {
     pipe: kernel::StopPipe,
 }
 
 impl StopSignal {
-    /// From now on the first SIGINT or SIGTERM makes this readable, and a second one ends the
+    /// Handles SIGINT and SIGTERM: the first one makes this readable, and a second one ends the
     /// process at once, with the status that a shell shows for that signal (128 plus its number).
     ///
-    /// That holds too where the program that started this one blocked or ignored these signals, as
-    /// `nohup` and shell scripts do.
+    /// It works even if the parent process blocked or ignored these signals, as `nohup` and shell
+    /// scripts do.
     ///
     /// # Errors
-    /// No descriptor for the pipe, or a signal that cannot be handled.
+    /// There is no descriptor for the pipe, or a signal can't be handled.
     #[cfg(unix)]
     pub fn on_signals() -> io::Result<Self> {
         let (stopper, stop) = Self::pair()?;
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // In this order, so that the first signal does not count as the second.
+            // In this order, so that the first signal doesn't count as the second.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))?;
             flag::register(signal, Arc::clone(&asked))?;
             low_level::pipe::register(signal, stopper.pipe.try_clone()?)?;
@@ -51,10 +51,10 @@ impl StopSignal {
         Ok(stop)
     }
 
-    /// A stop that a program asks for by itself: what tests and benchmarks use instead of a signal.
+    /// A signal that the program raises itself: tests and benchmarks use it instead of SIGTERM.
     ///
     /// # Errors
-    /// No descriptor for the pipe.
+    /// There is no descriptor for the pipe.
     #[cfg(unix)]
     pub fn pair() -> io::Result<(Stopper, Self)> {
         let (writing, reading) = UnixStream::pair()?;
@@ -63,7 +63,7 @@ impl StopSignal {
         Ok((Stopper { pipe: writing }, StopSignal { pipe }))
     }
 
-    /// Whether a stop has been asked for. Says so once for each time; the loop remembers it.
+    /// Whether a stop has been requested. Returns `true` once per request; the loop remembers it.
     pub fn is_raised(&self) -> bool {
         self.pipe.take_byte()
     }
@@ -71,7 +71,7 @@ impl StopSignal {
     /// A second descriptor of the same pipe, for a loop that owns what it watches: dup(2).
     ///
     /// # Errors
-    /// No descriptor.
+    /// There is no descriptor.
     pub fn try_clone_file(&self) -> io::Result<File> {
         self.pipe.try_clone().map(File::from)
     }
@@ -100,10 +100,10 @@ pub struct Stopper {
 
 #[cfg(unix)]
 impl Stopper {
-    /// Asks the loop that holds the other end to stop.
+    /// Tells the loop that holds the other end to stop.
     ///
     /// # Errors
-    /// `BrokenPipe` when that loop has ended.
+    /// `BrokenPipe` if that loop has ended.
     pub fn stop(&self) -> io::Result<()> {
         (&self.pipe).write_all(&[0])
     }
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_signal_raises_it() -> io::Result<()> {
-        SigSet::from_iter([Signal::SIGTERM]).thread_block()?; // As its parent may have done.
+        SigSet::from_iter([Signal::SIGTERM]).thread_block()?; // As a parent process can do.
         let stop = StopSignal::on_signals()?;
         assert!(!stop.is_raised());
         low_level::raise(SIGTERM)?;

@@ -1,7 +1,7 @@
 //! The kernel interface: every call that a loop makes to the kernel, and the two kernels behind it.
 //!
 //! Each function makes the call that it is named for, once, and returns the result. Nothing is
-//! retried here: what `WouldBlock` or `Interrupted` mean to a loop is the lesson of that loop.
+//! retried here: handling `WouldBlock` and `Interrupted` is up to each loop, and part of its lesson.
 //!
 //! | to | use |
 //! |---|---|
@@ -11,9 +11,9 @@
 //! | remember an edge until it is over | `Readiness` (feature `poll`) |
 //! | watch something else, such as a pipe | [`File`], or anything that is [`AsDescriptor`] |
 //! | know the time | [`now`] |
-//! | learn that the server is to stop | [`StopSignal`](crate::StopSignal) |
+//! | learn that the server has to stop | [`StopSignal`](crate::StopSignal) |
 //!
-//! On the way, a call is
+//! Before and after it is made, a call is
 //!
 //! | what | how | turned on by |
 //! |---|---|---|
@@ -35,7 +35,7 @@
 //! `os` makes the operating system's calls and does nothing else. `sim` (feature `sim`) is a
 //! simulated kernel with clients that follow a script. A run over it is a function: the same
 //! script, options, and seed always give the same trace. No server is built with that feature. In a
-//! crate that has it, the simulated kernel handles the calls of a thread while `sim::run` runs in
+//! crate that uses it, the simulated kernel handles the calls of a thread while `sim::run` runs on
 //! it, and the operating system handles all others.
 //!
 //! # How to write a scenario
@@ -69,7 +69,7 @@ mod poll;
 mod select;
 mod socket;
 
-// The kernel that answers the calls: the operating system's, the simulated one, or either.
+// The kernel that handles the calls: the operating system's, the simulated one, or either.
 #[cfg(all(unix, feature = "sim"))]
 pub(crate) mod either;
 #[cfg(unix)]
@@ -105,11 +105,11 @@ pub fn now() -> Instant {
     kernel::now()
 }
 
-/// Waits for readiness: `call` is select(2), mio's poll or a runtime's iteration, told the longest
-/// time to wait (`None` is for ever), and answers how many descriptors are ready.
+/// Waits for readiness. `call` is select(2), mio's poll, or a runtime's iteration; its argument is the
+/// longest time to wait (`None` is without limit), and it returns the number of ready descriptors.
 ///
 /// # Errors
-/// What `call` answers; `Interrupted` when a signal came, which is no failure.
+/// The errors of `call`; `Interrupted` means that a signal came, which isn't a failure.
 #[track_caller]
 #[inline(always)] // As `Stream::recv`.
 pub fn wait(
@@ -134,18 +134,18 @@ pub fn wait(
     result
 }
 
-/// The part of a read buffer that the next [`recv`](Stream::recv) may fill: all of it, but under
+/// The part of a read buffer that the next [`recv`](Stream::recv) can fill: all of it, but with
 /// `--faults` sometimes less.
 ///
-/// A loop whose readiness comes in edges takes a read that did not fill its window for the sign
-/// that the socket is empty. It must therefore know how large the window was.
+/// With edge-triggered readiness, a loop takes a read that didn't fill its window as a sign that
+/// the socket is empty. So it has to know how large the window was.
 #[inline]
 pub fn read_window(buffer: &mut [u8]) -> &mut [u8] {
     let length = faults::shortened(buffer.len());
     &mut buffer[..length]
 }
 
-/// Traces that a handler was entered: the moment at which the loop calls the code of its user.
+/// Traces that a handler is entered: the moment when the loop calls its user's code.
 #[track_caller]
 #[inline]
 pub fn trace_handler(name: &'static str) {
@@ -156,8 +156,8 @@ pub fn trace_handler(name: &'static str) {
     });
 }
 
-/// Whether to take a descriptor for ready although it is not: never, but under `--faults`. A loop
-/// that asks this where it decides what is ready shows that it survives spurious readiness
+/// Whether to treat a descriptor as ready although it isn't: only ever true with `--faults`. A loop
+/// that calls this where it decides what is ready shows that it survives spurious readiness
 /// (select(2), BUGS).
 #[inline]
 pub fn spurious() -> bool {

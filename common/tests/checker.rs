@@ -1,5 +1,5 @@
-//! The checker itself is checked: it passes a server that keeps the contract, and for each rule it
-//! fails one that breaks it. The server is `examples/broken-echo`.
+//! Tests the checker: it passes a server that keeps the contract, and for each rule it fails a server
+//! that breaks it. The server is `examples/broken-echo`.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,10 +10,10 @@ use std::thread;
 
 use common::client::check::{self, Kind, Selection, Target};
 
-/// Debug builds, and several servers at once.
+/// For debug builds, and several servers at once.
 const SLACK: f64 = 10.0;
 
-/// Run for each bug, unless it may or may not touch them: what takes little time.
+/// Quick cases. They run for each bug, unless the bug can affect them.
 const QUICK: &[&str] = &[
     "one-line",
     "every-byte-value",
@@ -34,13 +34,13 @@ const QUICK: &[&str] = &[
     "log-closed",
 ];
 
-/// A bug, and what the checker must say of it.
+/// A bug, and what the checker must report.
 struct Broken {
     bug: &'static str,
     kind: Kind,
     /// The cases that must fail.
     fails: &'static [&'static str],
-    /// Whether the quick cases are run too, to see that they pass.
+    /// Whether to run the quick cases too, which must pass.
     quick: bool,
 }
 
@@ -63,7 +63,7 @@ const fn line(bug: &'static str, fails: &'static [&'static str]) -> Broken {
 }
 
 impl Broken {
-    /// The bug touches nearly everything.
+    /// For a bug that affects nearly everything.
     const fn ruinous(self) -> Self {
         Broken {
             quick: false,
@@ -147,7 +147,7 @@ const BROKEN: &[Broken] = &[
     stream("needs-standard-output", &["no-standard-descriptors"]),
 ];
 
-/// Cargo builds the examples with the tests, beside them.
+/// Cargo builds the examples with the tests, next to them.
 fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
     let mut path = std::env::current_exe()?;
     path.pop();
@@ -158,7 +158,7 @@ fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
     let options = ["--kind", kind]
         .into_iter()
         .chain(bug.into_iter().flatten());
-    // Else glibc keeps memory for as many threads as there ever were at once.
+    // Otherwise glibc keeps memory for as many threads as ever ran at once.
     let command = [OsString::from("MALLOC_ARENA_MAX=1"), program.into()];
     Ok(Target::command(
         "env",
@@ -166,9 +166,9 @@ fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
     ))
 }
 
-/// Every case but one, and with more slack. broken-echo has a thread for each connection, so on a
-/// busy machine it is as fair, and as quick to serve a thousand, as the system's scheduler. That
-/// `fairness` passes a fair server is shown by the four of them.
+/// Selects every case but one, with more slack. broken-echo has a thread per connection, so on a
+/// busy machine its fairness, and the time to serve a thousand clients, depend on the scheduler. The
+/// four servers show that `fairness` passes a fair server.
 fn everything(kind: Kind) -> Selection {
     Selection::of(kind).skip(["fairness"]).slack(5.0 * SLACK)
 }
@@ -205,7 +205,7 @@ fn fails_each_bug_in_its_own_cases() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What the checker said wrongly of one bug.
+/// Describes what the checker reported wrongly about one bug.
 fn look_at(broken: &Broken) -> io::Result<Option<String>> {
     let fits = |name: &&&str| {
         let case = check::cases().iter().find(|case| case.name == **name);
@@ -235,7 +235,7 @@ fn look_at(broken: &Broken) -> io::Result<Option<String>> {
     }))
 }
 
-/// No case may be without a server that fails it.
+/// Each case must have a server that fails it.
 #[test]
 fn each_case_is_seen_failing() {
     let seen = |name| BROKEN.iter().any(|broken| broken.fails.contains(&name));

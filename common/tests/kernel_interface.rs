@@ -1,4 +1,4 @@
-//! The four styles call the kernel through `common::sys`, and nowhere else.
+//! The four styles call the kernel only through `common::sys`.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ const STYLES: [&str; 4] = [
     "reactor-echo",
 ];
 
-/// Words that stand in a program which calls the kernel itself, or asks the clock.
+/// Words in a program that calls the kernel itself, or reads the clock.
 const WORDS: [&str; 20] = [
     "TcpListener",
     "TcpStream",
@@ -35,7 +35,7 @@ const WORDS: [&str; 20] = [
     "elapsed",
 ];
 
-/// The engine that stands on tokio has tokio watch the operating system's descriptors.
+/// The engine on tokio has tokio watch the operating system's descriptors.
 const TOKIO: &str = "reactor-echo/src/engine/tokio.rs";
 
 #[test]
@@ -86,7 +86,7 @@ fn a_call_is_found_and_a_test_is_not_searched() {
     );
 }
 
-/// What of [`WORDS`] stands in the code, before its tests.
+/// The lines of code that contain one of [`WORDS`], without the tests.
 fn calls_in(source: &str, name: &Path) -> Vec<String> {
     let before_tests = source.lines().take_while(|line| *line != "#[cfg(test)]");
     let mut found = Vec::new();

@@ -15,7 +15,7 @@ use common::sys::{
     self, AsDescriptor, Events, FdSet, Interest, Listener, Poll, Stream, Token, select,
 };
 
-/// A connection, and what was read from it but not yet sent back.
+/// A connection, and the bytes that were read from it but not yet sent back.
 struct Connection {
     stream: Stream,
     pending_output: Vec<u8>,
@@ -150,7 +150,7 @@ const LISTENER: Token = Token(u64::MAX);
 const STOP: Token = Token(u64::MAX - 1);
 
 /// Reads until the kernel has nothing more, unless `forgets_the_rest`: then it reads once for each
-/// edge, and loses what is behind.
+/// edge, and loses the rest.
 fn serve_with_poll(listener: Listener, stop: StopSignal, forgets_the_rest: bool) -> io::Result<()> {
     let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(16));
     poll.register(listener.descriptor(), LISTENER, Interest::READABLE)?;
@@ -436,7 +436,7 @@ fn nothing_of_a_run_is_left_in_the_thread() -> io::Result<()> {
         listener.accept().map(drop)
     });
     assert_eq!(trace.ending, Ending::Returned);
-    // Outside of a run, the operating system answers again, without faults.
+    // Outside a run, the operating system handles the calls again, without faults.
     for _ in 0..200 {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let error = Listener::bind(address, 1)?.accept().expect_err("no client");

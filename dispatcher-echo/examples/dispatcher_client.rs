@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use common::output::complain;
+use common::output::print_to_stderr;
 use dispatcher_echo::{Channel, Dispatcher, DispatcherWithSend, SocketMap};
 
 fn main() -> io::Result<()> {
@@ -64,7 +64,7 @@ impl<W: Write> Dispatcher for Client<W> {
     }
 
     fn handle_connect(&mut self, channel: &mut Channel) -> io::Result<()> {
-        complain(format_args!("connected"));
+        print_to_stderr(format_args!("connected"));
         if self.expected == 0 {
             channel.close();
         }

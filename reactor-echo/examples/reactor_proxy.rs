@@ -102,7 +102,7 @@ impl ClientFactory for Server {
     }
 
     fn client_connection_failed(&mut self, connector: &mut Connector<'_>, reason: &Reason) {
-        output::complain(format_args!("{}: {reason}", self.address));
+        output::print_to_stderr(format_args!("{}: {reason}", self.address));
         if let Some(mut client) = connector.reactor().transport(self.client) {
             client.lose_connection();
         }

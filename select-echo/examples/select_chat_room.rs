@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::env;
 use std::io::{self, ErrorKind, Write};
 
-use common::output::complain;
+use common::output::print_to_stderr;
 use common::sys::{AsDescriptor, Descriptor, FD_SETSIZE, Fd, Listener, Stream, check_fits};
 use common::{StopSignal, net};
 use select_echo::{FdMap, NOTHING, select};
@@ -64,7 +64,7 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
             } else if fd != listener.descriptor().number() {
                 leave_if_failed(&mut room, fd, hear);
             } else if let Err(error) = welcome(&mut room, &listener) {
-                complain(format_args!("cannot accept a member: {error}"));
+                print_to_stderr(format_args!("cannot accept a member: {error}"));
             }
         }
     }

@@ -19,7 +19,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use common::output::complain;
+use common::output::print_to_stderr;
 use common::sys::{AsDescriptor, Descriptor, FD_SETSIZE, Listener, Stream, check_fits};
 use common::{StopSignal, net};
 use select_echo::{NOTHING, Ready, select};
@@ -64,7 +64,7 @@ pub fn serve(listener: Listener, target: SocketAddr, stop: StopSignal) -> io::Re
         if ready.inputs.contains(&listener.descriptor().number()) {
             match open(&listener, target) {
                 Ok(pair) => pairs.push(pair),
-                Err(error) => complain(format_args!("cannot serve a client: {error}")),
+                Err(error) => print_to_stderr(format_args!("cannot serve a client: {error}")),
             }
         }
     }

@@ -13,7 +13,7 @@ use std::env;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use common::output::complain;
+use common::output::print_to_stderr;
 use common::sys::{self, AsDescriptor, FD_SETSIZE, Listener, Stream, check_fits};
 use common::{StopSignal, args, net};
 use select_echo::{NOTHING, select};
@@ -48,10 +48,10 @@ pub fn serve(listener: Listener, period: Duration, stop: StopSignal) -> io::Resu
         if ready.inputs.contains(&listener.descriptor().number()) {
             match listener.accept() {
                 Ok((client, _)) if check_fits(client.descriptor()).is_ok() => clients.push(client),
-                Ok(_) => complain(format_args!(
+                Ok(_) => print_to_stderr(format_args!(
                     "cannot serve a client: select cannot watch more"
                 )),
-                Err(error) => complain(format_args!("cannot accept a client: {error}")),
+                Err(error) => print_to_stderr(format_args!("cannot accept a client: {error}")),
             }
         }
         if sys::now() >= due {

@@ -1,10 +1,10 @@
-//! `cargo bench`: the benchmarks, with criterion as the statistician.
+//! `cargo bench`: the benchmarks, with criterion's statistics.
 //!
 //! criterion takes all samples of one benchmark, then all of the next. Between the first and the
-//! last a machine can slow down by a tenth. So the samples are taken here, in rounds over all
-//! servers, and criterion is handed each where it would have taken one.
+//! last, a machine can slow down by a tenth. So this program takes the samples itself, in rounds over
+//! all servers, and passes each to criterion where criterion would have taken one.
 //!
-//! criterion's own report has a block for each of some two hundred benchmarks. It is printed only
+//! criterion's own report has a block for each of about two hundred benchmarks. It is printed only
 //! with `--verbose`; the summary that says which style is faster comes at the end.
 
 mod options;
@@ -61,17 +61,17 @@ fn run() -> io::Result<()> {
         groups.any(|group| group.shapes.iter().any(|it| wants(group, it, candidate)))
     };
     let builder = Builder::open(ALL.iter().filter(is_wanted), options.profile)?;
-    // Before this thread is kept on one core, and all it can see is that one.
+    // Before this thread is kept on one core: after that, it sees only that core.
     let machine = machine::here();
     let harness = Harness::enter()?;
     let mut comparison = comparison::begin(&options.command, machine, &harness, &builder);
     let mut progress = Progress::new(&groups, &builder.ready, options.effort, &wants);
-    // criterion looks whether standard output is a terminal, and must not draw on it.
+    // criterion checks whether standard output is a terminal, and must not draw on it.
     let mut criterion = {
         let _silence = Silence::unless(options.shows_criterion)?;
         criterion(&options)
     };
-    // If a group fails, what was measured before is still worth reading.
+    // If a group fails, the earlier results are still worth reading.
     let mut outcome = Ok(());
     for group in &groups {
         if !progress.begin(group) {
@@ -118,7 +118,7 @@ fn summarise(options: &Options, comparison: &Comparison) -> io::Result<()> {
     output::print(format_args!("\n{text}"))
 }
 
-/// Where criterion writes, by its own rules.
+/// The folder that criterion writes to, by criterion's own rules.
 fn folder() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let target =
@@ -142,7 +142,7 @@ fn name(group: &Group, shape: &Shape, candidate: &Candidate) -> String {
     format!("{}/{}/{}", group.name, shape.name, candidate.name)
 }
 
-/// Hands the samples of a group to criterion; without samples, only the names.
+/// Passes the samples of a group to criterion; without samples, only the names.
 fn hand_over(criterion: &mut Criterion, group: &Group, series: Option<&[Vec<Series>]>) {
     let mut benchmarks = criterion.benchmark_group(group.name);
     benchmarks.sampling_mode(SamplingMode::Flat);
@@ -182,7 +182,7 @@ fn replay(
     });
 }
 
-/// Samples in the order in which they were taken, each for as many iterations as criterion likes.
+/// Samples in the order in which they were taken. Each stands for any number of iterations.
 struct Replay {
     seconds: Vec<f64>,
     next: usize,

@@ -1,4 +1,4 @@
-//! The command line, as far as criterion does not keep it to itself.
+//! The command line: the part that criterion doesn't keep private.
 
 use std::env;
 use std::io;
@@ -9,15 +9,15 @@ use bench::run::Effort;
 use clap::ValueEnum;
 use regex::Regex;
 
-/// The files of a run of all benchmarks, and of a part of them.
+/// The names of the files of a run of all benchmarks, and of a run of some.
 pub const WHOLE: &str = "comparison";
-/// The same for a part of them.
+/// The same for a run of some.
 pub const PART: &str = "comparison-part";
 
-/// A group takes a minute or two, unless the machine is busy.
+/// The limit for a group. A group takes a minute or two, unless the machine is busy.
 const LIMIT: Duration = Duration::from_secs(4 * 60);
 
-/// Ten samples, as criterion wants them at least.
+/// Ten samples, criterion's minimum.
 const BENCH: Effort = Effort {
     rounds: 10,
     slice: Duration::from_millis(30),
@@ -36,7 +36,7 @@ const TEST: Effort = Effort {
     limit: LIMIT,
 };
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Measure.
@@ -52,7 +52,7 @@ pub struct Options {
     pub mode: Mode,
     pub effort: Effort,
     pub profile: Profile,
-    /// Whether criterion's own lines are printed.
+    /// Whether to print criterion's own lines.
     pub shows_criterion: bool,
     /// The command, as the user typed it.
     pub command: String,
@@ -61,7 +61,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options of criterion that are followed by a value.
+    /// Options of criterion that take a value.
     const WITH_VALUE: [&str; 19] = [
         "-c",
         "--color",
@@ -95,10 +95,10 @@ impl Options {
         "--profile-time",
     ];
 
-    /// Reads the command line and the variable `BENCH_PROFILE`.
+    /// Parses the command line and the variable `BENCH_PROFILE`.
     ///
     /// # Errors
-    /// A profile that there isn't.
+    /// The profile doesn't exist.
     pub fn from_arguments() -> io::Result<Self> {
         let arguments: Vec<String> = env::args().skip(1).collect();
         // As `--name value` or as `--name=value`.
@@ -116,7 +116,7 @@ impl Options {
         let filter = (0..arguments.len())
             .find(|&place| !arguments[place].starts_with('-') && !is_value(place))
             .map(|place| arguments[place].clone());
-        // cargo bench says --bench, cargo test does not.
+        // cargo bench passes --bench, cargo test doesn't.
         let mode = match (has("--list"), has("--test") || !has("--bench")) {
             (true, _) => Mode::List,
             (_, true) => Mode::Test,
@@ -130,7 +130,7 @@ impl Options {
                 false => (*it).clone(),
             });
         let typed = quoted.collect::<Vec<_>>().join(" ");
-        // A test is not worth minutes of building.
+        // A test isn't worth minutes of building.
         let profile = match (mode, env::var("BENCH_PROFILE")) {
             (Mode::Bench, Ok(name)) => Profile::from_str(&name, true),
             (Mode::Bench, Err(_)) => Ok(Profile::Measured),
@@ -154,7 +154,7 @@ impl Options {
         })
     }
 
-    /// Whether the benchmark of that name is measured.
+    /// Whether to measure the benchmark of that name.
     pub fn wants(&self, name: &str) -> bool {
         match (&self.exact, &self.filter) {
             (Some(exact), _) => name == exact,
@@ -163,8 +163,8 @@ impl Options {
         }
     }
 
-    /// The name of the files that the results are written to: a run of a part does not overwrite
-    /// those of all benchmarks.
+    /// The name of the files for the results: a run of some benchmarks doesn't overwrite the files
+    /// of a run of all.
     pub fn file_name(&self) -> &'static str {
         match (&self.filter, &self.exact) {
             (None, None) => WHOLE,
@@ -173,7 +173,7 @@ impl Options {
     }
 }
 
-/// As much as criterion's own options ask for: so many samples, in so many seconds together.
+/// The effort that criterion's own options request: samples, and the seconds for all of them together.
 fn effort(samples: Option<&str>, seconds: Option<&str>) -> Effort {
     let rounds = samples.and_then(|it| it.parse().ok());
     let rounds: usize = rounds.unwrap_or(BENCH.rounds).max(1);

@@ -1,5 +1,5 @@
-//! How far the benchmarks are: one line for each group, redrawn in place; plain lines where standard
-//! error is no terminal.
+//! The progress of the benchmarks: one line for each group, redrawn in place; plain lines if standard
+//! error isn't a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ const LINE: &str = "{prefix:16} {wide_bar} {percent:>3} %, {msg}";
 
 /// The progress of all groups.
 pub struct Progress {
-    /// The samples of each group that is measured.
+    /// The number of samples of each group to measure.
     samples: Vec<(&'static str, usize)>,
-    /// Those of the groups that are done.
+    /// The number of samples of the groups that are done.
     done: usize,
-    /// How long a group takes at most.
+    /// The most time that a group takes.
     limit: Duration,
     begun: Instant,
     /// The group that is being measured.
@@ -39,7 +39,7 @@ impl Progress {
         let samples = groups.iter().map(|group| {
             let takes_part = |shape: &Shape| {
                 let candidates = ready.iter().map(|ready| ready.candidate);
-                // The server that runs twice is one more.
+                // The server that runs twice counts twice.
                 candidates.filter(|it| wants(group, shape, it)).count() + 1
             };
             let samples = group.shapes.iter().map(takes_part);
@@ -56,7 +56,7 @@ impl Progress {
         }
     }
 
-    /// Begins a group, if any of it is measured.
+    /// Begins a group, if any of its benchmarks is measured.
     pub fn begin(&mut self, group: &Group) -> bool {
         let found = self.samples.iter().find(|(name, _)| *name == group.name);
         let Some(&(name, samples)) = found else {
@@ -72,7 +72,7 @@ impl Progress {
             self.line.tick();
         } else {
             let count = self.samples.iter().position(|(it, _)| *it == name);
-            output::complain(format_args!(
+            output::print_to_stderr(format_args!(
                 "{name}: {samples} samples ({} of {} groups)",
                 count.map_or(1, |place| place + 1),
                 self.samples.len()
@@ -81,7 +81,7 @@ impl Progress {
         true
     }
 
-    /// Before each visit.
+    /// Call this before each visit.
     pub fn visit(&mut self, visit: usize, visits: usize) {
         let Some((_, samples, begun)) = self.group else {
             return;
@@ -94,7 +94,7 @@ impl Progress {
         let share = visit as f64 / visits as f64;
         let limit = self.limit.saturating_sub(begun.elapsed()).as_secs_f64();
         let left = (begun.elapsed().as_secs_f64() * (1.0 - share) / share).min(limit);
-        // The other groups take as long per sample as what is done so far.
+        // The other groups take as long per sample as the samples so far.
         let done = self.done as f64 + samples as f64 * share;
         let all: usize = self.samples.iter().map(|(_, count)| count).sum();
         let others = all.saturating_sub(self.done + samples) as f64;
@@ -105,7 +105,7 @@ impl Progress {
             .set_message(format!("{left:#} left, {all:#} in all"));
     }
 
-    /// The group is measured.
+    /// Call this when the group is measured.
     pub fn end(&mut self) {
         if let Some((name, samples, begun)) = self.group.take() {
             self.done += samples;
@@ -114,7 +114,7 @@ impl Progress {
             self.line.set_position(length);
             self.line.finish_with_message(format!("done in {took:.0?}"));
             if !terminal::stderr_redraws() {
-                output::complain(format_args!("{name}: done in {took:.0?}"));
+                output::print_to_stderr(format_args!("{name}: done in {took:.0?}"));
             }
         }
     }

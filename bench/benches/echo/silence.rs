@@ -1,6 +1,6 @@
-//! criterion without its lines. It has no way to turn them off, so standard output leads nowhere
-//! while it works. Its warnings are about times that it believes it has measured itself, so standard
-//! error does too.
+//! Silences criterion's lines. criterion has no way to turn them off, so standard output is redirected
+//! to /dev/null while it works. Its warnings are about times that it believes to have measured itself,
+//! so standard error is, too.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,17 +8,17 @@ use std::os::fd::OwnedFd;
 
 use nix::unistd::{dup, dup2_stderr, dup2_stdout};
 
-/// Standard output and standard error lead nowhere until this is dropped.
+/// While this exists, standard output and standard error are discarded.
 pub struct Silence {
     stdout: OwnedFd,
     stderr: OwnedFd,
 }
 
 impl Silence {
-    /// Silence, unless everything is to be shown.
+    /// Starts the silence, unless everything is to be shown.
     ///
     /// # Errors
-    /// What dup(2) returns.
+    /// The errors of dup(2).
     pub fn unless(shows_all: bool) -> io::Result<Option<Self>> {
         if shows_all {
             return Ok(None);
@@ -37,7 +37,7 @@ impl Silence {
 
 impl Drop for Silence {
     fn drop(&mut self) {
-        // What is still in the buffer is criterion's. An error has nowhere to go.
+        // What is still in the buffer is criterion's. An error can't be reported.
         let _ = io::stdout().flush();
         let _ = dup2_stdout(&self.stdout);
         let _ = dup2_stderr(&self.stderr);

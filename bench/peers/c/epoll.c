@@ -1,5 +1,5 @@
 // A TCP echo server on epoll(7), level-triggered, in plain C: the floor. There is nothing between
-// its code and the kernel, so what another server takes beyond it is the price of that style.
+// its code and the kernel, so the extra cost of another server is the price of that server's style.
 //
 //     cc -O2 -Wall -Wextra -o epoll epoll.c
 
@@ -23,7 +23,7 @@ static void finish(int fd)
 {
     free(connections[fd].bytes);
     connections[fd].bytes = NULL;
-    close(fd); // which also ends the watching
+    close(fd); // which also stops watching it
 }
 
 static void keep(int fd, const char *bytes, size_t size)
@@ -36,8 +36,8 @@ static void keep(int fd, const char *bytes, size_t size)
     watch(EPOLL_CTL_MOD, fd, EPOLLOUT);
 }
 
-// One read: a client that floods waits for its turn like everybody else. The answer goes out at
-// once, and nearly always whole.
+// One read: a client that floods waits for its turn like all others. The answer is sent at once,
+// and nearly always whole.
 static void handle_read(int fd)
 {
     ssize_t size = recv(fd, buffer, sizeof buffer, 0);

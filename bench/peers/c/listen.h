@@ -1,4 +1,4 @@
-// What both servers in C do before they serve, and what a connection of theirs is.
+// What both servers in C do before they serve, and the state of their connections.
 
 #define _GNU_SOURCE // accept4
 #include <arpa/inet.h>
@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// What the kernel has not taken yet, of one read. Until it is sent, no more is read: so one read
-// is the most that is kept for a client, and a client that does not read costs no more than that.
+// What the kernel has not taken yet, of one read. Until it is sent, no more is read: so the server
+// keeps at most one read per client, and a client that does not read costs no more than that.
 struct pending {
     char *bytes; // NULL: nothing is pending
     size_t sent, size;
@@ -33,15 +33,15 @@ static void quit(int signal)
     _exit(0);
 }
 
-// Whether the call that has just failed is to be tried again at the next event.
+// Whether to try the call that has just failed again at the next event.
 static int later(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
 // Listens where the command line says (--host, an IPv4 address, and --port; others, such as -q, are
-// ignored), and says so on standard output. From now on SIGINT and SIGTERM end the process, with
-// status 0.
+// ignored), and prints the address on standard output. From now on, SIGINT and SIGTERM end the
+// process with status 0.
 static int listen_as_told(int argc, char **argv)
 {
     const char *host = "127.0.0.1", *port = "8881";
@@ -62,7 +62,7 @@ static int listen_as_told(int argc, char **argv)
         exit(1);
     }
 #ifdef TCP_CONGESTION
-    // The same as all others here; what is accepted inherits it. Without it, the default is used.
+    // The same as all others here; accepted sockets inherit it. Without it, the default is used.
     setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 #endif
     if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||

@@ -1,5 +1,5 @@
 // The same server as epoll.c, on select(2): the sets of descriptors go to the kernel and come back
-// at each turn, and each turn looks at every descriptor.
+// in each iteration, and each iteration looks at every descriptor.
 //
 //     cc -O2 -Wall -Wextra -o select select.c
 
@@ -31,8 +31,8 @@ static void keep(int fd, const char *bytes, size_t size)
     FD_SET(fd, &outputs);
 }
 
-// One read: a client that floods waits for its turn like everybody else. The answer goes out at
-// once, and nearly always whole.
+// One read: a client that floods waits for its turn like all others. The answer is sent at once,
+// and nearly always whole.
 static void handle_read(int fd)
 {
     ssize_t size = recv(fd, buffer, sizeof buffer, 0);

@@ -1,5 +1,5 @@
-// Command echo is a TCP echo server as one writes it in Go: a goroutine for each connection, which
-// reads and writes as if it could block, and a runtime that waits for all of them with epoll.
+// Command echo is an idiomatic TCP echo server in Go: a goroutine for each connection, which reads
+// and writes as if it could block, and a runtime that waits for all of them with epoll.
 package main
 
 import (
@@ -20,8 +20,8 @@ func main() {
 	flag.Parse()
 
 	go exitOnSignal()
-	// Go sets SO_REUSEADDR, asks for the longest backlog that the system grants, and sets
-	// TCP_NODELAY on what it accepts.
+	// Go sets SO_REUSEADDR, requests the longest backlog that the system grants, and sets
+	// TCP_NODELAY on accepted sockets.
 	config := net.ListenConfig{Control: useReno}
 	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(*host, *port))
 	if err != nil {
@@ -32,7 +32,7 @@ func main() {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
-			// Out of descriptors, say: trying again at once would be a busy loop.
+			// For example, out of descriptors: trying again at once would be a busy loop.
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
@@ -40,8 +40,8 @@ func main() {
 	}
 }
 
-// useReno gives the listener the same congestion control that all others here have; what is
-// accepted inherits it. A system without that option uses its default.
+// useReno gives the listener the same congestion control as all others here; accepted sockets
+// inherit it. A system without that option uses its default.
 func useReno(_, _ string, socket syscall.RawConn) error {
 	const tcpCongestion = 13 // TCP_CONGESTION on Linux, which package syscall doesn't name
 	return socket.Control(func(fd uintptr) {
@@ -49,9 +49,9 @@ func useReno(_, _ string, socket syscall.RawConn) error {
 	})
 }
 
-// echo sends back what the client sends, until its end of stream or an error, which costs nobody
-// else. Not io.Copy, which has the kernel splice one TCP connection into the other on Linux: this
-// is to be one read and one write for each message, as in all the others.
+// echo sends back what the client sends, until its end of stream or an error, which affects no other
+// client. It doesn't use io.Copy, with which the kernel splices one TCP connection into the other on
+// Linux: the server should make one read and one write for each message, like all others.
 func echo(conn net.Conn) {
 	defer conn.Close()
 	buffer := make([]byte, 64*1024)

@@ -1,4 +1,4 @@
-"""A line echo server of asynchat's chat objects: it answers each line once it is complete.
+"""A line echo server of asynchat's chat objects: it returns each line once it is complete.
 
 asynchat left the standard library with Python 3.12; the package pyasynchat has it since.
 """
@@ -22,7 +22,7 @@ class EchoChat(asynchat.async_chat):
         self.line = []
 
     def readable(self):
-        # The original is always readable: what a client sends and never reads piles up without end.
+        # The original is always readable: what a client sends and never reads piles up without limit.
         return not self.ended and not self.producer_fifo
 
     def collect_incoming_data(self, data):
@@ -33,8 +33,8 @@ class EchoChat(asynchat.async_chat):
         self.line.clear()
 
     def handle_close(self):
-        # The end of stream, or an error. The original closes at once, and what is pending is lost.
-        # Here it is still sent; when that is done, or fails, we are called a second time.
+        # The end of stream, or an error. The original closes at once and loses pending output.
+        # Here it is still sent; when that is done, or fails, this is called a second time.
         if self.ended or not self.producer_fifo:
             self.close()
         else:

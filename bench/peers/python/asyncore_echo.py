@@ -18,7 +18,7 @@ class EchoHandler(asyncore.dispatcher_with_send):
     ended = False  # the peer has sent its last byte
 
     def readable(self):
-        # The original is always readable: what a client sends and never reads piles up without end.
+        # The original is always readable: what a client sends and never reads piles up without limit.
         return not self.ended and len(self.out_buffer) <= HIGH_WATER
 
     def handle_read(self):
@@ -32,8 +32,8 @@ class EchoHandler(asyncore.dispatcher_with_send):
             self.close()
 
     def handle_close(self):
-        # The end of stream, or an error. The original closes at once, and what is pending is lost.
-        # Here it is still sent; when that fails we are called a second time.
+        # The end of stream, or an error. The original closes at once and loses pending output.
+        # Here it is still sent; when that fails, this is called a second time.
         if self.ended or not self.out_buffer:
             self.close()
         self.ended = True

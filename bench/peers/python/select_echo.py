@@ -1,7 +1,7 @@
 """An echo server around select: lists of inputs and outputs, and a dict of pending bytes.
 
-The textbook's loop, with what it usually leaves out: `send` may take only a part, a reset is an
-exception, and whoever does not read must not be read from.
+The textbook's loop, with what it usually leaves out: `send` can take only a part, a reset is an
+exception, and reading must stop while a client doesn't read.
 """
 
 import select

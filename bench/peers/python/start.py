@@ -19,8 +19,8 @@ def arguments():
 
 
 def announce(listener):
-    """Says that the server listens now. Gives the listening socket the same congestion control
-    that all others here have: what is accepted inherits it."""
+    """Prints that the server listens now. Gives the listening socket the same congestion control
+    as all others here: accepted sockets inherit it."""
     with socket.socket(fileno=os.dup(listener.fileno())) as same:
         if hasattr(socket, "TCP_CONGESTION"):
             same.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")

@@ -12,15 +12,15 @@ import start
 class Echo(Protocol):
     def connectionMade(self):
         self.transport.setTcpNoDelay(True)
-        # Back-pressure: while the transport has more than 64 KiB to send, it pauses what produces
-        # that, which is its own reading.
+        # Back-pressure: while the transport has more than 64 KiB to send, it pauses its producer,
+        # which is its own reading.
         self.transport.registerProducer(self.transport, True)
 
     def dataReceived(self, data):
         self.transport.write(data)
 
     def readConnectionLost(self):
-        # Without this half, the end of the peer's stream discards what is still to be sent.
+        # Without this half, the end of the peer's stream discards the output that isn't sent yet.
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 

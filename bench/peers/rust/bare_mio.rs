@@ -1,5 +1,5 @@
-//! mio without anything around it: edge-triggered, so an event says that something has *changed*.
-//! Whoever does not read until nothing is left will not be told again.
+//! mio without anything around it. It is edge-triggered: an event reports that something has *changed*.
+//! A loop that doesn't read until nothing is left gets no further event.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
@@ -13,7 +13,7 @@ mod start;
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// Where the kernel tells of urgent data, it is asked to.
+/// Watches urgent data where the kernel reports it.
 #[cfg(target_os = "linux")]
 const READING: Interest = Interest::READABLE.add(Interest::PRIORITY);
 #[cfg(not(target_os = "linux"))]
@@ -42,8 +42,8 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Whether nobody waits any more. When descriptors are out somebody does, and no event will say so
-/// again: the next turn tries once more.
+/// Accepts clients. Returns whether none waits any more. If descriptors run out, one still waits,
+/// and no event will report it again: the next iteration tries once more.
 fn accept_all(
     listener: &TcpListener,
     registry: &Registry,
@@ -62,7 +62,7 @@ fn accept_all(
     }
 }
 
-/// Lets a connection act, and forgets it, which closes it, at its end or its error.
+/// Lets a connection act, and forgets it at its end or its error, which closes it.
 fn serve(connections: &mut Slab<Connection>, key: usize, event: &Event, buffer: &mut [u8]) {
     let Some(connection) = connections.get_mut(key) else {
         return;
@@ -72,7 +72,7 @@ fn serve(connections: &mut Slab<Connection>, key: usize, event: &Event, buffer: 
     }
 }
 
-/// What to do with a connection for which there is nothing more to do now.
+/// What to do with a connection once nothing more can be done now.
 #[derive(PartialEq)]
 enum NextAction {
     Wait,
@@ -81,14 +81,14 @@ enum NextAction {
 
 struct Connection {
     socket: TcpStream,
-    /// What the kernel has not taken yet, of one read. Until it is sent, no more is read.
+    /// The part of one read that the kernel hasn't taken yet. Until it is sent, no more is read.
     pending: Vec<u8>,
 }
 
 impl Connection {
     fn open(mut socket: TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        // Both, once and for all: an edge costs nothing while nothing changes.
+        // Both, for the whole connection: an edge costs nothing while nothing changes.
         registry.register(&mut socket, token, READING | Interest::WRITABLE)?;
         let pending = Vec::new();
         Ok(Connection { socket, pending })
@@ -103,9 +103,9 @@ impl Connection {
         if !self.pending.is_empty() {
             return Ok(NextAction::Wait);
         }
-        // A short read has emptied the socket, which saves the call that would only say so. Unless
-        // the end of stream is right behind it, or urgent data, before which a read stops. After a
-        // pause nobody knows.
+        // A short read has emptied the socket, which saves a call that would return WouldBlock. But it
+        // hasn't if the end of stream comes next, or urgent data, before which a read stops. After a
+        // pause, it isn't known.
         let until_refused = was_blocked || event.is_read_closed() || event.is_priority();
         if event.is_readable() || until_refused {
             return self.echo(buffer, until_refused);
@@ -131,7 +131,7 @@ impl Connection {
         Ok(NextAction::Wait)
     }
 
-    /// Sends what the kernel takes now, and keeps the rest. The kernel took less than it was given:
+    /// Sends what the kernel takes now, and keeps the rest. If the kernel took less than it was given,
     /// that is as good as a refusal, and there will be an event.
     fn send(&mut self, data: &[u8]) -> io::Result<()> {
         let sent = match self.socket.write(data) {

@@ -1,4 +1,4 @@
-//! tokio as its own documentation has it: a task for each client, which reads as a thread would and
+//! tokio as in its own documentation: a task for each client, which reads as a thread would and
 //! is switched at each `await`. One thread runs all tasks, as in the four servers.
 
 use std::io;
@@ -21,14 +21,14 @@ async fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => drop(tokio::spawn(echo(socket))),
-            // Out of descriptors or memory, say: trying again at once would be a busy loop.
+            // For example, out of descriptors or memory: trying again at once would be a busy loop.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }
 }
 
-/// Sends back what the client sends, until its end of stream. An error ends this task, and costs
-/// nobody else.
+/// Sends back what the client sends, until its end of stream. An error ends this task, and affects
+/// no other.
 async fn echo(mut socket: TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let mut buffer = vec![0; 64 * 1024];

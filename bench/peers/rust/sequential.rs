@@ -1,5 +1,5 @@
-//! One client at a time: the echo server that everybody writes first. While it serves one, all
-//! others wait in the backlog.
+//! One client at a time: everyone's first echo server. While it serves one client, all others wait
+//! in the backlog.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -14,9 +14,9 @@ fn main() -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match listener.accept() {
-            // A client's error ends that client only.
+            // A client's error ends only that client.
             Ok((socket, _)) => drop(echo(socket, &mut buffer)),
-            // Out of descriptors or memory, say: trying again at once would be a busy loop.
+            // For example, out of descriptors or memory: trying again at once would be a busy loop.
             Err(_) => sleep(Duration::from_millis(100)),
         }
     }
@@ -24,8 +24,8 @@ fn main() -> io::Result<()> {
 
 /// Sends back what the client sends, until its end of stream.
 ///
-/// Not `io::copy`, which has the kernel splice one socket into the other on Linux: this is to be
-/// one read and one write for each message, as in all the others.
+/// It doesn't use `io::copy`, with which the kernel splices one socket into the other on Linux: the
+/// server should make one read and one write for each message, like all others.
 fn echo(mut socket: TcpStream, buffer: &mut [u8]) -> io::Result<()> {
     socket.set_nodelay(true)?;
     loop {

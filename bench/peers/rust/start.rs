@@ -1,4 +1,4 @@
-//! What the peers in Rust do before they serve, so that their own files hold nothing but the way
+//! What the Rust peers do before they serve, so that their own files contain only the way
 //! in which they serve.
 
 use std::io::{self, ErrorKind, Write};
@@ -21,11 +21,11 @@ struct Args {
     _quiet: u8,
 }
 
-/// Listens where the command line says, and says so on standard output. The listener does not
-/// block. From now on SIGINT and SIGTERM end the process, with status 0.
+/// Listens where the command line says, and prints the address on standard output. The listener
+/// doesn't block. From now on, SIGINT and SIGTERM end the process with status 0.
 ///
 /// # Errors
-/// What bind(2) or a standard output that is gone answer.
+/// The errors of bind(2), or standard output's reader has gone.
 pub fn listen() -> io::Result<TcpListener> {
     let Args { listen, .. } = Args::parse();
     for signal in [SIGINT, SIGTERM] {

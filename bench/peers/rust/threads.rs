@@ -1,5 +1,5 @@
-//! A thread for each client: the code is that of one client at a time, and the kernel does the
-//! waiting. What it costs is a stack and a buffer for each client, and a switch of threads for each
+//! A thread for each client: the code serves one client at a time, and the kernel does the
+//! waiting. It costs a stack and a buffer for each client, and a switch of threads for each
 //! message.
 
 use std::io::{self, Read, Write};
@@ -14,18 +14,18 @@ fn main() -> io::Result<()> {
     listener.set_nonblocking(false)?;
     loop {
         let served = listener.accept().and_then(|(socket, _)| {
-            // Not `thread::spawn`, which panics when there can be no more threads.
+            // Not `thread::spawn`, which panics if no more threads can be started.
             thread::Builder::new().spawn(|| echo(socket))
         });
         if served.is_err() {
-            // Out of descriptors or threads, say: trying again at once would be a busy loop.
+            // For example, out of descriptors or threads: trying again at once would be a busy loop.
             sleep(Duration::from_millis(100));
         }
     }
 }
 
-/// Sends back what the client sends, until its end of stream. An error ends this thread, and costs
-/// nobody else.
+/// Sends back what the client sends, until its end of stream. An error ends this thread, and affects
+/// no other.
 fn echo(mut socket: TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let mut buffer = vec![0; 64 * 1024];
@@ -34,8 +34,8 @@ fn echo(mut socket: TcpStream) -> io::Result<()> {
         if count == 0 {
             return Ok(());
         }
-        // Blocks while the client does not read, so no more is read from it either: back-pressure
-        // costs no line of code here.
+        // Blocks while the client doesn't read, so the server stops reading from it: back-pressure
+        // takes no line of code here.
         socket.write_all(&buffer[..count])?;
     }
 }

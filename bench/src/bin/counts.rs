@@ -26,13 +26,13 @@ struct Args {
     /// Print Markdown
     #[arg(long)]
     markdown: bool,
-    /// Fail if a figure is out of its band
+    /// Fail if a figure is outside its band
     #[arg(long, conflicts_with = "profile")]
     check: bool,
-    /// Count servers that cargo has built in this profile; the bands are those of "measured"
+    /// Count servers that cargo has built in this profile; the bands are for "measured"
     #[arg(long, value_enum, default_value_t = Profile::Measured)]
     profile: Profile,
-    /// Build each of the four servers from nothing, too, and tell how long that takes
+    /// Also build each of the four servers from scratch, and report how long that takes
     #[arg(long)]
     build: bool,
 }
@@ -58,7 +58,7 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     let builder = Builder::open(chosen, args.profile)?;
     let tools = Tools::find();
     tell_what_is_missing(&builder, &tools);
-    // Before this process is kept on one core: a build can use them all.
+    // Before this process is kept on one core: a build can use all cores.
     let builds = match args.build {
         true => builds(&builder.ready, args.profile)?,
         false => HashMap::new(),
@@ -74,7 +74,7 @@ fn run(args: &Args) -> io::Result<ExitCode> {
         false => Vec::new(),
     };
     for breach in &breaches {
-        output::complain(format_args!("out of its band: {breach}"));
+        output::print_to_stderr(format_args!("outside its band: {breach}"));
     }
     Ok(ExitCode::from(u8::from(!breaches.is_empty())))
 }
@@ -82,12 +82,12 @@ fn run(args: &Args) -> io::Result<ExitCode> {
 fn tell_what_is_missing(builder: &Builder, tools: &Tools) {
     for missing in &builder.missing {
         let (name, lacks) = (missing.candidate.name, &missing.lacks);
-        output::complain(format_args!("skipped {name}: {lacks}; {}", missing.install));
+        output::print_to_stderr(format_args!("skipped {name}: {lacks}; {}", missing.install));
     }
     for lacking in tools.lacking() {
         let (counts, tool) = (lacking.counts, lacking.tool);
-        output::complain(format_args!(
-            "skipped {counts}: no {tool} that works; {}",
+        output::print_to_stderr(format_args!(
+            "skipped {counts}: no working {tool}; {}",
             lacking.install
         ));
     }
@@ -112,7 +112,7 @@ fn counted(ready: &[Ready], tools: &Tools) -> io::Result<Vec<Counts>> {
     all
 }
 
-/// How long each package takes, once for all candidates that it makes.
+/// How long each package takes to build, once for all candidates in it.
 fn builds(ready: &[Ready], profile: Profile) -> io::Result<HashMap<&'static str, f64>> {
     let mut builds = HashMap::new();
     for candidate in ready.iter().map(|ready| ready.candidate) {

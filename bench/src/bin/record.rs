@@ -21,7 +21,7 @@ use common::output;
 
 /// Measure everything and write the record that the book reads
 ///
-/// It takes about a quarter of an hour. Nothing else should run meanwhile: two cores are kept busy.
+/// It takes about a quarter of an hour. Run nothing else meanwhile: it keeps two cores busy.
 #[derive(Parser)]
 struct Args {
     /// Where to write [default: book/data/reference.json]
@@ -52,7 +52,7 @@ fn run(args: Args) -> io::Result<()> {
         limit: Duration::MAX,
     };
     let builder = Builder::open(ALL, Profile::Measured)?;
-    // Before this thread is kept on one core, and all it can see is that one.
+    // Before this thread is kept on one core: after that, it sees only that core.
     let machine = machine::here();
     let harness = Harness::enter()?;
     let command = "cargo run --release -p bench --bin record";
@@ -65,14 +65,14 @@ fn run(args: Args) -> io::Result<()> {
         let series = run.finish(|visit, visits| {
             if visit % 100 == 0 {
                 let name = group.name;
-                output::complain(format_args!("{name}: visit {visit} of {visits}"));
+                output::print_to_stderr(format_args!("{name}: visit {visit} of {visits}"));
             }
         })?;
         comparison.add(table::group(&group, effort, &series, false));
     }
     let tools = Tools::find();
     for ready in &builder.ready {
-        output::complain(format_args!("counts: {}", ready.candidate.name));
+        output::print_to_stderr(format_args!("counts: {}", ready.candidate.name));
         comparison
             .counts
             .push(counts::count(ready, &harness, &tools)?);

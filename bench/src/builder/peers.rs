@@ -49,7 +49,7 @@ pub(super) fn python(script: &str, modules: &[&str], packages: &Path) -> Found {
         match import.status() {
             Ok(status) if status.success() => {}
             Ok(_) => {
-                // One command for all of them: what is there already is only looked at.
+                // One command for all of them: pip skips what is already there.
                 let install = format!(
                     "{interpreter} -m pip install --upgrade --target {} -r {}",
                     packages.display(),

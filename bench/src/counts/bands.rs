@@ -1,4 +1,4 @@
-//! The limits of each figure of the four servers: what `--check` asserts.
+//! The limits of each figure of the four servers, which `--check` asserts.
 
 use std::ops::RangeInclusive;
 
@@ -7,23 +7,23 @@ use super::Counts;
 /// The limits of one candidate.
 #[derive(Debug)]
 pub struct Band {
-    /// Whose.
+    /// The candidate's name.
     pub candidate: &'static str,
-    /// System calls for each echo: a read, a write and a share of a wait.
+    /// System calls per echo: a read, a write, and a share of a wait.
     pub system_calls: RangeInclusive<f64>,
-    /// At most so many instructions for each echo outside the kernel.
+    /// The most instructions per echo outside the kernel.
     pub instructions: f64,
-    /// The most bytes of resident memory for each idle connection.
+    /// The most bytes of resident memory per idle connection.
     pub bytes_per_idle_connection: f64,
 }
 
 /// Wake-ups of any server with silent clients only.
 pub const IDLE_WAKE_UPS: RangeInclusive<u64> = 0..=0;
 
-/// What is asserted of the four servers and their engines: a tenth more than was counted on the
-/// machine of the committed record, so that a change which costs more than that is seen. Nearly a
-/// quarter for select: on a busy machine fewer are ready at each wait, and every wait makes the lists
-/// anew.
+/// The limits for the four servers and their engines: a tenth above the counts on the machine of
+/// the committed record, so that a larger change in cost is noticed. Nearly a quarter for select:
+/// on a busy machine, fewer connections are ready at each wait, and every wait makes the lists
+/// again.
 pub const BANDS: &[Band] = &[
     band("select", 210.0, 140.0),
     band("select-queued", 820.0, 140.0),
@@ -48,7 +48,7 @@ pub fn of(candidate: &str) -> Option<&'static Band> {
     BANDS.iter().find(|band| band.candidate == candidate)
 }
 
-/// One line for each figure that is out of its band. What was not counted is not out of it.
+/// One line for each figure outside its band. A figure that wasn't counted isn't outside.
 pub fn breaches(all: &[Counts]) -> Vec<String> {
     let breaches = all
         .iter()

@@ -1,4 +1,4 @@
-//! System calls for each echo.
+//! System calls per echo.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,17 +14,17 @@ use crate::builder::Ready;
 use crate::calls::{self, Counters};
 use crate::harness::Harness;
 
-/// Messages of the two runs of which one is subtracted from the other, so that starting, accepting
-/// and stopping cancel.
+/// The messages of two runs. One is subtracted from the other, so that starting, accepting, and
+/// stopping cancel out.
 const MESSAGES: [u64; 2] = [1_000, 5_000];
-/// Calls that are rarer than this for each echo are none that belong to it.
+/// Calls that are rarer than this per echo don't belong to it.
 const RARE: f64 = 0.005;
-/// strace and the server's own counters may differ by so much.
+/// strace and the server's own counters can differ by this share.
 const BAND: f64 = 0.02;
-/// How long strace has to write its report when the server has ended.
+/// How long to wait for strace's report after the server has ended.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What to say if the server's own count is another.
+/// The message if the server's own count is different.
 pub fn doubt(calls: &Calls) -> Option<String> {
     let Calls {
         per_echo,
@@ -37,10 +37,10 @@ pub fn doubt(calls: &Calls) -> Option<String> {
     ))
 }
 
-/// System calls for each echo as strace sees them; `None` without strace.
+/// System calls per echo, as strace sees them; `None` without strace.
 ///
 /// # Errors
-/// A server that does not start, answer or end under strace.
+/// The server doesn't start, echo, or end under strace.
 pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Option<Calls>> {
     if !tools.strace {
         return Ok(None);
@@ -63,16 +63,16 @@ pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<O
     }))
 }
 
-/// Waits, reads and writes for each echo as the server counts them itself, with no tool in the way.
-/// `None` for those that have no counters.
+/// Waits, reads, and writes per echo, as the server counts them itself, without a tool. `None` for
+/// servers that have no counters.
 ///
 /// # Errors
-/// A server that does not start, answer or end.
+/// The server doesn't start, echo, or end.
 pub fn counted(ready: &Ready, harness: &Harness) -> io::Result<Option<f64>> {
     calls::per_echo(harness, ready, &settings(ready.candidate, MESSAGES[1]))
 }
 
-/// What one run has taken.
+/// The calls of one run.
 struct Traced {
     calls: BTreeMap<String, u64>,
     own_count: Option<u64>,
@@ -80,9 +80,9 @@ struct Traced {
 
 fn traced(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> io::Result<Traced> {
     let report = Report::new("strace");
-    // With -DD it is the server that is this process's child, and strace that is the grandchild: a
-    // signal for the server reaches the server. strace is in a process group of its own, so that
-    // it can write its report after the server and its group have ended.
+    // With -DD, the server is this process's child, and strace the grandchild: a signal for the
+    // server reaches the server. strace is in its own process group, so that it can write its
+    // report after the server and its group have ended.
     let arguments = ["-DD", "-f", "-c", "-o"].map(Into::into);
     let arguments = arguments
         .into_iter()
@@ -120,8 +120,8 @@ fn written(report: &Report) -> io::Result<BTreeMap<String, u64>> {
     ))
 }
 
-/// The calls of each name, from `strace -c`: share, seconds, microseconds, calls, errors if there
-/// were any, name. `None` while the last line, the total, is not there.
+/// The number of calls by name, from `strace -c`: share, seconds, microseconds, calls, errors if
+/// any, name. `None` until the last line, the total, is there.
 fn summary(text: &str) -> Option<BTreeMap<String, u64>> {
     let mut calls = BTreeMap::new();
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! What connections cost that are silent: memory, and wake-ups of the server.
+//! The costs of silent connections: memory, and wake-ups of the server.
 
 use std::fs;
 use std::io;
@@ -11,24 +11,24 @@ use nix::sys::resource::{Resource, getrlimit};
 use crate::builder::Ready;
 use crate::harness::{Harness, Server};
 
-/// How long wake-ups are counted.
+/// How long to count wake-ups.
 const WATCHED: Duration = Duration::from_secs(3);
 /// Silent clients meanwhile.
 const CLIENTS: usize = 100;
-/// Connections over which memory is a slope, where the server can hold as many.
+/// Connections for which to measure memory, if the server can hold as many.
 const CONNECTIONS: usize = 2_000;
-/// Connections that come before: what a server makes for the first ones it does not make again.
+/// Connections that come first: a server allocates some memory only for the first ones.
 const BEFORE: usize = 100;
-/// Descriptors that each side needs beside its connections.
+/// Descriptors that each side needs besides its connections.
 const SPARE: usize = 50;
-/// How long a server has for the work that is left after its last echo.
+/// How long a server has for the remaining work after its last echo.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// Bytes of resident memory for each idle connection: the slope over 2,000, or over as many
+/// Bytes of resident memory per idle connection: the slope over 2,000, or over as many
 /// hundreds as the server can hold. `None` for a server that holds one.
 ///
 /// # Errors
-/// A server that does not start or answer, or a system that does not tell.
+/// The server doesn't start or echo, or the system doesn't report its memory.
 pub fn bytes_per_connection(ready: &Ready, harness: &Harness) -> io::Result<Option<f64>> {
     let (allowed, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
@@ -50,7 +50,7 @@ pub fn bytes_per_connection(ready: &Ready, harness: &Harness) -> io::Result<Opti
 /// How often threads of the server woke up in three seconds, with silent clients only.
 ///
 /// # Errors
-/// A server that does not start or answer, or a system that does not tell.
+/// The server doesn't start or echo, or the system doesn't report wake-ups.
 pub fn wake_ups(ready: &Ready, harness: &Harness) -> io::Result<u64> {
     let mut server = harness.start(ready)?;
     server.hold(CLIENTS.min(ready.candidate.most_connections))?;
@@ -62,8 +62,8 @@ pub fn wake_ups(ready: &Ready, harness: &Harness) -> io::Result<u64> {
     Ok(after.saturating_sub(before))
 }
 
-/// Memory that the process holds for itself, in bytes. The text of its program and libraries does
-/// not count: how much of that is resident depends on what has been called so far.
+/// The process's own memory in bytes. The code of its program and libraries doesn't
+/// count: how much of it is resident depends on what has been called so far.
 fn resident(server: &Server) -> io::Result<u64> {
     thread::sleep(SETTLE);
     let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", server.id()))?;
@@ -77,14 +77,14 @@ fn waits(server: &Server) -> io::Result<u64> {
     let tasks = format!("/proc/{}/task", server.id());
     let mut waits = 0;
     for task in fs::read_dir(Path::new(&tasks))?.flatten() {
-        // A thread may end between the listing and the reading.
+        // A thread can end between the listing and the reading.
         let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
         waits += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
     }
     Ok(waits)
 }
 
-/// The number in the line `name: number`, its unit left out.
+/// The number in the line `name: number`, without its unit.
 fn field(text: &str, name: &str) -> Option<u64> {
     let value = |line: &str| {
         let value = line.strip_prefix(name)?.strip_prefix(':')?;

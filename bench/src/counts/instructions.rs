@@ -1,4 +1,4 @@
-//! Instructions for each echo outside the kernel, by callgrind.
+//! Instructions per echo outside the kernel, by callgrind.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,22 +10,22 @@ use crate::builder::Ready;
 use crate::candidate::Made;
 use crate::harness::Harness;
 
-/// Messages of the two runs of which one is subtracted from the other, so that starting, accepting
-/// and stopping cancel.
+/// The messages of two runs. One is subtracted from the other, so that starting, accepting, and
+/// stopping cancel out.
 const MESSAGES: [u64; 2] = [2_000, 12_000];
-/// The same for an interpreter, of which each message takes hundreds of times as many.
+/// The same for an interpreter, whose messages take hundreds of times as many instructions.
 const FEW_MESSAGES: [u64; 2] = [200, 1_200];
 
-/// Instructions for each echo outside the kernel; `None` without valgrind.
+/// Instructions per echo outside the kernel; `None` without valgrind.
 ///
 /// # Errors
-/// A server that does not start, answer or end under valgrind.
+/// The server doesn't start, echo, or end under valgrind.
 pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<Option<f64>> {
     if !tools.valgrind {
         return Ok(None);
     }
     let [few, many] = match ready.candidate.made {
-        // It dies of the runtime's own stacks.
+        // valgrind fails because of the Go runtime's own stacks.
         Made::Go(_) => return Err(io::Error::other("valgrind cannot run Go")),
         Made::Python(..) => FEW_MESSAGES,
         _ => MESSAGES,
@@ -35,13 +35,13 @@ pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<O
     Ok(Some((after as f64 - before as f64) / (many - few) as f64))
 }
 
-/// Instructions of a whole run, all threads together.
+/// Instructions of a whole run, of all threads together.
 fn executed(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> io::Result<u64> {
     let report = Report::new("callgrind");
     let mut file = OsString::from("--callgrind-out-file=");
     file.push(&report.0);
     let mut command = tools.command(ready, "valgrind", ["--tool=callgrind".into(), file]);
-    // Two runs of an interpreter are to lay out their tables alike.
+    // So that two runs of an interpreter lay out their tables in the same way.
     command.env("PYTHONHASHSEED", "0");
     let server = Under::start(harness, &mut command)?;
     server.echo(ready.candidate, messages)?;
@@ -50,7 +50,7 @@ fn executed(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> i
     total(&text).ok_or_else(|| io::Error::other("callgrind wrote no total"))
 }
 
-/// The instructions of a profile. Its summary comes once, in the head or at the end.
+/// The instructions of a profile. Its summary is either at the beginning or at the end.
 fn total(profile: &str) -> Option<u64> {
     let value = |line: &str| {
         let (name, value) = line.split_once(": ")?;

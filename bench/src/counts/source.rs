@@ -1,4 +1,4 @@
-//! The lines that you write to make a server of a kind, and the program built from them.
+//! The lines that you write to make such a server, and the program built from them.
 
 use std::env;
 use std::fs;
@@ -12,10 +12,10 @@ use common::comparison::Family;
 use crate::builder::{Profile, Ready, cargo_build, root};
 use crate::candidate::{Candidate, Made};
 
-/// Lines of code that you write.
+/// Counts the lines of code that you write.
 ///
 /// # Errors
-/// A file that is not there.
+/// A file doesn't exist.
 pub fn lines(candidate: &Candidate) -> io::Result<usize> {
     let mut all = 0;
     for file in candidate.written {
@@ -25,10 +25,10 @@ pub fn lines(candidate: &Candidate) -> io::Result<usize> {
     Ok(all)
 }
 
-/// Bytes of the program as it was built; `None` for a script.
+/// Size of the built program in bytes; `None` for a script.
 ///
 /// # Errors
-/// A program that is not there.
+/// The program doesn't exist.
 pub fn binary(ready: &Ready) -> io::Result<Option<u64>> {
     match ready.candidate.made {
         Made::Python(..) => Ok(None),
@@ -36,11 +36,11 @@ pub fn binary(ready: &Ready) -> io::Result<Option<u64>> {
     }
 }
 
-/// Seconds that a build of one of the four servers takes from nothing, what it depends on included,
-/// into a folder that is removed afterwards. `None` for others.
+/// Seconds to build one of the four servers from scratch, dependencies included, into a
+/// folder that is removed afterwards. `None` for other servers.
 ///
 /// # Errors
-/// A build that fails.
+/// The build fails.
 pub fn build_seconds(candidate: &Candidate, profile: Profile) -> io::Result<Option<f64>> {
     let Made::Cargo { package, .. } = candidate.made else {
         return Ok(None);

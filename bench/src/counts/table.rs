@@ -1,4 +1,4 @@
-//! The counts for people: as aligned text, or in Markdown.
+//! The counts as text: aligned, or in Markdown.
 
 use std::fmt::Write;
 
@@ -15,12 +15,12 @@ const HEAD: [&str; 8] = [
     "build",
 ];
 
-/// What the columns are, in a few lines.
+/// What the columns mean, in a few lines.
 pub const LEGEND: &str = "\
-system calls, instructions: for each echo (50 connections, 64 bytes), instructions outside the kernel
-bytes/idle: resident memory for each idle connection; wake-ups: in 3 s with 100 silent clients
+system calls, instructions: per echo (50 connections, 64 bytes), instructions outside the kernel
+bytes/idle: resident memory per idle connection; wake-ups: in 3 s with 100 silent clients
 binary: bytes as built in the profile, not stripped; lines: what a user of the style writes
-build: seconds for the package and all that it depends on, from nothing (with --build)
+build: seconds for the package and its dependencies, from scratch (with --build)
 ";
 
 /// A table of aligned columns, then the system calls by name, then the notes.
@@ -34,7 +34,7 @@ pub fn plain(all: &[Counts]) -> String {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
             let width = width(column).unwrap_or(0);
-            // Writing to a string does not fail.
+            // Writing to a string can't fail.
             let _ = match column {
                 0 => write!(line, "{cell:width$}"),
                 _ => write!(line, "  {cell:>width$}"),
@@ -91,7 +91,7 @@ fn cell(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 
-/// What the columns have no room for: each candidate's system calls by name, and its notes.
+/// What the columns have no space for: each candidate's system calls by name, and its notes.
 fn remarks(all: &[Counts]) -> impl Iterator<Item = (&str, String)> {
     all.iter().flat_map(|counts| {
         let calls = counts.system_calls.as_ref().map(by_name);

@@ -1,4 +1,4 @@
-//! What counts, and which of it this machine lacks.
+//! The tools that count, and which of them this machine lacks.
 
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
@@ -6,32 +6,32 @@ use std::process::{Command, Stdio};
 use crate::builder::Ready;
 use crate::candidate::Made;
 
-/// The tools that are at hand.
+/// The tools that are installed.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// Whether strace is there and may trace.
+    /// Whether strace exists and is allowed to trace.
     pub strace: bool,
-    /// Whether valgrind is there.
+    /// Whether valgrind exists.
     pub valgrind: bool,
-    /// The Python interpreter itself: the name can be that of a script that picks one.
+    /// The Python interpreter itself: the name can be that of a script that chooses one.
     python: OsString,
 }
 
-/// A tool that is not there.
+/// A missing tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lacking {
-    /// What is not there.
+    /// The tool's name.
     pub tool: &'static str,
-    /// What cannot be counted without it.
+    /// What can't be counted without it.
     pub counts: &'static str,
     /// The command that installs it.
     pub install: &'static str,
 }
 
 impl Tools {
-    /// Looks for them, and tries them.
+    /// Searches for the tools, and tries them.
     pub fn find() -> Self {
-        // Where a container forbids tracing, strace is there but of no use.
+        // Where a container forbids tracing, strace is installed but of no use.
         let strace = said("strace", &["-c", "-o", "/dev/stdout", "true"]);
         let valgrind = said("valgrind", &["--tool=callgrind", "--version"]);
         let python = said("python3", &["-c", "import sys; print(sys.executable)"]);
@@ -42,7 +42,7 @@ impl Tools {
         }
     }
 
-    /// Those that are not there.
+    /// The missing tools.
     pub fn lacking(&self) -> Vec<Lacking> {
         let lacking = |there: bool, tool, counts, install| {
             (!there).then_some(Lacking {
@@ -63,7 +63,7 @@ impl Tools {
         all.into_iter().flatten().collect()
     }
 
-    /// The command that starts a candidate under a tool, which itself takes these arguments.
+    /// The command that starts a candidate under a tool, with these arguments of the tool.
     pub(super) fn command<S: AsRef<OsStr>>(
         &self,
         ready: &Ready,
@@ -88,7 +88,7 @@ impl Tools {
     }
 }
 
-/// What a program prints; `None` if there is no such program, or if it fails.
+/// The output of a program; `None` if there is no such program, or if it fails.
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

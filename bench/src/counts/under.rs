@@ -1,5 +1,5 @@
 //! A server that runs under a tool. It can take a minute to start, far longer than a
-//! [`Program`] is waited for elsewhere.
+//! [`Program`] takes otherwise.
 
 use std::env;
 use std::fs;
@@ -15,10 +15,10 @@ use super::{CONNECTIONS, SIZE};
 use crate::candidate::Candidate;
 use crate::harness::Harness;
 
-/// How long a server has under a tool to start, to end, and to echo one message.
+/// How long a server under a tool can take to start, to end, and to echo one message.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A server under a tool. It is killed when this is dropped.
+/// A server under a tool. Dropping it kills the server.
 pub(super) struct Under(Program);
 
 impl Under {
@@ -27,7 +27,7 @@ impl Under {
         Ok(Under(harness.launch(command, PATIENCE)?))
     }
 
-    /// Has so many messages echoed, and verifies each.
+    /// Sends this many messages, and verifies each echo.
     pub(super) fn echo(&self, candidate: &Candidate, messages: u64) -> io::Result<()> {
         let settings = LoadSettings {
             stall_limit: PATIENCE,
@@ -38,13 +38,13 @@ impl Under {
             .map(drop)
     }
 
-    /// Stops it and hands on the last line that it has printed, such as its counters.
+    /// Stops it and returns the last line that it has printed, such as its counters.
     pub(super) fn stop(self) -> io::Result<Option<String>> {
         Ok(self.0.stop_within(PATIENCE)?.1.pop())
     }
 }
 
-/// The load under which echoes are counted.
+/// The load for counting per echo.
 pub(super) fn settings(candidate: &Candidate, messages: u64) -> LoadSettings {
     LoadSettings {
         connections: CONNECTIONS.min(candidate.most_connections),
@@ -54,7 +54,7 @@ pub(super) fn settings(candidate: &Candidate, messages: u64) -> LoadSettings {
     }
 }
 
-/// A file for a tool to write to. It is removed when this is dropped.
+/// A file for a tool to write to. Dropping it removes the file.
 pub(super) struct Report(pub(super) PathBuf);
 
 impl Report {
@@ -66,7 +66,7 @@ impl Report {
 
 impl Drop for Report {
     fn drop(&mut self) {
-        // There is none if the tool has failed.
+        // There is no file if the tool has failed.
         let _ = fs::remove_file(&self.0);
     }
 }

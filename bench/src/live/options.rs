@@ -14,8 +14,8 @@ use crate::candidate::{ALL, Candidate, THE_FOUR, named};
 use crate::groups::{self, Group};
 use crate::run::Effort;
 
-/// How long one server is loaded before it is the next one's turn: long enough to tell a p99, short
-/// enough that all servers meet the same conditions.
+/// How long to load one server before the next one: long enough for a p99, short enough that all
+/// servers meet the same conditions.
 pub(super) const SLICE: Duration = Duration::from_millis(120);
 /// If a server returns nothing for this long, it is lost.
 const STALL_LIMIT: Duration = Duration::from_secs(3);
@@ -41,13 +41,13 @@ pub struct Options {
     /// Connections that exchange messages
     #[arg(short, long, value_name = "NUMBER", default_value_t = 50, value_parser = number(1..=1_000_000))]
     connections: usize,
-    /// Length of a message; its last byte is a newline, so that line servers answer
+    /// Length of a message; its last byte is a newline, so that line servers return it
     #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = number(1..=1 << 29))]
     size: usize,
-    /// Most messages under way on one connection
+    /// Most messages in flight on one connection
     #[arg(short = 'p', long, value_name = "MESSAGES", default_value_t = 1, value_parser = number(1..=1_000_000))]
     depth: usize,
-    /// How often each server is loaded, for 120 ms each time
+    /// How often to load each server, for 120 ms each time
     #[arg(short, long, value_name = "NUMBER", default_value_t = 30, value_parser = number(1..=1_000_000))]
     rounds: usize,
     /// Begin rounds for this long instead
@@ -64,7 +64,7 @@ pub struct Options {
     markdown: bool,
 }
 
-/// What is printed.
+/// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Text,
@@ -72,7 +72,7 @@ pub(super) enum Format {
     Markdown,
 }
 
-/// When it is over.
+/// When the comparison ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
     Rounds(usize),
@@ -89,7 +89,7 @@ impl fmt::Display for Until {
 }
 
 impl Options {
-    /// Who takes part, each once; and who cannot, as it does not hold so many connections.
+    /// The servers that take part, each once; and those that can't hold that many connections.
     pub(super) fn entrants(&self) -> (Vec<&'static Candidate>, Vec<Skipped>) {
         let mut asked_for: Vec<&'static Candidate> = Vec::new();
         for candidate in self.asked_for() {
@@ -167,7 +167,7 @@ impl Options {
 fn too_small(candidate: &Candidate) -> Skipped {
     let lacks = match candidate.most_connections {
         1 => "it serves one client at a time".to_owned(),
-        most => format!("it holds {most} connections at most"),
+        most => format!("it holds at most {most} connections"),
     };
     Skipped {
         name: candidate.name.to_owned(),

@@ -1,4 +1,4 @@
-//! A run against the last one.
+//! Changes since the last run.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,18 +10,18 @@ use indicatif::HumanDuration;
 
 use super::{graph, words};
 
-/// With fewer servers, the change of one looks like a change of all.
+/// With fewer servers, a change of one looks like a change of all.
 const ENOUGH: usize = 3;
 
 /// The newest results of earlier runs.
 #[derive(Debug, Default)]
 pub struct LastRun {
-    /// The newest first.
+    /// The results, newest first.
     comparisons: Vec<Comparison>,
 }
 
 impl LastRun {
-    /// Reads the comparisons in these files. Files that are missing or of another schema are left out.
+    /// Reads the comparisons in these files. Skips files that are missing or of another schema.
     pub fn read(files: &[PathBuf]) -> Self {
         let read = |file| Comparison::from_json(&fs::read_to_string(file).ok()?).ok();
         let mut comparisons: Vec<_> = files.iter().filter_map(read).collect();
@@ -29,7 +29,7 @@ impl LastRun {
         LastRun { comparisons }
     }
 
-    /// What has changed in a benchmark; `None` if no earlier run has it.
+    /// The changes in a benchmark; `None` if no earlier run has it.
     pub(super) fn changes(
         &self,
         now: &Comparison,
@@ -55,9 +55,9 @@ pub(super) struct Changes {
     commit: String,
     /// The median change: that of the machine.
     drift: f64,
-    /// The rate now over the rate then, and whether that is more than drift and noise.
+    /// The rate now divided by the rate then, and whether the change is more than drift and noise.
     servers: HashMap<String, (f64, bool)>,
-    /// Those that have changed clearly, in the order of the table.
+    /// The servers that have clearly changed, in the order of the table.
     clear: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ impl Changes {
         Some(format!("{}{mark}", graph::percent(*ratio)))
     }
 
-    /// All of it in a sentence.
+    /// All changes in a sentence.
     pub(super) fn sentence(&self) -> String {
         let age = HumanDuration(self.age).to_string();
         let (commit, drift) = (&self.commit, graph::percent(self.drift));

@@ -1,4 +1,4 @@
-//! The columns of the table: as many as a width has room for.
+//! The columns of the table: as many as fit a width.
 
 use common::comparison::{Benchmark, Estimate, Row, Unit, Verdict};
 
@@ -10,19 +10,19 @@ use super::words;
 const BAR: (usize, usize) = (6, 24);
 const SPARK: (usize, usize) = (6, 30);
 
-/// A table, and what its columns are made of.
+/// A table, and what its columns need.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) benchmark: &'a Benchmark,
     /// The rows that are shown.
     pub(super) rows: &'a [&'a Row],
-    /// Against the last run, if there is one.
+    /// The changes since the last run, if there is one.
     pub(super) changes: Option<&'a Changes>,
     /// Whether pictures matter more than words: the table is redrawn while it grows.
     pub(super) is_live: bool,
 }
 
-/// As many columns as `width` cells have room for, the most important ones first; in the order of
+/// As many columns as fit into `width` cells, the most important ones first, in the order of
 /// the page.
 pub(super) fn of(view: &View<'_>, width: usize) -> Vec<Column> {
     let rows = view.rows;
@@ -72,7 +72,7 @@ pub(super) fn of(view: &View<'_>, width: usize) -> Vec<Column> {
     columns
 }
 
-/// What one over the seconds counts; `None` for a latency.
+/// The rate, in its unit; `None` for a latency.
 fn rate(view: &View<'_>) -> Option<Column> {
     let benchmark = view.benchmark;
     let (head, factor) = match benchmark.unit {
@@ -85,14 +85,14 @@ fn rate(view: &View<'_>) -> Option<Column> {
     Some(Column::number(head, view.rows, cell).at_least(7))
 }
 
-/// p50, p99, processor time, system calls: each wide enough for usual figures from the start, so that
-/// the table does not move while they change.
+/// p50, p99, processor time, system calls: each wide enough for usual values from the start, so that
+/// the table doesn't move while they change.
 fn numbers(rows: &[&Row]) -> [Column; 4] {
     let number = |head, width, value: fn(&Row) -> Option<Estimate>| {
         let median =
             |row: &Row| value(row).map(|estimate| graph::microseconds(estimate.median * 1e6));
         let column = Column::number(head, rows, median).at_least(width);
-        // Before the first sample, nothing is known to be missing.
+        // Before the first sample, any value can still come.
         let is_empty = rows.iter().all(|row| row.seconds.is_none());
         Column {
             is_filled: column.is_filled || is_empty,
@@ -128,7 +128,7 @@ fn sparklines(rows: &[&Row], width: usize) -> Column {
     })
 }
 
-/// The ratio with its interval, after a sign for what it says.
+/// The ratio with its interval, after a sign for what it means.
 fn ratio(row: &Row) -> String {
     let sign = match row.verdict {
         Some(Verdict::Fastest) => return "  1.00 fastest".to_owned(),
@@ -140,7 +140,7 @@ fn ratio(row: &Row) -> String {
     format!("{sign} {}", ratio.unwrap_or_default())
 }
 
-/// The verdict in words; the fastest server's ratio already says it.
+/// The verdict in words, except for the fastest server, whose ratio says it already.
 fn verdict(row: &Row) -> String {
     match row.verdict {
         Some(Verdict::Fastest) => String::new(),
@@ -153,7 +153,7 @@ pub(super) struct Column {
     cells: Vec<String>,
     /// Numbers are aligned at the right.
     right: bool,
-    /// Whether it wears the style's colour.
+    /// Whether it has the style's colour.
     pub(super) coloured: bool,
     width: usize,
     /// Whether any server has a value.
@@ -201,7 +201,7 @@ impl Column {
         self.width
     }
 
-    /// The same, no narrower than that.
+    /// The same, at least this wide.
     fn at_least(self, width: usize) -> Self {
         Column {
             width: self.width.max(width),

@@ -7,10 +7,10 @@ use indicatif::HumanCount;
 const BARS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 /// Eighths of a cell, from below.
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// A sparkline's lowest and highest level stand for so much less and more than the median.
+/// A sparkline's lowest and highest levels are this share below and above the median.
 const SPARK_RANGE: f64 = 0.2;
 
-/// A bar that takes this share, from 0 to 1, of `width` cells; never nothing at all.
+/// A bar that takes this share, from 0 to 1, of `width` cells, and is never empty.
 pub(super) fn bar(share: f64, width: usize) -> String {
     let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
     let eighths = eighths.max(1);
@@ -19,7 +19,7 @@ pub(super) fn bar(share: f64, width: usize) -> String {
     bar
 }
 
-/// The last `width` values beside their median, to the same scale in every row.
+/// The last `width` values relative to their median, on the same scale in every row.
 pub(super) fn sparkline(values: &[f64], median: f64, width: usize) -> String {
     let last = &values[values.len().saturating_sub(width)..];
     let level = |value: &f64| {
@@ -29,12 +29,12 @@ pub(super) fn sparkline(values: &[f64], median: f64, width: usize) -> String {
     last.iter().map(level).collect()
 }
 
-/// Such as `93,789`.
+/// For example `93,789`.
 pub(super) fn count(number: f64) -> String {
     HumanCount(number.round() as u64).to_string()
 }
 
-/// Microseconds, to three digits or to whole ones.
+/// Microseconds, with three digits or as a whole number.
 pub(super) fn microseconds(number: f64) -> String {
     match number {
         ..9.995 => format!("{number:.2}"),
@@ -43,7 +43,7 @@ pub(super) fn microseconds(number: f64) -> String {
     }
 }
 
-/// Such as `0.93 0.90–0.96`.
+/// For example `0.93 0.90–0.96`.
 pub(super) fn ratio(ratio: &Estimate) -> String {
     let Estimate {
         low, median, high, ..
@@ -56,12 +56,12 @@ pub(super) fn percent(ratio: f64) -> String {
     format!("{:+.0} %", (ratio - 1.0) * 100.0)
 }
 
-/// How much slower a server of this ratio is, such as `1.46× slower`, or `5.0× slower`.
+/// How much slower a server with this ratio is, such as `1.46× slower`, or `5.0× slower`.
 pub(super) fn slower(ratio: f64) -> String {
     format!("{} slower", times(ratio))
 }
 
-/// One over a ratio, such as `1.46×`.
+/// One divided by a ratio, such as `1.46×`.
 pub(super) fn times(ratio: f64) -> String {
     let times = 1.0 / ratio;
     let digits = if times < 4.995 { 2 } else { 1 };

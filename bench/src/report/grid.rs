@@ -10,7 +10,7 @@ use super::style;
 /// The name of the last row.
 const NOISE: &str = "noise floor";
 
-/// The grid of these servers, in as many parts as it takes to fit the width.
+/// The grid of these servers, in as many parts as it needs to fit the width.
 pub(super) fn of(benchmarks: &[Benchmark], servers: &[(&str, Family)], width: usize) -> Vec<Line> {
     let servers: Vec<&str> = servers.iter().map(|(name, _)| *name).collect();
     let rows = servers.iter().copied().chain([NOISE]).map(str::to_owned);
@@ -51,13 +51,13 @@ fn line(names: &Column, part: &[Column], servers: &[&str], row: usize) -> Line {
     Line(line)
 }
 
-/// The least ratio that noise alone makes.
+/// The least ratio that noise alone can produce.
 fn noise(benchmark: &Benchmark) -> String {
     let floor = benchmark.noise_floor.as_ref();
     floor.map_or("-".to_owned(), |floor| format!("{:.2}", floor.least()))
 }
 
-/// Such as `≈0.98`.
+/// For example `≈0.98`.
 fn cell(benchmark: &Benchmark, server: &str) -> String {
     let Some(row) = benchmark.row(server) else {
         return "-".to_owned();

@@ -11,12 +11,12 @@ use super::words::{self, Loaded};
 pub(super) struct Line(pub(super) Vec<(String, Option<u8>)>);
 
 impl Line {
-    /// How many cells it takes: there is nothing wide in it.
+    /// How many cells it takes: it contains no wide character.
     pub(super) fn width(&self) -> usize {
         self.0.iter().map(|(text, _)| text.chars().count()).sum()
     }
 
-    /// The line without what is beyond that many cells, nor spaces at its end.
+    /// Cuts the line at that many cells, and removes spaces at its end.
     pub(super) fn cut(mut self, width: usize) -> Self {
         let mut left = width;
         for (text, _) in &mut self.0 {
@@ -54,7 +54,7 @@ pub(crate) fn live(comparison: &Comparison, width: usize, loaded: Option<&Loaded
     lines.into_iter().map(|line| line.cut(width)).collect()
 }
 
-/// Sentences, each from the start of a line.
+/// Sentences, each on a new line.
 pub(super) fn said(sentences: Vec<String>, width: usize) -> Vec<Line> {
     let broken = sentences.into_iter().flat_map(|text| wrapped(&text, width));
     broken.map(|text| Line(vec![(text, None)])).collect()

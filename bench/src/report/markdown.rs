@@ -9,7 +9,7 @@ use super::graph;
 use super::separation;
 use super::words;
 
-/// The live comparison for a page of Markdown, with all intervals.
+/// The live comparison as a page of Markdown, with all intervals.
 pub(crate) fn live(comparison: &Comparison) -> String {
     let Some((group, benchmark)) = comparison.main() else {
         return String::new();
@@ -18,7 +18,7 @@ pub(crate) fn live(comparison: &Comparison) -> String {
     let _ = writeln!(text, "{}.\n", words::place(comparison));
     text += &table(benchmark);
     for skipped in words::skipped(comparison) {
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = writeln!(text, "\n{skipped}");
     }
     text
@@ -32,7 +32,7 @@ pub fn summary(comparison: &Comparison, last: &LastRun) -> String {
         words::place(comparison)
     );
     for group in &comparison.groups {
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = writeln!(text, "\n## {}: {}", group.name, group.about);
         for benchmark in &group.benchmarks {
             let title = words::title(group, benchmark);

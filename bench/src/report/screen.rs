@@ -1,4 +1,4 @@
-//! Drawing over what was drawn before.
+//! Draws over what was drawn before.
 
 use std::env;
 use std::fmt::Write as _;
@@ -12,13 +12,13 @@ use console::Term;
 use super::layout::{self, Line};
 use super::words::Loaded;
 
-/// How wide a table is that is no terminal's, unless `COLUMNS` says.
+/// The width of a table that isn't on a terminal, unless `COLUMNS` is set.
 const PLAIN_WIDTH: usize = 120;
 
-/// A terminal that a table is redrawn on, each time where it was.
+/// A terminal on which a table is redrawn in place.
 ///
-/// The cursor is hidden and shown again within one frame, so that however the program ends, nothing
-/// must be restored.
+/// The cursor is hidden and shown again within one frame, so nothing has to be restored, however the
+/// program ends.
 #[derive(Debug)]
 pub(crate) struct Screen {
     terminal: Term,
@@ -37,10 +37,10 @@ impl Screen {
         })
     }
 
-    /// Draws the table with a sign at the server that is loaded; without one, all of it for good.
+    /// Draws the table with a sign at the server under load; without one, draws it for the last time.
     ///
     /// # Errors
-    /// What the terminal returns.
+    /// The errors of the terminal.
     pub(crate) fn draw(
         &mut self,
         comparison: &Comparison,
@@ -54,7 +54,7 @@ impl Screen {
         }
         let frame = frame(&self.drawn, &lines, width, self.has_colours);
         self.drawn = lines.iter().map(Line::width).collect();
-        // The line feed comes last: standard output hands on all up to it in one write.
+        // The line feed comes last: standard output passes everything up to it on in one write.
         output::print(format_args!("{frame}"))
     }
 }
@@ -64,7 +64,7 @@ pub(crate) fn plain(comparison: &Comparison) -> String {
     text(&layout::live(comparison, plain_width(), None), false)
 }
 
-/// The width of text that no terminal shows.
+/// The width of text that isn't on a terminal.
 fn plain_width() -> usize {
     let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     columns.unwrap_or(PLAIN_WIDTH)
@@ -87,9 +87,9 @@ pub(super) fn text(lines: &[Line], has_colours: bool) -> String {
     })
 }
 
-/// What draws these lines over those of the widths `drawn`.
+/// The text that draws these lines over those of the widths `drawn`.
 fn frame(drawn: &[usize], lines: &[Line], width: usize, has_colours: bool) -> String {
-    // Begin a synchronised update, where the terminal knows that, and hide the cursor.
+    // Begin a synchronised update, where the terminal supports it, and hide the cursor.
     let mut frame = "\x1b[?2026h\x1b[?25l\r".to_owned();
     // A terminal that has become narrower has broken long lines into several.
     let rows = drawn
@@ -97,7 +97,7 @@ fn frame(drawn: &[usize], lines: &[Line], width: usize, has_colours: bool) -> St
         .map(|drawn| drawn.div_ceil(width.max(1)).max(1));
     let up: usize = rows.sum();
     if up > 0 {
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = write!(frame, "\x1b[{up}A");
     }
     for (place, line) in lines.iter().enumerate() {
@@ -121,7 +121,7 @@ fn paint(text: &mut String, line: &Line, has_colours: bool) {
     }
 }
 
-/// At most so many lines: one cannot draw over what has left the screen.
+/// At most `most` lines: lines that have left the screen can't be drawn over.
 fn squeezed(mut lines: Vec<Line>, most: usize) -> Vec<Line> {
     if lines.len() > most {
         let hidden = lines.len() - most.saturating_sub(1);
@@ -152,10 +152,10 @@ mod tests {
             "{first:?}"
         );
         assert!(!first.contains('A'), "{first:?}");
-        // The cursor is visible again at the end, and the line feed is the last of all.
+        // The cursor is visible again at the end, and the line feed comes last.
         assert!(first.ends_with("\x1b[?25h\x1b[?2026l\r\n"), "{first:?}");
         assert!(frame(&[3, 0], &lines, 80, true).contains("\x1b[2A"));
-        // Since then the terminal has become narrower: 100 cells are three rows of 40.
+        // Since then the terminal has become narrower: 100 cells take three rows of 40.
         assert!(frame(&[100, 3], &lines, 40, true).contains("\x1b[4A"));
         assert!(!frame(&[], &lines, 80, false).contains("38;5"));
     }

@@ -1,4 +1,4 @@
-//! Sentences that say what separates the servers of a group, and what does not.
+//! Sentences that say what separates the servers of a group, and what doesn't.
 
 use common::comparison::{Benchmark, Estimate, Family, Row, Verdict};
 
@@ -8,13 +8,13 @@ use crate::candidate::THE_FOUR;
 /// How a server did in the benchmarks that it took part in.
 struct Standing<'a> {
     name: &'a str,
-    /// Its lowest ratio where it was slower, and in which benchmark.
+    /// Its lowest ratio where it was slower, and the benchmark.
     slower: Option<(f64, &'a str)>,
-    /// Whether anywhere there were enough samples, and not too much noise.
+    /// Whether any benchmark had enough samples, and not too much noise.
     is_known: bool,
 }
 
-/// One sentence about the four styles, and one about those of these servers that are not ours.
+/// One sentence about the four styles, and one about the other servers.
 pub(super) fn sentences(benchmarks: &[Benchmark], servers: &[(&str, Family)]) -> Vec<String> {
     let styles = THE_FOUR.iter().filter_map(|name| {
         let against_styles = |benchmark: &Benchmark| against_the_fastest_style(benchmark, name);
@@ -87,7 +87,7 @@ fn of_styles(styles: &[Standing<'_>], is_single: bool) -> Option<String> {
             words::list(&even)
         ),
         0 => format!(
-            "Each style is slower than another somewhere: {}",
+            "Each style is slower than another in some benchmark: {}",
             words::list(&slower)
         ),
         1 => format!(
@@ -117,7 +117,7 @@ fn of_others(others: &[Standing<'_>], is_single: bool) -> Option<String> {
     })
 }
 
-/// Those that are slower than the fastest, with how much and where; and the names of the others.
+/// The servers that are slower than the fastest, with how much and where; and the names of the others.
 fn split<'a>(standings: &[Standing<'a>], is_single: bool) -> (Vec<String>, Vec<&'a str>) {
     let slower = |standing: &Standing<'_>| {
         let (ratio, shape) = standing.slower?;

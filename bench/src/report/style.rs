@@ -3,9 +3,9 @@
 /// How a server's row looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
-    /// Filled for the four, hollow for what they are modelled on.
+    /// Filled for the four, hollow for the originals.
     pub(super) marker: char,
-    /// In the palette of 256, readable on a light and on a dark background; `None` for the
+    /// A colour of the palette of 256, readable on a light and on a dark background; `None` for the
     /// terminal's own.
     pub(super) colour: Option<u8>,
 }

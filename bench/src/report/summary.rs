@@ -15,8 +15,9 @@ const LEGEND: &str = "Medians of slices; ratio: rate over that of the fastest in
     its 95 % interval; ≈ within noise, ? too few rounds or too much noise; p50, p99, cpu (the server's \
     processor time) per message in µs; calls: system calls per echo, counted by the four styles \
     themselves";
-/// What the last column means, where there is one.
-const LAST: &str = "Last: rate against the last run, * a change of more than machine and noise";
+/// What the last column means, if there is one.
+const LAST: &str =
+    "Last: rate against the last run, * a change beyond the machine's drift and the noise";
 /// How to see the plots.
 const PLOTS: &str = "To see the plots, run `cargo run --release -p book`: the chapter \"Measured\" shows this run \
     beside the recorded one";
@@ -26,7 +27,7 @@ pub fn text(comparison: &Comparison, last: &LastRun, files: &[&Path]) -> String 
     let (width, has_colours) = screen::of_stdout();
     let lines = lines(comparison, last, width).into_iter();
     let mut lines: Vec<Line> = lines.map(|line| line.cut(width)).collect();
-    // Commands and names of files are for copying: the terminal breaks them, if anything does.
+    // Commands and file names are for copying, so only the terminal may break them.
     let whole = |text: String| Line(vec![(format!("    {text}"), None)]);
     for missing in words::missing(comparison) {
         lines.extend(said(vec![missing.sentence()], width));
@@ -83,7 +84,7 @@ fn lines(comparison: &Comparison, last: &LastRun, width: usize) -> Vec<Line> {
     lines
 }
 
-/// The main table's heading: the question that it answers.
+/// The main table's heading: the question that the table decides.
 fn heading(group: &MeasuredGroup, main: &Benchmark) -> String {
     let (group, name) = (group.name.as_str(), main.name.as_str());
     match (group, name) == MAIN {
@@ -163,7 +164,7 @@ fn shown(group: &MeasuredGroup) -> Vec<(&str, Family)> {
     };
     let best = [Family::Rust, Family::Python, Family::Other].map(best);
     servers.retain(|(name, _)| THE_FOUR.contains(name) || best.contains(&Some(name)));
-    // The tables are in the order of the candidates, whichever shapes they take part in.
+    // The tables have the order of the candidates, whichever shapes they take part in.
     let place = |name: &str| ALL.iter().position(|it| it.name == name);
     servers.sort_by_key(|(name, _)| place(name));
     servers

@@ -35,7 +35,7 @@ pub(super) fn below(comparison: &Comparison, loaded: Option<&Loaded>) -> Vec<Str
     if let Some(Loaded { server, until }) = loaded {
         let round = benchmark.rounds + 1;
         below.push(format!(
-            "round {round} of {until}; Ctrl-C ends and leaves the table"
+            "round {round} of {until}; Ctrl-C stops and keeps the table"
         ));
         noise += if server.is_none() { " ‹" } else { "" };
     }
@@ -65,7 +65,7 @@ pub(super) fn title(group: &MeasuredGroup, benchmark: &Benchmark) -> String {
     )
 }
 
-/// On which machine and which cores.
+/// The machine and the cores.
 pub(super) fn place(comparison: &Comparison) -> String {
     let cores = match comparison.cores {
         Some(cores) => format!(
@@ -77,16 +77,16 @@ pub(super) fn place(comparison: &Comparison) -> String {
     format!("{}; {cores}", comparison.machine)
 }
 
-/// Servers that could not take part for the same reason, or that the same command installs.
+/// Servers that couldn't take part for the same reason, or that the same command installs.
 pub(super) struct Missing<'a> {
     names: Vec<&'a str>,
     lacks: Vec<&'a str>,
-    /// The command, which is kept in one piece so that it can be copied.
+    /// The command, in one piece so that it can be copied.
     pub(super) install: Option<&'a str>,
 }
 
 impl Missing<'_> {
-    /// Who, and why.
+    /// The servers, and the reason.
     pub(super) fn sentence(&self) -> String {
         let (names, lacks) = (list(&self.names), self.lacks.join(", "));
         let end = match self.install {
@@ -98,7 +98,7 @@ impl Missing<'_> {
     }
 }
 
-/// The servers that could not take part.
+/// The servers that couldn't take part.
 pub(super) fn missing(comparison: &Comparison) -> Vec<Missing<'_>> {
     let mut all: Vec<Missing<'_>> = Vec::new();
     for one in &comparison.skipped {
@@ -132,7 +132,7 @@ pub(super) fn skipped(comparison: &Comparison) -> Vec<String> {
     lines.flatten().collect()
 }
 
-/// On which side the connections queued.
+/// The side on which the connections queued.
 pub(super) fn bottleneck(benchmark: &Benchmark) -> String {
     let count = |row: &Row| (row.samples.len(), row.bottlenecks());
     let counts = benchmark.rows.iter().map(count);
@@ -146,12 +146,12 @@ pub(super) fn bottleneck(benchmark: &Benchmark) -> String {
     });
     let whose = whose.collect::<Vec<_>>().join(", ");
     format!(
-        "The client was the bottleneck in {count} of {slices} slices ({whose}): there a faster \
-         server would show no more"
+        "The client was the bottleneck in {count} of {slices} slices ({whose}): with a faster \
+         server they would look the same"
     )
 }
 
-/// What a server is against itself, and what follows from it.
+/// A server compared with itself, and what follows from it.
 pub(super) fn noise_floor(benchmark: &Benchmark) -> String {
     match &benchmark.noise_floor {
         Some(floor) => {
@@ -163,7 +163,9 @@ pub(super) fn noise_floor(benchmark: &Benchmark) -> String {
                         .to_owned()
                 }
                 false => {
-                    format!("a server that is slower by less than {least:.0} % would not show")
+                    format!(
+                        "a server that is slower by less than {least:.0} % would not be noticed"
+                    )
                 }
             };
             format!(
@@ -199,7 +201,7 @@ pub(super) fn family(family: Family) -> &'static str {
     }
 }
 
-/// Names in a row: `a, b, and c`.
+/// Names in a list: `a, b, and c`.
 pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match names[..] {
@@ -209,7 +211,7 @@ pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
-/// What the ratio says.
+/// What the ratio means.
 pub(super) fn verdict(row: &Row) -> String {
     match (row.verdict, row.to_fastest) {
         (Some(Verdict::Fastest), _) => "fastest".to_owned(),

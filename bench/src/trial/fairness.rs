@@ -1,7 +1,7 @@
-//! Pings beside a flood: how long the others wait for a server to which one client sends without
+//! Pings during a flood: how long other clients wait for a server to which one client sends without
 //! end.
 //!
-//! One thread floods and pings by turns and never blocks. If the flood had a thread of its own on
+//! One thread alternates between flood and pings, and never blocks. If the flood had its own thread on
 //! the client's core, a ping would wait for the client's scheduler more than for the server.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use common::client::{EchoClient, TIME_LIMIT};
 
-/// Pingers, and how often each of them sends its ping: 10,000 pings a second in all.
+/// Pingers, and the time between two pings of each: 10,000 pings per second in total.
 const PINGERS: u32 = 10;
 const INTERVAL: Duration = Duration::from_millis(1);
 const PING: &[u8; 64] = b"ping, on a line as long as the messages of all other benchmarks\n";
 
-/// The bytes that the flooder keeps in flight, or a little more.
+/// The number of bytes that the flooder keeps in flight, roughly.
 const AHEAD: usize = 256 << 10;
-/// Its lines come round after so many bytes, the most that it sends or receives in a turn.
+/// Its lines repeat after this many bytes, the most that it sends or receives at once.
 const FLOOD: usize = 32 << 10;
 const LINE: usize = 1 << 10;
 
@@ -32,7 +32,7 @@ impl PingsBesideFlood {
     /// Opens all connections.
     ///
     /// # Errors
-    /// A connection that cannot be had.
+    /// A connection can't be opened.
     pub(super) fn open(address: SocketAddr) -> io::Result<Self> {
         let pingers = (0..PINGERS).map(|_| connect(address).map(Pinger::over));
         Ok(PingsBesideFlood {
@@ -41,11 +41,11 @@ impl PingsBesideFlood {
         })
     }
 
-    /// Floods and pings for so long and answers how long each ping took, counted from the moment at
-    /// which it was due: those that wait while the server is busy are late too.
+    /// Floods and pings for this long, and returns how long each ping took. The time counts from when a
+    /// ping was due, so pings that wait while the server is busy are late too.
     ///
     /// # Errors
-    /// A connection that is lost or answered wrongly, or a ping that is not answered in time.
+    /// A connection is lost or returns wrong bytes, or a ping doesn't come back in time.
     pub(super) fn run(mut self, duration: Duration) -> io::Result<Vec<Duration>> {
         let begin = Instant::now();
         let end = begin + duration;
@@ -53,17 +53,17 @@ impl PingsBesideFlood {
             pinger.due = begin + INTERVAL * place / PINGERS;
         }
         let mut times = Vec::new();
-        // A ping that was due is waited for, and the flood goes on meanwhile.
+        // Wait for each ping that was due; the flood continues meanwhile.
         while self.pingers.iter().any(|pinger| pinger.due < end) {
             for pinger in self.pingers.iter_mut().filter(|pinger| pinger.due < end) {
                 times.extend(pinger.turn()?);
             }
             if !self.flooder.turn()? {
-                // Where client and server share a core, the server needs it to go on.
+                // Where client and server share a core, the server needs it to continue.
                 thread::yield_now();
             }
             if end.elapsed() > TIME_LIMIT {
-                return Err(io::Error::other("a ping beside the flood was not answered"));
+                return Err(io::Error::other("a ping got no answer during the flood"));
             }
         }
         self.flooder.finish()?;
@@ -74,9 +74,9 @@ impl PingsBesideFlood {
 /// A client that sends a small message at a fixed rate.
 struct Pinger {
     client: EchoClient,
-    /// When the ping that is under way, or else the next one, should have left.
+    /// When the ping in flight, or otherwise the next one, should have been sent.
     due: Instant,
-    /// Bytes of the answer that are still to come; none when no ping is under way.
+    /// Bytes of the answer still to come; none if no ping is in flight.
     missing: usize,
 }
 
@@ -89,7 +89,7 @@ impl Pinger {
         }
     }
 
-    /// Sends its ping if that is due, or looks for the answer; how long that took once it is there.
+    /// Sends its ping if it is due, or looks for the answer. Returns how long an answer took.
     fn turn(&mut self) -> io::Result<Option<Duration>> {
         if self.missing == 0 {
             if Instant::now() >= self.due {
@@ -131,7 +131,7 @@ impl Flooder {
         }
     }
 
-    /// Sends and receives once, as far as that is possible; answers whether any of it was.
+    /// Sends and receives once, as far as possible. Returns whether anything was moved.
     fn turn(&mut self) -> io::Result<bool> {
         let mut sent = 0;
         if self.sent - self.received < AHEAD {
@@ -159,14 +159,14 @@ fn connect(address: SocketAddr) -> io::Result<EchoClient> {
     Ok(client)
 }
 
-/// Receives what is there of the expected bytes, which may be nothing.
+/// Receives the part of the expected bytes that is there, which can be nothing.
 fn receive(mut socket: &TcpStream, expected: &[u8], room: &mut [u8]) -> io::Result<usize> {
     let count = match socket.read(&mut room[..expected.len()]) {
         Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
         result => unless_blocked(result)?,
     };
     if room[..count] != expected[..count] {
-        return Err(io::Error::other("an answer was wrong"));
+        return Err(io::Error::other("wrong bytes came back"));
     }
     Ok(count)
 }
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    /// A server with a thread for each connection, which sends back what `change` makes of it.
+    /// A server with a thread for each connection, which passes what it sends back through `change`.
     fn server(change: fn(&mut [u8])) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -216,7 +216,7 @@ mod tests {
     fn a_wrong_answer_is_seen() -> io::Result<()> {
         let pings = PingsBesideFlood::open(server(|bytes| bytes.reverse())?)?;
         let wrong = pings.run(INTERVAL).expect_err("the answers were reversed");
-        assert_eq!(wrong.to_string(), "an answer was wrong");
+        assert_eq!(wrong.to_string(), "wrong bytes came back");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! One run, with all that decides it.
+//! One run, with everything that decides it.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ pub struct SimulationCase {
     pub server: ServerConfig,
     /// What clients do.
     pub script: Script,
-    /// The kernel.
+    /// The kernel's options.
     pub options: Options,
-    /// Decides what script and options leave open.
+    /// Decides everything that the script and the options leave open.
     pub seed: u64,
 }
 
-/// The options of a run, as they can be typed.
+/// The options of a run, for the command line.
 #[derive(Args, Debug, Clone)]
 pub struct SimulationArgs {
     #[command(flatten)]
@@ -51,19 +51,19 @@ struct KernelArgs {
     /// Connections that can wait to be accepted
     #[arg(long, default_value_t = Options::default().backlog)]
     backlog: usize,
-    /// Upper limit of the server's descriptors: each has a number below it
+    /// Upper limit of the server's descriptors: each number is below it
     #[arg(long, default_value_t = Options::default().descriptors)]
     descriptors: usize,
     /// Bytes that the kernel keeps for the server until it reads them
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_receive_buffer)]
     server_receive_buffer: usize,
-    /// Bytes of the server that the kernel takes before they are acknowledged
+    /// Bytes from the server that the kernel holds until they are acknowledged
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_send_buffer)]
     server_send_buffer: usize,
     /// Bytes that the kernel keeps for a client until it reads them
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_receive_buffer)]
     client_receive_buffer: usize,
-    /// Bytes of a client that the kernel takes before they are acknowledged
+    /// Bytes from a client that the kernel holds until they are acknowledged
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_send_buffer)]
     client_send_buffer: usize,
 }
@@ -82,7 +82,7 @@ impl SimulationArgs {
         self.server.style
     }
 
-    /// The case of a script under these options.
+    /// The case for a script with these options.
     pub fn case(&self, script: Script) -> SimulationCase {
         let kernel = &self.kernel;
         SimulationCase {

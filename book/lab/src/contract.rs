@@ -15,14 +15,14 @@ mod calls;
 mod outcome;
 mod rest;
 
-/// A rule that a run has broken.
+/// A rule that a run broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// What shows it.
+    /// What the run did.
     pub what: String,
-    /// The record of the trace at which it shows; `None` if it shows at the end.
+    /// The record of the trace that shows it; `None` if the end of the run shows it.
     pub place: Option<usize>,
 }
 
@@ -30,35 +30,35 @@ pub struct Violation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// The server returns, without an error, once it was stopped, and not before. It neither waits
-    /// for ever nor spins.
+    /// forever nor spins.
     Ends,
-    /// A client gets its answer in order and nothing else: its bytes, or its complete lines.
+    /// A client receives its answer in order and nothing else: its bytes, or its complete lines.
     BytesInOrder,
-    /// A client that reads gets the whole answer and then a FIN, if there is time.
+    /// A client that reads receives the whole answer and then a FIN, if there is time.
     NothingIsLost,
     /// A connection holds at most the high-water mark and one read (in chat, and one line).
     BoundedMemory,
-    /// Between two waits, each connection that is readable is read once, at most `recv_size` bytes.
+    /// Between two waits, each readable connection is read once, at most `recv_size` bytes.
     Fairness,
-    /// While the server sleeps, there is nothing to read on a connection that it can read, and
-    /// nothing to send that the kernel takes.
+    /// While the server sleeps, no connection that it can read has anything to read, and it has
+    /// nothing to send that the kernel would take.
     SleepsOnlyWhenDone,
     /// While the server sleeps, and when it stops, no client waits that it could accept.
     AcceptsWhenItCan,
-    /// After an error of accept that lasts, the server waits a while, or until a connection closes.
+    /// After a lasting error of accept, the server waits a while, or until a connection closes.
     BacksOff,
-    /// No timer wakes the server that serves no connection.
+    /// No timer wakes the server unless it serves a connection.
     Quiet,
     /// At most `max_connections` descriptors of clients.
     Limit,
     /// A connection without traffic is closed after the idle timeout, and not before. Bytes that
-    /// came earlier count.
+    /// arrived earlier count.
     IdleTimeout,
-    /// When the server has ended its stream, it discards what comes, and closes within the shutdown
+    /// After the server has ended its stream, it discards input, and closes within the shutdown
     /// timeout.
     DrainsInTime,
-    /// After the request to stop, the server accepts no client, ends within its shutdown timeout, and waits
-    /// only for connections that are not done.
+    /// After a stop is requested, the server accepts no client, ends within its shutdown timeout, and
+    /// waits only for connections that still have something to do.
     StopsInTime,
     /// Every descriptor is closed.
     ClosesDescriptors,
@@ -94,7 +94,7 @@ fn hold(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Outcome {
 /// Checks a run.
 ///
 /// # Errors
-/// The first rule that it has broken.
+/// The first rule that it broke.
 pub fn check_contract(case: &SimulationCase, trace: &Trace) -> Result<(), Violation> {
     let plan = Plan::new(&case.script);
     let contract = Contract {
@@ -109,7 +109,7 @@ pub fn check_contract(case: &SimulationCase, trace: &Trace) -> Result<(), Violat
         })
     })?;
     hold(summary.stop_at.is_some(), Rule::Ends, || {
-        "it returns and was not asked to stop".into()
+        "it returns although no stop was requested".into()
     })?;
     trace.clients.iter().try_for_each(|client| {
         contract.client(client, &summary)?;
@@ -128,7 +128,7 @@ impl Contract<'_> {
         self.server.style.is_of_lines() && lines.any(|line| line.len() > self.server.max_line)
     }
 
-    /// What the server answers a client that has sent these bytes.
+    /// The server's answer to a client that has sent these bytes.
     fn answer(&self, stream: &[u8]) -> Vec<u8> {
         if !self.server.style.is_of_lines() {
             return stream.to_vec();
@@ -156,8 +156,8 @@ impl Contract<'_> {
         Ok(())
     }
 
-    /// The bytes that the server has read and should send. `None` if the trace doesn't show it: a line is
-    /// too long, or urgent data among the bytes.
+    /// The bytes that the server has read and should send. `None` if the trace doesn't show it because a
+    /// line is too long, or the bytes include urgent data.
     fn pending_output(&self, connection: &Connection, open: &Open) -> Option<i64> {
         if !self.server.style.is_of_lines() {
             return Some(connection.server_holds);
@@ -175,7 +175,7 @@ impl Contract<'_> {
         Some(connection.server_holds - (read.len() - complete) as i64)
     }
 
-    /// How many bytes of a client lie among those that arrive, and are never read.
+    /// How many of a client's bytes that arrive are urgent, and so never read.
     fn urgent_bytes(&self, name: &str) -> usize {
         self.plan_of(name).map_or(0, ClientPlan::urgent_bytes)
     }
@@ -191,7 +191,7 @@ impl Contract<'_> {
         failed_at.is_some_and(|at| moment.record.microseconds <= at + retry_after)
     }
 
-    /// A line that was too long has ended a connection, whose input the server may still discard.
+    /// Whether a line that was too long has ended a connection whose input the server can still read.
     fn may_drain(&self, moment: &Moment) -> bool {
         let mut open = moment.open.values();
         self.server.style.is_of_lines()
@@ -202,7 +202,7 @@ impl Contract<'_> {
     }
 }
 
-/// Whether the server can read, or has something to send.
+/// Whether the server can read from it, or has something to send.
 fn is_held(state: ConnectionState) -> bool {
     matches!(state, ConnectionState::Open | ConnectionState::PeerFinished)
 }

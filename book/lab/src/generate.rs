@@ -1,4 +1,4 @@
-//! A case made from a number.
+//! Makes a case from a number.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::server::{ServerConfig, Style};
 pub const LONG: Duration = Duration::from_secs(100);
 
 impl SimulationCase {
-    /// The case of this number. All numbers together contain everything that a script can do.
+    /// The case with this number. All numbers together cover everything that a script can do.
     pub fn generate(style: Style, number: u64) -> Self {
         let mut rng = Rng::with_seed(number);
         let has_small_buffers = rng.u8(..4) != 0;
@@ -96,7 +96,7 @@ fn server(rng: &mut Rng, style: Style) -> ServerConfig {
 /// Most clients of a script.
 const MOST_CLIENTS: u32 = 4;
 
-/// With an idle timeout, often just as long as a connection can be silent.
+/// With an idle timeout, the pause is often exactly as long as a connection can be silent.
 fn pause(rng: &mut Rng, idle_timeout: Option<Duration>) -> Duration {
     match idle_timeout.filter(|_| rng.bool()) {
         Some(timeout) => timeout - Duration::from_micros(rng.u64(..6000)),
@@ -106,7 +106,7 @@ fn pause(rng: &mut Rng, idle_timeout: Option<Duration>) -> Duration {
 
 fn script(rng: &mut Rng, server: &ServerConfig) -> Script {
     let clients = rng.u32(1..=MOST_CLIENTS);
-    // The server is up before anything happens to it.
+    // The server listens before anything happens to it.
     let mut steps = vec![Step::Wait(Duration::from_millis(20))];
     let (mut connected, mut ended) = (0, Vec::new());
     for _ in 0..rng.usize(2..20) {

@@ -1,25 +1,25 @@
-//! What a trace tells of each connection.
+//! What a trace shows about each connection.
 
 use std::collections::BTreeMap;
 
 use common::sys::sim::{CallRecord, Connection, ConnectionState, Record, Trace, TraceEvent};
 
-/// A place in a trace, and what has happened before it.
+/// A record of a trace, and what happened before it.
 #[derive(Debug)]
 pub struct Moment<'trace> {
-    /// Which record this is.
+    /// The index of the record.
     pub place: usize,
     /// The record.
     pub record: &'trace Record,
     /// The record before it.
     pub before: Option<&'trace Record>,
-    /// The call before it was a wait: perhaps other steps have happened in it.
+    /// Whether the call before it was a wait: other steps can have happened in it.
     pub is_waiting: bool,
     /// When the stop was requested, in microseconds.
     pub stop_at: Option<u64>,
     /// When accept(2) last failed for another reason than an empty queue, in microseconds.
     pub accept_failed_at: Option<u64>,
-    /// When accept(2) last failed in a way that lasts, if no connection has closed since.
+    /// When accept(2) last failed with a lasting error, if no connection has closed since.
     pub backs_off_since: Option<u64>,
     /// The server's connections, by their descriptors.
     pub open: &'trace BTreeMap<i32, Open>,
@@ -28,28 +28,28 @@ pub struct Moment<'trace> {
 /// A connection that the server has accepted and not closed.
 #[derive(Debug, Clone, Default)]
 pub struct Open {
-    /// Whose it is, such as `client 1`.
+    /// The client's name, such as `client 1`.
     pub name: String,
     /// Bytes that the server has read.
     pub read: usize,
-    /// When a byte last went in or out, or the connection was accepted, in microseconds.
+    /// When a byte was last read or sent, or the connection was accepted, in microseconds.
     pub active_at: u64,
     /// Reads that returned bytes since the last wait.
     pub reads_since_wait: usize,
-    /// When a wait last ended before `active_at`: a loop takes that for the time of all that it
-    /// does then.
+    /// When a wait last ended before `active_at`: a loop uses that time for everything that it does
+    /// until the next wait.
     pub active_iteration: u64,
-    /// Since when bytes are there that the server hasn't read.
+    /// Since when there are bytes that the server hasn't read.
     pub unread_since: Option<u64>,
-    /// The last wait has told that there is something to read, and no read was tried since.
+    /// Whether the last wait reported that there is something to read, and no read was tried since.
     pub is_due: bool,
-    /// A signal interrupted the last read.
+    /// Whether a signal interrupted the last read.
     pub is_interrupted: bool,
     /// When the server ended its stream.
     pub finished_at: Option<u64>,
 }
 
-/// What a run shows of each client by its end.
+/// What a run shows about each client by its end.
 #[derive(Debug, Clone, Default)]
 pub struct RunSummary {
     /// The clients, by their names.
@@ -60,23 +60,23 @@ pub struct RunSummary {
     pub accept_failed_at: Option<u64>,
 }
 
-/// What a run shows of a client.
+/// What a run shows about a client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientSummary {
-    /// It was accepted before the stop.
+    /// Whether it was accepted before the stop.
     pub in_time: bool,
-    /// It was accepted.
+    /// Whether it was accepted.
     pub accepted: bool,
-    /// It waited to be accepted when the stop came.
+    /// Whether it waited to be accepted when the stop came.
     pub waited_at_stop: bool,
-    /// It had bytes that were not with the server's kernel when the stop came.
+    /// Whether some of its bytes had not reached the server's kernel when the stop came.
     pub was_sending: bool,
     /// The bytes that the server had read when the stop came.
     pub read: usize,
 }
 
 impl RunSummary {
-    /// What it shows of a client.
+    /// What it shows about a client.
     pub fn of(&self, client: u32) -> ClientSummary {
         let served = self.clients.get(&format!("client {client}"));
         served.copied().unwrap_or_default()
@@ -101,12 +101,12 @@ impl RunSummary {
     }
 }
 
-/// How long a wait lasts at least that shows a server at rest, in microseconds: much longer than
-/// what is on its way needs to arrive.
+/// The least length of a wait that shows a server at rest, in microseconds: much longer than
+/// packets take to arrive.
 const REST: u64 = 20_000;
 
 impl Moment<'_> {
-    /// The call that this record shows, if it is one.
+    /// The call in this record, if it is one.
     pub fn call(&self) -> Option<&CallRecord> {
         call_of(self.record)
     }
@@ -117,13 +117,13 @@ impl Moment<'_> {
         self.record.connections.iter().find(is_it)
     }
 
-    /// Whether the stop comes with this record.
+    /// Whether this record is the stop.
     pub fn is_stop(&self) -> bool {
         matches!(&self.record.event, TraceEvent::Step(step) if step == "stop")
     }
 
-    /// Whether the server has just waited, for longer than anything took that was on its way: until
-    /// the next step of the script, or the end of its time.
+    /// Whether the server has just waited for longer than any packet took to arrive: until the next
+    /// step of the script, or the end of its time.
     pub fn is_rest(&self) -> bool {
         let Some(before) = self.before else {
             return false;
@@ -136,7 +136,7 @@ impl Moment<'_> {
         self.is_waiting && is_end_of_rest && waited >= REST
     }
 
-    /// Whether the step of this record concerns the client of this name.
+    /// Whether the step in this record concerns the client of this name.
     pub fn concerns(&self, name: &str) -> bool {
         match &self.record.event {
             TraceEvent::Step(step) => {
@@ -157,7 +157,7 @@ fn call_of(record: &Record) -> Option<&CallRecord> {
     }
 }
 
-/// Calls `visit` with each moment of a trace, until one is an error.
+/// Calls `visit` with each moment of a trace, until it returns an error.
 ///
 /// # Errors
 /// That error.

@@ -3,10 +3,10 @@
 //! | module | for |
 //! |---|---|
 //! | [`server`] | a server of any style, run over a script: a [`Trace`](common::sys::sim::Trace) |
-//! | [`case`](mod@case) | one run with all that decides it, as options that can be typed |
+//! | [`case`](mod@case) | one run with everything that decides it, as command-line options |
 //! | [`generate`] | a case made from a number |
-//! | [`plan`] | what a script has each client do |
-//! | [`history`] | what a trace shows of each connection, record by record |
+//! | [`plan`] | what a script makes each client do |
+//! | [`history`] | what a trace shows about each connection, record by record |
 //! | [`contract`] | the rules that hold in every run, whatever happens |
 //! | [`shrink`] | the smallest case that still breaks a rule |
 //! | [`simulate`] | many cases, one after the other |

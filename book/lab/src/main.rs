@@ -23,7 +23,7 @@ struct Cli {
 enum Command {
     /// Run a script from standard input, and print the trace as JSON
     Trace(SimulationArgs),
-    /// Run generated scripts, or one of yours, and check each run against the contract
+    /// Run generated scripts, or one of your own, and check each run against the contract
     #[command(override_usage = "cargo run --release -p book -- simulate [OPTIONS]")]
     Simulate(SimulateArgs),
 }

@@ -1,4 +1,4 @@
-//! What a script has each client do.
+//! What a script makes each client do.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use common::sys::sim::{Payload, Script, Step};
 
 use crate::generate::LONG;
 
-/// What a script has a client do.
+/// What a script makes a client do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientPlan {
     /// What it sends, an urgent byte included.
@@ -14,15 +14,15 @@ pub struct ClientPlan {
     urgent: Vec<usize>,
     /// How many bytes of the alphabet it has sent.
     alphabet: usize,
-    /// It has ended its stream, and can't send any more.
+    /// Whether it has ended its stream, and can't send any more.
     has_ended: bool,
-    /// It sends after the stop.
+    /// Whether it sends after the stop.
     pub sends_late: bool,
-    /// For a while it doesn't read.
+    /// Whether it doesn't read for a while.
     pub pauses: bool,
-    /// It closes or resets its connection, and doesn't see what comes after that.
+    /// Whether it closes or resets its connection, and doesn't see what comes after that.
     pub leaves: bool,
-    /// It reads everything in the end.
+    /// Whether it reads everything in the end.
     pub listens: bool,
 }
 
@@ -46,12 +46,12 @@ impl ClientPlan {
     }
 }
 
-/// What a script has all clients do.
+/// What a script makes all clients do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The clients, by their numbers.
     pub clients: BTreeMap<u32, ClientPlan>,
-    /// Before the stop there is time for everything.
+    /// Whether there is time for everything before the stop.
     pub is_patient: bool,
 }
 
@@ -99,7 +99,7 @@ impl Plan {
 }
 
 impl ClientPlan {
-    /// What is sent after the end of the stream is lost, and that isn't the server's fault.
+    /// Bytes sent after the end of the stream are lost, and that isn't the server's fault.
     fn send(&mut self, payload: &Payload) {
         self.leaves |= self.has_ended;
         match payload {

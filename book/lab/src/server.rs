@@ -18,7 +18,7 @@ pub enum Style {
     Dispatcher,
     /// `chat-echo`
     Chat,
-    /// `reactor-echo` on mio, whose events are edges
+    /// `reactor-echo` on mio, which is edge-triggered
     Reactor,
     /// `reactor-echo` on select
     ReactorSelect,
@@ -80,7 +80,7 @@ impl Style {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether it echoes whole lines, and not a stream of bytes.
+    /// Whether it echoes whole lines instead of a stream of bytes.
     pub fn is_of_lines(self) -> bool {
         match self {
             Style::Small(server) => server.is_of_lines(),
@@ -117,7 +117,7 @@ pub struct ServerConfig {
     pub style: Style,
     /// Its limits.
     pub settings: Settings,
-    /// It sends at the next writable event instead of at once.
+    /// Whether it sends at the next writable event instead of at once.
     pub is_queued: bool,
     /// The longest line of chat, in bytes.
     pub max_line: usize,

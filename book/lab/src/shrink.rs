@@ -1,4 +1,4 @@
-//! The smallest case that still breaks a rule.
+//! Finds the smallest case that still breaks a rule.
 
 use common::Settings;
 use common::sys::sim::{Options, Payload, Schedule, Step};
@@ -7,8 +7,8 @@ use crate::case::SimulationCase;
 use crate::contract::{Rule, check_contract};
 
 impl SimulationCase {
-    /// Makes the case smaller as long as it breaks the same rule: fewer steps, smaller numbers,
-    /// options that have their default value.
+    /// Makes the case smaller while it breaks the same rule: fewer steps, smaller numbers,
+    /// options with their default value.
     pub fn shrink(self, rule: Rule) -> Self {
         let mut smallest = self;
         loop {

@@ -1,4 +1,4 @@
-//! Many cases, one after the other.
+//! Runs many cases, one after the other.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::server::Style;
 /// A generated case that breaks a rule.
 #[derive(Debug)]
 pub struct Failure {
-    /// The number that it is generated from.
+    /// The number that it was generated from.
     pub number: u64,
     /// The smallest case found that still fails.
     pub case: SimulationCase,
@@ -20,7 +20,7 @@ pub struct Failure {
     pub broken: Option<Violation>,
 }
 
-/// What was broken, and the commands that show it again.
+/// Displays what was broken, and the commands that reproduce it.
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Failure {
@@ -42,8 +42,8 @@ impl Display for Failure {
     }
 }
 
-/// Runs the cases of these numbers on all cores. Returns the one of the lowest number that breaks a
-/// rule.
+/// Runs the cases of these numbers on all cores. Returns the failure with the lowest number.
+/// `None` means that no case broke a rule.
 pub fn simulate(style: Style, numbers: Range<u64>) -> Option<Failure> {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let first_of = |core: u64| {

@@ -1,9 +1,9 @@
-//! The contract, in thousands of runs over the simulated kernel.
+//! Checks the contract in thousands of runs over the simulated kernel.
 
 use lab::server::Style;
 use lab::simulate::simulate;
 
-/// Runs of each style. More of them: `cargo run --release -p book -- simulate --seeds 1000000`.
+/// Runs of each style. For more: `cargo run --release -p book -- simulate --seeds 1000000`.
 const RUNS: u64 = 3000;
 
 fn check(style: Style) {

@@ -1,4 +1,4 @@
-//! The examples of the four styles over the simulated kernel.
+//! Runs the examples of the four styles over the simulated kernel.
 
 #![cfg(unix)]
 
@@ -74,7 +74,7 @@ example!(
 /// The engines that can watch simulated descriptors.
 const ENGINES: [EngineKind; 2] = [EngineKind::Mio, EngineKind::Select];
 
-/// Where the server is that a proxy or a client connects to.
+/// The address of the server that a proxy or a client connects to.
 const TARGET: ([u8; 4], u16) = ([127, 0, 0, 1], 9000);
 
 const SEEDS: u64 = 50;
@@ -97,7 +97,7 @@ fn reactor_rooms() -> [Server; 2] {
     ]
 }
 
-/// The rooms that greet with `welcome` and tell only what was said.
+/// The rooms that greet with `welcome` and pass on only what was sent.
 fn plain_rooms() -> [Server; 2] {
     [
         ("select_chat_room", select_chat_room::serve),
@@ -124,7 +124,7 @@ fn parsed(text: &str) -> Script {
         .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// Buffers of a few hundred bytes, and a seed that cuts what they carry.
+/// Buffers of a few hundred bytes, which split what they carry wherever the seed decides.
 fn small_buffers() -> Options {
     Options {
         schedule: Schedule::Random,
@@ -158,7 +158,7 @@ fn assert_clean(which: &str, trace: &Trace) {
 fn assert_nothing_left(which: &str, trace: &Trace) {
     assert_eq!(trace.open_descriptors, [0; 0], "{which}");
     assert_eq!(trace.lost_edges, [], "{which}");
-    // A loop on select leaves its closes to the end of a value's life.
+    // A loop on select closes sockets by dropping them.
     if !which.starts_with("select") {
         assert_eq!(calls(trace, "dropped").count(), 0, "{which}");
     }
@@ -325,7 +325,7 @@ fn member_that_does_not_read_is_closed_and_delays_nobody() {
         assert_clean(name, &trace);
         let resumed = time_of_step(&trace, "resume-reading 2");
         assert!(is_closed_by(&trace, "client 2", resumed), "{name}");
-        // What fits into the buffers of the two kernels, and the greeting before.
+        // What fits into the buffers of the two kernels, and the greeting before it.
         assert!(
             received(&trace, 2).len() <= ((256 + 128) << 10) + 100,
             "{name}"
@@ -427,7 +427,7 @@ fn proxy_carries_both_streams_and_both_ends() {
                 let end = Some(ClientEnd::EndOfStream);
                 assert_eq!(ended(trace, client), end, "{which}");
             }
-            // The server's side was finished before it had sent a byte.
+            // The server's side was shut down before it had sent a byte.
             let shutdown = calls(trace, "shutdown").next();
             let (time, _) = shutdown.expect("the end of the stream is carried");
             assert!(time < time_of_step(trace, "send 2 5000"), "{which}");
@@ -507,7 +507,7 @@ fn proxy_outlives_a_server_that_refuses_or_does_not_answer() {
     }
 }
 
-/// What a client has written, and the test can read afterwards.
+/// The output of a client, which the test can read afterwards.
 #[derive(Clone, Default)]
 struct SharedOutput(Rc<RefCell<Vec<u8>>>);
 
@@ -589,7 +589,7 @@ fn dispatcher_client_fails_without_a_server_or_without_its_last_line() {
     }
 }
 
-/// Runs the reactor's client. Returns what it has shown, too.
+/// Runs the reactor's client. Also returns what it showed.
 fn run_reactor_client(
     engine: EngineKind,
     script: &str,

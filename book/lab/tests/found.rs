@@ -1,4 +1,4 @@
-//! Cases that once broke a rule, and the command lines that make a case.
+//! Cases that once broke a rule, and how a case is displayed as a command line.
 
 use std::io;
 
@@ -16,7 +16,7 @@ struct CommandLine {
     script: Script,
 }
 
-/// The case of a command line as [`SimulationCase`] displays it: the script comes last, in quotes.
+/// Parses a command line as [`SimulationCase`] displays it: the script comes last, in quotes.
 fn case(line: &str) -> io::Result<SimulationCase> {
     let script = line
         .split_once(" --script '")
@@ -36,7 +36,7 @@ fn case(line: &str) -> io::Result<SimulationCase> {
 
 /// What was wrong, and the case that showed it.
 const FOUND: &[(&str, &str)] = &[(
-    "An idle connection was closed after the listener was asked, and a client kept waiting.",
+    "An idle connection was closed after the listener was checked, and a client kept waiting.",
     "--style dispatcher --max-connections 2 --idle-timeout 0.182 \
      --script 'connect 1; connect 2; connect 3; wait 46ms; send 2 1; wait 100s; stop'",
 )];

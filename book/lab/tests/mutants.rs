@@ -1,8 +1,8 @@
 //! Servers with a bug on purpose: each must break a rule.
 //!
 //! `tests/mutants.toml` lists the bugs. Each is applied to a copy of the crates, so that the sources
-//! contain none. Bugs of different crates are built together, as long as each style that is checked
-//! has one only.
+//! contain none. Bugs of different crates are built together, as long as each checked style has
+//! only one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 
 use serde::Deserialize;
 
-/// The runs in which a bug must show.
+/// The number of runs in which a bug must show.
 const RUNS: &str = "20000";
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct MutantList {
 struct Mutant {
     /// What the bug is, in a few words.
     bug: String,
-    /// The style that is checked.
+    /// The style to check.
     style: String,
     /// The file, from the root of the repository.
     file: String,
@@ -36,7 +36,7 @@ struct Mutant {
 }
 
 impl Mutant {
-    /// Whether this bug changes what that other style does.
+    /// Whether this bug also changes what that style does.
     fn disturbs(&self, style: &str) -> bool {
         let krate = self.file.split('/').next().unwrap_or_default();
         match krate {
@@ -102,7 +102,7 @@ fn expect_found(mut left: Vec<Mutant>) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes out bugs that don't disturb each other.
+/// Removes and returns bugs that don't disturb each other.
 fn take_batch(left: &mut Vec<Mutant>) -> Vec<Mutant> {
     let mut batch: Vec<Mutant> = Vec::new();
     left.retain(|mutant| {
@@ -126,13 +126,13 @@ const CRATES: [&str; 5] = [
     "reactor-echo",
 ];
 
-/// A copy of the crates, in which a bug can be.
+/// A copy of the crates, to which bugs can be applied.
 struct Copy {
     root: PathBuf,
 }
 
 impl Copy {
-    /// The folder stays, so that the next time only what has changed is built.
+    /// The folder stays, so that the next time only changed files are built.
     fn make() -> io::Result<Self> {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
         fs::create_dir_all(&root)?;
@@ -173,7 +173,7 @@ impl Copy {
                 "two bugs of {}",
                 mutant.style
             );
-            // A bug can make a run endless, or its trace.
+            // A bug can make a run or its trace endless.
             let output = Command::new("sh")
                 .args(["-c", "ulimit -t 300; ulimit -v 4000000; exec \"$0\" \"$@\""])
                 .arg(&program)
@@ -186,7 +186,7 @@ impl Copy {
         Ok(missed)
     }
 
-    /// In the folder of all builds: what other crates are made of is built already.
+    /// Builds in the folder of all builds, where the dependencies are built already.
     fn build(&self) -> io::Result<PathBuf> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
         let mut command = Command::new(env!("CARGO"));
@@ -207,7 +207,7 @@ impl Copy {
     }
 }
 
-/// It has told a broken rule, or a panic. Anything else is no finding.
+/// Whether it reported a broken rule, or a panic. Anything else is no finding.
 fn shows_a_bug(output: &Output) -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
     let is_told = text.contains("breaks a rule") || text.contains("makes the server panic");
@@ -231,7 +231,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What hasn't changed isn't built again.
+/// Unchanged files aren't built again.
 fn write_if_changed(file: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(file).is_ok_and(|old| old == bytes) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The reactor over the simulated kernel: what only a user of its functions can see.
+//! The reactor over the simulated kernel: what only a caller of its functions can see.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -185,7 +185,7 @@ fn port_closed_by_its_first_connection_accepts_no_other() {
     }
 }
 
-/// Connects once, and notes why the connection ended or never came about.
+/// Connects once, and notes why the connection ended or could not be established.
 struct ConnectOnce(Rc<RefCell<String>>);
 
 impl ClientFactory for ConnectOnce {
@@ -218,7 +218,7 @@ fn every_connect_is_closed_explicitly_whether_it_succeeds_or_fails() {
                 reactor.adopt_stream_port(listener, |_| Last { port: None })?;
                 let server = SocketAddr::from(([127, 0, 0, 1], 9000));
                 let client = ConnectOnce(Rc::clone(&reason));
-                // When the script has begun.
+                // Once the script has begun.
                 let _ = reactor.call_later(Duration::from_millis(100), move |reactor| {
                     reactor.connect_tcp(server, client, Duration::from_secs(3));
                 });

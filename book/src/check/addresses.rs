@@ -1,4 +1,4 @@
-//! Links, fragments and ids within the site.
+//! Links, fragments, and ids within the site.
 
 use std::collections::{HashMap, HashSet};
 

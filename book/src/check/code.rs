@@ -1,4 +1,4 @@
-//! The origin of code in pages.
+//! Where the code in pages comes from.
 
 use super::{Site, in_page};
 use crate::directives;
@@ -20,7 +20,7 @@ fn in_one(page: &Page) -> Vec<Problem> {
     problems
 }
 
-/// mdBook's own includes do not fail when they find nothing.
+/// mdBook's own includes don't fail if they find nothing.
 fn included(page: &Page) -> Vec<Problem> {
     let lines = page.text.lines().enumerate();
     let includes = lines.filter(|(_, line)| line.contains("{{#"));
@@ -36,7 +36,7 @@ fn typed(page: &Page) -> Vec<Problem> {
     typed
         .map(|fence| {
             let text = format!(
-                "{:?} is typed by hand: let a snippet, an output or a try make it, or call it text",
+                "{:?} is typed by hand: use a snippet, an output, or a try, or call it text",
                 fence.info
             );
             in_page(page, fence.first, text)

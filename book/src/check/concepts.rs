@@ -7,8 +7,8 @@ use crate::problem::Problem;
 use crate::style::Style;
 use crate::tags::{self, Tag};
 
-/// Each concept is tagged in all four styles, or said to be not applicable; and no tag names
-/// another.
+/// Each concept is tagged in all four styles, or has a reason why not; and no tag has an
+/// unknown concept.
 pub fn tags(site: &Site) -> Vec<Problem> {
     let (concepts, tags) = (&site.workspace.concepts, &site.workspace.tags);
     let mut problems: Vec<Problem> = tags
@@ -67,7 +67,7 @@ pub fn pages(site: &Site) -> Vec<Problem> {
         .collect()
 }
 
-/// The README's table is the one that the code has today.
+/// The README's table matches the present code.
 pub fn table(site: &Site) -> Vec<Problem> {
     concept_table::check(&site.workspace).into_iter().collect()
 }

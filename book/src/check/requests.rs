@@ -1,10 +1,10 @@
-//! What a browser fetches to show a page.
+//! The requests that a browser makes to show a page.
 
 use super::{BuiltPage, Site, in_site};
 use crate::html::Element;
 use crate::problem::Problem;
 
-/// A page needs nothing but the site: nothing is fetched from elsewhere.
+/// A page needs only files of the site: a browser fetches nothing from elsewhere.
 pub fn external(site: &Site) -> Vec<Problem> {
     let mut problems = Vec::new();
     for page in &site.built {

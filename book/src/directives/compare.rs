@@ -17,6 +17,19 @@ enum Pane {
     Nothing(String),
 }
 
+impl Pane {
+    /// How many lines of Rust it has.
+    fn lines(&self) -> usize {
+        match self {
+            Pane::Code(excerpts) => {
+                let parts = excerpts.iter().flat_map(|excerpt| &excerpt.parts);
+                parts.map(Vec::len).sum()
+            }
+            Pane::Nothing(_) => 0,
+        }
+    }
+}
+
 pub fn render(block: &Block) -> Rendered {
     let sketches = match shown_sketches(block) {
         Some(name) => sketches::named(block.workspace, name).map_err(block_error)?,
@@ -32,6 +45,13 @@ fn panes(block: &Block) -> Result<Vec<(Style, Pane)>, Vec<BlockError>> {
         Some(id) => of_concept(block.workspace, id).map_err(block_error),
         None => listed(block),
     }
+}
+
+/// How many lines of Rust each style has.
+pub fn lengths(block: &Block) -> Result<Vec<(Style, usize)>, Vec<BlockError>> {
+    let panes = panes(block)?;
+    let lengths = panes.iter().map(|(style, pane)| (*style, pane.lines()));
+    Ok(lengths.collect())
 }
 
 /// The id of the comparison.

@@ -1,4 +1,4 @@
-//! `count`: figures counted from the code or by the servers.
+//! `count`: numbers counted in the code or by the servers.
 
 use super::{Block, Rendered, block_error};
 use crate::code_stats::CodeStats;

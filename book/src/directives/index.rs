@@ -1,4 +1,4 @@
-//! `index`: all concepts and where each style has them.
+//! `index`: all concepts, and where each style has them.
 
 use super::{Block, Rendered};
 use crate::concepts::Concept;

@@ -27,7 +27,7 @@ pub fn render(block: &Block) -> Rendered {
     Ok(figures.join("\n\n"))
 }
 
-/// The code under the place that it was taken from.
+/// The code, with the place that it was taken from above it.
 pub fn figure(excerpt: &Excerpt) -> String {
     format!(
         "<figure class=\"listing\">\n<figcaption>{}</figcaption>\n\n{}\n\n</figure>",

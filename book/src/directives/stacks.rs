@@ -1,4 +1,4 @@
-//! `stacks`: who calls whom until bytes reach the user's code, as recorded.
+//! `stacks`: the recorded calls from `serve` to the user's code that gets the bytes.
 
 use anyhow::{Context, Result};
 

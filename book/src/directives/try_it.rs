@@ -1,4 +1,4 @@
-//! `try`: commands for the reader, with what they will print. A test runs them all.
+//! `try`: commands for the reader, with their output. A test runs them all.
 
 use super::{Block, Rendered, block_error};
 use crate::html;
@@ -14,7 +14,7 @@ pub fn render(block: &Block) -> Rendered {
     ))
 }
 
-/// Prompts and commands have classes of their own, so that a style sheet can mark them.
+/// Prompts and commands have their own classes, so that a style sheet can mark them.
 fn line(text: &str) -> String {
     match text.strip_prefix("$ ") {
         Some(command) => format!(

@@ -4,7 +4,7 @@ use super::{Excerpt, SourceLine};
 use crate::html::escape;
 
 impl Excerpt {
-    /// The code as HTML, each line in an element of its own so that it can be marked and wrapped.
+    /// The code as HTML, each line in its own element so that it can be marked and wrapped.
     pub fn html(&self) -> String {
         let mut code = String::new();
         for (index, part) in self.parts.iter().enumerate() {

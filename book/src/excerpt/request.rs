@@ -35,10 +35,10 @@ impl<'a> ExcerptRequest<'a> {
         }
     }
 
-    /// The first and the last line of it in the file's text.
+    /// Finds the first and the last line of it in the file's text.
     ///
     /// # Errors
-    /// No such item or anchor, or more than one item of this name.
+    /// The item or anchor doesn't exist, or several items have this name.
     pub(super) fn lines(&self, source: &str) -> Result<(usize, usize)> {
         if self.path.ends_with(".rs") {
             self.rust_lines(source)

@@ -11,10 +11,10 @@ use super::{Case, Grade, Grades, SERVERS, ServerGrades, digest};
 use crate::workspace::Workspace;
 
 /// Builds the servers and the checker, optimised, and grades each server on all cases of its kind.
-/// `tell` is told of each server before it is graded: that takes half a minute and more.
+/// Calls `tell` with the name of each server before it grades it, which takes half a minute or more.
 ///
 /// # Errors
-/// A build that fails, or a checker that grades nothing.
+/// A build fails, or the checker grades nothing.
 pub fn record(workspace: &Workspace, mut tell: impl FnMut(&str)) -> Result<Grades> {
     let arguments = [
         "--release",
@@ -85,8 +85,8 @@ fn list(workspace: &Workspace, checker: &Path) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// What a command prints, one JSON object a line. The checker's last line is a sum, which is none of
-/// these.
+/// The output of a command, one JSON object per line, without the checker's last line, which has the
+/// totals.
 fn lines<T: for<'de> Deserialize<'de>>(command: &mut Command) -> Result<Vec<T>> {
     let output = command.stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -118,7 +118,7 @@ impl Finding {
     }
 }
 
-/// The text with `…` in the place of each time, which is another one in each run.
+/// The text with `…` in place of each time, which differs in each run.
 fn without_times(text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let is_unit = |word: Option<&&str>| {

@@ -19,15 +19,15 @@ pub use counts::Counted;
 /// What a plot is about.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// Rates against the floor's: a group, and one of its benchmarks.
+    /// Rates divided by the floor's: a group, and one of its benchmarks.
     Rates(&'static str, String),
     /// The slowest of a hundred pings.
     Fairness,
-    /// What idle connections cost the busy ones.
+    /// How idle connections slow the busy ones down.
     Idle,
-    /// A server against itself, and those that are hardly to be told from it.
+    /// A server compared with itself, and those that are close to it.
     NoiseFloor,
-    /// What was counted.
+    /// Counted costs.
     Counts(Counted),
 }
 
@@ -54,10 +54,10 @@ pub enum Drawing {
 }
 
 impl Subject {
-    /// The subject that a page means by this.
+    /// The subject that a page means by this name.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// There is no plot of this name.
     pub fn named(name: &str) -> Result<Self> {
         let (first, rest) = name.split_once(' ').unwrap_or((name, ""));
         let rest = rest.trim();
@@ -82,7 +82,7 @@ impl Figure {
     /// The figure of this subject.
     ///
     /// # Errors
-    /// The record is without it.
+    /// The record lacks what it needs.
     pub fn of(subject: &Subject, record: &Comparison, own: &Own) -> Result<Self> {
         match subject {
             Subject::Rates(group, shape) => rates::figure(record, own, group, shape),
@@ -95,7 +95,7 @@ impl Figure {
 }
 
 impl Drawing {
-    /// The plot on such a sheet.
+    /// The plot on this sheet.
     pub fn draw(&self, sheet: Sheet, title: &str) -> String {
         match self {
             Drawing::Rows(rows) => rows.draw(sheet, title),
@@ -103,7 +103,7 @@ impl Drawing {
         }
     }
 
-    /// Whether the reader's own run is in it.
+    /// Whether it shows the reader's own run.
     pub fn has_own(&self) -> bool {
         match self {
             Drawing::Rows(rows) => rows.entries.iter().any(|entry| entry.own.is_some()),

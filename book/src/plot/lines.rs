@@ -6,7 +6,7 @@ use super::number;
 use super::scale::{Scale, Spread};
 use super::svg::{self, Sheet};
 
-/// What is drawn.
+/// What to draw.
 #[derive(Debug)]
 pub struct Lines {
     /// What the values are.
@@ -20,11 +20,11 @@ pub struct Lines {
 /// One candidate.
 #[derive(Debug, PartialEq)]
 pub struct Line {
-    /// Who.
+    /// The candidate's name.
     pub candidate: String,
-    /// What was recorded, from the left.
+    /// The recorded values, from the left.
     pub points: Vec<Point>,
-    /// What the reader has measured.
+    /// The reader's own values.
     pub own: Vec<Point>,
 }
 
@@ -34,9 +34,9 @@ pub type Point = (f64, Estimate);
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 340.0;
 const LEFT: f64 = 42.0;
-/// What a number below the axis takes.
+/// The width of a number below the axis.
 const NUMBER: f64 = 34.0;
-/// Two names stand at least so far apart.
+/// The least distance between two names.
 const APART: f64 = 15.0;
 
 /// The two axes.
@@ -89,7 +89,7 @@ impl Lines {
         for at in self.places() {
             let x = axes.x.place(at);
             parts += &svg::line("grid", (x, BOTTOM), (x, BOTTOM + 5.0));
-            // What would lie on the number before it is left out.
+            // A number that would overlap the one before it is left out.
             if x >= free {
                 parts += &svg::text("tick middle", x, BOTTOM + 19.0, &number::tick(at));
                 free = x + NUMBER;
@@ -104,7 +104,7 @@ impl Lines {
             )
     }
 
-    /// Where something was measured, each place once.
+    /// The positions where something was measured, each one once.
     fn places(&self) -> Vec<f64> {
         let points = self.lines.iter().flat_map(|line| &line.points);
         let mut places: Vec<f64> = points.map(|(at, _)| *at).collect();
@@ -113,7 +113,7 @@ impl Lines {
         places
     }
 
-    /// Each name at the end of its line, the names of one place moved apart.
+    /// Each name at the end of its line, with overlapping names moved apart.
     fn names(&self, axes: &Axes) -> String {
         let mut parts = String::new();
         for place in self.places() {
@@ -173,10 +173,10 @@ fn draw_points(class: &str, candidate: &str, points: &[Point], axes: &Axes) -> S
     parts
 }
 
-/// Heights in rising order, moved so that none is nearer than [`APART`] to the next: groups of
+/// Heights in rising order, moved so that none is closer than [`APART`] to the next: groups of
 /// crowded ones are spread around their middle.
 fn apart(heights: &[f64]) -> Vec<f64> {
-    // Each group: the sum of where its members would like the group to begin, and their number.
+    // For each group: the sum of the places where its members want it to begin, and their number.
     let mut groups: Vec<(f64, usize)> = Vec::new();
     for &height in heights {
         let mut group = (height, 1);

@@ -2,12 +2,12 @@
 
 use common::comparison::Estimate;
 
-/// A round number, without the zeros behind its point.
+/// A round number, without trailing zeros.
 pub fn tick(value: f64) -> String {
     trimmed(short(value))
 }
 
-/// Three digits that count, thousands in groups.
+/// Three significant digits, with thousands in groups.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     match size {

@@ -1,8 +1,8 @@
-//! The reader's own run of `cargo bench`, where there is one.
+//! The reader's own run of `cargo bench`, if there is one.
 //!
-//! criterion 0.8 does not promise the layout of its files, so only two of them are read, and a test
-//! holds on to what they look like: `new/benchmark.json` says which benchmark it is,
-//! `new/estimates.json` what it came to, in nanoseconds.
+//! criterion 0.8 doesn't promise the layout of its files, so this reads only two of them, and a test
+//! has samples of both: `new/benchmark.json` names the benchmark, and `new/estimates.json` has its
+//! result in nanoseconds.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 
 use crate::workspace::files_under;
 
-/// What the reader's machine has shown.
+/// The results of the reader's machine.
 #[derive(Debug, Default)]
 pub struct Own {
-    /// Seconds for each message by group, shape and candidate.
+    /// Seconds per message by group, shape, and candidate.
     seconds: HashMap<(String, String, String), Estimate>,
     /// When the newest of them was measured, in seconds since 1970; 0 if there are none.
     pub date: u64,
@@ -49,8 +49,8 @@ struct Interval {
 }
 
 impl Own {
-    /// Reads criterion's folder. What is not there or cannot be understood is left out: a book is
-    /// built whatever lies in the reader's folders.
+    /// Reads criterion's folder. Skips files that are missing or can't be parsed: the book must build
+    /// whatever is in the reader's folders.
     pub fn read(folder: &Path) -> Self {
         let mut own = Own::default();
         for file in files_under(folder, "json").unwrap_or_default() {
@@ -61,7 +61,7 @@ impl Own {
         own
     }
 
-    /// Seconds for each message, if the reader has measured it.
+    /// Seconds per message, if the reader has measured it.
     pub fn seconds(&self, group: &str, shape: &str, candidate: &str) -> Option<Estimate> {
         let key = [group, shape, candidate].map(str::to_owned).into();
         self.seconds.get(&key).copied()

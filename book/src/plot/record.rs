@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 /// The committed record.
 ///
 /// # Errors
-/// There is none yet, or it is of another schema.
+/// There is no record yet, or it has another schema.
 pub fn load(workspace: &Workspace) -> Result<Comparison> {
     let path = "book/data/reference.json";
     let text = workspace
@@ -20,16 +20,16 @@ pub fn load(workspace: &Workspace) -> Result<Comparison> {
 /// The group of that name.
 ///
 /// # Errors
-/// The record is without it.
+/// The record doesn't contain it.
 pub fn group<'a>(record: &'a Comparison, name: &str) -> Result<&'a MeasuredGroup> {
     let group = record.group(name);
     group.with_context(|| format!("{name} is not in the record"))
 }
 
-/// The benchmark of that name; without one, the only one.
+/// The benchmark of that name; without a name, the only one.
 ///
 /// # Errors
-/// There is none, or it is not clear which.
+/// There is none of that name, or there are several to choose from.
 pub fn benchmark<'a>(group: &'a MeasuredGroup, name: &str) -> Result<&'a Benchmark> {
     match &group.benchmarks[..] {
         [only] if name.is_empty() => Ok(only),

@@ -6,16 +6,16 @@ use super::number;
 use super::scale::{Scale, Spread};
 use super::svg::{self, Sheet};
 
-/// What is drawn.
+/// What to draw.
 #[derive(Debug)]
 pub struct Rows {
-    /// What the values are, below the axis.
+    /// What the values are, for the label below the axis.
     pub axis: String,
-    /// How the values are spread along it.
+    /// How to spread the values along it.
     pub spread: Spread,
     /// Whether each value is a bar from the axis' beginning.
     pub bars: bool,
-    /// Where nobody differs from the one that all are compared with: the interval of noise.
+    /// The interval of noise: a server within it doesn't differ from the one to compare with.
     pub band: Option<Estimate>,
     /// One for each candidate, from the top.
     pub entries: Vec<Entry>,
@@ -24,18 +24,18 @@ pub struct Rows {
 /// One candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Who.
+    /// The candidate's name.
     pub candidate: String,
-    /// What was recorded.
+    /// The recorded value.
     pub value: Estimate,
-    /// What the reader has measured.
+    /// The reader's own value.
     pub own: Option<Estimate>,
-    /// Whether the client had no more to give, so that it may be more.
+    /// Whether the client was the bottleneck, so that the true value can be higher.
     pub at_least: bool,
 }
 
 impl Entry {
-    /// An entry of what was recorded alone.
+    /// An entry with a recorded value alone.
     pub fn of(candidate: &str, value: Estimate) -> Self {
         Entry {
             candidate: candidate.to_owned(),
@@ -53,9 +53,9 @@ impl Entry {
 
 const ROW: f64 = 24.0;
 const TOP: f64 = 10.0;
-/// Room for the numbers at the right.
+/// The width of the numbers at the right.
 const NUMBERS: f64 = 62.0;
-/// The reader's own marker stands so much below the recorded one.
+/// How far below the recorded marker the reader's own is.
 const BESIDE: f64 = 5.0;
 
 impl Rows {
@@ -72,7 +72,7 @@ impl Rows {
         svg::drawing(sheet, bottom + 42.0, &self.says(title), &parts)
     }
 
-    /// All that the axis must have room for.
+    /// All values that the axis must cover.
     fn values(&self) -> Vec<f64> {
         let all = self.entries.iter();
         let all = all.flat_map(|entry| [Some(entry.value), entry.own, self.band]);
@@ -81,7 +81,7 @@ impl Rows {
             .flat_map(|value| [value.low, value.median, value.high])
             .collect();
         if self.bars {
-            // Even the shortest bar can be seen.
+            // Even the shortest bar must be visible.
             let positive = values.iter().copied().filter(|value| *value > 0.0);
             values.push(match self.spread {
                 Spread::Log => positive.fold(f64::INFINITY, f64::min) / 2.0,

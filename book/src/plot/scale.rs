@@ -1,28 +1,28 @@
-//! From a value to a place on paper.
+//! Maps values to places on paper.
 
-/// How values are spread.
+/// How to spread values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
     /// Evenly.
     Linear,
-    /// Evenly for each factor; for values above zero.
+    /// Evenly for each factor; only for values above zero.
     Log,
-    /// By their square roots, so that there is room between the small ones.
+    /// By their square roots, so that there is space between the small ones.
     Root,
 }
 
-/// An axis: which values stand where.
+/// An axis, which maps values to places.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
     spread: Spread,
     /// The values at its two ends.
     pub ends: (f64, f64),
-    /// Where they stand.
+    /// The places of its two ends.
     places: (f64, f64),
 }
 
 impl Scale {
-    /// An axis from `places.0` to `places.1` that has room for all values, and ends at round ones.
+    /// An axis from `places.0` to `places.1` that covers all values, and ends at round ones.
     pub fn over(values: impl Iterator<Item = f64>, spread: Spread, places: (f64, f64)) -> Self {
         let usable = values.filter(|value| value.is_finite());
         let usable = usable.filter(|value| spread != Spread::Log || *value > 0.0);
@@ -45,7 +45,7 @@ impl Scale {
         }
     }
 
-    /// Where the value stands; what lies beyond an end stands there.
+    /// The place of the value. A value beyond an end gets the place of that end.
     pub fn place(&self, value: f64) -> f64 {
         let value = value.max(self.ends.0).min(self.ends.1);
         let bend = |value: f64| match self.spread {
@@ -62,7 +62,7 @@ impl Scale {
         self.places.0 + share * (self.places.1 - self.places.0)
     }
 
-    /// Round values along it, both ends included.
+    /// Round values along it, including both ends.
     pub fn ticks(&self) -> Vec<f64> {
         let (low, high) = self.ends;
         match self.spread {
@@ -76,7 +76,7 @@ impl Scale {
     }
 }
 
-/// About five steps lead from one to the other, each 1, 2 or 5 times a power of ten.
+/// The step for about five steps from one to the other: 1, 2, or 5 times a power of ten.
 fn step(low: f64, high: f64) -> f64 {
     let range = if high > low {
         high - low
@@ -86,7 +86,7 @@ fn step(low: f64, high: f64) -> f64 {
     let rough = range / 5.0;
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|of| of * power);
-    // A little slack: 0.3 / 5 is not quite 0.06.
+    // With a little slack: 0.3 / 5 is not exactly 0.06.
     let fits = |step: &&f64| **step >= rough * 0.75;
     *steps.iter().find(fits).unwrap_or(&steps[3])
 }
@@ -106,7 +106,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
         .collect()
 }
 
-/// The next of 1, 2, 5, 10, 20 … that is not above the value.
+/// The next of 1, 2, 5, 10, 20, … at or below the value.
 fn round_below(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
     let digits = [5.0, 2.0, 1.0].map(|digit| digit * power);

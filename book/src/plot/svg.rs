@@ -1,16 +1,16 @@
-//! Pieces of a drawing. Colours, strokes and letters are the style sheet's.
+//! Parts of a drawing. The style sheet sets colours, strokes, and fonts.
 
 use crate::html;
 use crate::style::Style;
 
-/// How wide a drawing is: once for a page and once for a phone, of which the style sheet shows one.
+/// The size of a drawing: one for a page and one for a phone. The style sheet shows one of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Sheet {
     /// Its class.
     pub name: &'static str,
     /// Its width; a unit is about a pixel.
     pub width: f64,
-    /// What the names of candidates take.
+    /// The width of the candidates' names.
     pub names: f64,
 }
 
@@ -28,7 +28,7 @@ pub const SHEETS: [Sheet; 2] = [
     },
 ];
 
-/// A whole drawing, said in one sentence for those who do not see it.
+/// A whole drawing, with a sentence that describes it for readers who can't see it.
 pub fn drawing(sheet: Sheet, height: f64, says: &str, parts: &str) -> String {
     let Sheet { name, width, .. } = sheet;
     let says = html::escape(says);
@@ -38,7 +38,7 @@ pub fn drawing(sheet: Sheet, height: f64, says: &str, parts: &str) -> String {
     )
 }
 
-/// Words at a place; `class` says which end of them stands there.
+/// Words at a place; `class` decides which end of them is there.
 pub fn text(class: &str, x: f64, y: f64, words: &str) -> String {
     let words = html::escape(words);
     format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{words}</text>")
@@ -60,7 +60,7 @@ pub fn path(class: &str, places: &[(f64, f64)]) -> String {
     )
 }
 
-/// What lies between several places.
+/// The area between several places.
 pub fn area(class: &str, places: &[(f64, f64)]) -> String {
     format!("<polygon class=\"{class}\" points=\"{}\"/>", points(places))
 }
@@ -76,7 +76,7 @@ pub fn block(class: &str, from: (f64, f64), to: (f64, f64)) -> String {
     )
 }
 
-/// What belongs to a candidate, in its colour, with words that a pointer brings up.
+/// The parts that belong to a candidate, in its colour, with a tooltip.
 pub fn of(candidate: &str, title: &str, parts: &str) -> String {
     let colour = style_of(candidate).map_or(String::new(), |style| {
         format!(" data-style=\"{}\"", style.name())
@@ -85,7 +85,7 @@ pub fn of(candidate: &str, title: &str, parts: &str) -> String {
     format!("<g class=\"candidate\"{colour}><title>{title}</title>{parts}</g>")
 }
 
-/// A candidate's marker: the shape of its style, or a stroke for those who are of none.
+/// A candidate's marker: the shape of its style, or a stroke for those without a style.
 pub fn marker(class: &str, candidate: &str, (x, y): (f64, f64)) -> String {
     let corners: &[(f64, f64)] = match style_of(candidate) {
         Some(Style::Select) => {
@@ -100,7 +100,7 @@ pub fn marker(class: &str, candidate: &str, (x, y): (f64, f64)) -> String {
     area(class, &places)
 }
 
-/// The style that a candidate is an instance of: `reactor-mio` is one of the reactor.
+/// The style of a candidate: for example, `reactor-mio` is a reactor.
 pub fn style_of(candidate: &str) -> Option<Style> {
     let (first, _) = candidate.split_once('-').unwrap_or((candidate, ""));
     Style::named(first)

@@ -4,14 +4,14 @@ use common::comparison::Comparison;
 
 use crate::html;
 
-/// A table of what a plot shows, and of what there was no room for.
+/// A table of what a plot shows, and of what doesn't fit there.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// What the columns hold; the first one names candidates.
+    /// The names of the columns; the first one is for candidates.
     pub headings: Vec<&'static str>,
     /// The rows, each with as many cells as there are headings.
     pub rows: Vec<Vec<String>>,
-    /// What else is to be said of the numbers.
+    /// A remark about the numbers.
     pub notes: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ fn one(row: &[String]) -> String {
     format!("<tr><th scope=\"row\">{name}</th>{}</tr>", others.concat())
 }
 
-/// Who is missing, and why.
+/// The servers that are missing, and why.
 fn skipped(record: &Comparison) -> Option<String> {
     let skipped = record.skipped.iter();
     let skipped: Vec<_> = skipped

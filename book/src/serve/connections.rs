@@ -1,4 +1,4 @@
-//! Accepts connections, and serves each one on a thread of its own.
+//! Accepts connections, and serves each one on its own thread.
 //!
 //! Clients can connect and request nothing, and the system can run out of descriptors or threads.
 //! Then the oldest connection is closed: a browser that reads a page is done within moments.
@@ -27,10 +27,10 @@ const MAX_CONNECTIONS: usize = 64;
 /// How long a connection can last. A browser opens some before it needs them, and never uses some of them.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a connection without a thread of its own can last, since all others wait for it.
+/// How long a connection without its own thread can last, since all others wait for it.
 const TIME_LIMIT_WITHOUT_THREAD: Duration = Duration::from_secs(1);
 
-/// How long to wait after an error of accept(2) that will last, in milliseconds.
+/// How long to wait after a lasting error of accept(2), in milliseconds.
 const PAUSE: u16 = 100;
 
 /// Serves all connections, until the signal is raised.
@@ -113,7 +113,7 @@ impl Connections {
         }
     }
 
-    /// Makes room for a connection by ending the oldest ones.
+    /// Adds a connection, and ends the oldest ones if there are too many.
     fn add(&mut self, connection: &Arc<TcpStream>) {
         self.open.retain(|connection| connection.strong_count() > 0);
         while self.open.len() >= self.most {

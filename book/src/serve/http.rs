@@ -1,4 +1,4 @@
-//! One request to the book.
+//! Handles one HTTP request.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Snapshot;
 
-/// The path of the version of the book that is served now.
+/// The path that returns the version of the book that is served now.
 const VERSION: &str = "/__version";
 
 /// The maximum length of a request's head, in bytes.
@@ -56,7 +56,7 @@ impl Write for DeadlineStream<'_> {
 /// most `limit`.
 ///
 /// # Errors
-/// The browser has gone away, or the time is over.
+/// The browser has gone, or the time is over.
 pub fn respond(connection: &TcpStream, snapshot: &Snapshot, limit: Duration) -> io::Result<()> {
     let deadline = Instant::now() + limit;
     let mut connection = DeadlineStream {
@@ -167,10 +167,10 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_millis(200);
-    /// Between two calls, or in one: a socket whose time is up returns `WouldBlock` on most systems.
+    /// Most systems return `WouldBlock` when a socket's time is up; between two calls it is `TimedOut`.
     const TIME_IS_UP: [ErrorKind; 2] = [ErrorKind::TimedOut, ErrorKind::WouldBlock];
 
-    /// Answers a client that does something every 10 ms, for half a minute if it is not stopped.
+    /// Responds to a client that does something every 10 ms, for half a minute if it is not stopped.
     /// Returns the error that ends this.
     fn error_with(
         mut act: impl FnMut(&mut TcpStream) -> io::Result<()> + Send,

@@ -1,4 +1,4 @@
-//! The messages of a served book on standard error.
+//! The messages of the serving program on standard error.
 
 use std::collections::BTreeSet;
 use std::fmt::Arguments;
@@ -13,7 +13,7 @@ use crate::problem::Problem;
 /// Most bytes that wait for a slow reader.
 const CAPACITY: usize = 64 * 1024;
 
-/// How long the end of the program waits for a slow reader.
+/// How long the program waits for a slow reader at its end.
 const READER_LIMIT: Duration = Duration::from_millis(100);
 
 /// Prints lines to standard error, and never blocks on its reader.
@@ -36,7 +36,7 @@ impl Notices {
         self.writer.add(format!("{line}\n").as_bytes());
     }
 
-    /// Prints a line, once.
+    /// Prints a line, but only the first time.
     pub fn warn(&self, line: String) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if !warned.contains(&line) {
@@ -45,7 +45,7 @@ impl Notices {
         }
     }
 
-    /// Prints what is wrong with the book.
+    /// Prints the book's problems.
     pub fn add_problems(&self, problems: &[Problem]) {
         for problem in problems {
             self.add(format_args!("{problem}"));

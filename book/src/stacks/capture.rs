@@ -10,18 +10,18 @@ use super::{CodeOwner, Frame, Stacks};
 use crate::style::Style;
 use crate::workspace::Workspace;
 
-/// Runs each style, not optimised, until bytes reach its user. Returns the stacks of that moment.
+/// Runs each style, without optimisation, until bytes reach its user. Returns the stacks at that moment.
 ///
 /// # Errors
-/// A build that fails, or a stack that is none.
+/// A build fails, or there is no stack.
 pub fn capture(workspace: &Workspace) -> io::Result<Stacks> {
     let program = build(workspace)?;
     let stacks = Style::ALL.map(|style| Ok((style, stack(workspace, &program, style)?)));
     Ok(Stacks(stacks.into_iter().collect::<io::Result<_>>()?))
 }
 
-/// Builds the example `stack`. With the features of the whole workspace, which are those that its
-/// tests are built with: after `cargo test` there is nothing left to build.
+/// Builds the example `stack`, with the features of the whole workspace, which its tests are built
+/// with: after `cargo test`, nothing is left to build.
 fn build(workspace: &Workspace) -> io::Result<PathBuf> {
     let arguments = ["--workspace", "--example", "stack", "--quiet"];
     let mut programs = cargo::build(&mut workspace.cargo(), &arguments)?;
@@ -43,8 +43,8 @@ fn stack(workspace: &Workspace, program: &Path, style: Style) -> io::Result<Vec<
     Ok(frames)
 }
 
-/// From the text of a `Backtrace`, innermost call first, to frames, outermost first, without those
-/// that captured it and those below `serve`, which all styles share.
+/// Parses the text of a `Backtrace`, innermost call first, into frames, outermost first. Leaves out the
+/// frames that captured it and those below `serve`, which all styles share.
 fn parse(text: &str, style: Style) -> Vec<Frame> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let calls: Vec<(&str, &str)> = lines
@@ -87,7 +87,7 @@ fn frame(function: &str, place: &str, style: Style) -> Frame {
     }
 }
 
-/// From the root of the workspace, or without what leads to the sources of the crate.
+/// The path from the root of the workspace, or without the part that leads to the crate's sources.
 fn shorten_file(file: &str) -> String {
     let marks = ["/registry/src/", "/library/"];
     let outside = marks
@@ -119,8 +119,8 @@ fn owner(file: &str, style: Style) -> CodeOwner {
     }
 }
 
-/// `<a::B as c::D>::e::{{closure}}` is `B::e::{closure}`: the type or the module, the function, and
-/// what is inside of it.
+/// `<a::B as c::D>::e::{{closure}}` becomes `B::e::{closure}`: the type or the module, the function, and
+/// what is inside it.
 fn shorten(function: &str) -> String {
     let function = function.replace("{{closure}}", "{closure}");
     let (of, name) = match function.rsplit_once(">::") {

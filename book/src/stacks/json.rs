@@ -1,10 +1,10 @@
-//! JSON that is read in a diff: one event a line.
+//! JSON for reading in a diff: one event per line.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// Lays out `value`: what holds only plain values takes one line, all else a line for each part.
+/// Lays out `value`: if it contains only plain values, it takes one line, otherwise a line per part.
 pub(crate) fn lay_out(value: &Value, depth: usize, out: &mut String) {
     let (open, close, parts) = match value {
         Value::Array(values) if !is_flat(value) => {
@@ -19,7 +19,7 @@ pub(crate) fn lay_out(value: &Value, depth: usize, out: &mut String) {
             ('{', '}', parts.collect())
         }
         flat => {
-            let _ = write!(out, "{flat}"); // Writing to a string cannot fail.
+            let _ = write!(out, "{flat}"); // Writing to a string can't fail.
             return;
         }
     };

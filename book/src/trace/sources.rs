@@ -1,4 +1,4 @@
-//! The lines of source around a call.
+//! The source lines around a call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,13 +11,13 @@ use crate::style::Style;
 /// Some lines of a file, each with its number.
 pub type Source = Vec<(usize, String)>;
 
-/// How many lines are shown before the line that made the call, and as many after it.
+/// How many lines to show before the line that makes the call, and as many after it.
 const AROUND: usize = 4;
 
 /// The lines around every event, by its place.
 ///
 /// # Errors
-/// A file that is not there.
+/// A file doesn't exist.
 pub(super) fn collect(
     root: &Path,
     styles: &BTreeMap<Style, StyleTrace>,

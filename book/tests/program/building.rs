@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{Checkout, ServedBook};
 
-/// Every path below a folder, with the content of the files.
+/// Every path below a folder, with the contents of the files.
 fn snapshot(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder) {
@@ -113,7 +113,7 @@ fn build_replaces_only_an_earlier_build() -> Result<()> {
     success(&mut build())?;
     ensure!(fs::read_to_string(site.join("why.html"))?.contains("Second edition."));
 
-    // A build that fails leaves everything as it was, and nothing of its own.
+    // A build that fails leaves everything as it was, and no files of its own.
     let before = snapshot(&root.join("sites"))?;
     fs::write(checkout.page(), "# Why\n\n```snippet\nnothing.rs\n```\n")?;
     let said = failure(&mut build())?;
@@ -121,7 +121,7 @@ fn build_replaces_only_an_earlier_build() -> Result<()> {
     ensure!(snapshot(&root.join("sites"))? == before);
     fs::write(checkout.page(), "# Why\n")?;
 
-    // What was added to an earlier build is kept.
+    // Files that were added to an earlier build are kept.
     fs::write(site.join("CNAME"), "book.example")?;
     let said = failure(&mut build())?;
     ensure!(said.contains("sites/v1.2 contains CNAME"), "{said}");

@@ -133,7 +133,7 @@ fn build_ended_by_sigterm_leaves_no_files() -> Result<()> {
 fn sigterm_and_sigint_stop_it_even_if_ignored_at_its_start() -> Result<()> {
     let checkout = Checkout::new()?;
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        // As nohup and shell scripts start programs.
+        // nohup and shell scripts start programs like this.
         let mut served = ServedBook::start_with(&mut checkout.book_after("trap '' INT TERM"))?;
         ensure!(served.get("/why.html")?.starts_with("HTTP/1.1 200"));
         kill(Pid::from_raw(served.process.id().cast_signed()), signal)?;

@@ -1,4 +1,4 @@
-//! The program `book`, as its reader and mdBook use it.
+//! The program `book`, as readers and mdBook use it.
 
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "only its limits are needed")]
@@ -23,15 +23,15 @@ use tempfile::TempDir;
 
 fn book() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_book"));
-    // Where the lab is built already. A relative path starts at another folder than the one that cargo
-    // runs tests in.
+    // Where the lab is built already. A relative path would start at another folder than the one that
+    // cargo runs tests in.
     let tests = Path::new(env!("CARGO_TARGET_TMPDIR"));
     command.env("CARGO_TARGET_DIR", tests.parent().unwrap_or(tests));
     command.env_remove("CARGO_BUILD_TARGET_DIR");
     command
 }
 
-/// A checkout with a book of one page, deleted with this value.
+/// A checkout with a book of one page. Dropping it deletes the files.
 struct Checkout {
     scratch: TempDir,
 }
@@ -62,7 +62,7 @@ impl Checkout {
         self.root().join("book/md/why.md")
     }
 
-    /// Its root. Nothing else is in the parent.
+    /// Its root. The parent contains nothing else.
     fn root(&self) -> PathBuf {
         self.scratch.path().join("checkout")
     }
@@ -72,7 +72,7 @@ impl Checkout {
         self.command(folder, Command::new(env!("CARGO_BIN_EXE_book")))
     }
 
-    /// The program, in the root, in the place of a shell that has run `first`.
+    /// The program, in the root, started by a shell that first runs `first`.
     fn book_after(&self, first: &str) -> Command {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("{first}; exec \"$0\" \"$@\""));
@@ -88,8 +88,8 @@ impl Checkout {
     }
 }
 
-/// No wait here takes that long, even on a busy machine: building the pages is half a minute's work for all
-/// tests together.
+/// Longer than any wait here takes, even on a busy machine: building the pages takes half a minute for
+/// all tests together.
 const TIME_LIMIT: Duration = Duration::from_secs(240);
 
 /// Waits for a program's end.
@@ -104,14 +104,14 @@ fn wait(process: &mut Child) -> Result<ExitStatus> {
     }
 }
 
-/// A book that is being served; it ends with the test.
+/// A book that is being served. Dropping it ends the program.
 struct ServedBook {
     process: Child,
     address: SocketAddr,
 }
 
 impl ServedBook {
-    /// Starts this command at a free port.
+    /// Starts this command on a free port.
     fn start_with(command: &mut Command) -> Result<Self> {
         let mut process = command
             .args(["--port", "0", "--no-open"])

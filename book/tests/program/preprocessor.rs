@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::book;
 
-/// Gives the preprocessor a book of one page. Returns the page that it writes, or else its error message.
+/// Passes a book of one page to the preprocessor. Returns the page that it writes, or its error message.
 fn preprocessed(page: &str) -> Result<std::result::Result<String, String>> {
     let root = env!("CARGO_MANIFEST_DIR");
     let chapter = json!({

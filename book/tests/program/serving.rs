@@ -103,7 +103,7 @@ fn accept_does_not_spin_without_descriptors() -> Result<()> {
     Ok(())
 }
 
-/// Waits until all threads of the process sleep: then none is about to take memory.
+/// Waits until all threads of the process sleep: then none is about to allocate memory.
 #[cfg(target_os = "linux")]
 fn wait_until_asleep(process: u32) -> Result<()> {
     let deadline = std::time::Instant::now() + crate::TIME_LIMIT;
@@ -119,7 +119,7 @@ fn wait_until_asleep(process: u32) -> Result<()> {
         }
         ensure!(
             std::time::Instant::now() < deadline,
-            "its threads go on: {states:?}"
+            "its threads don't sleep: {states:?}"
         );
         thread::sleep(Duration::from_millis(20));
     }

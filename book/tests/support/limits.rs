@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
-/// Sets the limit that the program meets (the soft one). The hard limit is the one of this process, which
-/// the program has inherited.
+/// Sets a limit of the program (the soft one). The hard limit is this process's, which the program
+/// has inherited.
 pub fn set(program: u32, resource: Resource, limit: u64) -> io::Result<()> {
     let limit = Rlimit {
         current: Some(limit),
@@ -16,7 +16,7 @@ pub fn set(program: u32, resource: Resource, limit: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Lowers the program's limit, so that it can open only `more` descriptors besides those that it has open.
+/// Lowers the program's limit, so that it can open only `more` descriptors besides its open ones.
 pub fn leave_descriptors(program: u32, more: usize) -> io::Result<()> {
     let open = format!("/proc/{program}/fd");
     let is_free = |number: &u64| !Path::new(&open).join(number.to_string()).is_symlink();

@@ -68,7 +68,7 @@ impl ScriptedClient {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }
 
-    /// Reads what has arrived, if it reads at all. Returns whether anything had.
+    /// Reads what has arrived, if it reads at all. Returns whether there was anything.
     pub fn read_available(&mut self, received: &mut Received) -> io::Result<bool> {
         let mut some = [0; 65536];
         let mut anything = false;
@@ -99,7 +99,7 @@ pub struct Received {
 }
 
 impl Received {
-    /// In words: the bytes, and the end.
+    /// The bytes and the end, in words.
     pub fn describe(&self) -> Vec<String> {
         let bytes = (!self.bytes.is_empty()).then(|| describe_bytes(&self.bytes));
         let end = self.end.map(str::to_owned);

@@ -6,9 +6,9 @@ use book::scenario::ScenarioStep;
 use book::style::Style;
 use book::trace::{ScenarioTrace, StyleTrace, TraceEvent};
 
-/// What differs between the simulation and a real run of a style, one line each.
+/// The differences between the simulation and a real run of a style, one line each.
 ///
-/// For each step, the calls and their order are compared, with their handlers, sockets, bytes, errors,
+/// For each step, it compares the calls and their order, with their handlers, sockets, bytes, errors,
 /// and places in the source, and what comes back to the clients.
 pub fn differences(
     simulated: &ScenarioTrace,
@@ -42,7 +42,7 @@ pub fn differences(
     differences
 }
 
-/// A server that was held and continues finds its wait interrupted, but not in select(2): see signal(7).
+/// A held server that continues finds its wait interrupted, except in select(2): see signal(7).
 /// The simulation doesn't hold it.
 fn is_continued(events: &[&TraceEvent]) -> bool {
     let is_interrupted = events[0].error.as_deref() == Some("Interrupted");
@@ -67,12 +67,12 @@ fn kind(event: &TraceEvent) -> String {
 pub struct BufferSizes {
     pub high_water: u64,
     pub recv_size: u64,
-    /// Of a line.
+    /// The size of a line.
     pub line: u64,
 }
 
-/// What doesn't hold of a server whose client sends until the server stops reading, and reads later.
-/// All of this is so whatever the kernel's buffers hold.
+/// What isn't true of a server whose client sends until the server stops reading, and reads later.
+/// All of this must be true whatever fits into the kernel's buffers.
 pub fn broken_invariants(steps: &[String], trace: &StyleTrace, sizes: &BufferSizes) -> Vec<String> {
     let step = |of: &str| steps.iter().position(|step| step.contains(of));
     let (Some(full), Some(stop)) = (step("client 1 sends"), step("SIGTERM")) else {
@@ -92,7 +92,7 @@ pub fn broken_invariants(steps: &[String], trace: &StyleTrace, sizes: &BufferSiz
         ),
         (
             pending.is_some_and(|pending| (1..=most_pending).contains(&pending)),
-            "what it holds for the client is bounded",
+            "its pending output is limited",
         ),
         (
             last.is_some_and(|event| event.call == "wait"),
@@ -100,9 +100,12 @@ pub fn broken_invariants(steps: &[String], trace: &StyleTrace, sizes: &BufferSiz
         ),
         (
             (sent..sent + sizes.line).contains(&read),
-            "it sends all that it has read before the stop, but for a part of a line",
+            "it sends everything that it has read before the stop, except a part of a line",
         ),
-        (received(trace) == sent, "the client gets all that was sent"),
+        (
+            received(trace) == sent,
+            "the client receives everything that was sent",
+        ),
     ];
     let broken = invariants.iter().filter(|(holds, _)| !holds);
     broken.map(|(_, text)| format!("not so: {text}")).collect()

@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Default)]
 pub struct TraceReader {
     all: Vec<TraceEvent>,
-    /// Whose descriptor has which number now.
+    /// The name of each descriptor's owner, at present.
     names: HashMap<i64, String>,
     clients: usize,
 }
@@ -33,12 +33,12 @@ impl TraceReader {
         self.all.len()
     }
 
-    /// Whether the last thing that the server did was to begin to wait.
+    /// Whether the server's last action was to begin to wait.
     pub fn is_waiting(&self) -> bool {
         self.all.last().is_some_and(|event| event.call == "wait")
     }
 
-    /// Takes new lines of the trace, as of this step. Returns whether there were any.
+    /// Reads new lines of the trace, which belong to this step. Returns whether there were any.
     pub fn add_lines(&mut self, lines: &[String], step: usize) -> io::Result<bool> {
         for line in lines {
             let line: TraceLine = serde_json::from_str(line)?;
@@ -71,7 +71,7 @@ impl TraceReader {
         }
     }
 
-    /// A socket is named when it is accepted. One that never was is the listener.
+    /// A socket gets a name when it is accepted. One that never was is the listener.
     fn name(&mut self, traced: &TraceLine, fd: i64) -> String {
         if traced.call == "accept" && traced.error.is_none() {
             self.clients += 1;

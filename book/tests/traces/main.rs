@@ -47,7 +47,7 @@ const SIMULATED: BufferSizes = BufferSizes {
     line: 16,
 };
 
-/// The defaults: with small sizes, it would take a server long to fill the buffers of the real kernel.
+/// The defaults: with small sizes, a server would take long to fill the buffers of the real kernel.
 const REAL: BufferSizes = BufferSizes {
     high_water: 65_536,
     recv_size: 65_536,
@@ -158,7 +158,7 @@ fn a_slow_reader_is_compared_by_invariants() -> Result<()> {
         change(&mut style_trace.events);
         broken_invariants(&trace.steps, &style_trace, &SIMULATED)
     };
-    // Whether a call was refused, and which handlers are entered, is another thing each time.
+    // Whether a call was refused, and which handlers are entered, is different each time.
     ensure!(broken(|_| {}).is_empty(), "{:?}", broken(|_| {}));
     ensure!(broken(|events| events.retain(|event| event.call != "enter")).is_empty());
     ensure!(broken(|events| events.retain(|event| event.error.is_none())).is_empty());
@@ -169,7 +169,7 @@ fn a_slow_reader_is_compared_by_invariants() -> Result<()> {
         ("it closes the client's socket once", |events| {
             events.retain(|event| event.call != "close");
         }),
-        ("what it holds for the client is bounded", |events| {
+        ("its pending output is limited", |events| {
             events.retain(|event| event.call != "send");
         }),
         ("it waits when the client does not read", |events| {
@@ -199,7 +199,7 @@ fn servers_make_the_same_calls_on_the_real_kernel() -> Result<()> {
     Ok(())
 }
 
-/// In what the servers on the real kernel differ from a scenario's trace.
+/// How the servers on the real kernel differ from a scenario's trace.
 fn compared(scenario: &Scenario, trace: &ScenarioTrace, programs: &Path) -> Result<Vec<String>> {
     let steps = scenario.steps()?;
     let mut found = Vec::new();

@@ -22,7 +22,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Time between two reads of the trace.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// What a client sends that doesn't read: lines of this size, until the server takes no more.
+/// What a client that doesn't read sends: lines of this size, until the server takes no more.
 pub const LINE: [u8; 8192] = {
     let mut line = [b'x'; 8192];
     line[8191] = b'\n';
@@ -113,7 +113,7 @@ impl ScenarioPlayer {
         }
     }
 
-    /// The server is held by SIGSTOP meanwhile, so that it finds all of it at once.
+    /// Meanwhile, SIGSTOP holds the server, so that it finds everything at once.
     fn act_together(&mut self, lines: &str) -> io::Result<()> {
         let lines: Vec<&str> = lines.split(';').map(str::trim).collect();
         if lines == ["connect 1", "stop-reading 1"] {
@@ -138,8 +138,8 @@ impl ScenarioPlayer {
         Ok(client.ok_or(ErrorKind::NotConnected)?)
     }
 
-    /// Waits for this time, or without one until the server is at rest. `before` is how many events there
-    /// were before the step.
+    /// Waits for this time, or without one until the server is at rest. `before` is the number of events
+    /// before the step.
     fn wait(&mut self, time: Duration, before: usize) -> io::Result<()> {
         let mut received: Vec<Received> =
             self.clients.iter().map(|_| Received::default()).collect();
@@ -164,7 +164,7 @@ impl ScenarioPlayer {
         Ok(())
     }
 
-    /// Whether the server did anything, or anything came back, since this was called before.
+    /// Whether the server did anything, or anything came back, since the last call of this.
     fn moves(&mut self, received: &mut [Received]) -> io::Result<bool> {
         let lines = self.server.new_lines()?;
         let mut moves = self.events.add_lines(&lines, self.trace.replies.len())?;

@@ -1,4 +1,4 @@
-//! The servers: built, started, signalled and ended.
+//! The servers: built, started, signalled, and ended.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,18 +15,18 @@ use book::style::Style;
 use super::player::TIME_LIMIT;
 use super::support::limits;
 
-/// A running server. It is killed when this is dropped.
+/// A running server. Dropping it kills the server.
 pub struct TracedServer {
     program: Program,
-    /// The trace as far as it was not read yet, and the beginning of a line that was.
+    /// The trace from where it was read last, and the beginning of an incomplete line.
     trace: File,
     begun: String,
 }
 
 impl TracedServer {
-    /// Starts it on a port of the system's choice and waits until it listens.
+    /// Starts it on a port that the system picks, and waits until it listens.
     pub fn start(programs: &Path, style: Style, arguments: &[String]) -> io::Result<Self> {
-        // Once both have it open, it needs no name, and loses it.
+        // Once both have it open, it needs no name, so the file is removed.
         let (trace, path) = NamedTempFile::new()?.into_parts();
         let mut command = Command::new(programs.join(style.program()));
         command
@@ -40,12 +40,12 @@ impl TracedServer {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.program.address()
     }
 
-    /// The lines that its trace has grown by, whole lines only.
+    /// The new lines of its trace, whole lines only.
     pub fn new_lines(&mut self) -> io::Result<Vec<String>> {
         self.trace.read_to_string(&mut self.begun)?;
         let end = self.begun.rfind('\n').map_or(0, |end| end + 1);
@@ -68,7 +68,7 @@ impl TracedServer {
         self.program.resume()
     }
 
-    /// Lowers its limit, so that it can open only `more` descriptors besides those that it has open.
+    /// Lowers its limit, so that it can open only `more` descriptors besides its open ones.
     pub fn leave_descriptors(&self, more: usize) -> io::Result<()> {
         limits::leave_descriptors(self.program.id(), more)
     }
@@ -77,7 +77,7 @@ impl TracedServer {
         self.program.has_ended()
     }
 
-    /// What it counted, which it prints at its end.
+    /// Its counters, which it prints at its end.
     pub fn counters(&mut self) -> io::Result<BTreeMap<String, u64>> {
         let (status, printed) = self.program.wait_within(TIME_LIMIT)?;
         if !status.success() {

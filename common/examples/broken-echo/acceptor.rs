@@ -18,14 +18,14 @@ use crate::connection::Connection;
 use crate::listening;
 use crate::log::Log;
 
-/// A thread's stack. There may be more than a thousand.
+/// A thread's stack in bytes. There can be more than a thousand threads.
 const STACK: usize = 128 << 10;
 
-/// The main thread that wakes up so long after the end of the shutdown timeout was stopped
+/// If the main thread wakes up this long after the end of the shutdown timeout, it was stopped
 /// meanwhile (SIGSTOP).
 const LATE: Duration = Duration::from_millis(100);
 
-/// How long the other threads then have for what became possible in that time.
+/// How long the other threads then have to send what became possible in that time.
 const SECOND_CHANCE: Duration = Duration::from_secs(1);
 
 /// What all threads share.
@@ -33,16 +33,16 @@ const SECOND_CHANCE: Duration = Duration::from_secs(1);
 pub struct Shared {
     pub arguments: Arguments,
     pub log: Log,
-    /// Readable for ever once the server has been asked to stop.
+    /// Readable from the moment when the server has been asked to stop.
     pub stop: UnixStream,
     pub stopping: AtomicBool,
     /// The end of the shutdown timeout, once the server has been asked to stop.
     pub stop_at: OnceLock<Instant>,
-    /// What the bugs hold that serve one connection at a time.
+    /// The lock of the bugs that serve one connection at a time.
     pub one_at_a_time: Mutex<()>,
     /// A client's input has been discarded.
     pub drained: AtomicBool,
-    /// Written to by a connection that ends, so that the acceptor looks again.
+    /// A connection that ends writes here, so that the acceptor checks again.
     closed: UnixStream,
     count: Mutex<usize>,
     fewer: Condvar,
@@ -53,7 +53,7 @@ impl Shared {
         self.arguments.has(bug)
     }
 
-    /// The end of the shutdown timeout, which begins now if it has not begun yet.
+    /// The end of the shutdown timeout, which begins now if it hasn't begun yet.
     fn stop_at(&self) -> Instant {
         let shutdown_timeout = match self.has(Bug::IgnoresShutdownTimeout) {
             true => Duration::from_secs(3600),
@@ -69,7 +69,7 @@ impl Shared {
     }
 }
 
-/// Serves until it is asked to stop, and then until nothing is pending or the shutdown timeout is
+/// Serves until a stop is requested, and then until nothing is pending or the shutdown timeout is
 /// over.
 pub fn serve(arguments: Arguments) -> io::Result<()> {
     let log = Log::start(&arguments)?;
@@ -109,7 +109,7 @@ pub fn serve(arguments: Arguments) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the last connection has ended, but not longer than the shutdown timeout.
+/// Waits until the last connection has ended, for at most the shutdown timeout.
 fn wait_for_connections(shared: &Shared) {
     if shared.has(Bug::DrainsWhenIdle) {
         thread::sleep(Duration::from_secs(3));
@@ -162,8 +162,8 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Closing the listener would reset the clients that wait to be accepted. Their connections end
-    /// in an orderly way like all others, as soon as they see that the server stops.
+    /// Closing the listener would reset the clients that wait to be accepted. This accepts them, and
+    /// their connections end with a FIN, like all others, as soon as they see that the server stops.
     fn accept_waiting(&mut self) {
         if self.shared.has(Bug::ResetsTheBacklog) {
             return;
@@ -222,7 +222,7 @@ impl Acceptor {
         })
     }
 
-    /// How often the bugs that wake up for nothing do so.
+    /// The interval of the bugs that wake up for nothing.
     fn tick(&self) -> Option<Duration> {
         let arguments = &self.shared.arguments;
         let idle_timeout = arguments.idle_timeout.map(Duration::from_secs_f64);
@@ -244,12 +244,12 @@ impl Acceptor {
             Err(error) if [Some(23), Some(24)].contains(&error.raw_os_error()) => {
                 self.run_out(&error)
             }
-            // Anything else is that connection's own trouble.
+            // Any other error concerns that connection alone.
             Err(_) => {}
         }
     }
 
-    /// ENFILE or EMFILE: the listener is not watched until a connection ends.
+    /// ENFILE or EMFILE: stops watching the listener until a connection ends.
     fn run_out(&mut self, error: &io::Error) {
         if self.shared.has(Bug::SpinsAtEmfile) {
             return;
@@ -285,7 +285,7 @@ impl Acceptor {
             shared.log.line(format!("{peer} closed: {ended:?}"));
             *shared.count() -= 1;
             shared.fewer.notify_all();
-            // When the pipe is full, the acceptor will wake up in any case.
+            // If the pipe is full, the acceptor will wake up in any case.
             let _ = (&shared.closed).write(&[0]);
         };
         self.shared.log.line(format!("{peer} connected"));

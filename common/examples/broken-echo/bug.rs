@@ -2,17 +2,17 @@
 
 use clap::ValueEnum;
 
-/// Each is a mistake that echo servers really have.
+/// Each is a mistake that real echo servers make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Bug {
     // What comes back.
     /// Returns capital letters
     UpperCase,
-    /// Takes the bytes for 7-bit text
+    /// Treats the bytes as 7-bit text
     SevenBit,
-    /// Takes a read of one byte for nothing
+    /// Treats a read of one byte as the end
     SwallowsLoneBytes,
-    /// Answers the first 3 KiB of each read and loses the rest: a partial write not resumed
+    /// Returns the first 3 KiB of each read and loses the rest: a partial write not resumed
     LosesPartialWrites,
     /// Sends the second half of a large read before the first
     Reorders,
@@ -22,35 +22,35 @@ pub enum Bug {
     AnswersHalfLines,
     /// A line server that turns \r\n into \n
     StripsCarriageReturn,
-    /// A line server that answers the unterminated tail
+    /// A line server that returns the unterminated tail
     AnswersTail,
-    /// Nagle's algorithm left on
+    /// Leaves Nagle's algorithm on
     Nagle,
-    /// Takes urgent data for an error
+    /// Treats urgent data as an error
     ClosesOnUrgentData,
 
     // How connections end.
     /// Misses the end of a stream that was empty
     IgnoresEmptyStream,
-    /// Drops what came together with the end of the stream
+    /// Drops what arrived together with the end of the stream
     DropsTail,
     /// Closes with a reset at the half-close
     ResetsAtHalfClose,
-    /// Ends when a peer resets
+    /// Ends if a peer resets
     ExitsAtReset,
-    /// Asks for the peer's name late, and ends when it has gone
+    /// Looks up the peer's address late, and ends if the peer has gone
     NeedsPeerName,
 
-    // Clients that do not read, or send without end.
-    /// Keeps answers without a bound
+    // Clients that don't read, or send without end.
+    /// Keeps answers without a limit
     UnboundedBuffer,
     /// Keeps up to 2 MiB of answers
     BigBuffer,
     /// Stops reading when output is blocked, and never starts again
     NeverResumes,
-    /// One blocked client blocks all
+    /// Lets one blocked client block all
     OneAtATime,
-    /// Serves one client as long as it has something to say
+    /// Serves one client for as long as it sends
     Unfair,
 
     // Many connections.
@@ -64,29 +64,29 @@ pub enum Bug {
     LeaksMemory,
 
     // Start.
-    /// Does not say where it listens
+    /// Does not print where it listens
     SilentStart,
-    /// Says where it listens before it does
+    /// Prints where it listens before it does
     AnnouncesEarly,
     /// Ignores `--host`
     Ipv4Only,
-    /// Panics when it cannot bind
+    /// Panics if it can't bind
     BindPanics,
     /// Exits with 1 for a usage error
     UsageExitsOne,
     /// Accepts numbers that make no sense
     TakesAnyNumber,
-    /// Says that it listens before it has all the descriptors that it needs
+    /// Prints that it listens before it has all the descriptors that it needs
     AnnouncesUnprepared,
 
     // Stop.
-    /// Takes no notice of SIGTERM
+    /// Ignores SIGTERM
     IgnoresSigterm,
-    /// Takes no notice of SIGINT
+    /// Ignores SIGINT
     IgnoresSigint,
     /// Ends with exit status 3
     ExitsWithThree,
-    /// Waits for a while even when nothing is pending
+    /// Waits for a while even if nothing is pending
     DrainsWhenIdle,
     /// Ends at once, and drops pending output
     DropsPendingOutput,
@@ -94,25 +94,25 @@ pub enum Bug {
     ResetsAtStop,
     /// Closes with unread input, which resets the connection
     ClosesWithUnreadInput,
-    /// Waits for a client without end
+    /// Waits for a client without a limit
     IgnoresShutdownTimeout,
-    /// Ends when the shutdown timeout is over before it looks whether it can send
+    /// Ends after the shutdown timeout without checking whether it can send
     EndsFirst,
-    /// Takes no notice of a second signal
+    /// Ignores a second signal
     IgnoresSecondSignal,
-    /// Goes on accepting until it ends
+    /// Keeps accepting until it ends
     AcceptsWhileStopping,
     /// Closes the listener while clients wait to be accepted
     ResetsTheBacklog,
 
-    // Rest.
+    // Quiet.
     /// Wakes up ten times a second
     Ticks,
     /// Tries a blocked write again and again
     RetriesWrites,
     /// Leaves its interest in writing on
     KeepsWriteInterest,
-    /// Is woken by urgent data and leaves it there
+    /// Wakes up for urgent data and doesn't read it
     SpinsOnUrgentData,
     /// Runs a timer for `--idle-timeout` without a client
     TimesNobody,
@@ -122,41 +122,41 @@ pub enum Bug {
     LeavesDrainTimers,
 
     // Descriptors.
-    /// Ends when descriptors run out
+    /// Ends if descriptors run out
     ExitsAtEmfile,
     /// Tries to accept again and again
     SpinsAtEmfile,
-    /// Tries again each 10 ms, and logs that
+    /// Tries again every 10 ms, and logs that
     LogsEachEmfile,
     /// Never accepts again
     GivesUpAtEmfile,
-    /// Ends beyond FD_SETSIZE
+    /// Ends at a descriptor beyond FD_SETSIZE
     ExitsBeyondFdSetsize,
 
     // Limits.
-    /// Takes no notice of `--max-connections`
+    /// Ignores `--max-connections`
     IgnoresMaxConnections,
     /// Closes connections beyond `--max-connections`
     TurnsAway,
-    /// Takes no notice of `--idle-timeout`
+    /// Ignores `--idle-timeout`
     IgnoresIdleTimeout,
     /// Counts `--idle-timeout` from the start of the connection
     TimesOutTheBusy,
-    /// Closes silent clients before it looks for their input
+    /// Closes silent clients before it checks for their input
     ExpiresFirst,
     /// Closes at lines of more than 4 KiB
     ShortLines,
-    /// Takes no notice of `--max-line`
+    /// Ignores `--max-line`
     IgnoresMaxLine,
     /// Does not count a client whose input it discards
     ForgetsTheDraining,
 
     // Logging.
-    /// Ends when it cannot log
+    /// Ends if it can't log
     ExitsWithoutLog,
-    /// Logs as it serves, and waits for the log's reader
+    /// Logs while it serves, and waits for the log's reader
     LogsSynchronously,
-    /// Logs as it serves, when poll says that there is room
+    /// Logs while it serves, if poll reports that there is space
     TrustsPoll,
     /// Prints each connection, and waits for the reader of standard output
     PrintsConnections,

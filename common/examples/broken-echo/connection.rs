@@ -1,4 +1,4 @@
-//! One connection: wait, read, answer; at the end flush, say so, and drain.
+//! One connection: wait, read, send back; at the end flush, shut down writing, and drain.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
@@ -19,15 +19,15 @@ use crate::output::Output;
 /// Most bytes of one read.
 const CHUNK: usize = 16 << 10;
 
-/// How long input is thrown away after the last answer, when more is expected.
+/// How long to discard input after the last answer, if more is expected.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// What a thread has in its hands.
+/// The state of a connection's thread.
 pub struct Connection {
     socket: Arc<TcpStream>,
     shared: Arc<Shared>,
     output: Output,
-    /// The beginning of a line that is not complete; always empty in a stream server.
+    /// The beginning of an incomplete line; always empty in a stream server.
     line: Vec<u8>,
     started: Instant,
     heard: bool,
@@ -35,7 +35,7 @@ pub struct Connection {
     came_late: bool,
 }
 
-/// What ends the waiting for input.
+/// What ends a wait for input.
 #[derive(PartialEq, Eq)]
 enum Event {
     Input,
@@ -46,9 +46,9 @@ enum Event {
 /// Why a connection is closed.
 #[derive(Debug, PartialEq, Eq)]
 enum CloseReason {
-    /// The end of the stream: the peer has sent all that it will.
+    /// The end of the stream: the peer has sent everything.
     PeerClosed,
-    /// A line was too long, and there is more to come.
+    /// A line was too long, and more of it can come.
     LineTooLong,
     /// The server stops, or the peer was silent for too long.
     ServerCloses,
@@ -82,7 +82,7 @@ impl Connection {
         })
     }
 
-    /// Answers until one side ends.
+    /// Sends input back until one side ends.
     pub fn serve(mut self) -> io::Result<()> {
         let end = self.talk();
         if end
@@ -108,7 +108,7 @@ impl Connection {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
             });
-            // The bug `unfair` goes on while there is more to read, and holds the lock.
+            // The bug `unfair` continues while there is more to read, and holds the lock.
             loop {
                 let count = (&*self.socket).read(&mut chunk)?;
                 if count == 0 && self.ends_here()? {
@@ -126,7 +126,7 @@ impl Connection {
         }
     }
 
-    /// The peer has half-closed.
+    /// Handles a half-close by the peer.
     fn ends_here(&mut self) -> io::Result<bool> {
         if self.has(Bug::IgnoresEmptyStream) && !self.heard {
             thread::sleep(Duration::from_secs(3600));
@@ -138,7 +138,7 @@ impl Connection {
         Ok(true)
     }
 
-    /// Answers what has come; false when a line is too long.
+    /// Sends back what has come. Returns false if a line is too long.
     fn receive(&mut self, bytes: &[u8]) -> io::Result<bool> {
         self.heard = true;
         if self.has(Bug::DropsTail) && self.is_last()? {
@@ -165,8 +165,8 @@ impl Connection {
         Ok(more && matches!(self.socket.peek(&mut [0]), Ok(0)))
     }
 
-    /// How many bytes are whole lines of a length that is allowed, and whether what follows is so
-    /// too.
+    /// The length of the whole lines that are not too long, and whether the rest isn't too long
+    /// either.
     fn complete_lines(&self) -> (usize, bool) {
         let most = match self.shared.arguments.bug {
             Some(Bug::IgnoresMaxLine | Bug::WaitsForLines) => usize::MAX,
@@ -209,7 +209,7 @@ impl Connection {
         );
         let urgent = self.has(Bug::ClosesOnUrgentData) || self.has(Bug::SpinsOnUrgentData);
         interest.set(PollFlags::POLLPRI, urgent);
-        // A descriptor that is watched for nothing still tells of errors, of which there are none.
+        // A descriptor that is watched for nothing still reports errors, of which there are none.
         let stop = if self.came_late {
             PollFlags::empty()
         } else {
@@ -251,8 +251,8 @@ impl Connection {
         }
     }
 
-    /// Flushes, says that this was all, and throws away what still comes: closing with unread input
-    /// would reset the connection and destroy the last answer on its way.
+    /// Flushes, shuts down writing, and discards further input: closing with unread input would reset
+    /// the connection and destroy the last answer on its way.
     fn close(mut self, reason: CloseReason) -> io::Result<()> {
         self.output.flush();
         let resets = match reason {
@@ -277,7 +277,7 @@ impl Connection {
         self.drain(reason == CloseReason::LineTooLong)
     }
 
-    /// Reads to the end of the stream for a bounded time; not at all when nothing is there and no
+    /// Reads to the end of the stream for a limited time; not at all if nothing is there and no
     /// more is expected.
     fn drain(&self, expects_more: bool) -> io::Result<()> {
         self.shared.drained.store(true, Ordering::Relaxed);

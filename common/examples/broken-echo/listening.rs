@@ -18,7 +18,7 @@ use crate::bug::Bug;
 /// How many clients can wait to be accepted.
 pub const BACKLOG: i32 = 4096;
 
-/// Binds, listens, and says so.
+/// Binds, listens, and prints the address.
 pub fn listen(arguments: &Arguments) -> io::Result<TcpListener> {
     let host = if arguments.has(Bug::Ipv4Only) {
         Ipv4Addr::LOCALHOST.into()
@@ -53,7 +53,7 @@ pub fn listen(arguments: &Arguments) -> io::Result<TcpListener> {
     })?;
     socket.set_nonblocking(true)?;
     if !arguments.has(Bug::SilentStart) && !arguments.has(Bug::AnnouncesEarly) {
-        // Nobody may be listening to that, which is no reason not to serve.
+        // If nothing reads that, the server can serve nevertheless.
         let _ = announce();
     }
     Ok(socket.into())

@@ -1,5 +1,5 @@
-//! A log on standard error that never makes anybody wait: a thread writes it, and what does not fit
-//! is dropped.
+//! A log on standard error that never blocks: a thread writes it, and lines that don't fit are
+//! dropped.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::Arguments;
 use crate::bug::Bug;
 
-/// Where lines are logged to.
+/// Where to log lines.
 #[derive(Debug)]
 pub struct Log {
     lines: SyncSender<String>,
@@ -39,7 +39,7 @@ impl Log {
         })
     }
 
-    /// Logs one line, or drops it when the writer is too far behind.
+    /// Logs a line, or drops it if the writer is too far behind.
     pub fn line(&self, line: String) {
         if ![Some(Bug::LogsSynchronously), Some(Bug::TrustsPoll)].contains(&self.bug) {
             return drop(self.lines.try_send(line));
@@ -51,14 +51,14 @@ impl Log {
     }
 }
 
-/// Whether a descriptor takes something. How much, poll(2) does not say.
+/// Whether a descriptor takes something. poll(2) doesn't report how much.
 fn has_room(descriptor: &impl AsFd) -> bool {
     let mut ready = [PollFd::new(descriptor.as_fd(), PollFlags::POLLOUT)];
     poll(&mut ready, PollTimeout::ZERO).is_ok_and(|count| count > 0)
 }
 
-/// A bug: Rust's runtime opens /dev/null for a standard descriptor that is closed, and that is
-/// taken for a fault.
+/// A bug: Rust's runtime opens /dev/null for a closed standard descriptor, and this treats that
+/// as an error.
 fn refuse_without(needed: bool, descriptor: u8) -> io::Result<()> {
     let leads_nowhere = || {
         let metadata = fs::metadata(format!("/dev/fd/{descriptor}"));

@@ -1,8 +1,8 @@
-//! An echo server that keeps the whole contract, or breaks exactly one rule of it: what the
-//! contract checker is tried on.
+//! An echo server that keeps the whole contract, or breaks exactly one rule of it: the test
+//! subject of the contract checker.
 //!
-//! It is deliberately plain: one thread a connection, blocking writes, no event loop. Nothing of
-//! the four servers is used, so that the checker is seen to work on a server that it was not made
+//! It is deliberately simple: one thread per connection, blocking writes, no event loop. It uses no
+//! part of the four servers, to show that the checker also works on a server that it was not made
 //! for.
 //!
 //! ```sh
@@ -48,7 +48,7 @@ struct Arguments {
     /// Longest line in bytes
     #[arg(long, default_value_t = 65536)]
     max_line: usize,
-    /// Seconds to send pending output when asked to stop
+    /// Seconds to send pending output at shutdown
     #[arg(long, default_value_t = 1.0)]
     shutdown_timeout: f64,
 }
@@ -59,7 +59,7 @@ impl Arguments {
         self.bug == Some(bug)
     }
 
-    /// Refuses numbers that make no sense, as clap refuses what is not a number.
+    /// Refuses numbers that make no sense, as clap refuses text that isn't a number.
     fn checked(self) -> Result<Self, clap::Error> {
         let seconds = |number| (0.0..=1e9).contains(&number);
         let sensible = self.max_connections > 0
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// clap exits with 2; the bug is found in the text because the arguments could not be read.
+/// clap exits with 2. The arguments can't be parsed here, so this searches them for the bug.
 fn refuse(error: &clap::Error) -> ! {
     if std::env::args().any(|argument| argument == "usage-exits-one") {
         let _ = error.print();

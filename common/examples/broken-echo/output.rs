@@ -1,5 +1,5 @@
-//! How answers are sent: by a write that blocks, so that a client which does not read is not read
-//! either.
+//! Sends answers with a blocking write, so that the server doesn't read from a client that doesn't
+//! read.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
@@ -16,10 +16,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::acceptor::Shared;
 use crate::bug::Bug;
 
-/// A write that takes so long was blocked.
+/// A write that takes this long was blocked.
 const BLOCKED: Duration = Duration::from_millis(100);
 
-/// The way out of one connection.
+/// The output of one connection.
 pub struct Output {
     socket: Arc<TcpStream>,
     shared: Arc<Shared>,
@@ -42,7 +42,7 @@ impl Output {
         }
     }
 
-    /// Sends all, however long that takes.
+    /// Sends everything, however long that takes.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let started = Instant::now();
         let bytes = &self.distorted(bytes);
@@ -71,14 +71,14 @@ impl Output {
         self.was_blocked
     }
 
-    /// Waits until the queue of the buggy servers is empty. Without one, all has been sent already.
+    /// Waits until the queue of the buggy servers is empty. Without a queue, all has been sent already.
     pub fn flush(&mut self) {
         if let Some(queue) = self.queue.take() {
             queue.finish();
         }
     }
 
-    /// What the bugs that are about the bytes make of an answer.
+    /// Applies the bugs that change the bytes of an answer.
     fn distorted<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let half = bytes.len() / 2;
         match self.shared.arguments.bug {
@@ -93,7 +93,7 @@ impl Output {
         }
     }
 
-    /// Writes, and waits wherever the kernel takes nothing.
+    /// Writes, and calls `wait` whenever the kernel takes nothing.
     fn retry(&self, mut bytes: &[u8], wait: impl Fn()) -> io::Result<()> {
         self.socket.set_nonblocking(true)?;
         while !bytes.is_empty() {
@@ -106,7 +106,7 @@ impl Output {
         self.socket.set_nonblocking(false)
     }
 
-    /// The bug `ends-first`: when the wait is over it looks at the clock, and not at the socket.
+    /// The bug `ends-first`: after the wait it checks the clock, and not the socket.
     fn wait_for_room(&self) {
         let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
         let _ = poll(&mut socket, PollTimeout::NONE);
@@ -127,7 +127,7 @@ fn without_carriage_returns(bytes: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// Answers that wait for a thread of their own to send them.
+/// Answers that wait until a separate thread sends them.
 struct Queue {
     answers: Answers,
     writer: JoinHandle<()>,
@@ -156,7 +156,7 @@ impl Queue {
     }
 
     fn push(&self, answer: Vec<u8>) {
-        // The writer has gone only when the connection has.
+        // The writer has ended only if the connection has.
         let _ = match &self.answers {
             Answers::Unbounded(sender) => sender.send(answer),
             Answers::Bounded(sender) => sender.send(answer),

@@ -1,4 +1,4 @@
-//! `--generate`: shell completions and the manual page, made from the same definition as the help.
+//! `--generate`: prints shell completions and the manual page, made from the same definition as the help.
 
 use std::io::{self, Write};
 use std::process;
@@ -19,7 +19,7 @@ enum Generate {
     Zsh,
 }
 
-/// Parses the command line as [`Parser::parse`] does, and handles `--generate KIND` itself.
+/// Parses the command line like [`Parser::parse`], and handles `--generate KIND` itself.
 pub fn parse<A: Parser>() -> A {
     let mut command = with_generate(A::command());
     let matches = command.clone().subcommand_required(false).try_get_matches();
@@ -30,7 +30,7 @@ pub fn parse<A: Parser>() -> A {
     A::from_arg_matches(&matches).unwrap_or_else(|error| end(&error.format(&mut command)))
 }
 
-/// Ends as [`clap::Error::exit`] does, but help that can't be printed is an error.
+/// Exits like [`clap::Error::exit`], but treats help that can't be printed as an error.
 fn end(error: &clap::Error) -> ! {
     if error.use_stderr() {
         error.exit()
@@ -42,7 +42,7 @@ fn end(error: &clap::Error) -> ! {
 fn exit(printed: io::Result<()>) -> ! {
     let status = match printed {
         Err(error) if !output::is_closed_pipe(&error) => {
-            output::complain(format_args!("error: {error}"));
+            output::print_to_stderr(format_args!("error: {error}"));
             1
         }
         _ => 0,
@@ -65,7 +65,7 @@ fn generate(kind: Generate, mut command: Command) -> Vec<u8> {
     let mut text = Vec::new();
     let shell = match kind {
         Generate::Man => {
-            // Writing into memory does not fail.
+            // Writing to memory can't fail.
             let _ = clap_mangen::Man::new(command).render(&mut text);
             return text;
         }

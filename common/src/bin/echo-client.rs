@@ -1,4 +1,4 @@
-//! `echo-client`: talks to an echo server, checks its contract, puts it under load.
+//! `echo-client`: talks to an echo server, checks its contract, and puts it under load.
 
 use std::process::ExitCode;
 
@@ -25,7 +25,7 @@ enum What {
     Talk(talk::TalkOptions),
     /// Grade a server against the echo contract
     Check(check::CheckOptions),
-    /// Measure how many messages a second a server echoes, and how fast
+    /// Measure how many messages per second a server echoes, and how fast
     Load(load::LoadOptions),
 }
 

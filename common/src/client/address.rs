@@ -1,4 +1,4 @@
-//! The address of a server, in the forms in which people type it.
+//! The address of a server, in the forms that people type.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::EchoClient;
 
-/// The port of a server that is given without one.
+/// The port of a server whose address has none.
 pub const DEFAULT_PORT: u16 = 8881;
 
-/// What to type instead of something that is no address.
+/// The forms that are accepted.
 const FORMS: &str =
     "expected HOST:PORT, HOST, [IPV6]:PORT or :PORT, such as localhost:8881 or [::1]:8881";
 
@@ -37,7 +37,7 @@ impl ServerAddress {
     /// and IPv6.
     ///
     /// # Errors
-    /// A name that doesn't resolve to any address; the message names it.
+    /// The name doesn't resolve to any address; the message contains the name.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let failed = |error: io::Error| io::Error::new(error.kind(), format!("{self}: {error}"));
         let addresses = (self.host.as_str(), self.port).to_socket_addrs();
@@ -48,10 +48,10 @@ impl ServerAddress {
         Ok(addresses)
     }
 
-    /// Connects to the first of the server's addresses that accepts, each within `limit`.
+    /// Connects to the first of the server's addresses that accepts, within `limit` for each.
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve), or the error of the last address; the message names it.
+    /// The errors of [`resolve`](Self::resolve), or that of the last address; the message contains it.
     pub fn connect_within(&self, limit: Duration) -> io::Result<EchoClient> {
         let mut last = io::Error::from(ErrorKind::NotFound);
         for address in self.resolve()? {
@@ -89,7 +89,7 @@ impl FromStr for ServerAddress {
     /// Parses any of the forms.
     ///
     /// # Errors
-    /// Any other text: which forms there are.
+    /// The text has another form; the message lists the accepted ones.
     fn from_str(text: &str) -> Result<Self, String> {
         let default = DEFAULT_PORT.to_string();
         let is_ipv6 = |host: &str| {
@@ -128,8 +128,8 @@ impl fmt::Display for ServerAddress {
     }
 }
 
-/// The address to connect to for a server that listens on `address`: the loopback interface if it
-/// listens on all of them (`0.0.0.0` or `::`).
+/// The address to connect to for a server that listens on `address`: the loopback address if it
+/// listens on all interfaces (`0.0.0.0` or `::`).
 pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {

@@ -1,16 +1,16 @@
 //! The contract checker: numbered, named cases that grade any echo server, in any language.
 //!
-//! A *wire* case needs only an address. A *process* case starts the server itself, because it looks
-//! at the process (memory, descriptors, CPU, exit status) or sends it signals. A server that the
-//! checker can start
-//! - prints `listening on ADDRESS` on its standard output once it is bound,
-//! - takes `--port`, and for the cases on limits `--max-connections`, `--idle-timeout`,
+//! A *wire* case needs only an address. A *process* case starts the server itself, because it
+//! inspects the process (memory, descriptors, CPU, exit status) or sends it signals. To be started
+//! by the checker, a server has to
+//! - print `listening on ADDRESS` on its standard output once it is bound,
+//! - take `--port`, and for the cases on limits `--max-connections`, `--idle-timeout`,
 //!   `--max-line` and `--shutdown-timeout`,
-//! - is the process that was started: `cargo run` or a script without `exec` would be measured in
-//!   its place.
+//! - be the process that was started: otherwise the checker would measure `cargo run`, or a script
+//!   without `exec`, instead.
 //!
-//! Each server is started in a process group of its own. The checker kills the whole group when its
-//! case is over, and when a signal ends the checker itself.
+//! Each server starts in its own process group. The checker kills the whole group when its case is
+//! over, and when a signal ends the checker itself.
 //!
 //! ```no_run
 //! use common::client::check::{self, Kind, Selection, Target};
@@ -42,37 +42,37 @@ pub use options::{CheckOptions, command};
 pub use report::{Finding, Outcome, Report};
 pub use runner::{NotGraded, run, run_with};
 
-/// What the server does with a line that is not complete.
+/// What the server does with a line that isn't complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Every byte is returned as it comes.
+    /// Returns every byte as it comes.
     Stream,
-    /// Each line is returned once it is complete, its `\n` included.
+    /// Returns each line once it is complete, its `\n` included.
     Line,
 }
 
-/// What a case needs of the server.
+/// What a case needs in order to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Needs {
-    /// Its address.
+    /// The server's address.
     Wire,
-    /// Its command, so that the checker can start it and look at its process.
+    /// The server's command, so that the checker can start it and inspect its process.
     Process,
 }
 
 /// The server to grade.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// A server that runs already. Only wire cases can be run.
+    /// A server that is already running. Only wire cases can run.
     Address(SocketAddr),
-    /// A program and its arguments. Every case starts a server of its own.
+    /// A program and its arguments. Every case starts its own server.
     Command(Vec<OsString>),
 }
 
 impl Target {
-    /// A server that the checker starts. The argument `--port 0` is added where there is no
+    /// A server for the checker to start. Adds the argument `--port 0` if there is no
     /// `--port`.
     pub fn command<A: Into<OsString>>(
         program: impl Into<OsString>,
@@ -83,22 +83,22 @@ impl Target {
     }
 }
 
-/// One numbered promise of the contract, and how to see whether it is kept.
+/// One numbered promise of the contract, and the test of whether a server keeps it.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
     /// Its place in the list, from 1.
     pub number: usize,
-    /// Its lasting name, in lower case with hyphens.
+    /// Its permanent name, in lower case with hyphens.
     pub name: &'static str,
-    /// What it sees, in one line.
+    /// What it tests, in one line.
     pub about: &'static str,
-    /// Where the promise comes from: a line of the contract, an RFC or a man page.
+    /// Where the promise comes from: a line of the contract, an RFC, or a man page.
     pub rule: &'static str,
-    /// What it needs of the server.
+    /// What it needs in order to run.
     pub needs: Needs,
     /// The kind of server it is for; `None` means both.
     pub only: Option<Kind>,
-    /// Whether it mostly waits, so that it may run beside others.
+    /// Whether it mostly waits, so that it can run at the same time as others.
     waits: bool,
     body: fn(&case_run::CaseRun) -> case_run::CaseResult,
 }
@@ -121,7 +121,7 @@ pub fn cases() -> &'static [Case] {
     &CASES
 }
 
-/// Which cases are run, and how strictly.
+/// Which cases to run, and how strictly.
 #[derive(Debug, Clone)]
 pub struct Selection {
     kind: Kind,
@@ -133,7 +133,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Every case for servers of this kind, at the contract's own figures.
+    /// Selects every case for servers of this kind, with the contract's own limits.
     pub fn of(kind: Kind) -> Self {
         let (only, skipped) = (Vec::new(), Vec::new());
         Selection {
@@ -146,44 +146,44 @@ impl Selection {
         }
     }
 
-    /// Only the cases with these names or numbers; none given means all.
+    /// Selects only the cases with these names or numbers; no name means all.
     #[must_use]
     pub fn only<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.only.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// Not the cases with these names or numbers.
+    /// Leaves out the cases with these names or numbers.
     #[must_use]
     pub fn skip<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.skipped.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// Only the cases that need nothing but the wire, also where the server's command is known.
+    /// Selects only wire cases, even if the server's command is known.
     #[must_use]
     pub fn wire_only(mut self) -> Self {
         self.wire_only = true;
         self
     }
 
-    /// Multiplies every limit in time or CPU by `factor`: for debug builds and busy machines. Bytes
-    /// and counts have none.
+    /// Multiplies every limit on time or CPU by `factor`: for debug builds and busy machines. Limits
+    /// on bytes and counts stay.
     #[must_use]
     pub fn slack(mut self, factor: f64) -> Self {
         self.slack = factor;
         self
     }
 
-    /// Runs all cases side by side, also those that measure. They disturb each other, so this is
-    /// for a run with much [`slack`](Self::slack).
+    /// Runs all cases at the same time, even those that measure. They disturb each other, so use it
+    /// with a lot of [`slack`](Self::slack).
     #[must_use]
     pub fn hurried(mut self) -> Self {
         self.is_hurried = true;
         self
     }
 
-    /// The cases selected, in order.
+    /// The selected cases, in order.
     pub fn cases(&self) -> impl Iterator<Item = &'static Case> {
         cases().iter().filter(move |case| {
             case.is_for(self.kind)
@@ -193,13 +193,13 @@ impl Selection {
         })
     }
 
-    /// Why this selection doesn't run what was asked for: a name that no case has, or a case that
-    /// is named and left out all the same. A slip must not pass for a success.
+    /// Why this selection doesn't run what it names: no case has the name, or the case is both
+    /// named and left out. A typo must not look like a success.
     pub fn mistake(&self) -> Option<String> {
         let names = self.only.iter().chain(&self.skipped);
         let mut unknown = names.filter(|name| !cases().iter().any(|case| case.has_name(name)));
         if let Some(name) = unknown.next() {
-            return Some(format!("there is no case '{name}'; --list shows them"));
+            return Some(format!("unknown case '{name}'; --list shows all"));
         }
         let selected: Vec<_> = self.cases().map(|case| case.number).collect();
         let is_missed = |case: &&Case| named(&self.only, case) && !selected.contains(&case.number);
@@ -209,7 +209,7 @@ impl Selection {
                 case.name,
                 self.reason_against(case)
             )),
-            None if selected.is_empty() => Some("no case is left to run".into()),
+            None if selected.is_empty() => Some("no case left to run".into()),
             None => None,
         }
     }
@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(stream().mistake(), None);
         assert_eq!(stream().only(["one-line", "13"]).mistake(), None);
         for (selection, expected) in [
-            (stream().only(["one-lime"]), "there is no case 'one-lime'"),
-            (stream().skip(["99"]), "there is no case '99'"),
+            (stream().only(["one-lime"]), "unknown case 'one-lime'"),
+            (stream().skip(["99"]), "unknown case '99'"),
             (stream().only(["one-line", "max-line"]), "--kind line"),
             (
                 Selection::of(Kind::Line).only(["half-a-line"]),

@@ -1,17 +1,17 @@
-//! A blocking test client: connect, send, receive, half-close, each within a time limit.
+//! A blocking test client: connect, send, receive, half-close, each with a time limit.
 //!
-//! It knows nothing of the servers' styles. Everything that talks to a server here (`talk`, the
-//! contract checker, the tests) does it through [`EchoClient`]; only the load generator, which
-//! needs many connections at once, does not.
+//! It knows nothing about the servers' styles. Everything here that talks to a server (`talk`, the
+//! contract checker, the tests) uses [`EchoClient`], except the load generator, which
+//! needs many connections at once.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long a connect, a send or a receive may take unless told otherwise: 5 seconds.
+/// The default time limit of a connect, a send, or a receive: 5 seconds.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// One connection to an echo server. Every call on it ends within the time limit.
+/// A connection to an echo server. Every call on it ends within the time limit.
 ///
 /// ```
 /// # use std::{io::{Read, Write}, net::TcpListener, thread};
@@ -38,28 +38,28 @@ pub struct EchoClient {
 }
 
 impl EchoClient {
-    /// Connects within [`TIME_LIMIT`] and sets TCP_NODELAY, so that what is sent leaves at once.
+    /// Connects within [`TIME_LIMIT`], and sets TCP_NODELAY, so that it sends at once.
     ///
     /// # Errors
-    /// What connect(2) answers, or `TimedOut`.
+    /// The errors of connect(2), or `TimedOut`.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::connect_within(address, TIME_LIMIT)
     }
 
-    /// As [`connect`](Self::connect) with another limit, which holds for every later call too.
+    /// Like [`connect`](Self::connect) with another limit, which applies to all later calls too.
     ///
     /// # Errors
-    /// What connect(2) answers, `TimedOut`, or `InvalidInput` for a limit of zero.
+    /// The errors of connect(2), `TimedOut`, or `InvalidInput` for a limit of zero.
     pub fn connect_within(address: SocketAddr, limit: Duration) -> io::Result<Self> {
         let mut client = Self::over(TcpStream::connect_timeout(&address, limit)?)?;
         client.set_time_limit(limit)?;
         Ok(client)
     }
 
-    /// A client on a socket that is connected already, with [`TIME_LIMIT`] and TCP_NODELAY.
+    /// Makes a client from a connected socket, with [`TIME_LIMIT`] and TCP_NODELAY.
     ///
     /// # Errors
-    /// What setsockopt(2) answers.
+    /// The errors of setsockopt(2).
     pub fn over(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         let mut client = EchoClient { socket };
@@ -67,16 +67,16 @@ impl EchoClient {
         Ok(client)
     }
 
-    /// A second handle on the same connection, to send from one thread and receive in another.
+    /// A second handle on the same connection, to send on one thread and receive on another.
     ///
     /// # Errors
-    /// What dup(2) answers.
+    /// The errors of dup(2).
     pub fn try_clone(&self) -> io::Result<Self> {
         let socket = self.socket.try_clone()?;
         Ok(EchoClient { socket })
     }
 
-    /// Changes the time limit of every later call.
+    /// Changes the time limit of all later calls.
     ///
     /// # Errors
     /// `InvalidInput` for a limit of zero.
@@ -88,7 +88,7 @@ impl EchoClient {
     /// Sends all of `bytes`.
     ///
     /// # Errors
-    /// `TimedOut` when the server takes no more, or what send(2) answers.
+    /// `TimedOut` if the server takes no more, and those of send(2).
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.socket.write_all(bytes).map_err(name_time_limit)
     }
@@ -96,7 +96,7 @@ impl EchoClient {
     /// Receives exactly `count` bytes.
     ///
     /// # Errors
-    /// `UnexpectedEof` when the server closes before, `TimedOut`, or what recv(2) answers.
+    /// `UnexpectedEof` if the server closes too early, `TimedOut`, and those of recv(2).
     pub fn receive(&mut self, count: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; count];
         self.socket
@@ -105,16 +105,16 @@ impl EchoClient {
         Ok(bytes)
     }
 
-    /// Receives whatever comes with one recv(2) of at most `capacity` bytes; empty at the end of
+    /// Receives what one recv(2) of at most `capacity` bytes returns; nothing means the end of
     /// the stream.
     ///
     /// # Errors
-    /// `TimedOut`, or what recv(2) answers.
+    /// `TimedOut`, and those of recv(2).
     pub fn receive_some(&mut self, capacity: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; capacity];
         loop {
             match self.socket.read(&mut bytes) {
-                // A call with a time limit isn't resumed after a signal, or a stop: signal(7).
+                // A signal or a stop ends a call with a time limit, which is not resumed: signal(7).
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(count) => {
                     bytes.truncate(count);
@@ -128,8 +128,8 @@ impl EchoClient {
     /// Receives until the server closes.
     ///
     /// # Errors
-    /// `TimedOut` when nothing comes and nobody closes, `ConnectionReset` when the end is not an
-    /// orderly one.
+    /// `TimedOut` if nothing comes and the server doesn't close, `ConnectionReset` if it ends with a
+    /// reset.
     pub fn receive_to_end(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.socket
@@ -138,40 +138,40 @@ impl EchoClient {
         Ok(bytes)
     }
 
-    /// Sends `bytes` and receives as many.
+    /// Sends `bytes`, and receives the same number of bytes.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`receive`](Self::receive). A message larger than the buffers on
-    /// the way may block both sides; send from one thread and receive in another then.
+    /// The errors of [`send`](Self::send) and [`receive`](Self::receive). If the message is larger than the
+    /// buffers in between, both sides can block: send on one thread and receive on another.
     pub fn echo(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         self.send(bytes)?;
         self.receive(bytes.len())
     }
 
-    /// Half-closes: no more is sent (the server sees the end of the stream), but answers are still
-    /// received.
+    /// Half-closes: the client sends no more (the server sees the end of the stream), but still
+    /// receives.
     ///
     /// # Errors
-    /// What shutdown(2) answers, `NotConnected` after a reset.
+    /// The errors of shutdown(2); `NotConnected` after a reset.
     pub fn finish(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)
     }
 
-    /// Aborts the connection: the server sees a reset (RST), not an end of the stream.
+    /// Aborts the connection: the server sees a reset (RST) instead of the end of the stream.
     ///
     /// # Errors
-    /// What setsockopt(2) answers for SO_LINGER.
+    /// The errors of setsockopt(2) for SO_LINGER.
     pub fn reset(self) -> io::Result<()> {
         socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }
 
-    /// The socket itself, for what is not offered here.
+    /// The socket, for anything that isn't offered here.
     pub fn socket(&self) -> &TcpStream {
         &self.socket
     }
 }
 
-/// A blocking socket whose time is up answers `WouldBlock` on most systems; say what it means.
+/// Renames the `WouldBlock` of a blocking socket whose time limit is over to `TimedOut`.
 fn name_time_limit(error: io::Error) -> io::Error {
     match error.kind() {
         ErrorKind::WouldBlock => io::Error::new(ErrorKind::TimedOut, "the time limit was reached"),

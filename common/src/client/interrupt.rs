@@ -1,9 +1,9 @@
 //! The signals that ask a program to end: Ctrl-C, kill(1), a terminal that closes.
 //!
-//! A program that has started servers in process groups of their own must end them before it ends
-//! itself, since a terminal's Ctrl-C no longer reaches them. A signal handler can do next to nothing,
-//! so one thread waits for the signals, cleans up, and ends the program the way the signal would
-//! have. A program that has something left to say [`catch`]es the first signal.
+//! A program that has started servers in their own process groups must end them before it ends
+//! itself, since a terminal's Ctrl-C doesn't reach them. A signal handler can do almost nothing, so
+//! one thread waits for the signals, cleans up, and ends the program the way the signal would
+//! have. A program that has more to print calls [`catch`] for the first signal.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -14,7 +14,7 @@ use std::thread;
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::{flag, low_level};
 
-/// The signals that end a program, SIGKILL aside.
+/// The signals that end a program, except SIGKILL.
 const SIGNALS: [Signal; 4] = [
     Signal::SIGINT,
     Signal::SIGTERM,
@@ -31,12 +31,12 @@ static IS_CAUGHT: AtomicBool = AtomicBool::new(false);
 /// The number of the signal that was caught, or 0.
 static CAUGHT: AtomicUsize = AtomicUsize::new(0);
 
-/// From now on the signals end this program even if it was started with them blocked or ignored,
-/// and clean up before. SIGHUP stays ignored if it is, so that nohup(1) works.
+/// From now on, the signals end this program even if it was started with them blocked or ignored,
+/// and clean up first. SIGHUP stays ignored if it is, so that nohup(1) works.
 ///
 /// # Errors
-/// No descriptor or thread to wait with, or a signal that cannot be handled. Later calls do nothing
-/// once one has succeeded.
+/// There is no descriptor or thread to wait with, or a signal can't be handled. Once a call has
+/// succeeded, later ones do nothing.
 pub fn watch() -> io::Result<()> {
     static IS_WATCHING: Mutex<bool> = Mutex::new(false);
     let mut is_watching = IS_WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,24 +47,24 @@ pub fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// As [`watch`], with something to do before a signal ends the program.
+/// Like [`watch`], with a function to call before a signal ends the program.
 pub(crate) fn clean_up_with(clean_up: fn()) -> io::Result<()> {
     let _ = CLEAN_UP.set(clean_up);
     watch()
 }
 
-/// As [`watch`], but the first signal only sets the flag that this returns. The next one ends the
+/// Like [`watch`], but the first signal only sets the flag that this returns. The next one ends the
 /// program.
 ///
 /// # Errors
-/// As [`watch`].
+/// The errors of [`watch`].
 pub fn catch() -> io::Result<Interrupt> {
     watch()?;
     IS_CAUGHT.store(true, Ordering::SeqCst);
     Ok(Interrupt(()))
 }
 
-/// Says whether a signal came.
+/// Whether a signal came.
 #[derive(Debug)]
 pub struct Interrupt(());
 
@@ -74,8 +74,8 @@ impl Interrupt {
         CAUGHT.load(Ordering::SeqCst) != 0
     }
 
-    /// Ends the program the way the signal would have, if one came: a shell sees that, and ends the
-    /// script that the program is part of.
+    /// If a signal came, ends the program the way the signal would have: a shell notices it, and ends
+    /// the script that the program is part of.
     pub fn end_if_raised(&self) {
         if let signal @ 1.. = CAUGHT.load(Ordering::SeqCst) {
             end(signal);
@@ -94,7 +94,7 @@ fn start_watching() -> io::Result<()> {
         flag::register_usize(signal as i32, Arc::clone(&latest), signal as usize)?;
         low_level::pipe::register(signal as i32, writing.try_clone()?)?;
     }
-    // The threads and the programs that this thread starts inherit that.
+    // Threads and programs that this thread starts inherit it.
     SigSet::from_iter(SIGNALS).thread_unblock()?;
     thread::Builder::new()
         .name("signals".into())
@@ -102,7 +102,7 @@ fn start_watching() -> io::Result<()> {
         .map(drop)
 }
 
-/// Runs on a thread of its own.
+/// Runs on its own thread.
 fn wait_for_signals(mut pipe: UnixStream, latest: &AtomicUsize) {
     while pipe.read_exact(&mut [0]).is_ok() {
         let signal = latest.load(Ordering::SeqCst);
@@ -117,7 +117,7 @@ fn end(signal: usize) {
     if let Some(clean_up) = CLEAN_UP.get() {
         clean_up();
     }
-    // Fails only for a number that is no signal's.
+    // Fails only for a number that isn't a signal's.
     let _ = low_level::emulate_default_handler(signal as i32);
 }
 
@@ -128,7 +128,7 @@ fn is_ignored(signal: Signal) -> bool {
     status.is_ok_and(|status| status.sigign & (1 << (signal as i32 - 1)) != 0)
 }
 
-/// Elsewhere only sigaction(2) could tell, which takes unsafe code.
+/// On other systems only sigaction(2) could tell, which takes unsafe code.
 #[cfg(not(target_os = "linux"))]
 fn is_ignored(_: Signal) -> bool {
     false

@@ -1,10 +1,10 @@
-//! The load generator: how many messages a server echoes in a second, and how long each one takes.
+//! The load generator: measures how many messages per second a server echoes, and how long each takes.
 //!
-//! It runs on one thread, or deals its connections out over several, each with a loop of its own.
-//! Each message costs one send, one recv and a share of the wait, which is what it costs the server
-//! too. A server here has one thread, so two threads on cores of their own outrun every one of
-//! them. With more than one message under way on a connection, those that are due together leave in
-//! one send. Every byte that comes back is verified.
+//! It runs on one thread, or distributes its connections over several, each with its own loop.
+//! Each message costs one send, one recv, and a share of the wait, which is what it costs the server
+//! too. A server here has one thread, so two threads on their own cores are faster than any of
+//! them. With more than one message in flight per connection, messages that are due together go out
+//! in one send. Every byte that comes back is verified.
 //!
 //! ```no_run
 //! use common::client::load::{self, LoadSettings};
@@ -37,51 +37,51 @@ pub use latency::Latency;
 pub use options::{LoadOptions, command};
 pub use summary::Summary;
 
-/// Puts the server at `address` under load and tells what was seen.
+/// Puts the server at `address` under load and returns the results.
 ///
 /// # Errors
-/// As [`Load::open`] and [`Load::run`]. A connection that fails later is counted in the summary.
+/// The errors of [`Load::open`] and [`Load::run`]. The summary counts connections that fail later.
 pub fn run(address: SocketAddr, settings: &LoadSettings) -> io::Result<Summary> {
     Load::open(address, settings)?.run()
 }
 
-/// What load to make.
+/// The load to generate.
 #[derive(Debug, Clone)]
 pub struct LoadSettings {
-    /// Threads over which connections and messages are dealt out evenly, each in need of a core of
-    /// its own. There are never more of them than connections or messages to count.
+    /// Threads that share the connections and messages evenly; each needs its own core. There are
+    /// never more threads than connections or messages to count.
     pub threads: usize,
     /// Connections that exchange messages.
     pub connections: usize,
-    /// Connections that are opened beside them and stay silent.
+    /// More connections that stay silent.
     pub idle: usize,
-    /// Length of a message in bytes. The last one is `\n`, so that a line server answers it too.
+    /// Length of a message in bytes. The last byte is `\n`, so that a line server returns it too.
     pub size: usize,
-    /// Most messages under way on one connection.
+    /// Most messages in flight on one connection.
     pub depth: usize,
     /// When to end.
     pub length: Length,
-    /// Messages a second over all connections, each latency counted from when the message *should*
-    /// have been sent; or `None` for a closed loop, in which a message follows as soon as an
-    /// earlier one is answered.
+    /// Messages per second over all connections, with each latency counted from when the message
+    /// *should* have been sent; or `None` for a closed loop, in which each answer triggers the next
+    /// message.
     pub rate: Option<f64>,
-    /// Time under load before anything is measured.
+    /// Time under load before the measurement begins.
     pub warm_up: Duration,
-    /// If nothing moves for so long, what has not come back counts as lost and the run ends; each
-    /// thread looks after its own connections.
+    /// If nothing arrives for this long, unanswered messages count as lost and the run ends. Each
+    /// thread watches its own connections.
     pub stall_limit: Duration,
 }
 
 /// When a run ends.
 #[derive(Debug, Clone, Copy)]
 pub enum Length {
-    /// After so long, the warm-up not included, and once all that was sent is answered.
+    /// After this long, without the warm-up, and once all that was sent is answered.
     Duration(Duration),
-    /// After so many messages, those of the warm-up not included.
+    /// After this many messages, without those of the warm-up.
     Count(u64),
 }
 
-/// The same as without any option on the command line.
+/// The defaults of the command line.
 impl Default for LoadSettings {
     fn default() -> Self {
         LoadSettings {
@@ -99,31 +99,31 @@ impl Default for LoadSettings {
 }
 
 impl LoadSettings {
-    /// The most bytes that one connection may have under way, so that a slip of the keyboard does
-    /// not take all memory.
+    /// The most bytes that one connection can have in flight, so that a typo doesn't take all
+    /// memory.
     const MOST_UNDER_WAY: usize = 1 << 30;
 
-    /// Messages a second.
+    /// Messages per second.
     const RATES: RangeInclusive<f64> = 0.001..=1e9;
 
-    /// The settings, if they make sense together, with no more threads than have something to do.
+    /// The settings, if they make sense together, with no more threads than needed.
     ///
     /// # Errors
-    /// `InvalidInput`: what is wrong.
+    /// `InvalidInput`, with what is wrong.
     pub fn checked(&self) -> io::Result<Self> {
         let under_way = self.size.saturating_mul(self.depth.saturating_add(1));
         let wrong =
             if self.threads == 0 || self.connections == 0 || self.size == 0 || self.depth == 0 {
-                "threads, connections, size and depth must be at least 1"
+                "threads, connections, size, and depth must be at least 1"
             } else if under_way > Self::MOST_UNDER_WAY {
-                "size × depth is more than one connection may have under way: 1 GiB"
+                "size × depth is more than one connection can have in flight: 1 GiB"
             } else if self.rate.is_some_and(|rate| !Self::RATES.contains(&rate)) {
-                "the rate must lie between 0.001 and 1e9 messages a second"
+                "the rate must be between 0.001 and 1e9 messages per second"
             } else if matches!(
                 self.length,
                 Length::Duration(Duration::ZERO) | Length::Count(0)
             ) {
-                "the run must have some length"
+                "the duration and the number of messages must be above zero"
             } else {
                 return Ok(LoadSettings {
                     threads: self.useful_threads(),

@@ -1,5 +1,5 @@
-//! What the checker and the tests send: numbered lines of 64 bytes, so that one which is lost,
-//! doubled or out of place is seen.
+//! What the checker and the tests send: numbered lines of 64 bytes, so that a lost, doubled, or
+//! misplaced line shows.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::LazyLock;
@@ -10,14 +10,14 @@ use super::EchoClient;
 /// Bytes in one line, its `\n` included.
 pub const LINE: usize = 64;
 
-/// More than the kernel's buffers of one connection hold: a server that takes so much without being
-/// read keeps it itself.
+/// More than the kernel's buffers of one connection hold: a server that takes this much from a
+/// client that doesn't read keeps it in its own memory.
 pub const TOO_MUCH: usize = 64 << 20;
 
-/// When no byte was taken for this time, the server takes no more.
+/// If no byte was taken for this long, the server takes no more.
 const STALL: Duration = Duration::from_millis(250);
 
-/// The lines, repeated without end, are what every long message consists of. 1 MiB.
+/// The numbered lines, 1 MiB. Longer messages repeat them.
 pub(super) static LINES: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let line = |number: usize| {
         format!("{number:05} the quick brown fox jumps over the lazy dog 0123456789abc\n")
@@ -34,8 +34,8 @@ pub fn lines(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Sends numbered lines and reads nothing, until the server takes no more: how many bytes it and
-/// the kernel took. At most [`TOO_MUCH`].
+/// Sends numbered lines and reads nothing, until the server takes no more. Returns how many bytes
+/// the server and the kernel took, at most [`TOO_MUCH`].
 ///
 /// # Errors
 /// What send(2) returns.
@@ -43,7 +43,7 @@ pub fn fill(client: &EchoClient) -> io::Result<usize> {
     fill_on(client, 0)
 }
 
-/// The same for a client that has sent `sent` bytes before; they count.
+/// The same for a client that has already sent `sent` bytes; they count.
 ///
 /// # Errors
 /// What send(2) returns.

@@ -15,8 +15,8 @@ mod trace;
 pub use serving::Serving;
 pub use trace::{Traced, tells, trace_of_one_line};
 
-/// A running program that says `listening on ADDRESS`. It is killed when this is dropped, with all
-/// that it has started.
+/// A running program that prints `listening on ADDRESS`. Dropping it kills the program, with
+/// everything that it has started.
 #[derive(Debug)]
 pub struct Program {
     group: ProcessGroup,
@@ -28,15 +28,15 @@ impl Program {
     /// Starts the program and waits until it listens, for at most [`TIME_LIMIT`].
     ///
     /// # Errors
-    /// A program that cannot be started, or that says something else or nothing.
+    /// The program can't be started, or prints something else or nothing.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         Self::start_within(command, TIME_LIMIT)
     }
 
-    /// As [`start`](Self::start), with another limit.
+    /// Like [`start`](Self::start), with another limit.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// The errors of [`start`](Self::start).
     pub fn start_within(command: &mut Command, limit: Duration) -> io::Result<Self> {
         let mut group = ProcessGroup::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let output = group.read_stdout()?;
@@ -47,15 +47,15 @@ impl Program {
         })
     }
 
-    /// Starts an example of the crate whose test calls this: cargo has built it beside the test.
+    /// Starts an example of the crate whose test calls this: cargo has built it next to the test.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// The errors of [`start`](Self::start).
     pub fn start_example(name: &str, arguments: &[&str]) -> io::Result<Self> {
         Self::start(example(name)?.args(arguments))
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -65,7 +65,7 @@ impl Program {
         self.group.pid().as_raw().cast_unsigned()
     }
 
-    /// Asks it to stop (SIGTERM), and does not wait for that.
+    /// Asks it to stop (SIGTERM), and doesn't wait.
     ///
     /// # Errors
     /// It has ended.
@@ -73,15 +73,15 @@ impl Program {
         self.group.ask_to_stop()
     }
 
-    /// Stops it until [`resume`](Self::resume), as [`ProcessGroup::pause`] says.
+    /// Stops it until [`resume`](Self::resume); see [`ProcessGroup::pause`].
     ///
     /// # Errors
-    /// As [`ProcessGroup::pause`].
+    /// The errors of [`ProcessGroup::pause`].
     pub fn pause(&self) -> io::Result<()> {
         self.group.pause()
     }
 
-    /// Lets it go on after a [`pause`](Self::pause).
+    /// Continues it after a [`pause`](Self::pause).
     ///
     /// # Errors
     /// It has ended.
@@ -92,33 +92,33 @@ impl Program {
     /// Whether it has ended.
     ///
     /// # Errors
-    /// What waitpid(2) returns.
+    /// The errors of waitpid(2).
     pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.group.try_wait()?.is_some())
     }
 
-    /// Asks it to stop and waits for its end, for at most [`TIME_LIMIT`]: how it ended, and what else
-    /// it has printed.
+    /// Asks it to stop and waits until it ends, for at most [`TIME_LIMIT`]. Returns how it ended, and
+    /// what else it printed.
     ///
     /// # Errors
-    /// `TimedOut` if it does not end.
+    /// `TimedOut` if it doesn't end.
     pub fn stop(self) -> io::Result<(ExitStatus, Vec<String>)> {
         self.stop_within(TIME_LIMIT)
     }
 
-    /// As [`stop`](Self::stop), with another limit.
+    /// Like [`stop`](Self::stop), with another limit.
     ///
     /// # Errors
-    /// As [`stop`](Self::stop).
+    /// The errors of [`stop`](Self::stop).
     pub fn stop_within(mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
         self.group.ask_to_stop()?;
         self.wait_within(limit)
     }
 
-    /// As [`stop_within`](Self::stop_within), without asking.
+    /// Like [`stop_within`](Self::stop_within), without asking it to stop.
     ///
     /// # Errors
-    /// As [`stop`](Self::stop).
+    /// The errors of [`stop`](Self::stop).
     pub fn wait_within(&mut self, limit: Duration) -> io::Result<(ExitStatus, Vec<String>)> {
         let mut patience = Patience::of(limit);
         let mut lines = Vec::new();
@@ -133,7 +133,7 @@ impl Program {
 /// The command that runs an example of the crate whose test calls this.
 ///
 /// # Errors
-/// A test that does not know where it is.
+/// The test doesn't know its own path.
 pub fn example(name: &str) -> io::Result<Command> {
     let test = env::current_exe()?;
     let target = test

@@ -1,4 +1,4 @@
-//! An address at which nobody listens.
+//! An address without a listener.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,8 +7,8 @@ use socket2::{Domain, Socket, Type};
 
 /// A loopback address that refuses every connection.
 ///
-/// The port of a listener that was closed refuses them too, but only until the system gives it to
-/// another program. This one is taken, by a socket that doesn't listen, until it is dropped.
+/// The port of a closed listener refuses connections too, but only until the system gives the port
+/// to another program. This port is taken until the value is dropped, by a socket that doesn't listen.
 #[derive(Debug)]
 pub struct RefusingAddress {
     address: SocketAddr,
@@ -16,10 +16,10 @@ pub struct RefusingAddress {
 }
 
 impl RefusingAddress {
-    /// Takes a port that is free.
+    /// Takes a free port.
     ///
     /// # Errors
-    /// What socket(2) or bind(2) returns.
+    /// The errors of socket(2) and bind(2).
     pub fn take() -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
@@ -33,7 +33,7 @@ impl RefusingAddress {
         })
     }
 
-    /// Where nobody listens.
+    /// The address that refuses.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -1,8 +1,8 @@
-//! `echo-client talk`: sends lines to an echo server and shows what went there and what came back.
+//! `echo-client talk`: sends lines to an echo server and shows what was sent and what came back.
 //!
-//! One thread sends and another receives, so that a large file cannot block both sides, and nothing
-//! is assumed of how the server divides its answers: what comes back is compared, byte by byte,
-//! with what was sent.
+//! One thread sends and another receives, so that a large file can't block both sides. It doesn't
+//! matter how the server splits its answers: `talk` compares what comes back with what was sent,
+//! byte by byte.
 
 mod answers;
 mod transcript;
@@ -23,17 +23,17 @@ use crate::output;
 use answers::Answers;
 use transcript::Transcript;
 
-/// What is said when nothing is given.
+/// What to send if the input would be a terminal.
 const FEW_LINES: &str = "hello\nis anybody there?\n\ngrüße, 世界\n";
 
-/// Most bytes that are read from the input, or sent, at once.
+/// Most bytes to read from the input, or to send, at once.
 const CHUNK: usize = 64 * 1024;
 
-/// What `echo-client talk` takes.
+/// The options of `echo-client talk`.
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: printf 'one\\ntwo\\n' | echo-client talk localhost:8881")]
 pub struct TalkOptions {
-    /// The server, such as localhost:8881 or [::1]:8881; the port is 8881 if there is none
+    /// The server, such as localhost:8881 or [::1]:8881; without a port it is 8881
     #[arg(value_name = "HOST:PORT")]
     server: ServerAddress,
     /// What to send, or - for standard input [default: standard input, or a few lines if that is a
@@ -50,7 +50,7 @@ pub struct TalkOptions {
 /// Runs `echo-client talk`.
 ///
 /// # Errors
-/// The connection failed or ended early, an answer did not come within the time limit, or it
+/// The connection failed or ended early, an answer didn't come within the time limit, or it
 /// differs from what was sent; the input can't be read, or standard output can't be written.
 pub fn command(options: TalkOptions) -> io::Result<ExitCode> {
     let input = Input::open(options.file.as_deref())?;
@@ -63,17 +63,17 @@ pub fn command(options: TalkOptions) -> io::Result<ExitCode> {
         sent,
         transcript: outgoing,
     };
-    // Not joined: it may wait for a person to type when the server has long gone.
+    // Not joined: it can be waiting for typed input long after the server has gone.
     thread::Builder::new().spawn(move || sender.send_all(input.bytes))?;
     let result = Answers::new(client, to_be_answered, options.time_limit)?.receive_all(incoming)?;
-    output::complain(format_args!("{result}"));
+    output::print_to_stderr(format_args!("{result}"));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the bytes to send come from.
+/// The source of the bytes to send.
 struct Input {
     bytes: Box<dyn Read + Send>,
-    /// A person types it, and sees it already.
+    /// Whether a person types it, and so sees it already.
     is_typed: bool,
 }
 
@@ -98,18 +98,18 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// What the sending side tells the receiving side.
+/// What the sending side reports to the receiving side.
 enum Sent {
-    /// It sends these bytes now.
+    /// It is about to send these bytes.
     Chunk(Vec<u8>),
-    /// It can't go on: the input or the connection has failed.
+    /// It can't continue: the input or the connection has failed.
     Failed(io::Error),
-    /// It could not show what it sends.
+    /// It couldn't show what it sends.
     NotShown(io::Error),
 }
 
 /// The thread that sends. It announces each chunk before it sends it, and the end before it
-/// half-closes, so that whoever receives always knows already what an answer belongs to.
+/// half-closes, so the receiving side always knows what an answer belongs to.
 struct Sender {
     client: EchoClient,
     sent: mpsc::Sender<Sent>,
@@ -126,7 +126,7 @@ impl Sender {
             mut client, sent, ..
         } = self;
         drop(sent);
-        // This fails only if the connection is lost, which is seen by the one who receives.
+        // Fails only if the connection is lost, which the receiving side sees.
         let _ = client.finish();
     }
 
@@ -151,12 +151,12 @@ impl Sender {
     }
 
     fn announce(&self, sent: Sent) {
-        // Nobody hears it when the conversation is over, and nobody needs to.
+        // Fails when the conversation is over; then it isn't needed.
         let _ = self.sent.send(sent);
     }
 }
 
-/// Puts what was tried before what went wrong.
+/// Puts what was tried in front of what went wrong.
 fn explain(tried: &str, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{tried}: {error}"))
 }

@@ -11,19 +11,19 @@ pub fn has_colours() -> bool {
     is_capable(&Term::stdout()) && !is_refused
 }
 
-/// Whether standard output is a terminal on which one can draw over what was drawn before.
+/// Whether standard output is a terminal where output can be drawn over.
 pub fn stdout_redraws() -> bool {
     is_capable(&Term::stdout())
 }
 
-/// Whether standard error is a terminal on which one can draw over what was drawn before, such as
-/// a progress bar.
+/// Whether standard error is a terminal where output can be drawn over, such as a progress
+/// bar.
 pub fn stderr_redraws() -> bool {
     is_capable(&Term::stderr())
 }
 
-/// A terminal that calls itself dumb, or nothing at all, knows no escape sequences; one that is 0
-/// columns wide has nobody in front of it.
+/// A terminal of type `dumb`, or without a type, has no escape sequences; one that is 0 columns wide
+/// isn't looked at.
 fn is_capable(terminal: &Term) -> bool {
     let kind = env::var_os("TERM").unwrap_or_default();
     terminal.is_term() && !kind.is_empty() && kind != "dumb" && terminal.size_checked().is_some()

@@ -1,43 +1,43 @@
-//! What a server costs, counted instead of timed.
+//! The costs of a server, counted instead of timed.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What one candidate costs. What could not be counted is `None`, and a note tells why.
+/// The costs of one candidate. A cost that couldn't be counted is `None`, and a note says why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Whose counts they are.
+    /// The candidate's name.
     pub candidate: String,
-    /// System calls for each echo, as strace sees them.
+    /// System calls per echo, as strace sees them.
     pub system_calls: Option<Calls>,
-    /// The same as the server's own counters have it in a run without strace: waits, reads and
+    /// The same from the server's own counters, in a run without strace: waits, reads, and
     /// writes. Only the four servers have such counters.
     pub counted_calls: Option<f64>,
-    /// Instructions for each echo outside the kernel.
+    /// Instructions per echo outside the kernel.
     pub instructions: Option<f64>,
     /// Bytes of resident memory for each idle connection.
     pub bytes_per_idle_connection: Option<f64>,
-    /// How often a thread of it woke up in three seconds with silent clients only.
+    /// How often one of its threads woke up in three seconds with silent clients only.
     pub idle_wake_ups: Option<u64>,
-    /// Bytes of the program as it was built, with its symbols; a script has none.
+    /// Size of the built program in bytes, with its symbols; a script has none.
     pub binary: Option<u64>,
-    /// Lines of code that you write to make a server of this kind.
+    /// Lines of code that you write to make such a server.
     pub lines: Option<usize>,
-    /// Seconds that a build of the package takes from nothing, where that was measured.
+    /// Seconds to build the package from scratch, where that was measured.
     pub build_seconds: Option<f64>,
-    /// What could not be counted, or is to be doubted.
+    /// What couldn't be counted, or is doubtful.
     pub notes: Vec<String>,
 }
 
-/// System calls for each echo.
+/// System calls per echo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calls {
     /// All of them together.
     pub per_echo: f64,
-    /// Each by its name, the rare ones left out.
+    /// The calls by name, without the rare ones.
     pub by_name: BTreeMap<String, f64>,
-    /// What the server has counted itself in the very same runs: waits, reads and writes, those
-    /// that found nothing included. Only the four servers do.
+    /// The server's own counts in the same runs: waits, reads, and writes, including those that
+    /// found nothing. Only the four servers count.
     pub own_count: Option<f64>,
 }

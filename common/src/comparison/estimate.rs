@@ -1,16 +1,16 @@
-//! A median, and the interval that it lies in.
+//! A median and its confidence interval.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The median of some samples with an interval of at least 95 % confidence, or as much as so few
-/// samples can give.
+/// The median of some samples, with an interval of at least 95 % confidence, or of as much as so
+/// few samples can give.
 ///
-/// The interval's ends are two of the samples themselves: how many samples lie below the true
-/// median follows a binomial distribution whatever the samples' own distribution is (Conover,
-/// *Practical Nonparametric Statistics*, §3.2). Nothing is assumed of the noise, and one wild
-/// sample moves nothing.
+/// Both ends of the interval are samples. The number of samples below the true median follows a
+/// binomial distribution, whatever the distribution of the samples is (Conover,
+/// *Practical Nonparametric Statistics*, §3.2). So this assumes nothing about the noise, and one
+/// wild sample changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The lower end of the interval.
@@ -19,12 +19,12 @@ pub struct Estimate {
     pub median: f64,
     /// The upper end of the interval.
     pub high: f64,
-    /// How many samples there were; 0 if that is not known.
+    /// The number of samples; 0 if it isn't known.
     pub samples: usize,
 }
 
 impl Estimate {
-    /// The estimate from these samples; `None` if there are none.
+    /// Estimates the median of these samples; `None` if there are none.
     pub fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = samples.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
@@ -54,7 +54,7 @@ impl Estimate {
         self.low <= other.high && other.low <= self.high
     }
 
-    /// The same in another unit.
+    /// Converts it to another unit.
     pub fn times(self, factor: f64) -> Self {
         Estimate {
             low: self.low * factor,
@@ -64,7 +64,7 @@ impl Estimate {
         }
     }
 
-    /// One over it: a rate from a time.
+    /// One divided by it: a rate from a time.
     pub fn inverse(self) -> Self {
         Estimate {
             low: 1.0 / self.high,
@@ -74,7 +74,7 @@ impl Estimate {
         }
     }
 
-    /// One over another, with the widest interval that the two leave open.
+    /// One divided by another, with the widest interval that the two allow.
     pub fn over(self, other: Self) -> Self {
         Estimate {
             low: self.low / other.high,
@@ -90,7 +90,7 @@ impl Estimate {
     }
 }
 
-/// Such as `0.98 (0.95 to 1.01)`; with a precision, that of all three numbers.
+/// For example `0.98 (0.95 to 1.01)`; a precision applies to all three numbers.
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Estimate {
@@ -101,8 +101,8 @@ impl fmt::Display for Estimate {
     }
 }
 
-/// How many of the samples can be left out at each end so that at most 2.5 % of the probability is
-/// left out with them.
+/// How many samples to leave out at each end, so that at most 2.5 % of the probability is left
+/// out with them.
 fn outside(samples: usize) -> usize {
     let mut probability = 0.5_f64.powi(samples as i32);
     let mut below = 0.0;
@@ -125,7 +125,7 @@ mod tests {
         estimate.map_or((0.0, 0.0), |estimate| (estimate.low, estimate.high))
     }
 
-    /// The table that textbooks print: for 20 samples the 6th and the 15th, and so on.
+    /// The table in textbooks: for 20 samples the 6th and the 15th, and so on.
     #[test]
     fn the_interval_is_the_binomial_one() {
         assert_eq!(interval(1), (1.0, 1.0));

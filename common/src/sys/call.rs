@@ -9,7 +9,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::TRACE_TARGET;
 
-/// One call, and what came of it. A field that doesn't belong to the call is `None`.
+/// One call and its result. A field that doesn't belong to the call is `None`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Call {
     /// `wait`, `recv`, …
@@ -18,13 +18,13 @@ pub(super) struct Call {
     pub handler: Option<&'static str>,
     /// For `wait`: the longest time.
     pub milliseconds: Option<u64>,
-    /// For `wake`: how many descriptors are ready.
+    /// For `wake`: the number of ready descriptors.
     pub ready: Option<usize>,
     /// The descriptor.
     pub fd: Option<i32>,
     /// For `accept` and `connect`: the other end's address.
     pub peer: Option<SocketAddr>,
-    /// For `recv` and `send`: how many.
+    /// For `recv` and `send`: the number of bytes.
     pub bytes: Option<usize>,
     /// How the call failed.
     pub error: Option<ErrorKind>,
@@ -47,8 +47,8 @@ impl Call {
         Call { error, ..self }
     }
 
-    /// Whether the call has moved bytes, or has opened or closed something: a server that makes
-    /// other calls only, again and again, gets nowhere.
+    /// Whether the call moved bytes, or opened or closed something. A server that repeats only other
+    /// calls makes no progress.
     #[cfg(feature = "sim")]
     pub fn is_progress(&self) -> bool {
         let is_done = match self.name {
@@ -59,7 +59,7 @@ impl Call {
         is_done && self.error.is_none()
     }
 
-    /// A call that has moved so many bytes, or failed.
+    /// A call that moved this many bytes, or failed.
     fn moved(name: &'static str, fd: i32, moved: Result<usize, ErrorKind>) -> Self {
         Call {
             bytes: Some(moved.unwrap_or(0)),
@@ -86,8 +86,8 @@ impl Call {
     }
 }
 
-/// Records a call together with the place in the source that made it: for `--trace`, and for the
-/// trace of a simulation. Without a trace, this is one comparison.
+/// Records a call, with the line of source code that made it: for `--trace`, and for the trace of a
+/// simulation. Without a trace, this is one comparison.
 #[track_caller]
 #[inline(always)]
 pub(super) fn record(call: impl Fn() -> Call) {
@@ -100,8 +100,8 @@ pub(super) fn record(call: impl Fn() -> Call) {
     }
 }
 
-/// Records a call that moves bytes. What this does is what [`record`] does, with values that fit
-/// into registers: the loop makes these calls most often.
+/// Records a call that moves bytes. It does the same as [`record`], with values that fit into
+/// registers, because the loop makes these calls most often.
 #[track_caller]
 #[inline(always)]
 pub(super) fn record_moved(name: &'static str, fd: impl Fn() -> i32, result: &io::Result<usize>) {
@@ -127,8 +127,8 @@ fn trace_moved(
     Call::moved(name, fd, moved).trace(caller);
 }
 
-/// Keeps what is rarely done out of the code of what is often done. The call comes by value, so
-/// that nothing that it is made of needs a place in memory.
+/// Keeps rarely used code out of the hot path. The call is passed by value, so that none of its
+/// parts needs a place in memory.
 #[cold]
 #[inline(never)]
 fn trace(call: Call, caller: &Location<'_>) {

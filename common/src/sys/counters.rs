@@ -1,21 +1,21 @@
-//! How often the loop did what.
+//! Counts what the loop does.
 
 use std::cell::Cell;
 use std::fmt;
 use std::io;
 
-/// What one thread's loop has done so far. [`Display`](fmt::Display) is one line of JSON.
+/// Counts of what one thread's loop has done. [`Display`](fmt::Display) is one line of JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Times the loop waited for readiness.
     pub waits: u64,
     /// Waits that ended with something ready.
     pub wakeups: u64,
-    /// Reads that were answered with bytes or with the end of the stream.
+    /// Reads that returned bytes or the end of the stream.
     pub reads: u64,
     /// Writes of which the kernel took at least a part.
     pub writes: u64,
-    /// Reads, writes and accepts that were answered with `WouldBlock`.
+    /// Reads, writes, and accepts that returned `WouldBlock`.
     pub would_blocks: u64,
     /// Connections accepted.
     pub accepts: u64,
@@ -65,7 +65,7 @@ impl fmt::Display for Counters {
     }
 }
 
-/// One counter of a thread: a loop lives in one thread, so nothing here needs an atomic.
+/// A counter of one thread: a loop runs in one thread, so nothing here has to be atomic.
 type Counter = Cell<u64>;
 
 #[derive(Default)]
@@ -97,7 +97,7 @@ thread_local! {
     };
 }
 
-/// What the calling thread has done so far.
+/// The counts of the calling thread so far.
 pub fn counters() -> Counters {
     COUNTERS.with(|counters| Counters {
         waits: counters.waits.get(),
@@ -112,7 +112,7 @@ pub fn counters() -> Counters {
     })
 }
 
-/// Continues to count from `values`, and returns those so far.
+/// Continues to count from `values`, and returns the counts so far.
 #[cfg(feature = "sim")]
 pub(super) fn replace(values: &Counters) -> Counters {
     let old = counters();
@@ -143,7 +143,7 @@ pub(super) fn add(counter: impl Fn(&ThreadCounters) -> &Counter, by: usize) {
     });
 }
 
-/// Counts a read, its bytes, or that there was nothing to read.
+/// Counts a read and its bytes, or that there was nothing to read.
 #[inline(always)]
 pub(super) fn count_read(result: &io::Result<usize>) {
     match result {
@@ -155,7 +155,7 @@ pub(super) fn count_read(result: &io::Result<usize>) {
     }
 }
 
-/// Counts a write, its bytes, or that the kernel took none.
+/// Counts a write and its bytes, or that the kernel took none.
 #[inline(always)]
 pub(super) fn count_write(result: &io::Result<usize>) {
     match result {

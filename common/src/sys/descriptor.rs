@@ -1,4 +1,4 @@
-//! A borrowed descriptor: what the calls that wait watch.
+//! A borrowed descriptor, which you pass to the calls that wait.
 
 #[cfg(unix)]
 use std::{
@@ -10,12 +10,12 @@ use std::{
 
 use super::kernel;
 
-/// The number of a descriptor: the lowest that was free when it was made.
+/// The number of a descriptor: the lowest that was free when it was opened.
 pub type Fd = i32;
 
 /// A borrowed descriptor of either kernel. It can't outlive its owner.
 ///
-/// It is what `BorrowedFd` is for the operating system's descriptors alone.
+/// It corresponds to `BorrowedFd`, which only covers the operating system's descriptors.
 #[derive(Debug, Clone, Copy)]
 pub struct Descriptor<'fd>(pub(crate) kernel::Descriptor<'fd>);
 
@@ -38,7 +38,7 @@ impl<'fd> Descriptor<'fd> {
     }
 }
 
-/// Anything with a descriptor, as [`AsFd`](std::os::fd::AsFd) is for the operating system's.
+/// Anything with a descriptor. It corresponds to [`AsFd`](std::os::fd::AsFd).
 #[doc(alias = "fileno")]
 pub trait AsDescriptor {
     /// Borrows the descriptor.
@@ -66,7 +66,7 @@ impl<T: AsDescriptor + ?Sized> AsDescriptor for std::rc::Rc<T> {
     }
 }
 
-/// The standard library's types with a descriptor, so that a loop can watch them as they are.
+/// Lets a loop watch the standard library's types that have a descriptor.
 #[cfg(unix)]
 macro_rules! of_the_operating_system {
     ($($type:ty),*) => {$(

@@ -1,4 +1,4 @@
-//! Both kernels behind one set of types. The simulated one is in use while a simulation runs.
+//! Both kernels behind one set of types. The simulated one is used while a simulation runs.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use super::sim::{handles as sim, is_running};
 
 pub use os::FD_SETSIZE;
 
-/// An enum of the same type of both kernels, and functions that call that of the right one.
+/// Makes an enum of a type that both kernels have, and functions that call the right one.
 macro_rules! either {
     ($(#[$attribute:meta])* $type:ident$(<$lifetime:lifetime>)?
         { $(fn $method:ident($($argument:ident: $of:ty),*) -> $output:ty;)* }
@@ -34,7 +34,7 @@ macro_rules! either {
     };
 }
 
-/// For what owns a descriptor.
+/// The same for types that own a descriptor.
 macro_rules! owner {
     ($type:ident, $owner:ty) => {
         impl $type {
@@ -75,7 +75,7 @@ macro_rules! closes {
 
 closes!(Listener, Stream, File);
 
-/// The value that the kernel in use makes.
+/// Returns the value from the kernel in use.
 macro_rules! made {
     ($type:ident::$make:ident($($argument:expr),*)) => {
         if is_running() {
@@ -186,7 +186,7 @@ impl<'fd> FdSet<'fd> {
         }
     }
 
-    /// A descriptor of the other kernel is not added.
+    /// A descriptor of the other kernel isn't added.
     #[inline]
     pub fn insert(&mut self, descriptor: Descriptor<'fd>) {
         match (self, descriptor) {
@@ -242,7 +242,7 @@ pub fn now() -> Instant {
     if is_running() { sim::now() } else { os::now() }
 }
 
-// After the macros, which it uses.
+// Below the macros, because it uses them.
 mod poll;
 
 pub use poll::{Event, Events, Poll};

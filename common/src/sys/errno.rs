@@ -1,4 +1,4 @@
-//! Errors of the operating system that the standard library has no kind for, or whose number
+//! Errors of the operating system that have no kind in the standard library, or whose number
 //! matters.
 
 use std::io;
@@ -6,12 +6,12 @@ use std::io;
 #[cfg(unix)]
 use nix::errno::Errno;
 
-/// EMFILE: the process has as many descriptors as it can have.
+/// EMFILE: the process has the maximum number of descriptors.
 pub(super) fn no_descriptor() -> io::Error {
     #[cfg(unix)]
     return Errno::EMFILE.into();
     #[cfg(not(unix))]
-    io::Error::from_raw_os_error(33) // As WASI numbers it.
+    io::Error::from_raw_os_error(33) // WASI's number for it.
 }
 
 /// EACCES: a security policy forbids the call.
@@ -23,7 +23,7 @@ pub(super) fn no_permission() -> io::Error {
 }
 
 /// Whether the error is ESHUTDOWN or EBADF: the socket can't be used any more. The other errors that
-/// end a connection have a kind of their own.
+/// end a connection have kinds of their own.
 pub fn is_unusable(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(

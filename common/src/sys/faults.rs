@@ -1,9 +1,9 @@
 //! Faults, drawn from a seed.
 //!
-//! Every fault is one that a correct kernel may give, so the contract must hold under all of them.
-//! A fault never lies about the state of a socket to a loop that waits for edges: a read is
-//! shortened by offering it less [`read_window`](super::read_window), and spurious readiness is an
-//! answer of [`spurious`](super::spurious), not a made-up `WouldBlock` that would lose an edge.
+//! A correct kernel can return each of these faults, so the contract must hold under all of them.
+//! A fault never misleads an edge-triggered loop about the state of a socket. To shorten a read, the
+//! loop gets a smaller [`read_window`](super::read_window); spurious readiness comes from
+//! [`spurious`](super::spurious), and not from a made-up `WouldBlock`, which would lose an edge.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -14,7 +14,7 @@ use fastrand::Rng;
 
 use super::errno;
 
-/// How often each kind of fault comes, in percent of the calls that it may meet, and the seed that
+/// How often each kind of fault happens, in percent of the calls that can have it, and the seed that
 /// they are drawn from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -27,7 +27,7 @@ pub struct Faults {
     eacces: u8,
 }
 
-/// Parses `SEED` (every kind, at a middling rate) or `SEED:KIND=PERCENT,…` (those kinds only).
+/// Parses `SEED` (every kind, at a medium rate) or `SEED:KIND=PERCENT,…` (only those kinds).
 impl FromStr for Faults {
     type Err = String;
 
@@ -48,7 +48,7 @@ impl FromStr for Faults {
                 .ok_or_else(|| format!("{kind:?} is not KIND=PERCENT"))?;
             let percent = percent.parse().ok().filter(|percent| *percent <= 99);
             let percent = percent
-                .ok_or_else(|| format!("{kind:?}: the percentage must lie between 0 and 99"))?;
+                .ok_or_else(|| format!("{kind:?}: the percentage must be between 0 and 99"))?;
             match name {
                 "short" => faults.short = percent,
                 "eintr" => faults.eintr = percent,
@@ -56,14 +56,14 @@ impl FromStr for Faults {
                 "aborted" => faults.aborted = percent,
                 "emfile" => faults.emfile = percent,
                 "eacces" => faults.eacces = percent,
-                _ => return Err(format!("there is no kind of fault {name:?}")),
+                _ => return Err(format!("unknown kind of fault {name:?}")),
             }
         }
         Ok(faults)
     }
 }
 
-/// The text that is parsed into the same faults.
+/// The text form, which parses into the same faults.
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Faults {
@@ -88,41 +88,41 @@ thread_local! {
     static FAULTS: RefCell<(Faults, Rng)> = RefCell::new((Faults::default(), Rng::with_seed(0)));
 }
 
-/// From now on the calls that the calling thread makes through [`sys`](super) meet these faults.
+/// From now on, the calls that this thread makes through [`sys`](super) get these faults.
 pub fn inject(faults: Faults) {
     let rng = Rng::with_seed(faults.seed);
     FAULTS.with(|state| state.replace((faults, rng)));
     ARMED.set(true);
 }
 
-/// The faults that a thread meets, and how far their seed has been drawn.
+/// A thread's faults, and the state of their random numbers.
 #[cfg(feature = "sim")]
 #[derive(Debug)]
 pub(super) struct FaultState(bool, (Faults, Rng));
 
 #[cfg(feature = "sim")]
 impl FaultState {
-    /// These faults, drawn from this seed; or none.
+    /// The state for these faults and this seed; or for none.
     pub fn new(faults: Option<&Faults>, seed: u64) -> Self {
         let faults_or_none = faults.cloned().unwrap_or_default();
         FaultState(faults.is_some(), (faults_or_none, Rng::with_seed(seed)))
     }
 }
 
-/// Makes the calling thread meet other faults, and returns the state so far.
+/// Replaces the calling thread's faults, and returns the state so far.
 #[cfg(feature = "sim")]
 pub(super) fn replace(state: FaultState) -> FaultState {
     let FaultState(is_armed, faults) = state;
     FaultState(ARMED.replace(is_armed), FAULTS.replace(faults))
 }
 
-/// Draws a fault: whether it comes, and if so, what `then` makes of the dice.
+/// Decides by chance whether a fault happens, and if so, returns the result of `then`.
 #[cold]
 fn draw<T>(percent: impl Fn(&Faults) -> u8, then: impl FnOnce(&mut Rng) -> T) -> Option<T> {
     FAULTS.with_borrow_mut(|(faults, rng)| (rng.u8(..100) < percent(faults)).then(|| then(rng)))
 }
 
-/// A call that a signal interrupted.
+/// Fails sometimes, like a call that a signal interrupted.
 #[inline]
 pub(super) fn interrupted() -> io::Result<()> {
     if ARMED.get() {
@@ -132,8 +132,8 @@ pub(super) fn interrupted() -> io::Result<()> {
     }
 }
 
-/// An accept(2) that found the connection gone, or no descriptor free, or that a security policy
-/// forbids.
+/// Fails sometimes, like an accept(2) whose connection has gone, that has no free descriptor, or
+/// that a security policy forbids.
 #[inline]
 pub(super) fn not_accepted() -> io::Result<()> {
     if !ARMED.get() {
@@ -149,13 +149,13 @@ fn failing(percent: impl Fn(&Faults) -> u8, error: io::Error) -> io::Result<()> 
     draw(percent, |_| error).map_or(Ok(()), Err)
 }
 
-/// How many of `length` bytes a read or a write is offered.
+/// The number of bytes, at most `length`, to let a read or a write have.
 #[inline]
 pub(super) fn shortened(length: usize) -> usize {
     if ARMED.get() { short(length) } else { length }
 }
 
-/// The same for a write, which may also be interrupted.
+/// The same for a write, which can also be interrupted.
 #[inline]
 pub(super) fn offered(length: usize) -> io::Result<usize> {
     if ARMED.get() {
@@ -166,7 +166,7 @@ pub(super) fn offered(length: usize) -> io::Result<usize> {
     }
 }
 
-/// Every second short one is of a single byte.
+/// Half of the short ones have a single byte.
 #[cold]
 fn short(length: usize) -> usize {
     let short = |rng: &mut Rng| {
@@ -182,13 +182,13 @@ fn short(length: usize) -> usize {
     }
 }
 
-/// A number below `end`. fastrand's own draws a `usize` in another way on a machine of 32 bits, and
-/// the same seed must have the same faults everywhere.
+/// Draws a number below `end`. fastrand's own function draws a `usize` differently on a 32-bit
+/// machine, and the same seed must give the same faults everywhere.
 pub(super) fn draw_below(rng: &mut Rng, end: usize) -> usize {
     rng.u64(..end as u64) as usize
 }
 
-/// Readiness that is none.
+/// Whether to report readiness that isn't there.
 #[inline]
 pub(super) fn spurious() -> bool {
     ARMED.get() && draw(|faults| faults.spurious, |_| ()).is_some()

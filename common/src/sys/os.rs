@@ -1,4 +1,4 @@
-//! The operating system's kernel: this makes the calls, and does nothing else.
+//! The operating system's kernel: makes the calls, and does nothing else.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -74,7 +74,7 @@ owner!(StopPipe, UnixStream);
 macro_rules! closes {
     ($($type:ident),*) => {$(
         impl $type {
-            /// The value is about to be dropped, and that closes it.
+            /// Does nothing: the value is about to be dropped, which closes it.
             #[inline]
             pub fn close(&mut self) {}
         }
@@ -135,7 +135,7 @@ impl Stream {
 }
 
 impl StopPipe {
-    /// Takes one byte out of the pipe, if there is one.
+    /// Takes one byte out of the pipe, if it has one.
     pub fn take_byte(&self) -> bool {
         matches!((&self.0).read(&mut [0]), Ok(1))
     }
@@ -182,8 +182,8 @@ pub fn select<'fd>(
     Ok(ready as usize)
 }
 
-/// Rounds up: a wait that ends a fraction too early finds its timer not yet due, and the loop would
-/// iterate once more for nothing.
+/// Rounds up: if a wait ended a fraction too early, its timer wouldn't be due yet, and the loop
+/// would iterate once more for nothing.
 fn time_val(duration: Duration) -> TimeVal {
     let microseconds = duration.as_nanos().div_ceil(1_000);
     TimeVal::microseconds(i64::try_from(microseconds).unwrap_or(i64::MAX))

@@ -1,4 +1,4 @@
-//! epoll(7) and its like, as mio offers them: readiness comes in edges.
+//! epoll(7) and similar calls, through mio: edge-triggered readiness.
 
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU8;
@@ -9,11 +9,11 @@ use super::call::{Call, record};
 use super::descriptor::Descriptor;
 use super::{kernel, wait};
 
-/// What a loop recognises an event by.
+/// Identifies the descriptor of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
-/// What a loop watches a descriptor for. An `Option` of it has one byte, too.
+/// What a loop watches a descriptor for. An `Option` of it also takes one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interest(NonZeroU8);
 
@@ -22,12 +22,12 @@ impl Interest {
     pub const READABLE: Interest = Interest(NonZeroU8::MIN);
     /// Free space in the send buffer, or the result of a connect.
     pub const WRITABLE: Interest = Interest(NonZeroU8::MIN.saturating_add(1));
-    /// Urgent data. Where the system doesn't tell of it (everywhere but on Linux), the same as
+    /// Urgent data. On systems that don't report it (all except Linux), the same as
     /// [`READABLE`](Self::READABLE).
     pub const PRIORITY: Interest = Interest(NonZeroU8::MIN.saturating_add(3));
 
-    /// What a loop watches for that wants to read, to write, or both; `None` for neither. Reading
-    /// includes urgent data, before which a read stops.
+    /// The interest of a loop that reads, writes, or does both; `None` for neither. Reading
+    /// includes urgent data, because a read stops before it.
     #[inline]
     pub fn of(reads: bool, writes: bool) -> Option<Interest> {
         let reading = Interest::READABLE | Interest::PRIORITY;
@@ -39,13 +39,13 @@ impl Interest {
         }
     }
 
-    /// Whether reading is in it.
+    /// Whether it includes reading.
     #[inline]
     pub const fn is_readable(self) -> bool {
         self.includes(Interest::READABLE)
     }
 
-    /// Whether writing is in it.
+    /// Whether it includes writing.
     #[inline]
     pub const fn is_writable(self) -> bool {
         self.includes(Interest::WRITABLE)
@@ -69,23 +69,23 @@ impl BitOr for Interest {
 
 /// What a descriptor is ready for, as far as a loop knows.
 ///
-/// select(2) reports *levels*: each wait says again what is ready. [`Poll`] reports *edges*: only
-/// changes. After an edge, a loop has to remember that the descriptor is ready until a call has
-/// found that it no longer is; if it forgets too early, it waits for an edge that never comes.
-/// This is that memory, a value that a loop keeps next to each descriptor.
+/// select(2) reports *levels*: each wait reports all that is ready. [`Poll`] reports *edges*: only
+/// changes. After an edge, a loop has to remember that the descriptor is ready until a call
+/// finds that it isn't any more. If the loop forgets too early, it waits for an edge that never comes.
+/// This value is that memory. A loop keeps one next to each descriptor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Readiness(u8);
 
 impl Readiness {
-    /// Reported by an edge, which isn't reported again.
+    /// Reported by an edge, and so not reported again.
     const EDGE: u8 = 1;
     const READ: u8 = 2;
     const WRITE: u8 = 4;
-    /// A short read proves nothing: behind it is the end of the stream or an error, or there may be
-    /// more behind urgent data, before which a read stops. No further edge will report that.
+    /// A short read doesn't show that everything was read: the end of the stream or an error comes
+    /// next, or more data behind urgent data, before which a read stops. No edge will report that.
     const MORE_BEHIND: u8 = 8;
 
-    /// What a wait that reports levels has found.
+    /// What a level-triggered wait has found.
     #[inline]
     pub fn level(may_read: bool, may_write: bool) -> Self {
         Self::default()
@@ -93,7 +93,7 @@ impl Readiness {
             .with(Self::WRITE, may_write)
     }
 
-    /// What a wait that reports edges has found. `more_behind` says that a short read won't show
+    /// What an edge-triggered wait has found. `more_behind` means that a short read doesn't show
     /// that everything was read.
     #[inline]
     pub fn edge(may_read: bool, may_write: bool, more_behind: bool) -> Self {
@@ -102,13 +102,13 @@ impl Readiness {
             .with(Self::MORE_BEHIND, more_behind)
     }
 
-    /// A read may find something, or the listener a client.
+    /// Whether a read can find something, or accept(2) a client.
     #[inline]
     pub fn may_read(self) -> bool {
         self.0 & Self::READ != 0
     }
 
-    /// The kernel may take a write, or a connect may have ended.
+    /// Whether the kernel can take a write, or a connect can have ended.
     #[inline]
     pub fn may_write(self) -> bool {
         self.0 & Self::WRITE != 0
@@ -116,8 +116,8 @@ impl Readiness {
 
     /// Records the result of a read of at most `offered` bytes.
     ///
-    /// `WouldBlock` is the end of a readiness. A short read almost always is too, and taking it for
-    /// the end saves the read that would return `WouldBlock` (epoll(7), questions and answers).
+    /// `WouldBlock` ends a readiness. A short read almost always does too, and treating it as the
+    /// end saves the read that would return `WouldBlock` (epoll(7), questions and answers).
     // CONCEPT: level-and-edge
     #[inline]
     pub fn record_read(&mut self, result: &io::Result<usize>, offered: usize) {
@@ -130,7 +130,7 @@ impl Readiness {
         }
     }
 
-    /// Records the result of a write, or of a connect: `WouldBlock` is the end of a readiness.
+    /// Records the result of a write or a connect: `WouldBlock` ends a readiness.
     #[inline]
     pub fn record_write(&mut self, result: &io::Result<usize>) {
         if matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock) {
@@ -138,32 +138,32 @@ impl Readiness {
         }
     }
 
-    /// A read may find something, although no event says so.
+    /// Sets it to readable although no event says so: a read can find something.
     #[inline]
     pub fn set_read(&mut self) {
         self.0 |= Self::READ;
     }
 
-    /// The kernel may take a write, although no event says so.
+    /// Sets it to writable although no event says so: the kernel can take a write.
     #[inline]
     pub fn set_write(&mut self) {
         self.0 |= Self::WRITE;
     }
 
-    /// Nothing is left to read or to accept, as far as is known.
+    /// Clears it for reading: nothing is left to read or to accept, as far as is known.
     #[inline]
     pub fn clear_read(&mut self) {
         self.0 &= !Self::READ;
     }
 
-    /// The kernel takes nothing, as far as is known.
+    /// Clears it for writing: the kernel takes nothing, as far as is known.
     #[inline]
     pub fn clear_write(&mut self) {
         self.0 &= !Self::WRITE;
     }
 
-    /// What of it a loop has to remember until the next wait: nothing of a level, which that wait
-    /// reports again, and all of an edge.
+    /// The part that a loop has to remember until the next wait: nothing of a level, since that wait
+    /// reports it again, and all of an edge.
     // CONCEPT: level-and-edge
     #[inline]
     pub fn left(self) -> Self {
@@ -180,9 +180,9 @@ impl Readiness {
 }
 
 impl From<Event<'_>> for Readiness {
-    /// The edge that an event reports. The next read or write finds an error.
+    /// The edge that an event reports. If there is an error, the next read or write returns it.
     ///
-    /// Without branches, here and in `with`, an echo of the dispatcher takes 17 instructions fewer.
+    /// Without branches, here and in `with`, the dispatcher needs 17 instructions fewer per echo.
     #[inline]
     fn from(event: Event<'_>) -> Self {
         let error = event.is_error();
@@ -201,7 +201,7 @@ impl BitOrAssign for Readiness {
     }
 }
 
-/// Watches many descriptors, and tells of each change once: epoll(7) with EPOLLET, kqueue(2) with
+/// Watches many descriptors, and reports each change once: epoll(7) with EPOLLET, kqueue(2) with
 /// EV_CLEAR.
 #[derive(Debug)]
 pub struct Poll(kernel::Poll);
@@ -210,24 +210,24 @@ pub struct Poll(kernel::Poll);
 #[derive(Debug)]
 pub struct Events(kernel::Events);
 
-/// One event: a descriptor for which something changed, and what it is ready for now.
+/// One event: a descriptor that has changed, and what it is ready for now.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a>(kernel::Event<'a>);
 
 impl Poll {
-    /// Creates one that watches nothing: epoll_create(2).
+    /// Creates a poll that watches nothing: epoll_create(2).
     ///
     /// # Errors
-    /// What epoll_create(2) returns, such as no free descriptor.
+    /// The errors of epoll_create(2), such as no free descriptor.
     pub fn new() -> io::Result<Self> {
         kernel::Poll::new().map(Poll)
     }
 
-    /// Begins to watch a descriptor. If it is ready already, the next wait tells so: epoll_ctl(2)
-    /// with EPOLL_CTL_ADD.
+    /// Starts to watch a descriptor: epoll_ctl(2) with EPOLL_CTL_ADD. If it is ready already, the next
+    /// wait reports it.
     ///
     /// # Errors
-    /// `AlreadyExists` for a descriptor that is watched, or what epoll_ctl(2) returns.
+    /// `AlreadyExists` if the descriptor is already watched, and those of epoll_ctl(2).
     #[track_caller]
     pub fn register(
         &self,
@@ -240,11 +240,11 @@ impl Poll {
         result
     }
 
-    /// Changes what is watched of a descriptor. What it is ready for now, the next wait tells
-    /// again: epoll_ctl(2) with EPOLL_CTL_MOD.
+    /// Changes what a descriptor is watched for: epoll_ctl(2) with EPOLL_CTL_MOD. If it is ready, the
+    /// next wait reports it again.
     ///
     /// # Errors
-    /// `NotFound` for a descriptor that isn't watched.
+    /// `NotFound` if the descriptor isn't watched.
     #[track_caller]
     pub fn reregister(
         &self,
@@ -258,10 +258,10 @@ impl Poll {
     }
 
     /// Stops watching a descriptor: epoll_ctl(2) with EPOLL_CTL_DEL. Closing the descriptor does
-    /// the same, if it has no duplicate.
+    /// the same if it has no duplicate.
     ///
     /// # Errors
-    /// `NotFound` for a descriptor that isn't watched.
+    /// `NotFound` if the descriptor isn't watched.
     #[track_caller]
     pub fn deregister(&self, descriptor: Descriptor<'_>) -> io::Result<()> {
         let result = self.0.deregister(descriptor.0);
@@ -273,7 +273,7 @@ impl Poll {
     /// the number of events.
     ///
     /// # Errors
-    /// `Interrupted` when a signal came.
+    /// `Interrupted` if a signal came.
     #[track_caller]
     #[inline(always)] // As `Stream::recv`.
     pub fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
@@ -282,7 +282,7 @@ impl Poll {
 }
 
 impl Events {
-    /// Takes at most `capacity` events from the kernel at once. The others come with the next wait.
+    /// Takes at most `capacity` events from the kernel at once. The next wait returns the others.
     pub fn with_capacity(capacity: usize) -> Self {
         Events(kernel::Events::with_capacity(capacity))
     }
@@ -306,7 +306,7 @@ impl Event<'_> {
         self.0.token()
     }
 
-    /// A read may find something.
+    /// A read can find something.
     #[inline]
     pub fn is_readable(self) -> bool {
         self.0.is_readable()
@@ -318,7 +318,7 @@ impl Event<'_> {
         self.0.is_writable()
     }
 
-    /// There is an error for the next call to return.
+    /// The next call returns an error.
     #[inline]
     pub fn is_error(self) -> bool {
         self.0.is_error()
@@ -330,7 +330,7 @@ impl Event<'_> {
         self.0.is_read_closed()
     }
 
-    /// Nothing can be written any more.
+    /// No more can be written.
     #[inline]
     pub fn is_write_closed(self) -> bool {
         self.0.is_write_closed()
@@ -385,7 +385,7 @@ mod tests {
         let mut ready = Readiness::edge(true, true, false);
         ready.record_read(&Ok(8), 8);
         ready.record_read(&Err(ErrorKind::Interrupted.into()), 8);
-        assert!(ready.left().may_read(), "there may be more");
+        assert!(ready.left().may_read(), "there can be more");
         ready.record_read(&Ok(7), 8);
         assert!(!ready.may_read() && ready.may_write());
         ready.record_write(&Ok(1));

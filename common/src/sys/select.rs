@@ -1,4 +1,4 @@
-//! select(2), made safe.
+//! select(2), with a safe interface.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::descriptor::Descriptor;
 use super::{kernel, wait};
 
-/// The number of descriptors that a set can hold: each must be below it, however few are watched.
-/// 1,024 on Linux.
+/// The number of descriptors that a set can hold: every descriptor must be below it, even if few are
+/// watched. 1,024 on Linux.
 pub const FD_SETSIZE: usize = kernel::FD_SETSIZE;
 
-/// A set of descriptors: those that select(2) watches, and afterwards those that are ready.
+/// A set of descriptors: before select(2), those to watch; after it, those that are ready.
 #[derive(Debug, Clone, Copy)]
 pub struct FdSet<'fd> {
     inner: kernel::FdSet<'fd>,
-    /// One more than the highest descriptor.
+    /// The highest descriptor plus one.
     end: i32,
 }
 
@@ -29,7 +29,7 @@ impl Default for FdSet<'_> {
 }
 
 impl<'fd> FdSet<'fd> {
-    /// An empty set: FD_ZERO.
+    /// Creates an empty set: FD_ZERO.
     #[inline]
     pub fn new() -> Self {
         Self::default()
@@ -38,7 +38,7 @@ impl<'fd> FdSet<'fd> {
     /// Adds a descriptor: FD_SET.
     ///
     /// # Errors
-    /// `InvalidInput` for a descriptor at or beyond [`FD_SETSIZE`].
+    /// `InvalidInput` if the descriptor is [`FD_SETSIZE`] or higher.
     #[inline]
     pub fn insert(&mut self, descriptor: Descriptor<'fd>) -> io::Result<()> {
         check_fits(descriptor)?;
@@ -54,11 +54,11 @@ impl<'fd> FdSet<'fd> {
     }
 }
 
-/// Checks that select(2) can watch a descriptor. Call this where the descriptor enters your
-/// program.
+/// Checks that select(2) can watch a descriptor. Call this when your program gets the
+/// descriptor.
 ///
 /// # Errors
-/// `InvalidInput` for a descriptor at or beyond [`FD_SETSIZE`].
+/// `InvalidInput` if the descriptor is [`FD_SETSIZE`] or higher.
 #[inline]
 pub fn check_fits(descriptor: Descriptor<'_>) -> io::Result<()> {
     let number = descriptor.number();
@@ -77,8 +77,8 @@ fn does_not_fit(number: i32) -> io::Error {
 }
 
 /// Waits until a descriptor of `inputs` is readable, one of `outputs` writable, or one of `excepts`
-/// has urgent data, for at most `timeout` (`None` waits without limit): select(2). The sets then
-/// contain the descriptors that are ready, and the result is their number.
+/// has urgent data, for at most `timeout` (`None` waits without limit): select(2). Afterwards, the sets
+/// contain the descriptors that are ready. Returns how many there are.
 ///
 /// ```
 /// use common::sys::{AsDescriptor, FdSet, select};
@@ -96,7 +96,7 @@ fn does_not_fit(number: i32) -> io::Error {
 /// ```
 ///
 /// # Errors
-/// `Interrupted` when a signal came; the content of the sets is then undefined.
+/// `Interrupted` if a signal came; the sets' contents are then undefined.
 #[track_caller]
 pub fn select<'fd>(
     inputs: Option<&mut FdSet<'fd>>,

@@ -1,4 +1,4 @@
-//! A simulated kernel: deterministic, in memory, in one thread, with a clock of its own.
+//! A simulated kernel: deterministic, in memory, in one thread, with its own clock.
 //!
 //! [`run`] runs a server over a [`Script`]: the server makes its calls through [`sys`](super) as
 //! always, and this kernel handles them. The result is the whole run as a value, a [`Trace`]. The
@@ -31,12 +31,12 @@
 //! # When things happen
 //!
 //! Time is virtual. It passes when the server waits and nothing is ready: then the next step of the
-//! script happens, or the wait ends. A call takes a microsecond, and there is a millisecond between
+//! script happens, or the wait ends. A call takes a microsecond, and a millisecond passes between
 //! two steps.
 //!
 //! With [`Schedule::Lockstep`], the world moves only while the server waits, and everything that
-//! can move does, at once. With [`Schedule::Random`], the seed moves packets and clients, also
-//! between any two calls, and cuts what they carry anywhere.
+//! can move does, at once. With [`Schedule::Random`], the seed decides when packets and clients move,
+//! even between two calls, and where their bytes are split.
 //!
 //! # What is simulated
 //!
@@ -84,27 +84,27 @@ pub use trace::{
 use kernel::{Kernel, Object};
 use world::World;
 
-/// What the simulated kernel is like.
+/// The properties of the simulated kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Where the server listens. Clients have addresses of the same family.
     pub address: SocketAddr,
-    /// Connections that can wait to be accepted. As Linux does, the kernel lets one more wait.
+    /// Connections that can wait to be accepted. Like Linux, the kernel lets one more wait.
     pub backlog: usize,
-    /// The server can have descriptors below this number: RLIMIT_NOFILE.
+    /// The server's descriptors must be below this number: RLIMIT_NOFILE.
     pub descriptors: usize,
     /// Bytes that fit into the receive buffer of each of the server's connections: SO_RCVBUF.
     pub server_receive_buffer: usize,
     /// Bytes that fit into the send buffer of each of the server's connections: SO_SNDBUF.
     pub server_send_buffer: usize,
-    /// The same for clients.
+    /// The receive buffer of each client.
     pub client_receive_buffer: usize,
-    /// The same for clients.
+    /// The send buffer of each client.
     pub client_send_buffer: usize,
     /// When bytes arrive and clients act.
     pub schedule: Schedule,
-    /// How often calls fail. The run's seed replaces the one in here. Serialized as its text.
+    /// How often calls fail. The run's seed replaces this one's. Serialized as its text form.
     #[serde(with = "as_text")]
     pub faults: Option<Faults>,
     /// Whether the trace contains [`records`](Trace::records). Without them a run is faster.
@@ -128,7 +128,7 @@ impl Default for Options {
     }
 }
 
-/// Optional faults, as their text.
+/// Optional faults, serialized as their text form.
 mod as_text {
     use super::Faults;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -151,18 +151,18 @@ pub enum Schedule {
     /// While the server waits, at once and completely, one step after the other.
     #[default]
     Lockstep,
-    /// Whenever the seed decides, in pieces, and steps may happen early.
+    /// Whenever the seed decides, in pieces, and steps can happen early.
     Random,
 }
 
 thread_local! {
-    /// The number of the run in which the calling thread lives, or 0.
+    /// The number of the run that the calling thread is in, or 0.
     static RUN: Cell<u64> = const { Cell::new(0) };
     static LAST_RUN: Cell<u64> = const { Cell::new(0) };
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
 
-/// Whether the calling thread lives in a simulation.
+/// Whether the calling thread is in a simulation.
 #[inline]
 pub(super) fn is_running() -> bool {
     RUN.get() != 0
@@ -179,7 +179,7 @@ fn here(call: impl FnOnce(&mut Kernel, Duration) -> io::Result<i32>) -> io::Resu
     Ok(Handle { run: RUN.get(), fd })
 }
 
-/// What a run changes of its thread, put back when the run ends or panics.
+/// The thread's state outside the run, restored when the run ends or panics.
 struct Outside {
     run: u64,
     world: Option<World>,
@@ -208,13 +208,13 @@ impl Drop for Outside {
     }
 }
 
-/// Runs a server over a script, to its end: `serve` gets a listener and a stop signal of the
-/// simulated kernel, and every call that it makes through [`sys`](super) goes there.
+/// Runs a server over a script, to its end. `serve` gets a listener and a stop signal of the
+/// simulated kernel, which handles every call that it makes through [`sys`](super).
 ///
-/// A run whose server waits when the script is over, or spins, ends too: then every call fails, so
-/// that `serve` returns.
+/// The run also ends if the server waits although the script is over, or spins: then every call
+/// fails, so that `serve` returns.
 ///
-/// Nothing of a run is left in the thread afterwards, even if `serve` panics.
+/// Nothing of a run remains in the thread afterwards, even if `serve` panics.
 pub fn run(
     script: &Script,
     options: &Options,
@@ -251,30 +251,30 @@ fn begin(options: &Options) -> io::Result<(StopSignal, Listener)> {
     ))
 }
 
-/// Inside of [`run`]: performs the next step of the script now, and delivers everything. This is
-/// for a test that decides itself when steps happen.
+/// Performs the next step of the script now, and delivers everything. For a test that decides
+/// itself when steps happen, inside [`run`].
 ///
 /// # Errors
-/// No simulation runs in this thread.
+/// No simulation runs on this thread.
 pub fn perform_next_step() -> io::Result<()> {
     with_current(World::step_now)
 }
 
-/// Inside of [`run`]: delivers everything that is on its way.
+/// Delivers everything that is on its way. For a test, inside [`run`].
 ///
 /// # Errors
-/// No simulation runs in this thread.
+/// No simulation runs on this thread.
 pub fn deliver() -> io::Result<()> {
     with_current(World::move_everything)
 }
 
 /// Adds a call to the trace.
 pub(super) fn note(call: Call, caller: &'static Location<'static>) {
-    // Fails only for a value that has outlived its run.
+    // Fails only for a value that outlived its run.
     let _ = with_current(|world| world.note(call, caller));
 }
 
-/// A simulated descriptor, which is closed when it is dropped.
+/// A simulated descriptor. Dropping it closes it.
 #[derive(Debug)]
 pub struct Handle {
     run: u64,
@@ -303,7 +303,7 @@ impl Handle {
     fn close(&mut self) {
         let fd = std::mem::replace(&mut self.fd, -1);
         if fd >= 0 {
-            // A close succeeds even when the run is at its end.
+            // A close succeeds even at the end of the run.
             let _ = self.with(|world| world.close(fd));
         }
     }

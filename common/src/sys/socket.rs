@@ -29,11 +29,11 @@ pub struct File {
 }
 
 impl Listener {
-    /// Listens on `address`, with SO_REUSEADDR and at most `backlog` connections that wait to be
+    /// Listens on `address`, with SO_REUSEADDR and at most `backlog` connections waiting to be
     /// accepted: socket(2), bind(2) and listen(2). Port 0 picks a free port.
     ///
     /// # Errors
-    /// What these calls return, such as `AddrInUse`.
+    /// The errors of these calls, such as `AddrInUse`.
     #[track_caller]
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
         let result = kernel::Listener::bind(address, backlog).map(Listener::from);
@@ -45,11 +45,11 @@ impl Listener {
         result
     }
 
-    /// Accepts a connection, which is non-blocking and sends without delay (TCP_NODELAY):
-    /// accept(2). Returns the peer's address with it.
+    /// Accepts a connection: accept(2). Returns it with the peer's address. The connection is
+    /// non-blocking and sends without delay (TCP_NODELAY).
     ///
     /// # Errors
-    /// What accept(2) returns; [`AcceptError`](crate::net::AcceptError) says what follows from it.
+    /// The errors of accept(2). [`AcceptError`](crate::net::AcceptError) says what to do about each.
     #[track_caller]
     pub fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         let result = faults::not_accepted().and_then(|()| self.inner.accept());
@@ -73,7 +73,7 @@ impl Listener {
     /// The address that it listens on: getsockname(2).
     ///
     /// # Errors
-    /// What getsockname(2) returns.
+    /// The errors of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }
@@ -85,7 +85,7 @@ impl Stream {
     /// which.
     ///
     /// # Errors
-    /// What these calls return at once.
+    /// The errors that these calls return at once.
     #[track_caller]
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let result = kernel::Stream::connect(address).map(Stream::from);
@@ -98,12 +98,12 @@ impl Stream {
         result
     }
 
-    /// Reads into `buffer`, once: recv(2). Returns how many bytes it read; 0 is the end of the
+    /// Reads into `buffer`, once: recv(2). Returns the number of bytes; 0 is the end of the
     /// stream.
     ///
     /// # Errors
-    /// `WouldBlock` when there is nothing to read, `Interrupted`, or the connection's end
-    /// (`ConnectionReset` and others).
+    /// `WouldBlock` if there is nothing to read, `Interrupted`, or an error that ended the
+    /// connection (`ConnectionReset` and others).
     #[track_caller]
     #[inline(always)] // In a loop, a function's frame would be half of the work.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -116,8 +116,8 @@ impl Stream {
     /// Writes `bytes`, once: send(2). Returns how many bytes the kernel took, which can be fewer.
     ///
     /// # Errors
-    /// `WouldBlock` when the kernel takes nothing now, `Interrupted`, or the connection's end
-    /// (`BrokenPipe` and others).
+    /// `WouldBlock` if the kernel takes nothing now, `Interrupted`, or an error that ended the
+    /// connection (`BrokenPipe` and others).
     #[track_caller]
     #[inline(always)] // See `recv`.
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -130,11 +130,11 @@ impl Stream {
         result
     }
 
-    /// Ends the stream of what is sent, and keeps reading: shutdown(2) with SHUT_WR. The peer gets
-    /// a FIN after everything that was sent.
+    /// Shuts down writing, and keeps reading: shutdown(2) with SHUT_WR. The peer gets a FIN after
+    /// everything that was sent.
     ///
     /// # Errors
-    /// `NotConnected` when the connection has ended already.
+    /// `NotConnected` if the connection has ended already.
     #[track_caller]
     pub fn finish(&self) -> io::Result<()> {
         let result = self.inner.finish();
@@ -145,7 +145,7 @@ impl Stream {
     /// Takes the socket's pending error: getsockopt(2) with SO_ERROR.
     ///
     /// # Errors
-    /// What getsockopt(2) returns.
+    /// The errors of getsockopt(2).
     #[track_caller]
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let result = self.inner.take_error();
@@ -162,7 +162,7 @@ impl Stream {
     /// The peer's address: getpeername(2).
     ///
     /// # Errors
-    /// `NotConnected` when the stream isn't connected yet, or no longer.
+    /// `NotConnected` if the stream isn't connected, or isn't any more.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.inner.peer_addr()
     }
@@ -170,16 +170,16 @@ impl Stream {
     /// The stream's own address: getsockname(2).
     ///
     /// # Errors
-    /// What getsockname(2) returns.
+    /// The errors of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }
 
-    /// Makes the close send a reset and discard what is still to be sent: setsockopt(2) with
-    /// SO_LINGER and a time of zero.
+    /// Makes closing send a reset and discard unsent output: setsockopt(2) with SO_LINGER and a
+    /// time of zero.
     ///
     /// # Errors
-    /// What setsockopt(2) returns.
+    /// The errors of setsockopt(2).
     #[track_caller]
     pub fn reset_on_close(&self) -> io::Result<()> {
         let result = self.inner.reset_on_close();
@@ -218,12 +218,12 @@ owner!(Stream, std::net::TcpStream);
 owner!(File, std::os::fd::OwnedFd);
 
 thread_local! {
-    /// Whether the socket that is dropped next was closed explicitly. A field of each socket would
+    /// Whether the next socket to be dropped was closed explicitly. A field in each socket would
     /// double its size.
     static IS_CLOSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the two kinds of sockets share: a close that is counted and traced once however it comes.
+/// What the two kinds of sockets share: a close that is counted and traced once, explicit or not.
 macro_rules! socket {
     ($type:ident) => {
         impl $type {
@@ -243,8 +243,8 @@ macro_rules! socket {
             }
         }
 
-        /// A value that goes out of scope closes its descriptor too. The trace shows that as
-        /// `dropped`, since no line of a loop asked for it.
+        /// A value that goes out of scope also closes its descriptor. The trace shows that as
+        /// `dropped`, since no line of the loop calls close.
         impl Drop for $type {
             fn drop(&mut self) {
                 if !IS_CLOSED.take() {

@@ -1,5 +1,5 @@
-//! `echo-client check`: what the command does that should start a server, and that no server is
-//! left behind.
+//! `echo-client check`: how it starts a server from a command, and that it leaves no server
+//! running.
 
 use std::fs;
 use std::io;
@@ -14,14 +14,14 @@ use common::client::server_process::announced;
 
 use crate::{TIME_LIMIT, text};
 
-/// A server that a shell script starts as its child, and what the script has written down of it.
+/// A shell script that starts a server as its child, and what the script has recorded about it.
 pub struct Script {
     folder: PathBuf,
     program: PathBuf,
 }
 
 impl Script {
-    /// Servers of this test, whose name makes a folder. The tests may run twice at the same time.
+    /// The servers of this test, whose name makes a folder. The tests can run twice at the same time.
     pub fn of(test: &str) -> io::Result<Self> {
         let folder = format!("{test}-{}", process::id());
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
@@ -34,7 +34,7 @@ impl Script {
     /// `sh` runs the server and copies what it prints to a file as well.
     pub fn arguments(&self) -> Vec<String> {
         let addresses = self.folder.join("addresses");
-        // Written down before the checker reads it, which may end the script at once.
+        // Recorded before the checker reads it, which can end the script at once.
         let note = format!(
             "echo \"$line\" >> '{}'; echo \"$line\"",
             addresses.display()
@@ -50,7 +50,7 @@ impl Script {
         Ok(text.lines().filter_map(announced).collect())
     }
 
-    /// Waits until so many servers have been started.
+    /// Waits until this many servers have been started.
     pub fn wait_for(&self, count: usize) -> io::Result<()> {
         let begun = Instant::now();
         while self.addresses()?.len() < count {
@@ -60,15 +60,15 @@ impl Script {
         Ok(())
     }
 
-    /// Expects that so many servers were started and none is there any more.
+    /// Expects that this many servers were started and that none is still running.
     pub fn expect_gone(&self, count: usize) -> io::Result<()> {
         let addresses = self.addresses()?;
         assert!(addresses.len() >= count, "{addresses:?}");
         let begun = Instant::now();
-        // The kernel takes a moment to end a process that was killed.
+        // The kernel takes a moment to end a killed process.
         for address in addresses {
             while TcpStream::connect(address).is_ok() {
-                assert!(begun.elapsed() < TIME_LIMIT, "{address} is still served");
+                assert!(begun.elapsed() < TIME_LIMIT, "{address} still accepts");
                 thread::sleep(Duration::from_millis(5));
             }
         }
@@ -91,7 +91,7 @@ pub fn check(options: &[&str], command: &[String]) -> Command {
     checker
 }
 
-/// Grades what this script of the shell starts; `$0` is a server.
+/// Grades what this shell script starts; `$0` is a server.
 fn check_script(options: &[&str], script: &str) -> io::Result<Output> {
     let program = example("broken-echo")?;
     let program = program.get_program().to_string_lossy().into_owned();

@@ -46,8 +46,8 @@ fn load_lasts_as_long_as_asked() -> io::Result<()> {
         ..few(1)
     };
     let summary = load::run(serve(echo_lines)?, &settings)?.verified()?;
-    // The last answers are to messages that were sent within that time. They come after it, as
-    // each earlier answer has been followed by a message.
+    // The last answers are to messages that were sent within that time. They come after it, since
+    // a message followed each earlier answer.
     let (shortest, longest) = (duration.as_secs_f64(), TIME_LIMIT.as_secs_f64());
     assert!((shortest..longest).contains(&summary.seconds), "{summary}");
     Ok(())
@@ -91,13 +91,10 @@ fn load_notices_wrong_swapped_repeated_and_missing_answers() -> io::Result<()> {
         (corrupt, "message 16 came back wrong: byte 40 is"),
         (swap, "message 1 came back wrong"),
         (stutter, "bytes came back that were not sent"),
-        (
-            close_early,
-            "closed by the server, with 7 messages answered",
-        ),
+        (close_early, "closed by the server after 7 answers"),
     ];
     for (server, expected) in cases {
-        // Two messages at once, as none can be swapped otherwise.
+        // Two messages at once: otherwise none can be swapped.
         let depth = if server as usize == swap as Server as usize {
             2
         } else {
@@ -153,7 +150,7 @@ fn load_gives_up_when_nothing_moves() -> io::Result<()> {
     assert_eq!((summary.messages, summary.errors), (0, 5));
     let error = summary.verified().expect_err("nobody answered").to_string();
     assert!(
-        error.contains("no progress for 0.2 s, with 1 messages not answered"),
+        error.contains("no progress for 0.2 s, with 1 unanswered messages"),
         "{error}"
     );
     Ok(())
@@ -236,7 +233,7 @@ fn settings_that_make_no_sense_are_refused() -> io::Result<()> {
 
 #[test]
 fn threads_share_connections_and_count_every_message_once() -> io::Result<()> {
-    // 7 connections and 1,001 messages are no multiple of 3; 9 threads are too many for either.
+    // 7 connections and 1,001 messages aren't multiples of 3; 9 threads are too many for either.
     for (threads, used, rate) in [(3, 3, None), (9, 7, None), (3, 3, Some(5_000.0))] {
         let settings = LoadSettings {
             threads,

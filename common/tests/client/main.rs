@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use servers::{corrupt, echo, keep_silent, serve};
 
-/// No socket of these tests waits longer.
+/// The longest time that a socket of these tests waits.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs `echo-client` with this standard input.
@@ -29,7 +29,7 @@ fn echo_client(arguments: &[&str], input: &[u8]) -> io::Result<Output> {
         .spawn()?;
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_vec();
-    // The client may end before it has read all.
+    // The client can end before it has read everything.
     let feeder = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output()?;
     feeder.join().expect("feeding does not panic");
@@ -40,7 +40,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Standard output as JSON, or all that the program has printed instead.
+/// Standard output as JSON, or as an error everything that the program has printed.
 fn json(output: &Output) -> io::Result<serde_json::Value> {
     serde_json::from_slice(&output.stdout)
         .map_err(|error| io::Error::other(format!("{error}: {output:?}")))
@@ -87,8 +87,8 @@ fn the_program_load_reports_for_people_and_for_programs() -> io::Result<()> {
     assert!(report["latency"].is_null(), "{report}");
     assert!(report["client_cpu"].as_f64() <= Some(1.0), "{report}");
 
-    // By then one of the 50 connections has been answered 16 times, of which the last is wrong,
-    // however slow the machine is. A run that lasts 0.2 s may end before.
+    // By then one of the 50 connections has received 16 answers, the last of them wrong,
+    // however slow the machine is. A run of 0.2 s can end before that.
     let address = serve(corrupt)?.to_string();
     let output = echo_client(&["load", &address, "--count", "1000"], b"")?;
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -8,7 +8,7 @@ use common::client::load::{self, Length, LoadSettings};
 use crate::load::few;
 use crate::servers::{echo, pause_once, serve};
 
-/// A pause of 300 ms at 1,000 messages a second makes some 300 of them late. A closed loop sees
+/// A pause of 300 ms at 1,000 messages per second delays about 300 of them. A closed loop sees
 /// one.
 #[test]
 fn a_fixed_rate_shows_what_coordinated_omission_hides() -> io::Result<()> {
@@ -57,7 +57,7 @@ fn a_fixed_rate_over_threads_is_kept_and_hides_no_pause() -> io::Result<()> {
     };
     let summary = load::run(serve(pause_once)?, &settings)?.verified()?;
     assert!((0.99..10.0).contains(&summary.seconds), "{summary}");
-    // Each connection pauses once for 300 ms, with 500 messages a second due on it.
+    // Each connection pauses once for 300 ms, with 500 messages per second due on it.
     let late = summary.histogram().count_between(50_000_000, u64::MAX);
     assert!(late >= 150, "{late} late");
     Ok(())

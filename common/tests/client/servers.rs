@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::TIME_LIMIT;
 
-/// Serves each connection on a thread of its own, for as long as the test runs.
+/// Serves each connection on its own thread, for as long as the test runs.
 pub fn serve(handle: fn(TcpStream) -> io::Result<()>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -44,7 +44,7 @@ pub fn echo(socket: TcpStream) -> io::Result<()> {
     exchange(socket, |_| {})
 }
 
-/// Answers complete lines only.
+/// Returns complete lines only.
 pub fn echo_lines(socket: TcpStream) -> io::Result<()> {
     let mut tail = Vec::new();
     exchange(socket, |chunk| {
@@ -80,7 +80,7 @@ pub fn swap(mut socket: TcpStream) -> io::Result<()> {
     echo(socket)
 }
 
-/// Says everything twice.
+/// Sends everything twice.
 pub fn stutter(socket: TcpStream) -> io::Result<()> {
     exchange(socket, |chunk| chunk.extend_from_within(..))
 }
@@ -96,7 +96,7 @@ pub fn pause_once(socket: TcpStream) -> io::Result<()> {
     })
 }
 
-/// Closes in good order after 500 bytes.
+/// Closes with a FIN after 500 bytes.
 pub fn close_early(mut socket: TcpStream) -> io::Result<()> {
     let mut answers = socket.try_clone()?;
     io::copy(&mut (&socket).take(500), &mut answers)?;
@@ -104,7 +104,7 @@ pub fn close_early(mut socket: TcpStream) -> io::Result<()> {
     io::copy(&mut socket, &mut io::sink()).map(drop)
 }
 
-/// Reads all and answers nothing.
+/// Reads everything and sends nothing.
 pub fn keep_silent(mut socket: TcpStream) -> io::Result<()> {
     io::copy(&mut socket, &mut io::sink()).map(drop)
 }

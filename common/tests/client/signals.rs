@@ -24,7 +24,7 @@ fn signal(child: &Child, signal: Signal) -> io::Result<()> {
     Ok(kill(Pid::from_raw(child.id().cast_signed()), signal)?)
 }
 
-/// Waits for its end, but not for ever.
+/// Waits for its end, for a limited time.
 fn end(mut child: Child) -> io::Result<Output> {
     let begun = Instant::now();
     while child.try_wait()?.is_none() {
@@ -38,8 +38,8 @@ fn end(mut child: Child) -> io::Result<Output> {
 
 #[test]
 fn a_checker_that_a_signal_ends_leaves_no_server() -> io::Result<()> {
-    // Under nohup(1) the tests were started with SIGHUP ignored, and the checker keeps that. A signal
-    // that has a handler here is not ignored by the programs that are started here.
+    // Under nohup(1), the tests start with SIGHUP ignored, and the checker keeps it ignored. If a
+    // signal has a handler here, programs that are started from here don't ignore it.
     flag::register(SIGHUP, Arc::default())?;
     for stop in [
         Signal::SIGINT,
@@ -71,7 +71,7 @@ fn a_checker_that_was_started_with_signals_ignored_ends_all_the_same() -> io::Re
         .stderr(Stdio::null())
         .spawn()?;
     script.wait_for(2)?;
-    // Linux tells that SIGHUP is to be ignored: somebody has used nohup(1).
+    // Linux reports that SIGHUP is ignored: the tests run under nohup(1).
     if cfg!(target_os = "linux") {
         signal(&checker, Signal::SIGHUP)?;
     }
@@ -108,8 +108,8 @@ fn blocked_signals_reach_the_client_and_the_servers_that_it_starts() -> io::Resu
     Ok(())
 }
 
-/// A call with a time limit that waits when its program is stopped is not resumed (signal(7)): it
-/// answers EINTR.
+/// If a call with a time limit waits while its program is stopped, it isn't resumed (signal(7)): it
+/// returns EINTR.
 #[test]
 fn a_checker_that_is_stopped_again_and_again_still_passes_the_server() -> io::Result<()> {
     let server = example("broken-echo")?.get_program().display().to_string();
@@ -133,8 +133,8 @@ fn load(address: SocketAddr, options: &[&str]) -> Command {
     load
 }
 
-/// A server for one connection, which says when a second message has come: the client has seen the
-/// answer to the first.
+/// A server for one connection, which reports when a second message has come: by then the client has
+/// seen the answer to the first.
 fn server_that_tells() -> io::Result<(SocketAddr, Receiver<()>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -185,8 +185,8 @@ fn all_threads_of_an_interrupted_load_end() -> io::Result<()> {
     let address = serve(|socket| exchange(socket, |_| IS_SENDING.store(true, SeqCst)))?;
     let options = ["--threads", "3", "--warm-up", "60", "-c", "3"];
     let load = load(address, &options).spawn()?;
-    // From then on, and not before, it catches signals: whether its threads have just begun or not,
-    // they end.
+    // From then on, and not before, it catches signals. Its threads end even if they have only just
+    // begun.
     let begun = Instant::now();
     while !IS_SENDING.load(SeqCst) && begun.elapsed() < TIME_LIMIT {
         thread::yield_now();
@@ -202,7 +202,7 @@ fn all_threads_of_an_interrupted_load_end() -> io::Result<()> {
     Ok(())
 }
 
-/// A server that has this program stopped for longer than its time limit, and answers meanwhile.
+/// A server that has this program stopped for longer than its time limit, and sends meanwhile.
 fn stopped_for_a_while(client: &mut Command, listener: &TcpListener) -> io::Result<Output> {
     let client = client.spawn()?;
     let (mut socket, _) = listener.accept()?;
@@ -210,7 +210,7 @@ fn stopped_for_a_while(client: &mut Command, listener: &TcpListener) -> io::Resu
     let mut message = [0; 64];
     socket.read_exact(&mut message)?;
     signal(&client, Signal::SIGSTOP)?;
-    // So that the answer does not overtake the signal.
+    // So that the answer doesn't overtake the signal.
     thread::sleep(Duration::from_millis(100));
     socket.write_all(&message)?;
     thread::sleep(Duration::from_millis(500));

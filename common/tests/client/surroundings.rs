@@ -1,4 +1,4 @@
-//! What `echo-client` makes of odd standard descriptors, terminals and limits.
+//! How `echo-client` handles odd standard descriptors, terminals, and limits.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -49,7 +49,7 @@ fn a_reader_that_has_gone_is_no_failure() -> io::Result<()> {
     Ok(())
 }
 
-/// The input goes on, and the client still ends.
+/// The input doesn't end, but the client does.
 #[test]
 fn talk_ends_when_nobody_reads_although_its_input_does_not_end() -> io::Result<()> {
     let address = serve(echo)?.to_string();
@@ -80,7 +80,7 @@ fn a_full_disk_is_a_failure_with_a_message() -> io::Result<()> {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
         assert!(error.contains("cannot write to standard output"), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
-        // Nobody can be told, but nothing else is wrong.
+        // The error can't be reported, but nothing else is wrong.
         let output = with_outputs(&arguments, Stdio::piped(), full.try_clone()?.into())?;
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         let both = full.try_clone()?;
@@ -90,7 +90,7 @@ fn a_full_disk_is_a_failure_with_a_message() -> io::Result<()> {
     Ok(())
 }
 
-/// The shell closes them, or takes away what else there is.
+/// The shell closes them, or removes other things that a program expects.
 #[test]
 fn missing_descriptors_cause_no_panic() -> io::Result<()> {
     let address = serve(echo)?;
@@ -130,7 +130,7 @@ fn few_descriptors_are_an_error_with_a_message() -> io::Result<()> {
                 .args(&arguments)
                 .output()?;
             let error = text(&output.stderr);
-            // The loader needs a descriptor before the program is there: status 127.
+            // The loader needs a descriptor before the program starts: status 127.
             let code = output.status.code();
             assert!(matches!(code, Some(0 | 1 | 127)), "{limit}: {output:?}");
             assert!(!error.contains("panicked"), "{limit}: {error}");
@@ -139,7 +139,7 @@ fn few_descriptors_are_an_error_with_a_message() -> io::Result<()> {
     Ok(())
 }
 
-/// What the client shows on a terminal of this kind and so many columns.
+/// What the client shows on a terminal of this type and width.
 fn on_a_terminal(arguments: &[String], kind: &str, columns: u16) -> io::Result<String> {
     let size = Winsize {
         ws_row: 24,
@@ -153,10 +153,10 @@ fn on_a_terminal(arguments: &[String], kind: &str, columns: u16) -> io::Result<S
     client.env("TERM", kind).env_remove("NO_COLOR");
     client.stdout(slave.try_clone()?).stderr(slave);
     let mut child = client.spawn()?;
-    // It holds the terminal, too.
+    // It keeps the terminal open, too.
     drop(client);
     let mut shown = Vec::new();
-    // Linux ends the reading with an error when nobody holds the terminal any more.
+    // On Linux, reading fails once no process has the terminal open any more.
     let _ = File::from(master).read_to_end(&mut shown);
     assert!(child.wait()?.success(), "{}", text(&shown));
     Ok(text(&shown))

@@ -31,7 +31,7 @@ fn talk_shows_both_directions() -> io::Result<()> {
 #[test]
 fn talk_knows_ipv6() -> io::Result<()> {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
-        common::output::complain(format_args!("skipped: this machine has no IPv6"));
+        common::output::print_to_stderr(format_args!("skipped: this machine has no IPv6"));
         return Ok(());
     };
     let address = listener.local_addr()?.to_string();
@@ -93,8 +93,8 @@ fn talk_fails_with_one_clear_line() -> io::Result<()> {
             "byte 1000 came back as 0x41, but 0x61 was sent",
         ),
         (serve(stutter)?, "1501 bytes came back that were not sent"),
-        (serve(close_early)?, "with 1001 bytes not answered"),
-        (serve(keep_silent)?, "with 1501 bytes not answered"),
+        (serve(close_early)?, "with 1001 bytes unanswered"),
+        (serve(keep_silent)?, "with 1501 bytes unanswered"),
         (nobody.address(), "Connection refused"),
     ] {
         let options = ["talk", &address.to_string(), "--time-limit", "5"];
@@ -111,7 +111,7 @@ fn talk_fails_with_one_clear_line() -> io::Result<()> {
 
 #[test]
 fn talk_waits_no_longer_than_its_time_limit() -> io::Result<()> {
-    // Nobody accepts, but the kernel completes the connection.
+    // The server doesn't accept, but the kernel completes the connection.
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
     let output = echo_client(&["talk", &address, "--time-limit", "0.2"], b"hello\n")?;

@@ -16,7 +16,7 @@ const MOMENT: Duration = Duration::from_micros(150);
 /// Enough for a delayed acknowledgement.
 const FIN_MOMENT: Duration = Duration::from_millis(60);
 
-/// The time limit of whatever is repeated until it fails.
+/// The time limit of anything that is repeated until it fails.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 pub trait Clients {
@@ -91,7 +91,7 @@ impl Client {
         matches!(result, Some(Ok(1..)))
     }
 
-    /// Whichever call returns a reset first, the client knows it then.
+    /// The client knows about a reset from the first call that returns it.
     fn noticed(&mut self, result: &Option<io::Result<usize>>) {
         if let Some(Err(error)) = result
             && error.kind() != ErrorKind::WouldBlock
@@ -170,7 +170,7 @@ pub fn repeat(moment: Duration, mut action: impl FnMut() -> bool) -> io::Result<
     Ok(())
 }
 
-/// Performs the steps that [`script`] has made of the same operations.
+/// Performs the steps that [`script`] has made from the same operations.
 #[derive(Debug)]
 pub struct Simulated;
 
@@ -192,7 +192,7 @@ impl Clients for Simulated {
     }
 }
 
-/// The clients' part of a sequence as a script.
+/// Makes a script from the clients' part of a sequence.
 pub fn script(operations: &[Operation], options: &Options) -> Script {
     let mut steps = Vec::new();
     for client in 0..CLIENTS as u32 {
@@ -217,7 +217,7 @@ pub fn script(operations: &[Operation], options: &Options) -> Script {
                 let both = options.client_send_buffer + options.server_receive_buffer;
                 steps.push(send(vec![b'x'; both]));
             }
-            // The real client reads only what is there: the second step makes it stop.
+            // The real client reads only what is there: the second step makes this one stop.
             ClientAction::Read(count) => {
                 steps.extend([Step::Read(client, *count), Step::StopReading(client)]);
             }

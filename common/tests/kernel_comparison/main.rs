@@ -1,26 +1,24 @@
-//! The same calls on both kernels: the simulated one must not lie.
+//! Makes the same calls on both kernels, to show that the simulated one behaves like Linux.
 //!
 //! Each sequence is drawn from a seed: what two clients do (send, read, end their stream, close,
 //! reset), and what a server calls (accept, recv, send, finish, close, …, a select and an epoll
 //! wait with a timeout of zero). It is played on loopback connections and on simulated ones. After
 //! each operation the network gets a moment to settle. Then every result, every event with its
 //! flags, the order of the events, every set of select, and what each client has received in the
-//! end must be the same. Further sequences, which are written down here, fill buffers, overflow the
+//! end must be the same. More sequences, which are written down here, fill buffers, overflow the
 //! backlog, connect, and run out of descriptors.
 //!
-//! A sequence that differs is played again with ten times the moment, and 60 ms after each FIN of
+//! If a sequence differs, it is played again with ten times the moment, and 60 ms after each FIN of
 //! the server. It counts only if it still differs then: the machine can have been busy, and Linux
 //! delays the acknowledgement of a FIN, which wakes a poll, by up to 40 ms (tcp(7), TCP_QUICKACK).
 //!
 //! What can't be compared, and why:
 //!
-//! - **How many bytes a buffer holds.** Linux counts memory, not bytes, and grows buffers. So
-//!   random
+//! - **How many bytes a buffer holds.** Linux counts memory, not bytes, and grows buffers. So random
 //!   sequences send too little to fill one, and those that fill one compare only what happens in which
 //!   order.
 //! - **Which part of a full buffer has to be read before more arrives.** Linux announces a larger
-//!   window
-//!   only when it pays (RFC 9293, section 3.8.6.2.2). Here a full buffer is emptied completely.
+//!   window only when it pays (RFC 9293, section 3.8.6.2.2). So these sequences empty a full buffer.
 //! - **Times**, and the addresses and ports of clients.
 //! - **Signals**, since they would reach every test of the process.
 //!
@@ -77,7 +75,7 @@ fn play(
     Ok(results)
 }
 
-/// The last thing that happens: when the server has dropped all that it had, the clients read.
+/// The end of a sequence: the server has dropped everything, and the clients read.
 fn play_to_the_end(
     operations: &[Operation],
     listener: &Listener,
@@ -149,7 +147,7 @@ fn difference(operations: &[Operation], is_patient: bool) -> io::Result<Option<S
     Ok(Some(story))
 }
 
-/// The tests count on each other's descriptors, and on time.
+/// The tests depend on each other's descriptors, and on time.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -347,7 +345,7 @@ fn connects_have_the_same_results_on_both_kernels() -> io::Result<()> {
             }
         }
         results.extend([server.wait()?, server.wait()?]);
-        // A port on which nobody listens: one that was free a moment ago.
+        // A port without a listener: one that was free a moment ago.
         let closed = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 1)?;
         let address: SocketAddr = closed.local_addr()?;
         closed.close();
@@ -424,11 +422,11 @@ fn a_listener_that_is_closed_resets_those_that_wait() -> io::Result<()> {
     Ok(())
 }
 
-/// RLIMIT_NOFILE, put back when it is dropped.
+/// Changes RLIMIT_NOFILE, and restores it when dropped.
 struct DescriptorLimit(u64, u64);
 
 impl DescriptorLimit {
-    /// No descriptor beyond those that are open.
+    /// Allows no descriptor beyond those that are open.
     fn at_the_lowest_free() -> io::Result<Self> {
         let free = io::stderr().as_fd().try_clone_to_owned()?;
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

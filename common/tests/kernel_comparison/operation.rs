@@ -1,4 +1,4 @@
-//! What happens in a sequence, drawn from a seed.
+//! The operations of a sequence, drawn from a seed.
 
 use fastrand::Rng;
 
@@ -65,7 +65,7 @@ pub fn draw(seed: u64) -> Vec<Operation> {
     let mut rng = Rng::with_seed(seed);
     let mut operations = Vec::new();
     if rng.bool() {
-        // So that most sequences are about a connection that is watched.
+        // So that most sequences concern a connection that is watched.
         operations.push(Operation::Accept);
         operations.push(Operation::Server(0, ServerCall::Register(7)));
     }

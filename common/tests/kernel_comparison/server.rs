@@ -75,7 +75,7 @@ impl<'a> Server<'a> {
         told(accepted.map(|(stream, _)| self.streams.push(Some(stream))))
     }
 
-    /// Connects, and returns what that told at once. The stream comes behind those that were
+    /// Connects, and returns what that returned at once. The new stream comes after those that were
     /// accepted.
     pub fn connect(&mut self, address: std::net::SocketAddr) -> String {
         told(Stream::connect(address).map(|stream| self.streams.push(Some(stream))))
@@ -120,8 +120,8 @@ fn told<T: Debug>(result: io::Result<T>) -> String {
     }
 }
 
-/// Repeats a call until it returns an error or the end of the stream again and again. How many
-/// bytes that takes depends on the kernel.
+/// Repeats a call until it keeps returning an error or the end of the stream. The number of bytes
+/// that this takes depends on the kernel.
 fn until_it_fails(clients: &impl Clients, mut call: impl FnMut() -> io::Result<usize>) -> String {
     let mut last = String::new();
     let repeated = repeat(Duration::ZERO, || {

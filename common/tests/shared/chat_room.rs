@@ -1,5 +1,5 @@
-//! The chat room that the examples of several styles are: it greets with `welcome`, and whatever
-//! one member sends, in bytes and not in lines, is sent to all others.
+//! The chat room that is an example in several styles. It greets with `welcome`, and sends what one
+//! member sends, in bytes and not in lines, to all others.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use common::client::program::Program;
 
 const GREETING: &[u8] = b"welcome\n";
 
-/// What each member sends reaches all others, also when one of them has reset its connection.
+/// What each member sends reaches all others, even if one of them has reset its connection.
 pub fn tells_all_others(example: &str) -> io::Result<()> {
     let room = Program::start_example(example, &[])?;
     let mut members = [enter(&room)?, enter(&room)?, enter(&room)?];
@@ -25,7 +25,7 @@ pub fn tells_all_others(example: &str) -> io::Result<()> {
     expect(&mut second, b"one has left\n")
 }
 
-/// A member that does not read is disconnected before 16 MiB were sent to it, and delays no other.
+/// A member that doesn't read is disconnected before it has 16 MiB pending, and delays no other.
 pub fn spares_no_deaf_member(example: &str) -> io::Result<()> {
     const CHUNKS: usize = 256;
     let room = Program::start_example(example, &[])?;
@@ -38,7 +38,7 @@ pub fn spares_no_deaf_member(example: &str) -> io::Result<()> {
     let told = deaf.receive_to_end()?.len();
     assert!(
         told < CHUNKS * chunk.len(),
-        "all was kept for the member that does not read"
+        "everything was kept for the member that doesn't read"
     );
     Ok(())
 }

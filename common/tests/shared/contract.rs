@@ -1,10 +1,10 @@
-//! The contract as a server's own tests grade it: without faults, and with them.
+//! How a server's own tests grade it against the contract: without faults, and with them.
 
 use std::io;
 
 use common::client::check::{self, Kind, Selection, Target};
 
-/// A debug build on a busy machine can take ten times as long as the contract says.
+/// A debug build on a busy machine can take ten times as long as the contract allows.
 const SLACK: f64 = 10.0;
 
 /// Expects `program` to pass the selected cases. It takes the options that all servers here take.

@@ -1,4 +1,4 @@
-//! What the options that all four servers have must not do to their service.
+//! Tests that the options of all four servers don't disturb their service.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -51,13 +51,13 @@ pub fn absurd_numbers_are_refused(server: &dyn Fn() -> Command) -> io::Result<()
     Ok(())
 }
 
-/// The option and the unit of a line of help such as `--recv-size <BYTES>`.
+/// The option and the unit in a line of the help such as `--recv-size <BYTES>`.
 fn option_and_unit(line: &str) -> Option<(&str, &str)> {
     let (option, unit) = line.trim().strip_suffix('>')?.split_once(" <")?;
     option.starts_with("--").then_some((option, unit))
 }
 
-/// Numbers of this unit that no server can do anything with.
+/// Numbers of this unit that make no sense for a server.
 fn absurd(unit: &str) -> &'static [&'static str] {
     match unit {
         "BYTES" | "CONNECTIONS" => &[
@@ -85,14 +85,14 @@ pub fn stalled_trace_stops_nothing(server: &dyn Fn() -> Command) -> io::Result<(
         assert_eq!(client.echo(b"hello\n")?, b"hello\n");
         client.reset()?;
     }
-    // It waits for its disk for a while, and says that the trace is incomplete.
+    // It waits for its disk for a while, and reports that the trace is incomplete.
     let (status, _) = program.stop_within(2 * TIME_LIMIT)?;
     assert!(status.code().is_some_and(|code| code <= 1), "{status}");
     Ok(())
 }
 
 /// Expects `server` to exit with status 0 in time although its counters are not read, and standard
-/// output takes no byte more.
+/// output is full.
 pub fn stalled_counters_stop_nothing(server: &dyn Fn() -> Command) -> io::Result<()> {
     let (here, there) = UnixStream::pair()?;
     here.set_read_timeout(Some(TIME_LIMIT))?;
@@ -121,7 +121,7 @@ fn fill(mut socket: &UnixStream) -> io::Result<()> {
 }
 
 /// Expects `server` to back off from an accept(2) that fails again and again with an error that
-/// belongs to no connection (EACCES, from a security policy): few calls, at most one warning a
+/// belongs to no connection (EACCES, from a security policy): few calls, at most one warning per
 /// second, and service when the error is over.
 pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::Result<()> {
     let (trace, log) = (Scratch::new("trace"), Scratch::new("log"));
@@ -137,7 +137,7 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
     client.send(b"hello\n")?;
     assert!(
         client.receive(6).is_err(),
-        "accept was tried again and again"
+        "accept was called again and again"
     );
     let (status, _) = program.stop()?;
     assert!(status.success(), "{status}");
@@ -145,7 +145,7 @@ pub fn failing_accepts_are_retried_calmly(server: &dyn Fn() -> Command) -> io::R
     assert!((1..=100).contains(&calls), "{calls} calls in 2 s");
     let log = fs::read_to_string(&log.0)?;
     let warnings = log.lines().filter(|line| line.contains("WARN")).count();
-    // One a second, and the first at once.
+    // One per second, and the first at once.
     let most = 1 + begun.elapsed().as_secs() as usize;
     assert!((1..=most).contains(&warnings), "{warnings} warnings: {log}");
 
@@ -221,7 +221,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // It fails if the file was never written.
+        // Fails if the file was never written.
         let _ = fs::remove_file(&self.0);
     }
 }

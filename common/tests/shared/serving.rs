@@ -1,4 +1,4 @@
-//! What every server does, on a thread of the test.
+//! Tests for every server, which runs on a thread of the test.
 
 use std::io::{self, ErrorKind};
 use std::sync::mpsc;
@@ -9,10 +9,10 @@ use common::client::{EchoClient, TIME_LIMIT};
 use common::sys::{self, Listener};
 use common::{Settings, StopSignal};
 
-/// A client that sends nothing is closed when the idle timeout has passed, and one that sends
-/// `message` again and again is not. `start` starts the server.
+/// The server closes a client that sends nothing when the idle timeout has passed, and not one that
+/// sends `message` again and again. `start` starts the server.
 ///
-/// A busy machine can hold up the busy client for as long as the timeout, and then the server is
+/// A busy machine can delay the busy client for as long as the timeout, and then the server is
 /// right to close it. Such a round proves nothing, and the next one has a longer timeout.
 pub fn only_idle_clients_are_closed(
     message: &[u8],
@@ -27,7 +27,7 @@ pub fn only_idle_clients_are_closed(
         let server = start(settings)?;
         let mut busy = Busy::over(server.connect()?, message)?;
         let result = idle_is_closed(&server, &mut busy, idle_timeout);
-        // The server can count two of the client's gaps as one, if it was itself held up.
+        // The server can count two of the client's gaps as one, if it was itself delayed.
         if result.is_ok() || busy.longest_gap() * 2 < idle_timeout {
             return result.and_then(|()| server.stop().map(drop));
         }
@@ -38,7 +38,7 @@ pub fn only_idle_clients_are_closed(
 /// Keeps the busy client busy until the server has closed an idle one, and a little longer.
 fn idle_is_closed(server: &Serving, busy: &mut Busy, idle_timeout: Duration) -> io::Result<()> {
     // The loop reads its clock once per iteration. The iteration that sent to the busy client can still
-    // go on, and accept the idle one if the listener looks ready.
+    // be running, and accept the idle one if the listener looks ready.
     let begun = busy.sent_at;
     let mut idle = server.connect()?;
     idle.set_time_limit(Duration::from_millis(1))?;
@@ -46,21 +46,21 @@ fn idle_is_closed(server: &Serving, busy: &mut Busy, idle_timeout: Duration) -> 
         busy.echo()?;
         match idle.receive_some(1) {
             Err(error) if error.kind() == ErrorKind::TimedOut => {}
-            end => break expect(end?.is_empty(), "the idle one was sent something")?,
+            end => break expect(end?.is_empty(), "the idle client received something")?,
         }
         let is_patient = begun.elapsed() < idle_timeout + TIME_LIMIT;
-        expect(is_patient, "the idle one was kept")?;
+        expect(is_patient, "the idle client was not closed")?;
     }
     let in_time = begun.elapsed() >= idle_timeout;
-    expect(in_time, "the idle one was closed too early")?;
+    expect(in_time, "the idle client was closed too early")?;
     busy.echo()
 }
 
-/// A client that knows for how long the server can have heard nothing of it.
+/// A client that knows how long the server can have received nothing from it.
 struct Busy<'a> {
     client: EchoClient,
     message: &'a [u8],
-    /// A moment before it sent for the last time.
+    /// A moment before its last send.
     sent_at: Instant,
     longest_gap: Duration,
 }
@@ -85,16 +85,19 @@ impl<'a> Busy<'a> {
         self.sent_at = sent_at;
         sent?;
         let answer = self.client.receive(self.message.len())?;
-        expect(answer == self.message, "the busy one got a wrong answer")
+        expect(
+            answer == self.message,
+            "the busy client received wrong bytes",
+        )
     }
 
-    /// The longest time from one send to the next, the one that is still going on included.
+    /// The longest time from one send to the next, including the present gap.
     fn longest_gap(&self) -> Duration {
         self.longest_gap.max(self.sent_at.elapsed())
     }
 }
 
-/// As an error and not as a panic: in a round that proves nothing it doesn't count.
+/// Fails with an error instead of a panic: a round that proves nothing doesn't count.
 fn expect(is_so: bool, otherwise: &str) -> io::Result<()> {
     match is_so {
         true => Ok(()),
@@ -103,10 +106,10 @@ fn expect(is_so: bool, otherwise: &str) -> io::Result<()> {
 }
 
 /// A stop can come while the server waits before it accepts again, because accept(2) has failed
-/// with an error that lasts. The server tries once more then: the client would be reset with the listener.
+/// with a lasting error. Then the server must try once more: closing the listener would reset the client.
 ///
 /// Two thirds of the calls fail, so the server accepts about half of the clients if it tries twice,
-/// and a third of them if it does not.
+/// and a third of them if it doesn't.
 pub fn stop_tries_to_accept_again<S>(serve: S) -> io::Result<()>
 where
     S: FnOnce(Listener, Settings, StopSignal) -> io::Result<()> + Copy + Send + 'static,

@@ -1,4 +1,4 @@
-//! What every stream server does, on a thread of the test.
+//! Tests for every stream server, which runs on a thread of the test.
 
 use std::io;
 use std::thread;
@@ -9,7 +9,7 @@ use common::client::numbered_lines::{self, TOO_MUCH, lines};
 use common::client::program::Serving;
 
 /// Sends `count` bytes and the end of the stream from a second thread, and expects the same back:
-/// together they can be more than the buffers on the way hold.
+/// the bytes can be more than the buffers in between hold.
 pub fn converse(mut client: EchoClient, count: usize) -> io::Result<()> {
     let sent = lines(count);
     let mut sender = client.try_clone()?;
@@ -26,7 +26,7 @@ pub fn converse(mut client: EchoClient, count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A client that does not read delays no other, and when it reads at last, it has lost nothing,
+/// A client that doesn't read delays no other, and when it reads at last, it has lost nothing,
 /// although it half-closed with all that pending.
 pub fn deaf_client_delays_nobody(server: Serving) -> io::Result<()> {
     let mut deaf = server.connect()?;
@@ -39,7 +39,7 @@ pub fn deaf_client_delays_nobody(server: Serving) -> io::Result<()> {
 }
 
 /// A stop closes idle connections at once, flushes pending output, and waits until the
-/// `shutdown_timeout` for a client that does not read.
+/// `shutdown_timeout` for a client that doesn't read.
 pub fn stop_flushes_pending_output(server: Serving, shutdown_timeout: Duration) -> io::Result<()> {
     let mut idle = server.connect()?;
     assert_eq!(idle.echo(b"ping")?, b"ping");
@@ -53,8 +53,8 @@ pub fn stop_flushes_pending_output(server: Serving, shutdown_timeout: Duration) 
     assert_eq!(idle.receive_to_end()?, b"");
     let idle_ended = begun.elapsed();
     assert!(idle_ended < shutdown_timeout, "after {idle_ended:?}");
-    // What the server has read is a beginning of what was sent, and it ends in good order although
-    // input is unread.
+    // What comes back is a beginning of what was sent, and it ends with a FIN although input is
+    // unread.
     let received = slow.receive_to_end()?;
     assert!(received.len() >= 64 * 1024, "{} bytes", received.len());
     assert!(sent.starts_with(&received), "other bytes were sent");
@@ -64,9 +64,9 @@ pub fn stop_flushes_pending_output(server: Serving, shutdown_timeout: Duration) 
     Ok(())
 }
 
-/// Sends without reading until the server takes no more: what was taken.
+/// Sends without reading until the server takes no more. Returns what it took.
 fn fill(client: &EchoClient) -> io::Result<Vec<u8>> {
     let sent = numbered_lines::fill(client)?;
-    assert!(sent < TOO_MUCH, "the server keeps 64 MiB");
+    assert!(sent < TOO_MUCH, "the server took 64 MiB");
     Ok(lines(sent))
 }

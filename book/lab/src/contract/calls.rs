@@ -1,4 +1,4 @@
-//! What is checked after each call.
+//! The rules that are checked after each call.
 
 use common::connection_limit::RETRY_AFTER;
 use common::sys::sim::ConnectionState;
@@ -17,7 +17,7 @@ impl Contract<'_> {
             format!("it reads {bytes} bytes of descriptor {fd} at once, more than {most}")
         })?;
         let reads = moment.open.get(&fd).map_or(0, |open| open.reads_since_wait);
-        // When it stops, it looks once for unread input.
+        // When it stops, it checks once for unread input.
         let most = if moment.stop_at.is_some() { 2 } else { 1 };
         hold(reads <= most, Rule::Fairness, || {
             format!("it reads descriptor {fd} {reads} times between two waits")
@@ -31,7 +31,7 @@ impl Contract<'_> {
         })
     }
 
-    /// What the last wait has told of is read before the next one.
+    /// Everything that the last wait reported is read before the next wait.
     pub(super) fn reads_what_is_ready(&self, moment: &Moment) -> Outcome {
         if moment.call().is_none_or(|call| call.call != "wait") {
             return Ok(());
@@ -45,7 +45,7 @@ impl Contract<'_> {
             Some((_, open)) => Err(broken(
                 Rule::Fairness,
                 format!(
-                    "{} was readable, and isn't read before the next wait",
+                    "{} was readable, but isn't read before the next wait",
                     open.name
                 ),
             )),
@@ -61,7 +61,7 @@ impl Contract<'_> {
         let waited = moment.record.microseconds - since;
         let is_early = is_accept && waited < microseconds(RETRY_AFTER);
         hold(!is_early, Rule::BacksOff, || {
-            format!("it calls accept {waited} µs after an error that lasts")
+            format!("it calls accept {waited} µs after a lasting error")
         })
     }
 
@@ -96,7 +96,7 @@ impl Contract<'_> {
             )
         })?;
         let Some(call) = moment.call().filter(|_| took > 2 * ITERATION) else {
-            return Ok(()); // It may not have noticed.
+            return Ok(()); // It can have missed the signal so far.
         };
         let accepts = call.call == "accept" && call.error.is_none();
         hold(!accepts, rule, || {
@@ -106,7 +106,7 @@ impl Contract<'_> {
             return Ok(());
         }
         hold(!moment.open.is_empty(), rule, || {
-            "it waits, and all clients have left".into()
+            "it waits although all clients have left".into()
         })?;
         moment.open.iter().try_for_each(|(fd, open)| {
             let connection = moment.connection(*fd);
@@ -114,7 +114,7 @@ impl Contract<'_> {
             let pending = connection.and_then(|connection| self.pending_output(connection, open));
             let is_done = pending.is_some_and(|pending| pending <= 0);
             hold(!is_done, rule, || {
-                format!("it waits for {}, to whom nothing is pending", open.name)
+                format!("it waits for {}, which has no pending output", open.name)
             })
         })
     }
@@ -130,7 +130,7 @@ impl Contract<'_> {
             let holds = connection.server_holds;
             let name = &connection.name;
             hold(holds >= 0, Rule::BytesInOrder, || {
-                format!("{name} was sent {} bytes more than were read", -holds)
+                format!("{name} was sent {} more bytes than were read", -holds)
             })?;
             let is_held = is_held(connection.state);
             hold(!is_held || holds <= most, Rule::BoundedMemory, || {
@@ -139,7 +139,7 @@ impl Contract<'_> {
         })
     }
 
-    /// A connection that neither its peer nor a stop has ended is closed for its silence only.
+    /// A connection that neither its peer nor a stop has ended is only closed for its silence.
     pub(super) fn is_closed_in_time(&self, moment: &Moment) -> Outcome {
         let Some(idle_timeout) = self.server.settings.idle_timeout else {
             return Ok(());
@@ -159,7 +159,7 @@ impl Contract<'_> {
             .any(|one| one.fd == call.fd && one.state == ConnectionState::Open);
         let silence = moment.record.microseconds - open.active_at;
         let least = microseconds(idle_timeout);
-        // A loop reads the clock after each wait, and takes that time for what it does then.
+        // A loop reads the clock after each wait, and uses that time for everything until the next one.
         let is_idle = is_open && !self.may_drain(moment) && self.urgent_bytes(&open.name) == 0;
         let is_early = silence + ITERATION < least;
         hold(!is_idle || !is_early, Rule::IdleTimeout, || {
@@ -171,8 +171,8 @@ impl Contract<'_> {
             let pending = self.pending_output(one, open).unwrap_or(i64::MAX);
             one.fd == call.fd && pending > 0
         });
-        // Linux interrupts no read that doesn't block. Where one is, a style reads at its next
-        // wait, and the deadline can pass before that.
+        // Linux interrupts no read that doesn't block. If a read is interrupted here, a style reads
+        // after its next wait, and the deadline can pass before that.
         let is_excused = is_paused || open.is_interrupted;
         hold(
             !is_idle || !is_unread || is_excused,

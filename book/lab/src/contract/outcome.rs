@@ -1,4 +1,4 @@
-//! What is checked at the end: how the run ended, and what each client got.
+//! The rules that are checked at the end: how the run ended, and what each client received.
 
 use common::sys::sim::{ClientEnd, ClientTrace, Ending, Trace};
 
@@ -37,7 +37,7 @@ impl Contract<'_> {
                 .take_while(|(a, b)| a == b)
                 .count();
             format!(
-                "client {number}: of {} bytes that it got, the first {right} are right",
+                "client {number}: of {} bytes received, the first {right} are right",
                 received.len()
             )
         })?;
@@ -50,7 +50,7 @@ impl Contract<'_> {
         self.ended_with_fin(client)
     }
 
-    /// Bytes that were read before the stop come back, and clients that wait are accepted. A client
+    /// Bytes that were read before the stop come back, and waiting clients are accepted. A client
     /// whose bytes were on their way is left out: they can arrive at a closed socket, and the reset
     /// that follows destroys what the client hasn't read.
     pub(super) fn client_at_stop(
@@ -97,8 +97,8 @@ impl Contract<'_> {
     }
 
     /// Whether this client reads everything and stays, so that the server has no reason to end the
-    /// connection early. Of one that sends a line that is too long, it has; then the client has to
-    /// read at once.
+    /// connection early. If the client sends a line that is too long, the server has one; then the
+    /// client has to read at once.
     fn is_attentive(&self, plan: &ClientPlan) -> bool {
         plan.listens
             && !plan.leaves

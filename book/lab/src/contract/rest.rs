@@ -1,4 +1,4 @@
-//! What is checked while the server sleeps.
+//! The rules that are checked while the server sleeps.
 
 use common::sys::sim::{Connection, ConnectionState};
 
@@ -33,8 +33,8 @@ impl Contract<'_> {
         let unread = connection.server_receive_buffer.saturating_sub(urgent);
         let unsent = connection.server_send_buffer;
         let silence = moment.record.microseconds - open.active_at;
-        // Once a connection was silent for too long, pending output is still sent, and no more
-        // read.
+        // After a connection has been silent for too long, pending output is still sent, and no more
+        // is read.
         let is_idle = |timeout| silence + ITERATION >= microseconds(timeout);
         let is_closing = pending > 0 && settings.idle_timeout.is_some_and(is_idle);
         let may_read = pending <= settings.low_water() as i64 && !is_closing;
@@ -50,10 +50,10 @@ impl Contract<'_> {
         })?;
         let is_over = state == ConnectionState::PeerFinished && unread == 0 && pending == 0;
         hold(!is_over, rule, || {
-            format!("it sleeps with {name} open, whose stream has ended and is answered")
+            format!("it sleeps with {name} open, whose stream has ended and been echoed")
         })?;
         if let Some(idle_timeout) = settings.idle_timeout {
-            // Pending output may still be sent, for at most the shutdown timeout.
+            // Pending output can still be sent, for at most the shutdown timeout.
             let most = 2 * microseconds(idle_timeout + settings.shutdown_timeout);
             hold(silence <= most, Rule::IdleTimeout, || {
                 format!("{name} is open after {silence} µs without traffic")
@@ -87,7 +87,7 @@ impl Contract<'_> {
             || self.backs_off(moment)
             || self.may_drain(moment);
         hold(!has_timed_out || has_timer, Rule::Quiet, || {
-            "a timer wakes it, and there is nothing that it could be for".into()
+            "a timer wakes it, but serves no connection".into()
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A small server that breaks one rule at a time.
+//! Tests with a small server that breaks one rule at a time.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -29,7 +29,7 @@ enum Bug {
     Leaks,
 }
 
-/// Serves as select-echo does, as long as the kernel takes each answer at once.
+/// Serves like select-echo, as long as the kernel takes each answer at once.
 fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
     let (mut streams, mut accepts): (Vec<Stream>, _) = (Vec::new(), true);
     loop {

@@ -1,4 +1,4 @@
-//! What was counted instead of timed.
+//! Costs that were counted instead of timed.
 
 use anyhow::{Result, ensure};
 use common::comparison::{Calls, Comparison, Counts, Estimate};
@@ -12,28 +12,28 @@ use crate::plot::table::Table;
 /// What can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
-    /// Instructions outside the kernel for each echo.
+    /// Instructions outside the kernel, per echo.
     Instructions,
-    /// Bytes of memory for each idle connection.
+    /// Bytes of memory per idle connection.
     Memory,
-    /// System calls for each echo.
+    /// System calls per echo.
     Calls,
 }
 
 impl Counted {
     fn title(self) -> &'static str {
         match self {
-            Counted::Instructions => "Instructions outside the kernel for each echo",
-            Counted::Memory => "Memory for each idle connection",
-            Counted::Calls => "System calls for each echo",
+            Counted::Instructions => "Instructions outside the kernel per echo",
+            Counted::Memory => "Memory per idle connection",
+            Counted::Calls => "System calls per echo",
         }
     }
 
     fn axis(self) -> &'static str {
         match self {
-            Counted::Instructions => "instructions an echo (log scale)",
-            Counted::Memory => "resident bytes a connection (log scale)",
-            Counted::Calls => "system calls an echo",
+            Counted::Instructions => "instructions per echo (log scale)",
+            Counted::Memory => "resident bytes per connection (log scale)",
+            Counted::Calls => "system calls per echo",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What silent connections cost the busy ones.
+//! How silent connections slow the busy ones down.
 
 use anyhow::Result;
 use common::comparison::{Comparison, MeasuredGroup};
@@ -10,7 +10,7 @@ use crate::plot::own::Own;
 use crate::plot::record;
 use crate::plot::table::Table;
 
-/// Who has a line; the others stand in the table. Two of each kind of waiting are enough.
+/// The candidates with a line; the others are in the table. Two of each kind of waiting suffice.
 const SHOWN: [&str; 7] = [
     "select",
     "dispatcher",
@@ -21,7 +21,7 @@ const SHOWN: [&str; 7] = [
     "c-epoll",
 ];
 
-/// Microseconds for each message over the number of idle connections.
+/// Microseconds per message for each number of idle connections.
 pub fn figure(record: &Comparison, own: &Own) -> Result<Figure> {
     let group = record::group(record, "idle")?;
     let lines = SHOWN.into_iter().map(|candidate| Line {
@@ -30,11 +30,11 @@ pub fn figure(record: &Comparison, own: &Own) -> Result<Figure> {
         own: measured(group, own, candidate),
     });
     Ok(Figure {
-        title: "Ten busy connections beside idle ones".to_owned(),
+        title: "Ten busy connections among idle ones".to_owned(),
         reading: "Lower is faster, and level means that idle connections cost nothing; the ribbon \
-                  around a line is its interval. A line that ends early has come to FD_SETSIZE.",
+                  around a line is its interval. A line that ends early has reached FD_SETSIZE.",
         drawing: Drawing::Lines(Lines {
-            axis: "microseconds a message".to_owned(),
+            axis: "microseconds per message".to_owned(),
             across: "idle connections (square-root scale)".to_owned(),
             lines: lines.filter(|line| !line.points.is_empty()).collect(),
         }),
@@ -74,8 +74,8 @@ fn table(group: &MeasuredGroup) -> Table {
         headings: vec![
             "candidate",
             "idle connections",
-            "µs a message",
-            "messages a second",
+            "µs per message",
+            "messages per second",
             "rate / c-epoll",
         ],
         rows: rows.collect(),

@@ -1,4 +1,4 @@
-//! How much a ratio says when there is no difference.
+//! What a ratio shows if there is no difference.
 
 use anyhow::{Context, Result};
 use common::comparison::Comparison;
@@ -10,7 +10,7 @@ use crate::plot::scale::Spread;
 use crate::plot::svg;
 use crate::plot::table::Table;
 
-/// A server against itself, above the four styles against the floor.
+/// A server compared with itself, above the four styles compared with the floor.
 pub fn figure(record: &Comparison) -> Result<Figure> {
     let floor = record.noise_floor.as_ref();
     let floor = floor.context("the record has no noise floor")?;
@@ -21,7 +21,7 @@ pub fn figure(record: &Comparison) -> Result<Figure> {
         .map(|entry| vec![entry.candidate.clone(), number::interval(entry.value)]);
     Ok(Figure {
         title: "The same server twice, above servers that differ".to_owned(),
-        reading: "The first row is one program against itself, and the grey band its interval: \
+        reading: "The first row is one program compared with itself, and the grey band is its interval: \
                   nothing but noise moves it away from 1. The axis does not begin at 0.",
         table: Table {
             headings: vec!["candidate", "ratio of rates"],

@@ -1,4 +1,4 @@
-//! Who is faster under one shape of load.
+//! Which server is faster under one shape of load.
 
 use anyhow::Result;
 use common::comparison::{Benchmark, Comparison, Estimate, FLOOR, Row};
@@ -11,11 +11,11 @@ use crate::plot::rows::{Entry, Rows};
 use crate::plot::scale::Spread;
 use crate::plot::table::Table;
 
-const PER_SECOND: &str = "a second";
-/// Columns of what was recorded; the reader's own come after them.
+const PER_SECOND: &str = "per second";
+/// Columns of recorded results; the reader's own come after them.
 const RECORDED: usize = 6;
 
-/// Rates over that of the floor; without it, rates alone.
+/// Rates divided by the floor's; without a floor, rates alone.
 pub fn figure(record: &Comparison, own: &Own, group: &'static str, shape: &str) -> Result<Figure> {
     let benchmark = record::benchmark(record::group(record, group)?, shape)?;
     let noise = record.noise_floor.as_ref();
@@ -45,7 +45,7 @@ pub fn figure(record: &Comparison, own: &Own, group: &'static str, shape: &str) 
     Ok(Figure {
         title: format!("{}: {}", title(group), benchmark.name),
         reading: "Further to the right is faster; a line through a marker is its interval, and \
-                  what lies in the grey band is within noise. “≥” marks those that outran the client.",
+                  the grey band is within noise. “≥” marks servers that were faster than the client.",
         drawing: Drawing::Rows(Rows {
             axis: what.to_owned(),
             spread: Spread::Linear,
@@ -75,7 +75,7 @@ pub fn fairness(record: &Comparison, own: &Own) -> Result<Figure> {
     });
     Ok(Figure {
         title: format!("Fairness: {}", benchmark.name),
-        reading: "Further to the left is better: 99 of 100 pings were answered sooner than this.",
+        reading: "Further to the left is better: 99 of 100 pings came back sooner than this.",
         table: Table {
             headings: vec!["candidate", "p99, ms", "your run"],
             rows: rows.collect(),
@@ -126,7 +126,7 @@ fn table(benchmark: &Benchmark, own: OwnFigure, own_ratio: OwnFigure) -> Table {
             "client’s CPU, µs each",
             "client the bottleneck",
             "your run: / c-epoll",
-            "your run: a second",
+            "your run: per second",
         ],
         rows: rows.collect(),
         notes: Vec::new(),

@@ -1,4 +1,4 @@
-//! One run of one case: what the case is given, and what it may answer.
+//! One run of one case: its input and its result.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,15 +8,15 @@ use super::server::{Launch, ProcessGroups, Server};
 use super::{Case, Kind, Needs, Selection, Target};
 use crate::client::EchoClient;
 
-/// What was seen, or why the case did not pass.
+/// What the case observed, or why it didn't pass.
 pub(super) type CaseResult = Result<String, CaseError>;
 
-/// Why a case did not pass.
+/// Why a case didn't pass.
 #[derive(Debug)]
 pub(super) enum CaseError {
-    /// The server breaks the rule: what was seen instead.
+    /// The server breaks the rule. Contains what the case observed.
     Fail(String),
-    /// It cannot be seen here: why.
+    /// The case can't be tested here. Contains the reason.
     Skip(String),
 }
 
@@ -26,7 +26,7 @@ impl From<io::Error> for CaseError {
     }
 }
 
-/// Says what was being done when an error came.
+/// Adds to an error what the case was doing.
 pub(super) trait While<T> {
     /// Turns an error into a failure of the case, with `what` in front.
     fn while_(self, what: &str) -> Result<T, CaseError>;
@@ -48,7 +48,7 @@ macro_rules! ensure {
 }
 pub(super) use ensure;
 
-/// What a case is given: where the server is or how to start one, its kind, and the limits.
+/// The input of a case: the server's address or command, its kind, and the limits.
 pub(super) struct CaseRun {
     selection: Selection,
     target: Target,
@@ -57,7 +57,7 @@ pub(super) struct CaseRun {
 }
 
 impl CaseRun {
-    /// Every process that the case starts is known to `groups`, which can end them from outside.
+    /// Adds every process that the case starts to `groups`, so that it can be ended from outside.
     pub(super) fn new(target: &Target, selection: &Selection, groups: &ProcessGroups) -> Self {
         CaseRun {
             selection: selection.clone(),
@@ -67,8 +67,8 @@ impl CaseRun {
         }
     }
 
-    /// Runs `case`. For a wire case of a command it starts the server first, and expects it to be
-    /// alive afterwards.
+    /// Runs `case`. For a wire case of a command, it starts the server first, and checks afterwards
+    /// that it is still running.
     pub(super) fn carry_out(mut self, case: &Case) -> CaseResult {
         if case.needs == Needs::Wire && matches!(self.target, Target::Command(_)) {
             self.server = Some(self.start()?);
@@ -84,8 +84,8 @@ impl CaseRun {
         self.selection.kind
     }
 
-    /// How many of `bytes` sent by [`traffic`](super::traffic) are to come back as an answer: whole
-    /// lines only by a line server.
+    /// How many of `bytes` sent by [`traffic`](super::traffic) should come back: a line server
+    /// only returns whole lines.
     pub(super) fn expected_answer(&self, bytes: usize) -> usize {
         match self.kind() {
             Kind::Stream => bytes,
@@ -93,12 +93,12 @@ impl CaseRun {
         }
     }
 
-    /// A figure of the contract, in milliseconds, times the slack.
+    /// A time limit of the contract, in milliseconds, times the slack.
     pub(super) fn limit(&self, milliseconds: u64) -> Duration {
         self.selection.relaxed(Duration::from_millis(milliseconds))
     }
 
-    /// A share of the processor time that the contract allows, times the slack.
+    /// The share of processor time that the contract allows, times the slack.
     pub(super) fn share(&self, share: f64) -> f64 {
         share * self.selection.slack
     }
@@ -108,11 +108,11 @@ impl CaseRun {
         match (&self.target, &self.server) {
             (Target::Address(address), _) => Ok(*address),
             (_, Some(server)) => Ok(server.address()),
-            (_, None) => Err(CaseError::Skip("there is no server to connect to".into())),
+            (_, None) => Err(CaseError::Skip("no server to connect to".into())),
         }
     }
 
-    /// The process of a wire case's server, where the checker started it.
+    /// The process of a wire case's server, if the checker started it.
     pub(super) fn server(&self) -> Option<&Server> {
         self.server.as_ref()
     }
@@ -122,7 +122,7 @@ impl CaseRun {
         EchoClient::connect(self.address()?).while_("connecting")
     }
 
-    /// The server's command, to be started with more options.
+    /// The server's command, to start it with more options.
     pub(super) fn launch(&self) -> Result<Launch, CaseError> {
         match &self.target {
             Target::Command(command) => Ok(Launch::new(command, &self.groups)),

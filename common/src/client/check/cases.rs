@@ -1,4 +1,4 @@
-//! The cases themselves, in files by theme. A case's number is its place in this list.
+//! All cases, in one file per theme. A case's number is its position in this list.
 
 use super::case_run::{CaseResult, CaseRun};
 use super::{Case, Kind, Needs};
@@ -14,7 +14,7 @@ mod quiet;
 mod starting;
 mod stopping;
 
-/// Every case, with its number.
+/// All cases, with their numbers.
 pub(super) fn numbered() -> Vec<Case> {
     let themes = [
         bytes::CASES,
@@ -69,7 +69,7 @@ impl Case {
         }
     }
 
-    /// The case mostly waits and measures nothing that a busy machine could upset.
+    /// Marks a case that mostly waits and measures nothing that a busy machine could disturb.
     const fn waits(self) -> Self {
         Case {
             waits: true,

@@ -14,44 +14,44 @@ use crate::output;
 /// Grade an echo server against the contract.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CheckOptions {
-    /// What the server does with a line that is not complete
+    /// What the server does with a line that isn't complete
     #[arg(long, value_enum, default_value_t = Kind::Stream)]
     kind: Kind,
-    /// Run only this case, by name or number (may be repeated)
+    /// Run only this case, by name or number (can be repeated)
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// Leave this case out (may be repeated)
+    /// Leave out this case (can be repeated)
     #[arg(long = "skip", value_name = "NAME")]
     skipped: Vec<String>,
-    /// Run only the cases that need nothing but the wire
+    /// Run only the cases that need nothing but the server's address
     #[arg(long)]
     wire_only: bool,
     /// Show the cases of this kind of server, and run none
     #[arg(long)]
     list: bool,
-    /// Write one JSON object a case, and one for the sum
+    /// Write one JSON object per case, and one for the totals
     #[arg(long)]
     json: bool,
-    /// Multiply every limit in time or CPU by this
+    /// Multiply every limit on time or CPU by this
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = slack)]
     slack: f64,
-    /// The server to grade, running already; the port is 8881 if there is none
+    /// The running server to grade; without a port it is 8881
     #[arg(value_name = "HOST:PORT", conflicts_with = "command", required_unless_present_any = ["command", "list"])]
     address: Option<ServerAddress>,
-    /// The server to grade, to be started by the checker: its program and arguments
+    /// The server to start and grade: its program and arguments
     #[arg(value_name = "COMMAND", last = true)]
     command: Vec<OsString>,
 }
 
-/// Runs the subcommand. The exit status is 1 when a case fails, and 2 when a name is no case's or
+/// Runs the subcommand. The exit status is 1 if a case fails, and 2 if no case has a given name or
 /// the command can't be run.
 ///
 /// # Errors
-/// The address cannot be resolved or reached, or standard output cannot be written.
+/// The address can't be resolved or reached, or standard output can't be written.
 pub fn command(options: CheckOptions) -> io::Result<ExitCode> {
     let selection = options.selection();
     if let Some(mistake) = selection.mistake() {
-        output::complain(format_args!("error: {mistake}"));
+        output::print_to_stderr(format_args!("error: {mistake}"));
         return Ok(ExitCode::from(2));
     }
     if options.list {
@@ -61,7 +61,7 @@ pub fn command(options: CheckOptions) -> io::Result<ExitCode> {
     let target = options.target()?;
     let report = match show(&target, &selection, options.json) {
         Err(NotGraded::CannotRun(error)) => {
-            output::complain(format_args!("error: {error}"));
+            output::print_to_stderr(format_args!("error: {error}"));
             return Ok(ExitCode::from(2));
         }
         report => report?,
@@ -89,7 +89,7 @@ impl CheckOptions {
     }
 }
 
-/// Runs the cases and writes one line for each as it ends, and the sum.
+/// Runs the cases, prints a line when each one ends, and then the totals.
 fn show(target: &Target, selection: &Selection, json: bool) -> Result<Report, NotGraded> {
     let bar = progress_bar(selection.cases().count());
     let colours = terminal::has_colours();
@@ -122,7 +122,7 @@ fn line(finding: &Finding, json: bool, colours: bool) -> String {
     }
 }
 
-/// On standard error, and only where that is a terminal.
+/// Shown on standard error, and only if that is a terminal.
 fn progress_bar(cases: usize) -> ProgressBar {
     if !terminal::stderr_redraws() {
         return ProgressBar::hidden();
@@ -153,7 +153,7 @@ fn list(selection: &Selection, json: bool) -> io::Result<()> {
 fn slack(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(factor) if (0.001..=1000.0).contains(&factor) => Ok(factor),
-        Ok(_) => Err("must lie between 0.001 and 1000".into()),
+        Ok(_) => Err("must be between 0.001 and 1000".into()),
         Err(_) => Err("not a number".into()),
     }
 }

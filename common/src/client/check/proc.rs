@@ -1,5 +1,5 @@
-//! What the system knows of a process and of its connections, from proc(5). Elsewhere than on Linux
-//! every question is answered with "skip".
+//! What the system knows about a process and its connections, from proc(5). On other systems than
+//! Linux, every function returns a skip.
 
 #[cfg_attr(target_os = "linux", path = "proc/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "proc/elsewhere.rs")]
@@ -21,38 +21,38 @@ pub(super) struct Usage {
     pub(super) wake_ups: u64,
     /// CPU time of all its threads.
     pub(super) cpu: Duration,
-    /// Time for which its threads could have run, but other processes had the processors.
+    /// Time when its threads could have run, but other processes had the processors.
     pub(super) held_up: Duration,
 }
 
 impl Usage {
     /// CPU time as a share of the time in which the process could have had it: a loop that spins
-    /// uses all of that, however busy the machine is.
+    /// uses all of it, however busy the machine is.
     pub(super) fn share_of(&self, time: Duration) -> f64 {
         let had = time.saturating_sub(self.held_up).max(self.cpu);
         self.cpu.as_secs_f64() / had.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 }
 
-/// What lies on the way of one connection.
+/// The bytes of one connection that are in the two kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Queues {
-    /// Bytes that the client's kernel has not got acknowledged.
+    /// Bytes that the client has sent and that aren't acknowledged.
     pub(super) unsent: usize,
-    /// Bytes that the server has not read.
+    /// Bytes that the server hasn't read.
     pub(super) unread: usize,
-    /// Bytes of the answer that the two kernels hold.
+    /// Bytes of the answer in both kernels.
     pub(super) answered: usize,
 }
 
 impl Queues {
-    /// Bytes that have been sent and that the server has not read.
+    /// Bytes that were sent and that the server hasn't read.
     pub(super) fn not_read(&self) -> usize {
         self.unsent + self.unread
     }
 }
 
-/// What the process uses in the `time` to come, and how long that really was.
+/// What the process uses in the next `time`, and how long that really was.
 pub(super) fn usage_during(pid: i32, time: Duration) -> Result<(Usage, Duration), CaseError> {
     let before = usage(pid)?;
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! What the checker found, for people and for programs.
+//! The checker's results, for people and for programs.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::Case;
 /// How one case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The rule is kept: what was seen.
+    /// The server keeps the rule. Contains what the case observed.
     Pass(String),
-    /// The rule is broken: what was seen instead.
+    /// The server breaks the rule. Contains what the case observed.
     Fail(String),
-    /// It cannot be seen here: why.
+    /// The case can't be tested here. Contains the reason.
     Skip(String),
 }
 
@@ -29,7 +29,7 @@ impl Outcome {
         }
     }
 
-    /// What was seen, or why nothing could be.
+    /// What the case observed, or why it was skipped.
     pub fn seen(&self) -> &str {
         let (Outcome::Pass(seen) | Outcome::Fail(seen) | Outcome::Skip(seen)) = self;
         seen
@@ -44,7 +44,7 @@ impl Outcome {
     }
 }
 
-/// One case and how it ended. `{}` is its line; `{:#}` is its line in colours.
+/// One case and its outcome. `{}` is its line; `{:#}` is its line in colours.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// The case.
@@ -89,10 +89,10 @@ impl Serialize for Finding {
     }
 }
 
-/// What a whole run found. `{}` shows the failed cases and the sum, for a test's message.
+/// The results of a whole run. `{}` shows the failed cases and the totals, for a test's message.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// One for each case that was selected, in the order of the cases.
+    /// One for each selected case, in the order of the cases.
     pub findings: Vec<Finding>,
     /// How long the run took.
     pub took: Duration,
@@ -118,7 +118,7 @@ impl Report {
         (count("pass"), count("FAIL"), count("skip"))
     }
 
-    /// The sum as one line.
+    /// The totals as one line.
     pub fn summary(&self) -> String {
         let (passed, failed, skipped) = self.counts();
         format!(

@@ -1,5 +1,5 @@
-//! Runs the selected cases: those that measure time one by one, those that mostly wait side by
-//! side.
+//! Runs the selected cases: one by one if they measure time, at the same time if they mostly
+//! wait.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,10 @@ use super::server::{Launch, ProcessGroups};
 use super::{Case, Finding, Outcome, Report, Selection, Target};
 use crate::client::server_process::Patience;
 
-/// No case may take longer, whatever the server does.
+/// The longest time that a case can take, whatever the server does.
 const CASE_LIMIT: Duration = Duration::from_secs(20);
 
-/// How many cases run side by side.
+/// How many cases run at the same time.
 const SIDE_BY_SIDE: usize = 8;
 
 /// Grades `target` on the selected cases.
@@ -27,11 +27,11 @@ pub fn run(target: &Target, selection: &Selection) -> Result<Report, NotGraded> 
     run_with(target, selection, |_| Ok(()))
 }
 
-/// Grades `target` and shows each finding as soon as it is there; the report is in the order of the
-/// cases. A command that starts no server fails the first case, and all others are skipped.
+/// Grades `target` and reports each finding as soon as it is known. The report has the order of the
+/// cases. If the command starts no server, the first case fails, and all others are skipped.
 ///
 /// # Errors
-/// The server's command can't be run at all, or what `found` returns, which ends the run.
+/// The server's command can't be run at all; or `found` failed, which ends the run.
 pub fn run_with(
     target: &Target,
     selection: &Selection,
@@ -58,10 +58,10 @@ pub fn run_with(
 /// Why there is no report.
 #[derive(Debug)]
 pub enum NotGraded {
-    /// The server's command can't be run: there is no such program, or it is none. The message
-    /// names it.
+    /// The server's command can't be run: it doesn't exist, or isn't a program. The message
+    /// contains it.
     CannotRun(io::Error),
-    /// The run ended early: a finding could not be shown, or no thread was to be had.
+    /// The run ended early: a finding couldn't be shown, or a thread couldn't be started.
     Stopped(io::Error),
 }
 
@@ -83,7 +83,7 @@ impl From<NotGraded> for io::Error {
 
 type Keep<'a> = dyn FnMut(Finding) -> Result<(), NotGraded> + 'a;
 
-/// Starts the server once before any case, so that one which doesn't start is reported once.
+/// Starts the server once before any case, so that a server that can't start is reported only once.
 fn try_out(target: &Target) -> Result<Result<(), CaseError>, NotGraded> {
     let Target::Command(command) = target else {
         return Ok(Ok(()));
@@ -100,7 +100,7 @@ fn try_out(target: &Target) -> Result<Result<(), CaseError>, NotGraded> {
     Launch::new(command, &groups).try_out().map_err(failed)
 }
 
-/// The first case fails with `error`, and all others are skipped because of it.
+/// Fails the first case with `error`, and skips all others because of it.
 fn skip_cases(
     selection: &Selection,
     error: CaseError,
@@ -109,7 +109,7 @@ fn skip_cases(
     let mut error = Some(error);
     for case in selection.cases() {
         let error = error.take();
-        let skip = || CaseError::Skip("not run, since the server did not start".into());
+        let skip = || CaseError::Skip("not run: the server did not start".into());
         keep(Finding {
             case,
             outcome: outcome(Err(error.unwrap_or_else(skip))),
@@ -119,8 +119,8 @@ fn skip_cases(
     Ok(())
 }
 
-/// Runs the cases that measure one after the other, and then those that wait side by side. In a
-/// hurry all are run side by side, those that take long first.
+/// Runs the cases that measure one after the other, and then those that wait at the same time. If
+/// hurried, it runs all at the same time, long ones first.
 fn run_cases(target: &Target, selection: &Selection, keep: &mut Keep<'_>) -> Result<(), NotGraded> {
     let (mut together, mut alone): (Vec<_>, Vec<_>) =
         selection.cases().partition(|case| case.waits);
@@ -141,12 +141,12 @@ fn run_cases(target: &Target, selection: &Selection, keep: &mut Keep<'_>) -> Res
                 .map_err(NotGraded::Stopped)?;
         }
         drop(sender);
-        // If nobody looks any more, the receiver goes, and no other case begins.
+        // If nothing receives any more, the receiver is dropped, and no other case begins.
         receiver.into_iter().try_for_each(keep)
     })
 }
 
-/// Takes case after case from the queue until it is empty.
+/// Runs cases from the queue until it is empty.
 fn work_off(
     queue: &Mutex<impl Iterator<Item = &'static Case>>,
     target: &Target,
@@ -161,7 +161,7 @@ fn work_off(
     }
 }
 
-/// Runs one case in a thread of its own, so that one that hangs can be given up.
+/// Runs one case on its own thread, so that the checker can give up a case that hangs.
 fn run_case(case: &'static Case, target: &Target, selection: &Selection) -> Finding {
     let started = Instant::now();
     let groups = ProcessGroups::default();
@@ -186,7 +186,7 @@ fn within(limit: Duration, body: impl FnOnce() -> CaseResult + Send + 'static) -
 
 fn given_up(error: RecvTimeoutError, limit: Duration) -> CaseResult {
     Err(CaseError::Fail(match error {
-        RecvTimeoutError::Timeout => format!("no end after {} s", limit.as_secs()),
+        RecvTimeoutError::Timeout => format!("not finished after {} s", limit.as_secs()),
         RecvTimeoutError::Disconnected => "the checker itself panicked".into(),
     }))
 }

@@ -1,4 +1,4 @@
-//! A server as a process: watched, signalled, and never left behind.
+//! A server as a process: watched, signalled, and never left running.
 
 use std::net::SocketAddr;
 use std::process::{ChildStderr, ExitStatus};
@@ -17,10 +17,10 @@ mod launch;
 
 pub(super) use launch::{Errors, Launch, StartResult};
 
-/// How long a server may take to end once it has closed its standard output.
+/// How long a server can take to end after it has closed its standard output.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
-/// A running server. It is killed and reaped when this is dropped, with all that it has started.
+/// A running server. Dropping it kills and reaps the server, with everything that it has started.
 pub(super) struct Server {
     group: Arc<Mutex<ProcessGroup>>,
     address: Option<SocketAddr>,
@@ -46,12 +46,12 @@ impl Server {
         lock(&self.group).signal(signal).while_("signalling")
     }
 
-    /// Stops the server until [`resume`](Self::resume), as [`ProcessGroup::pause`] says.
+    /// Stops the server until [`resume`](Self::resume); see [`ProcessGroup::pause`].
     pub(super) fn pause(&self) -> Result<(), CaseError> {
         lock(&self.group).pause().while_("stopping the server")
     }
 
-    /// Lets a server go on that [`pause`](Self::pause) has stopped.
+    /// Continues a server that [`pause`](Self::pause) has stopped.
     pub(super) fn resume(&self) -> Result<(), CaseError> {
         self.signal(Signal::SIGCONT)
     }
@@ -61,9 +61,9 @@ impl Server {
         lock(&self.group).try_wait().ok().flatten()
     }
 
-    /// Waits until all threads of the server have slept for so long without a break, or it has
-    /// ended, but not longer than the limit. Then it has done what it had to do, however busy the
-    /// machine is. Where nobody can say whether it sleeps, this waits as long as the limit.
+    /// Waits until all threads of the server have slept for `time` without a break, or it has ended,
+    /// for at most `limit`. Then the server has finished its work, however busy the machine is.
+    /// Where the system can't tell whether it sleeps, this waits for `limit`.
     pub(super) fn let_it_rest(&self, time: Duration, limit: Duration) {
         let started = Instant::now();
         let mut asleep: Option<(proc::Usage, Instant)> = None;
@@ -82,12 +82,12 @@ impl Server {
         }
     }
 
-    /// Waits for the server to end: its status, and how long that took.
+    /// Waits for the server to end. Returns its status, and how long that took.
     pub(super) fn exit_within(&self, limit: Duration) -> Result<(ExitStatus, Duration), CaseError> {
         let started = Instant::now();
         loop {
-            // Before it is looked whether the server has ended: the checker may itself be stopped
-            // between the two.
+            // Read the time before checking whether the server has ended: the checker itself can be
+            // stopped between the two.
             let waited = started.elapsed();
             if let Some(status) = self.ended() {
                 return Ok((status, started.elapsed()));
@@ -109,7 +109,7 @@ impl Server {
             .count()
     }
 
-    /// All that a server which has ended wrote to standard error.
+    /// Everything that a server which has ended wrote to standard error.
     fn all_errors(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
@@ -122,14 +122,14 @@ impl Server {
             && let Ok((status, _)) = self.exit_within(END_LIMIT)
         {
             let errors = self.all_errors();
-            // What it says itself is worth more than what it did not print.
+            // The server's own error explains more than its missing line.
             let why = match errors.lines().next() {
                 Some(line) => line.to_owned(),
                 None => seen.to_string(),
             };
             return CaseError::Fail(format!("the server did not start, {status}: {why}"));
         }
-        CaseError::Fail(format!("the server does not say where it listens: {seen}"))
+        CaseError::Fail(format!("the server didn't print where it listens: {seen}"))
     }
 }
 
@@ -139,7 +139,7 @@ impl Drop for Server {
     }
 }
 
-/// Every process group that one case has started, so that they can be ended when the case is over
+/// All process groups that a case has started, so that they can be ended when the case is over
 /// or given up.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProcessGroups(Arc<Mutex<Started>>);
@@ -151,7 +151,7 @@ struct Started {
 }
 
 impl ProcessGroups {
-    /// Kills and reaps all, and whatever a case that was given up starts later.
+    /// Kills and reaps all of them, and any that a case that was given up starts later.
     pub(super) fn end_all(&self) {
         let mut started = lock(&self.0);
         started.is_over = true;
@@ -172,14 +172,14 @@ impl ProcessGroups {
     }
 }
 
-/// What a server wrote to standard error, or the pipe that nobody reads.
+/// What a server wrote to standard error, or the pipe that isn't read.
 #[derive(Default)]
 struct Log {
     text: Arc<Mutex<Vec<u8>>>,
     _unread: Option<ChildStderr>,
 }
 
-/// A thread that died cannot have left these half-changed.
+/// A thread that panicked can't have left these half-changed.
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

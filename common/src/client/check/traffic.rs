@@ -24,7 +24,7 @@ pub(super) fn expect_lines(offset: usize, got: &[u8]) -> Result<(), CaseError> {
     Ok(())
 }
 
-/// Expects two runs of the same length to be the same; the first of their bytes is number `offset`.
+/// Expects two slices of equal length to be equal; their first byte is number `offset`.
 fn expect_run(offset: usize, expected: &[u8], got: &[u8]) -> Result<(), CaseError> {
     if expected == got {
         return Ok(());
@@ -42,7 +42,7 @@ fn expect_run(offset: usize, expected: &[u8], got: &[u8]) -> Result<(), CaseErro
     )))
 }
 
-/// Expects two short messages to be the same.
+/// Expects two short messages to be equal.
 pub(super) fn expect_same(expected: &[u8], got: &[u8]) -> Result<(), CaseError> {
     let (shown_got, shown_expected) = (got.escape_ascii(), expected.escape_ascii());
     ensure!(
@@ -52,7 +52,7 @@ pub(super) fn expect_same(expected: &[u8], got: &[u8]) -> Result<(), CaseError> 
     Ok(())
 }
 
-/// One line there and back: how long it took.
+/// Sends a line and receives it. Returns how long that took.
 pub(super) fn ping(client: &mut EchoClient) -> Result<Duration, CaseError> {
     let line = &LINES[..LINE];
     let started = Instant::now();
@@ -61,8 +61,8 @@ pub(super) fn ping(client: &mut EchoClient) -> Result<Duration, CaseError> {
     Ok(started.elapsed())
 }
 
-/// A client whose kernel takes only so much (128 KiB) unread, so that a server's output is blocked
-/// soon.
+/// A client whose kernel holds at most 128 KiB of unread input, so that a server's output soon
+/// blocks.
 pub(super) fn narrow(address: SocketAddr) -> Result<EchoClient, CaseError> {
     let connect = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -92,8 +92,8 @@ pub(super) fn receive_lines(
     Ok(())
 }
 
-/// Receives the numbered lines from byte `from` to the end of the stream, 64 KiB at a time and
-/// `pause` between: up to which byte they came.
+/// Receives the numbered lines from byte `from` to the end of the stream, 64 KiB at a time with
+/// pauses of `pause`. Returns how far they came.
 pub(super) fn receive_rest(
     client: &mut EchoClient,
     from: usize,
@@ -111,7 +111,7 @@ pub(super) fn receive_rest(
     }
 }
 
-/// Expects the server to close in an orderly way and to send nothing more.
+/// Expects the server to close with a FIN and to send nothing more.
 pub(super) fn expect_end(client: &mut EchoClient) -> Result<(), CaseError> {
     let rest = client
         .receive_to_end()
@@ -124,7 +124,7 @@ pub(super) fn will_reset(client: &EchoClient) -> io::Result<()> {
     SockRef::from(client.socket()).set_linger(Some(Duration::ZERO))
 }
 
-/// Says how far the receiving had come.
+/// Adds to an error how many bytes were received.
 trait OrAt<T> {
     fn or_at(self, at: usize) -> Result<T, CaseError>;
 }

@@ -1,5 +1,5 @@
-//! One of the connections under load: what it has sent, which answers it expects, and whether the
-//! socket is ready.
+//! One connection under load: what it has sent, which answers it expects, and whether its socket is
+//! ready.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,25 +10,25 @@ use mio::net::TcpStream;
 
 use super::payload::{LoadPayload, Mismatch};
 
-/// A non-blocking connection. mio tells of a socket only when its readiness *changes*, so it is
-/// remembered here.
+/// A non-blocking connection. mio reports a socket's readiness only when it *changes*, so this
+/// remembers it.
 pub(super) struct LoadConnection {
     pub(super) socket: TcpStream,
     /// How many messages it has taken from the schedule so far.
     pub(super) taken: u64,
-    /// There may be something to receive.
+    /// A receive can find something.
     pub(super) may_receive: bool,
     may_send: bool,
-    /// The server has ended its stream: a short read is no sign that all was read.
+    /// The server has ended its stream: a short read doesn't show that everything was read.
     ended: bool,
-    /// Where in the payload the next byte to send is, and how many are to be sent from there.
+    /// The position in the payload of the next byte to send, and how many to send from there.
     sending: usize,
     unsent: usize,
-    /// Where in the payload the next byte to receive is, and how many of its message are here
-    /// already.
+    /// The position in the payload of the next byte to receive, and how many bytes of its message
+    /// have arrived.
     receiving: usize,
     partial: usize,
-    /// For each message that is not answered yet: when it was sent, or should have been.
+    /// For each unanswered message, when it was sent, or should have been.
     due: VecDeque<Instant>,
     answered: u64,
 }
@@ -51,14 +51,14 @@ impl LoadConnection {
         }
     }
 
-    /// Remembers what the socket has become ready for.
+    /// Records what the socket has become ready for.
     pub(super) fn note(&mut self, event: &Event) {
         self.may_send |= event.is_writable();
         self.may_receive |= event.is_readable() || event.is_error();
         self.ended |= event.is_read_closed() || event.is_error();
     }
 
-    /// How many messages are under way.
+    /// How many messages are in flight.
     pub(super) fn outstanding(&self) -> usize {
         self.due.len()
     }
@@ -69,7 +69,7 @@ impl LoadConnection {
         self.unsent += payload.size();
     }
 
-    /// Sends what is queued, as far as the socket takes it, and tells how many bytes that was.
+    /// Sends what is queued, as far as the socket takes it, and returns the number of bytes.
     pub(super) fn flush(&mut self, payload: &LoadPayload) -> io::Result<usize> {
         let mut total = 0;
         while self.may_send && self.unsent > 0 {
@@ -87,7 +87,7 @@ impl LoadConnection {
         Ok(total)
     }
 
-    /// Receives once, verifies what came, and tells how many bytes that was.
+    /// Receives once, verifies what came, and returns the number of bytes.
     pub(super) fn receive(
         &mut self,
         payload: &LoadPayload,
@@ -103,7 +103,7 @@ impl LoadConnection {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(0),
             Err(error) => return Err(error),
         };
-        // A short read has emptied the socket: epoll(7) spares us a second try.
+        // A short read has emptied the socket, so no second read is needed: epoll(7).
         self.may_receive = count == buffer.len() || self.ended;
         let expected = self.due.len() * payload.size() - self.partial - self.unsent;
         if count > expected {
@@ -117,7 +117,7 @@ impl LoadConnection {
         Ok(count)
     }
 
-    /// Takes one message that has been answered in full, if any: when it was due.
+    /// Takes one message that has been answered in full, if any, and returns when it was due.
     pub(super) fn next_answered(&mut self, payload: &LoadPayload) -> Option<Instant> {
         if self.partial < payload.size() {
             return None;
@@ -129,8 +129,9 @@ impl LoadConnection {
 
     fn closed_early(&self) -> io::Error {
         let (answered, open) = (self.answered, self.due.len());
-        let message =
-            format!("closed by the server, with {answered} messages answered and {open} not");
+        let message = format!(
+            "closed by the server after {answered} answers, with {open} unanswered messages"
+        );
         io::Error::new(ErrorKind::UnexpectedEof, message)
     }
 

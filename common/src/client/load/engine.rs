@@ -18,7 +18,7 @@ use super::summary::Summary;
 use super::tally::Tally;
 use super::{LoadSettings, connect};
 
-/// How far a run has come; see [`Load::run_watched`].
+/// The progress of a run; see [`Load::run_watched`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
     /// Share of the measured part that is over, from 0 (while warming up) to 1.
@@ -34,17 +34,17 @@ pub struct Load {
     address: SocketAddr,
     settings: LoadSettings,
     payload: LoadPayload,
-    /// One for each thread.
+    /// One share per thread.
     shares: Vec<Share>,
     idle: Vec<net::TcpStream>,
 }
 
-/// What one thread is dealt of the connections: every so manieth.
+/// One thread's share of the connections: every n-th one, with n threads.
 pub(super) struct Share {
-    /// Which of the threads, from 0 on.
+    /// The number of the thread, from 0.
     pub(super) thread: usize,
     pub(super) poll: Poll,
-    /// A connection that failed leaves an empty place.
+    /// A failed connection leaves an empty place.
     pub(super) connections: Vec<Option<LoadConnection>>,
 }
 
@@ -74,7 +74,7 @@ impl Load {
     /// Opens all connections, the idle ones first.
     ///
     /// # Errors
-    /// The first connection that cannot be had, with its number; it says so when descriptors run
+    /// A connection couldn't be opened; the message contains its number, and says if descriptors ran
     /// out.
     pub fn open(address: SocketAddr, settings: &LoadSettings) -> io::Result<Self> {
         let settings = settings.checked()?;
@@ -98,26 +98,26 @@ impl Load {
         })
     }
 
-    /// Runs to the end and tells what was seen. Connections that fail are counted in the summary.
+    /// Runs to the end and returns the results. The summary counts connections that fail.
     ///
     /// # Errors
-    /// Only what poll or a clock answers, or a thread that can't be started.
+    /// Only those of poll or a clock, or a thread that can't be started.
     pub fn run(self) -> io::Result<Summary> {
         self.run_watched(|_| ControlFlow::Continue(()))
     }
 
-    /// As [`run`](Self::run), and shows `watch` ten times a second how far it has come. If that
-    /// breaks, the run ends at once, and the summary tells what was seen until then.
+    /// Like [`run`](Self::run), and passes the progress to `watch` ten times per second. If `watch`
+    /// breaks, the run ends at once, and the summary has the results until then.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// The errors of [`run`](Self::run).
     pub fn run_watched(
         mut self,
         watch: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> io::Result<Summary> {
         let begin = Instant::now();
         let mut tally = self.run_shares(begin, watch)?;
-        // Idle connections take no time, so no thread needs to be dealt any: one look will do.
+        // Idle connections take no time, so no thread needs a share of them: one check is enough.
         for index in connect::closed(&self.idle) {
             tally.count_error(Instant::now(), || {
                 format!("idle connection {} was closed by the server", index + 1)
@@ -127,7 +127,7 @@ impl Load {
         Ok(tally.summarise(self.address, &self.settings, measured_from))
     }
 
-    /// Runs the first share on this thread and the others on threads of their own.
+    /// Runs the first share on this thread and each other share on its own thread.
     fn run_shares(
         &mut self,
         begin: Instant,
@@ -170,7 +170,7 @@ impl Load {
     }
 }
 
-/// Where each thread writes how far it has come, and sees whether it may go on.
+/// Where each thread writes its progress, and reads whether to continue.
 struct Board {
     progress: Mutex<Vec<Progress>>,
     is_stopped: AtomicBool,
@@ -184,7 +184,7 @@ impl Board {
         }
     }
 
-    /// Takes down how far `thread` has come, and tells how far all together have.
+    /// Stores the progress of `thread`, and returns the progress of all threads together.
     fn post(&self, thread: usize, progress: Progress) -> Progress {
         let mut all = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         all[thread] = progress;
@@ -196,7 +196,7 @@ impl Board {
         }
     }
 
-    /// Tells all threads to end at their next look.
+    /// Ends all threads when they next check.
     fn stop(&self) {
         self.is_stopped.store(true, Ordering::Relaxed);
     }

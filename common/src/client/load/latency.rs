@@ -1,4 +1,4 @@
-//! Latencies in figures.
+//! Latencies as numbers.
 
 use std::fmt;
 
@@ -6,25 +6,25 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 /// How long answers took, in microseconds: from when a message was sent, or at a fixed rate should
-/// have been, to when its last byte was back.
+/// have been sent, until its last byte had come back.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Latency {
     /// The arithmetic mean.
     pub mean_us: f64,
-    /// Half of the answers took no longer.
+    /// Half of the answers took at most this long.
     pub p50_us: f64,
-    /// Nine of ten took no longer.
+    /// 9 of 10 took at most this long.
     pub p90_us: f64,
-    /// 99 of 100 took no longer.
+    /// 99 of 100 took at most this long.
     pub p99_us: f64,
-    /// 999 of 1,000 took no longer.
+    /// 999 of 1,000 took at most this long.
     pub p999_us: f64,
     /// The longest.
     pub max_us: f64,
 }
 
 impl Latency {
-    /// Reads a histogram of nanoseconds; `None` if it is empty.
+    /// Summarizes a histogram of nanoseconds; `None` if it is empty.
     pub(super) fn of(histogram: &Histogram<u64>) -> Option<Self> {
         let quantile = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
         (!histogram.is_empty()).then(|| Latency {

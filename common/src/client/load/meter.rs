@@ -1,4 +1,4 @@
-//! How busy the client itself is: a load generator that has no time left measures itself, not the
+//! How busy the client itself is: a load generator without spare time measures itself instead of the
 //! server.
 
 use std::io;
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
-/// The share of one core that this thread uses, from the meter's start on.
+/// The share of one core that this thread uses, from the meter's start.
 pub(super) struct Meter {
     started: Instant,
     processor_time: Duration,
     spun: Duration,
-    /// Waits that found some connection answered, and how many connections these were in all.
+    /// Waits that found answered connections, and the total number of these connections.
     waits: u64,
     found: u64,
 }
@@ -28,33 +28,33 @@ impl Meter {
         })
     }
 
-    /// Counts a wait that has found so many connections answered.
+    /// Counts a wait that found this many connections answered.
     pub(super) fn add_found(&mut self, connections: usize) {
         self.waits += u64::from(connections > 0);
         self.found += connections as u64;
     }
 
-    /// How many connections a wait has found answered, on average; `None` if none has found any.
+    /// How many connections a wait found answered, on average; `None` if no wait found any.
     pub(super) fn mean_found(&self) -> Option<f64> {
         (self.waits > 0).then(|| self.found as f64 / self.waits as f64)
     }
 
-    /// Counts time that was spent only to look at the clock: the core was used, but there was time
+    /// Counts time spent only on watching the clock: the core was used, but there was time
     /// to spare.
     pub(super) fn add_spun(&mut self, duration: Duration) {
         self.spun += duration;
     }
 
-    /// The share of one core in use up to now, from 0 to 1, less the share of the time that was
-    /// spun.
+    /// The share of one core used so far, from 0 to 1, without the time spent on watching the
+    /// clock.
     pub(super) fn share(&self) -> io::Result<f64> {
         let used = (processor_time()? - self.processor_time).as_secs_f64();
-        // Read after the processor time, which would otherwise be of a longer time than this.
+        // Read after the processor time, which would otherwise cover a longer time than this.
         let elapsed = self.started.elapsed().as_secs_f64();
         if elapsed == 0.0 {
             return Ok(0.0);
         }
-        // Others may have had the core while this thread spun: take their part as spread evenly.
+        // Other programs can have had the core while this thread spun: assume an even spread.
         let busy = (1.0 - self.spun.as_secs_f64() / elapsed).max(0.0);
         // The two clocks differ a little.
         Ok((used / elapsed * busy).min(1.0))

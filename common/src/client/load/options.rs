@@ -14,52 +14,52 @@ use crate::args::{number, seconds, seconds_above_zero};
 use crate::client::{ServerAddress, interrupt, terminal};
 use crate::output;
 
-/// Steps of the progress bar: permille.
+/// Steps of the progress bar: per mille.
 const STEPS: f64 = 1000.0;
 
-/// Most connections: far more than one client has ports for.
+/// Most connections: far more than a client has ports for.
 const MOST_CONNECTIONS: usize = 1_000_000;
 
-/// What `echo-client load` takes.
+/// The options of `echo-client load`.
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "Example: echo-client load localhost:8881 --connections 100 --rate 20000 --warm-up 1"
 )]
 pub struct LoadOptions {
-    /// The server, such as localhost:8881 or [::1]:8881; the port is 8881 if there is none
+    /// The server, such as localhost:8881 or [::1]:8881; without a port it is 8881
     #[arg(value_name = "HOST:PORT")]
     server: ServerAddress,
-    /// Threads that share the connections; with two, each on a core of its own, the client is
+    /// Threads that share the connections; with two, each on its own core, the client is
     /// faster than any server with one thread
     #[arg(short, long, value_name = "NUMBER", default_value_t = 1, value_parser = number(1..=1024))]
     threads: usize,
     /// Connections that exchange messages
     #[arg(short, long, value_name = "NUMBER", default_value_t = 50, value_parser = number(1..=MOST_CONNECTIONS))]
     connections: usize,
-    /// Connections beside them that stay silent
+    /// More connections that stay silent
     #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = number(0..=MOST_CONNECTIONS))]
     idle: usize,
-    /// Length of a message; its last byte is a newline, so that line servers answer
+    /// Length of a message; its last byte is a newline, so that line servers return it
     #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = number(1..=LoadSettings::MOST_UNDER_WAY / 2))]
     size: usize,
-    /// Most messages under way on one connection
+    /// Most messages in flight on one connection
     #[arg(short = 'p', long, value_name = "MESSAGES", default_value_t = 1, value_parser = number(1..=1_000_000))]
     depth: usize,
     /// How long to measure
     #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = seconds_above_zero)]
     duration: Duration,
-    /// Measure so many messages, however long it takes
+    /// Measure this many messages, however long it takes
     #[arg(short = 'n', long, value_name = "MESSAGES", conflicts_with = "duration",
         value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     count: Option<u64>,
     /// Fixed rate over all connections; a latency is counted from when its message should
-    /// have been sent [default: a closed loop, the next message when one is answered]
+    /// have been sent [default: a closed loop, in which each answer triggers the next message]
     #[arg(short, long, value_name = "MESSAGES/S", value_parser = rate)]
     rate: Option<f64>,
     /// Time under load before measuring
     #[arg(short, long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     warm_up: Duration,
-    /// When nothing has moved for so long, count what is not answered as lost, and end
+    /// When nothing has arrived for this long, count unanswered messages as lost, and end
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds_above_zero)]
     time_limit: Duration,
     /// Print the result as one line of JSON
@@ -90,17 +90,17 @@ impl From<&LoadOptions> for LoadSettings {
     }
 }
 
-/// Runs `echo-client load`: failure means that a connection was lost or an answer was wrong. Ctrl-C
-/// ends the run early, and the report is on what was seen until then. The exit status is 2 when the
-/// options don't fit together.
+/// Runs `echo-client load`. It fails if a connection was lost or an answer was wrong. Ctrl-C ends
+/// the run early, and the report covers the time until then. The exit status is 2 if the options
+/// don't fit together.
 ///
 /// # Errors
-/// As [`Load::open`] and [`Load::run`]; or standard output can't be written.
+/// The errors of [`Load::open`] and [`Load::run`]; or standard output can't be written.
 pub fn command(options: LoadOptions) -> io::Result<ExitCode> {
     let settings = match LoadSettings::from(&options).checked() {
         Ok(settings) => settings,
         Err(error) => {
-            output::complain(format_args!("error: {error}"));
+            output::print_to_stderr(format_args!("error: {error}"));
             return Ok(ExitCode::from(2));
         }
     };
@@ -128,7 +128,7 @@ pub fn command(options: LoadOptions) -> io::Result<ExitCode> {
     })
 }
 
-/// Opens the load at the first of the server's addresses at which somebody listens.
+/// Opens the load at the first of the server's addresses that accepts.
 fn open_any(addresses: &[SocketAddr], settings: &LoadSettings) -> io::Result<Load> {
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for &address in addresses {
@@ -168,11 +168,11 @@ fn show(bar: &ProgressBar, progress: Progress) {
     });
 }
 
-/// Parses a number of messages a second.
+/// Parses a number of messages per second.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if LoadSettings::RATES.contains(&rate) => Ok(rate),
-        Ok(_) => Err("must lie between 0.001 and 1e9".into()),
+        Ok(_) => Err("must be between 0.001 and 1e9".into()),
         Err(_) => Err("not a number".into()),
     }
 }

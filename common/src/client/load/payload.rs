@@ -1,24 +1,24 @@
-//! The bytes that go round: one block of numbered messages that all connections share.
+//! The bytes to send: one block of numbered messages that all connections share.
 
 use std::iter;
 
-/// A block is at least this long, so that the message numbers do not soon come round again. It
-/// still fits into a cache.
+/// The least length of a block, so that message numbers don't repeat soon. It still fits into a
+/// cache.
 const BLOCK: usize = 256 * 1024;
 
-/// Messages of one size, each different from its neighbours and ended by its only `\n`.
+/// Messages of one size, each different from its neighbours, with a `\n` only at the end.
 ///
-/// Every connection sends the block from a place of its own on, over and over. So nothing is
-/// generated or copied per message, an answer is verified with one comparison of memory, and an
-/// answer that was swapped, repeated, lost or sent to the wrong connection differs from what is
-/// expected.
+/// Every connection sends the block again and again, from its own starting position. So nothing is
+/// generated or copied per message, and one memory comparison verifies an answer. An answer that was
+/// swapped, repeated, lost, or sent to the wrong connection differs from the expected
+/// bytes.
 pub(super) struct LoadPayload {
     block: Vec<u8>,
     size: usize,
 }
 
 impl LoadPayload {
-    /// Messages of `size` bytes, more of them than the `depth` that are under way at once.
+    /// Messages of `size` bytes: more of them than the `depth` that are in flight at once.
     pub(super) fn new(size: usize, depth: usize) -> Self {
         let messages = (BLOCK / size).max(depth + 1);
         let mut random = fastrand::Rng::with_seed(0);
@@ -38,7 +38,7 @@ impl LoadPayload {
         self.size
     }
 
-    /// Where connection `index` of so many starts: they are spread evenly over the block.
+    /// Where connection `index` of `connections` starts: they are spread evenly over the block.
     pub(super) fn start(&self, index: usize, connections: usize) -> usize {
         let messages = self.block.len() / self.size;
         index % connections * messages / connections * self.size
@@ -50,7 +50,7 @@ impl LoadPayload {
         &rest[..most.min(rest.len())]
     }
 
-    /// The place `count` bytes after `place`, of which a window was used.
+    /// The place `count` bytes after `place`, within the window there.
     pub(super) fn after(&self, place: usize, count: usize) -> usize {
         let next = place + count;
         if next == self.block.len() { 0 } else { next }
@@ -75,7 +75,7 @@ impl LoadPayload {
 /// The first byte that came back wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
-    /// How many bytes came back right before it.
+    /// The number of correct bytes right before it.
     pub(super) right: usize,
     pub(super) found: u8,
     pub(super) expected: u8,

@@ -15,7 +15,7 @@ use super::payload::LoadPayload;
 use super::schedule::LoadSchedule;
 use super::tally::Tally;
 
-/// How often progress is shown and looked for.
+/// How often to report progress and check for it.
 const TICK: Duration = Duration::from_millis(100);
 /// One receive buffer for all connections, in bytes.
 const BUFFER: usize = 128 * 1024;
@@ -27,23 +27,23 @@ pub(super) struct Run<'a> {
     share: Share,
     schedule: LoadSchedule,
     meter: Meter,
-    /// The clock as last read; looking at it costs as much as a tenth of a message.
+    /// The clock as last read; reading it takes a tenth of the time of a message.
     now: Instant,
     measuring: bool,
-    /// Connections that may have more to receive, and are served again without an event.
+    /// Connections that can have more to receive. They are served again without an event.
     again: Vec<usize>,
     buffer: Vec<u8>,
     alive: usize,
     outstanding: usize,
     last_progress: Instant,
     /// When the last wait began whose events have all been handled. A stall is judged by this time:
-    /// what arrived before it is no longer unseen, even if this program was itself stopped.
+    /// everything that arrived before it has been seen, even if this program itself was stopped.
     seen_until: Instant,
     tally: Tally,
 }
 
 impl<'a> Run<'a> {
-    /// Prepares the run, on the thread that is to run it; the schedule begins at `begin`.
+    /// Prepares the run, on the thread that will run it; the schedule begins at `begin`.
     pub(super) fn new(
         settings: &'a LoadSettings,
         payload: &'a LoadPayload,
@@ -70,12 +70,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The loop. It ends early if `watch`, which is shown its progress every [`TICK`], says so.
+    /// Runs the loop. It ends early if `watch`, which gets the progress every [`TICK`], breaks.
     pub(super) fn go(
         mut self,
         mut watch: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> io::Result<Tally> {
-        // Room for all, so that one wait finds every connection that is ready.
+        // Space for all, so that one wait finds every connection that is ready.
         let mut events = Events::with_capacity(self.share.connections.len());
         let mut ready = Vec::new();
         let mut next_tick = self.now;
@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         stalled
     }
 
-    /// At a fixed rate: sends what has come due.
+    /// At a fixed rate, sends the messages that have become due.
     fn release(&mut self) {
         let now = self.now;
         while let Some(number) = self.schedule.wake(now) {
@@ -136,10 +136,10 @@ impl<'a> Run<'a> {
     }
 
     /// Waits for events, until the next message is due or the next tick. Returns `false` if a
-    /// signal has cut the wait short.
+    /// signal interrupted the wait.
     ///
-    /// epoll waits in whole milliseconds, which is far too coarse for the moments of a fixed rate:
-    /// the last millisecond before a message is due is spent looking.
+    /// epoll waits in whole milliseconds, which is far too coarse for a fixed rate: in the last
+    /// millisecond before a message is due, this polls the clock.
     fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
         let pause = match self.schedule.next_due() {
             _ if !self.again.is_empty() => Duration::ZERO,
@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
         if connection.may_receive {
             bytes += connection.receive(payload, &mut self.buffer)?;
         }
-        // The moment of these answers is also the moment of the messages that follow them.
+        // The time of these answers is also the time of the messages that follow them.
         self.now = Instant::now();
         while let Some(due) = connection.next_answered(payload) {
             self.outstanding -= 1;
@@ -225,13 +225,13 @@ impl<'a> Run<'a> {
             .count_error(self.now, || format!("connection {number}: {error}"));
     }
 
-    /// Counts as lost every connection that is still expects an answer.
+    /// Counts as lost every connection that still expects an answer.
     fn give_up(&mut self) {
         let limit = self.settings.stall_limit.as_secs_f64();
         for (index, connection) in mem::take(&mut self.share.connections).iter().enumerate() {
             if let Some(connection) = connection.as_ref().filter(|open| open.outstanding() > 0) {
                 let open = connection.outstanding();
-                let error = format!("no progress for {limit} s, with {open} messages not answered");
+                let error = format!("no progress for {limit} s, with {open} unanswered messages");
                 self.lose(
                     connection,
                     index,

@@ -1,33 +1,33 @@
 //! When each message is due.
 //!
-//! In a **closed loop** the next message is due when an earlier one has been answered, so a slow
-//! server slows the load down and its pauses hit few messages. At a **fixed rate** (an open loop)
-//! the moments are set beforehand: a pause makes every message late that was due meanwhile.
-//! Latencies of a closed loop hide that; the mistake is known as coordinated omission (Gil Tene,
+//! In a **closed loop** the next message is due when an earlier one has been answered. So a slow
+//! server slows the load down, and its pauses hit few messages. At a **fixed rate** (an open loop)
+//! the times are set beforehand: a pause delays every message that is due meanwhile.
+//! Latencies of a closed loop hide that. This mistake is known as coordinated omission (Gil Tene,
 //! "How NOT to Measure Latency"; his wrk2 has the same remedy).
 
 use std::time::{Duration, Instant};
 
 use super::{Length, LoadSettings};
 
-/// Which messages are due at what moment on one thread, the warm-up included. Of `threads` threads
-/// each has every `threads`-th moment of the fixed rate, so together they keep it exactly.
+/// Which messages are due when on one thread, including the warm-up. Each of `threads` threads has
+/// every `threads`-th message of the fixed rate, so together they keep it exactly.
 pub(super) struct LoadSchedule {
     begin: Instant,
-    /// Messages due from here on are measured.
+    /// Messages due from this time on are measured.
     pub(super) measured_from: Instant,
-    /// Nothing is sent from here on.
+    /// Nothing is sent from this time on.
     end: Option<Instant>,
-    /// Messages a second over all threads, or `None` for a closed loop.
+    /// Messages per second over all threads, or `None` for a closed loop.
     rate: Option<f64>,
-    /// Which of the threads this is, from 0 on.
+    /// The number of this thread, from 0.
     thread: u64,
     threads: u64,
-    /// How many messages may be sent: in a closed loop, after the warm-up; at a fixed rate, in all.
+    /// How many messages can be sent: in a closed loop, after the warm-up; at a fixed rate, in total.
     total: u64,
     /// Closed loop: how many of them have been taken.
     taken: u64,
-    /// Fixed rate: how many of them have come due.
+    /// Fixed rate: how many of them have become due.
     woken: u64,
 }
 
@@ -61,8 +61,8 @@ impl LoadSchedule {
         }
     }
 
-    /// Takes message `number` (which counts at a fixed rate only): when it is due, if it may be
-    /// sent by now.
+    /// Takes message `number` (which matters only at a fixed rate): returns when it is due, if it
+    /// can be sent by now.
     pub(super) fn take(&mut self, number: u64, now: Instant) -> Option<Instant> {
         if self.is_past_end(now) {
             return None;
@@ -82,7 +82,7 @@ impl LoadSchedule {
         Some(now)
     }
 
-    /// At a fixed rate, the number of the next message that has come due.
+    /// At a fixed rate, the number of the next message that has become due.
     pub(super) fn wake(&mut self, now: Instant) -> Option<u64> {
         if self.next_due()? > now || self.is_past_end(now) {
             return None;
@@ -91,13 +91,13 @@ impl LoadSchedule {
         Some(self.woken - 1)
     }
 
-    /// At a fixed rate, when the next message comes due.
+    /// At a fixed rate, when the next message becomes due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let rate = self.rate.filter(|_| self.woken < self.total)?;
         Some(self.due(self.woken, rate))
     }
 
-    /// Whether no more messages come due.
+    /// Whether no more messages become due.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let used = if self.rate.is_some() {
             self.woken
@@ -107,8 +107,8 @@ impl LoadSchedule {
         self.is_past_end(now) || used == self.total
     }
 
-    /// How many messages came due and were never sent, as the server (or this client) could not
-    /// keep up with the rate. What would have come due after an interrupt doesn't count.
+    /// How many messages became due and were never sent, because the server (or this client) couldn't
+    /// keep up with the rate. Messages due after an interrupt don't count.
     pub(super) fn never_sent(&self, is_interrupted: bool) -> u64 {
         let due = if is_interrupted {
             self.woken
@@ -142,7 +142,7 @@ impl LoadSchedule {
     }
 }
 
-/// How many messages come due in the first `duration`.
+/// How many messages become due in the first `duration`.
 fn messages_in(duration: Duration, rate: f64) -> u64 {
     (duration.as_secs_f64() * rate).ceil() as u64
 }

@@ -1,4 +1,4 @@
-//! What a run under load has shown.
+//! The results of a run under load.
 
 use std::fmt;
 use std::io;
@@ -11,15 +11,15 @@ use serde::Serialize;
 
 use super::latency::Latency;
 
-/// Above this share of its core the client is said to be the bottleneck.
+/// A client that uses more than this share of its core counts as the bottleneck.
 const SATURATED: f64 = 0.95;
 
-/// What a run under load has shown. Serialises to one flat object, all but the histogram.
+/// The results of a run under load. Serializes to one flat object, without the histogram.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// The server.
     pub address: SocketAddr,
-    /// Threads of the client that shared the connections.
+    /// Threads of the client.
     pub threads: usize,
     /// Connections that exchanged messages.
     pub connections: usize,
@@ -27,41 +27,41 @@ pub struct Summary {
     pub idle: usize,
     /// Length of a message in bytes.
     pub size: usize,
-    /// Most messages under way on one connection.
+    /// Most messages in flight on one connection.
     pub depth: usize,
-    /// Messages a second that were asked for; `None` in a closed loop.
+    /// The fixed rate in messages per second; `None` in a closed loop.
     pub rate: Option<f64>,
-    /// Messages that were answered rightly, after the warm-up.
+    /// Messages that came back correctly, after the warm-up.
     pub messages: u64,
-    /// Whether the run was ended before its time.
+    /// Whether the run was ended early.
     pub interrupted: bool,
     /// Time from the end of the warm-up to the last of these answers, in seconds.
     pub seconds: f64,
-    /// Answered messages a second.
+    /// Answered messages per second.
     pub messages_per_second: f64,
-    /// Payload each way in megabytes (10⁶ bytes) a second.
+    /// Payload each way in megabytes (10⁶ bytes) per second.
     pub megabytes_per_second: f64,
     /// How long answers took; `None` if there were none.
     pub latency: Option<Latency>,
     /// Messages that were due at the fixed rate but never sent.
     pub never_sent: u64,
-    /// Connections that failed, were closed or answered wrongly; idle ones that were closed count
-    /// too.
+    /// Connections that failed, were closed, or returned wrong bytes; idle ones that were closed
+    /// count too.
     pub errors: u64,
     /// The first of these errors.
     pub first_error: Option<String>,
-    /// Share of one core that the client's busiest thread used, from 0 to 1, less the time it only
-    /// waited for the next message's moment; `None` if the warm-up was not over.
+    /// The share of one core that the client's busiest thread used, from 0 to 1, without the time in
+    /// which it only waited for the next message to be due; `None` if the warm-up wasn't over.
     pub client_cpu: Option<f64>,
     /// How many of its connections this thread found answered at each wait, on average; waits that
-    /// found none do not count. `None` if all found none.
+    /// found none don't count. `None` if all found none.
     pub answers_waiting: Option<f64>,
     #[serde(skip)]
     pub(super) histogram: Histogram<u64>,
 }
 
 impl Summary {
-    /// The latency that `percent` of the answers did not exceed, to three digits; `None` if there
+    /// The latency that `percent` of the answers didn't exceed, to three digits; `None` if there
     /// were no answers.
     pub fn percentile(&self, percent: f64) -> Option<Duration> {
         let value = || Duration::from_nanos(self.histogram.value_at_percentile(percent));
@@ -76,16 +76,16 @@ impl Summary {
     /// Whether the client was slower than the server, so that a faster server would have made no
     /// difference.
     ///
-    /// At a fixed rate it is enough that the client used up its core. In a closed loop that says
-    /// nothing: a client that is *faster* wakes up for each single answer and pays a wait for it,
-    /// so it is as busy as a slower one. But it finds few connections answered when it has waited,
-    /// as the others are queued at the server; the slower side is the one at which they queue.
+    /// At a fixed rate, the client is the bottleneck if it used up its core. In a closed loop that
+    /// shows nothing: a *faster* client wakes up for each single answer and pays a wait for it,
+    /// so it is as busy as a slower one. But after each wait it finds few connections answered,
+    /// because the others are queued at the server: connections queue at the slower side.
     pub fn client_was_the_bottleneck(&self) -> bool {
         self.client_cpu > Some(SATURATED) && (self.rate.is_some() || self.connections_queued_here())
     }
 
-    /// Whether on average more than half of a thread's connections were answered at each wait, the
-    /// one not counted that ended the wait.
+    /// Whether on average more than half of a thread's connections were answered at each wait,
+    /// without the one that ended the wait.
     fn connections_queued_here(&self) -> bool {
         self.answers_waiting > Some((self.connections_of_a_thread() + 1) as f64 / 2.0)
     }
@@ -94,10 +94,10 @@ impl Summary {
         self.connections.div_ceil(self.threads)
     }
 
-    /// The summary, if every connection lived and was answered rightly.
+    /// The summary, if no connection failed and all answers were correct.
     ///
     /// # Errors
-    /// The first error that a connection met.
+    /// The first error of a connection.
     pub fn verified(self) -> io::Result<Self> {
         match &self.first_error {
             Some(error) => Err(io::Error::other(error.clone())),
@@ -118,17 +118,17 @@ impl fmt::Display for Summary {
         let plural = if *connections == 1 { "" } else { "s" };
         write!(
             out,
-            "{connections} connection{plural}, {size} bytes a message, "
+            "{connections} connection{plural}, {size} bytes per message, "
         )?;
-        write!(out, "at most {depth} under way on each, ")?;
+        write!(out, "at most {depth} in flight on each, ")?;
         match self.rate {
-            Some(rate) => writeln!(out, "{} messages/s asked for", HumanFloatCount(rate))?,
+            Some(rate) => writeln!(out, "fixed rate of {} messages/s", HumanFloatCount(rate))?,
             None => writeln!(out, "closed loop")?,
         }
         if self.idle > 0 {
             writeln!(
                 out,
-                "{} idle connections beside them",
+                "{} more connections stay idle",
                 HumanCount(self.idle as u64)
             )?;
         }
@@ -144,7 +144,7 @@ impl fmt::Display for Summary {
         if self.never_sent > 0 {
             writeln!(
                 out,
-                "  never sent {} messages: the rate could not be kept",
+                "  never sent {} messages: the rate was too high",
                 HumanCount(self.never_sent)
             )?;
         }
@@ -153,7 +153,7 @@ impl fmt::Display for Summary {
 }
 
 impl Summary {
-    /// The report's lines on what was answered.
+    /// The report's lines about the answers.
     fn tell_of_answers(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let interrupted = if self.interrupted {
             ", interrupted"
@@ -177,7 +177,7 @@ impl Summary {
         writeln!(out, "  latency    {latency}")
     }
 
-    /// The report's line on the client itself.
+    /// The report's line about the client itself.
     fn tell_of_client(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "  client     ")?;
         let Some(cpu) = self.client_cpu else {
@@ -198,7 +198,7 @@ impl Summary {
         if self.client_was_the_bottleneck() {
             write!(
                 out,
-                ": the client was the bottleneck, a faster server would show no more"
+                ": the client was the bottleneck, so a faster server would look the same"
             )?;
         } else if found.is_some() && !self.connections_queued_here() {
             write!(out, ": it waited for the server")?;

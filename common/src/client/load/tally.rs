@@ -13,18 +13,18 @@ use super::summary::Summary;
 /// A longer latency counts as this one: an hour, in nanoseconds.
 const LONGEST: u64 = 3_600_000_000_000;
 
-/// Answers and errors of one thread as they come in, and in the end of all.
+/// The answers and errors of one thread so far, and in the end of all threads.
 pub(super) struct Tally {
     /// When the last answer was complete.
     pub(super) last_answer: Instant,
     pub(super) errors: u64,
     first_error: Option<(Instant, String)>,
-    /// Messages that came due and were not sent.
+    /// Messages that became due and were not sent.
     pub(super) never_sent: u64,
-    /// Whether the run was ended before its time.
+    /// Whether the run was ended early.
     pub(super) interrupted: bool,
-    /// Share of a core in use, and connections found answered at each wait: of the busiest thread,
-    /// once the warm-up is over.
+    /// The share of a core in use, and the connections found answered at each wait: of the busiest
+    /// thread, once the warm-up is over.
     pub(super) client_cpu: Option<f64>,
     pub(super) answers_waiting: Option<f64>,
     histogram: Histogram<u64>,
@@ -58,15 +58,15 @@ impl Tally {
         self.last_answer = now;
     }
 
-    /// Counts an error, of which the first is told.
+    /// Counts an error. The first one is reported.
     pub(super) fn count_error(&mut self, now: Instant, message: impl FnOnce() -> String) {
         self.errors += 1;
         self.first_error.get_or_insert_with(|| (now, message()));
     }
 
-    /// Adds what another thread has counted.
+    /// Adds the counts of another thread.
     pub(super) fn add(&mut self, other: Tally) {
-        // Both histograms have the same limits, so nothing that one holds is too long for the other.
+        // Both histograms have the same limits, so no value of one is too large for the other.
         let _ = self.histogram.add(&other.histogram);
         self.last_answer = self.last_answer.max(other.last_answer);
         self.errors += other.errors;
@@ -80,7 +80,7 @@ impl Tally {
         }
     }
 
-    /// All that can be told from what was counted from `begin` on.
+    /// Makes the summary of what was counted from `begin` on.
     pub(super) fn summarise(
         self,
         address: SocketAddr,

@@ -1,4 +1,4 @@
-//! A server in the test's own process, on a thread: what its loop has done can be asked afterwards.
+//! A server on a thread of the test's own process, so that the test can read its loop's counters.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::stop::Stopper;
 use crate::sys::{self, Counters, Listener};
 use crate::{Settings, StopSignal, net};
 
-/// A server on a thread of its own. It is asked to stop when this is dropped.
+/// A server on its own thread. Dropping it asks the server to stop.
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
@@ -20,10 +20,10 @@ pub struct Serving {
 
 impl Serving {
     /// Starts `serve` on a thread and a listener of its own. To test with faults, `serve` injects
-    /// faults before anything else, since they concern the thread that asks for them.
+    /// faults before anything else, since they apply to the thread that calls `inject`.
     ///
     /// # Errors
-    /// The listener or the stop signal cannot be made.
+    /// The listener or the stop signal can't be made.
     pub fn start(
         settings: Settings,
         serve: impl FnOnce(Listener, Settings, StopSignal) -> io::Result<()> + Send + 'static,
@@ -34,7 +34,7 @@ impl Serving {
         let (end, ended) = mpsc::channel();
         thread::spawn(move || {
             let served = serve(listener, settings, stop);
-            // Fails when the test is over already.
+            // Fails if the test is over already.
             let _ = end.send(served.map(|()| sys::counters()));
         });
         Ok(Serving {
@@ -44,20 +44,20 @@ impl Serving {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A client of it.
+    /// Connects a client to it.
     ///
     /// # Errors
-    /// As [`EchoClient::connect`].
+    /// The errors of [`EchoClient::connect`].
     pub fn connect(&self) -> io::Result<EchoClient> {
         EchoClient::connect(self.address)
     }
 
-    /// Asks it to stop, and does not wait for that.
+    /// Asks it to stop, and doesn't wait.
     ///
     /// # Errors
     /// The server has ended already.
@@ -65,20 +65,20 @@ impl Serving {
         self.stopper.stop()
     }
 
-    /// Waits for the end of a server that was asked to stop, for at most [`TIME_LIMIT`]: what its
-    /// loop has done.
+    /// Waits until a server that was asked to stop ends, for at most [`TIME_LIMIT`]. Returns its
+    /// loop's counters.
     ///
     /// # Errors
-    /// It does not end, it panicked, or what it answered.
+    /// It doesn't end, it panicked, or it returned an error.
     pub fn ended(&self) -> io::Result<Counters> {
         let ended = self.ended.recv_timeout(TIME_LIMIT);
         ended.map_err(io::Error::other)?
     }
 
-    /// Asks it to stop and waits until it has: what its loop has done.
+    /// Asks it to stop and waits until it has. Returns its loop's counters.
     ///
     /// # Errors
-    /// As [`ask_to_stop`](Self::ask_to_stop) and [`ended`](Self::ended).
+    /// The errors of [`ask_to_stop`](Self::ask_to_stop) and [`ended`](Self::ended).
     pub fn stop(self) -> io::Result<Counters> {
         self.ask_to_stop()?;
         self.ended()
@@ -87,7 +87,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // Fails when the server has ended already.
+        // Fails if the server has ended already.
         let _ = self.stopper.stop();
     }
 }

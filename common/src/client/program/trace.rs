@@ -1,4 +1,4 @@
-//! What a server program traces of its loop.
+//! The trace of a server program's loop.
 
 use std::env;
 use std::fs;
@@ -9,22 +9,22 @@ use std::process::Command;
 use super::Program;
 use crate::client::EchoClient;
 
-/// One event of a trace, and the line of source that it names.
+/// One event of a trace, with the line of source code that it names.
 #[derive(Debug, Clone)]
 pub struct Traced {
     /// The call, such as `recv`; or the handler that was entered.
     pub call: String,
-    /// The file of source, from the root of the workspace.
+    /// The source file, relative to the root of the workspace.
     pub file: String,
-    /// What stands there at the line that made the call.
+    /// The text of the line that made the call.
     pub text: String,
 }
 
-/// Starts a server with `--trace`, has it echo one line, and answers what it has traced.
+/// Starts a server with `--trace`, has it echo one line, and returns its trace.
 ///
 /// # Errors
-/// A server that does not start, echo or stop; a trace that is no lines of JSON, or names no
-/// source.
+/// The server doesn't start, echo, or stop; or the trace isn't lines of JSON, or names no
+/// source file.
 pub fn trace_of_one_line(server: &mut Command) -> io::Result<Vec<Traced>> {
     let file = env::temp_dir().join(format!("echo-trace-{}.jsonl", std::process::id()));
     let program = Program::start(server.args(["--port", "0", "-q"]).arg("--trace").arg(&file))?;
@@ -38,7 +38,7 @@ pub fn trace_of_one_line(server: &mut Command) -> io::Result<Vec<Traced>> {
     trace.lines().map(traced).collect()
 }
 
-/// Whether these calls and handlers come in the trace one right after the other.
+/// Whether these calls and handlers follow each other directly in the trace.
 pub fn tells(trace: &[Traced], story: &[&str]) -> bool {
     let calls: Vec<&str> = trace.iter().map(|event| event.call.as_str()).collect();
     calls.windows(story.len()).any(|calls| calls == story)

@@ -1,4 +1,4 @@
-//! A process group: a child and all that it starts in turn, such as the server of a script.
+//! A process group: a child and everything that it starts in turn, such as a script's server.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt;
@@ -14,10 +14,10 @@ use nix::unistd::Pid;
 use super::ProcessOutput;
 use crate::client::{TIME_LIMIT, interrupt};
 
-/// A child that leads a process group of its own. The whole group is killed when this is dropped,
+/// A child that leads its own process group. The whole group is killed when this is dropped,
 /// when its leader has ended, and when a signal ends this program.
 ///
-/// A process that moves to another group or session (setsid(1), or a shell's job control) is not
+/// A process that moves to another group or session (setsid(1), or a shell's job control) isn't
 /// found.
 #[derive(Debug)]
 pub struct ProcessGroup {
@@ -25,15 +25,15 @@ pub struct ProcessGroup {
     is_over: bool,
 }
 
-/// The groups that run now. A group is started and entered into this list, or killed and taken off
-/// it, while the list is locked, so that a signal finds them all.
+/// The running groups. The list is locked while a group is started and added, or killed and
+/// removed, so that a signal finds all groups.
 static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 impl ProcessGroup {
     /// Starts the command as the leader of a new group.
     ///
     /// # Errors
-    /// A command that cannot be run, or as [`interrupt::watch`].
+    /// The command can't be run, and those of [`interrupt::watch`].
     pub fn start(command: &mut Command) -> io::Result<Self> {
         interrupt::clean_up_with(end_all)?;
         let mut running = running();
@@ -46,12 +46,12 @@ impl ProcessGroup {
         Ok(group)
     }
 
-    /// The process id of the leader, which is the group's too.
+    /// The process id of the leader, which is also the group's.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.leader.id().cast_signed())
     }
 
-    /// Starts to read the leader's standard output, the first time, if it is a pipe.
+    /// Starts to read the leader's standard output. Works once, and only if it is a pipe.
     ///
     /// # Errors
     /// There is no such pipe, or no thread to read with.
@@ -59,12 +59,12 @@ impl ProcessGroup {
         ProcessOutput::read(self.take_stdout().ok_or(ErrorKind::BrokenPipe)?)
     }
 
-    /// The leader's standard output, the first time, if it is a pipe.
+    /// Takes the leader's standard output. Works once, and only if it is a pipe.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.leader.stdout.take()
     }
 
-    /// The leader's standard error, the first time, if it is a pipe.
+    /// Takes the leader's standard error. Works once, and only if it is a pipe.
     pub fn take_stderr(&mut self) -> Option<ChildStderr> {
         self.leader.stderr.take()
     }
@@ -72,28 +72,28 @@ impl ProcessGroup {
     /// Sends the leader a signal.
     ///
     /// # Errors
-    /// A leader that has ended.
+    /// The leader has ended.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         match self.is_over {
-            // Its number can be another process's by now.
+            // Its number can belong to another process by now.
             true => Err(nix::errno::Errno::ESRCH.into()),
             false => Ok(kill(self.pid(), signal)?),
         }
     }
 
-    /// Sends the leader SIGTERM, and does not wait for its end.
+    /// Sends the leader SIGTERM, and doesn't wait for its end.
     ///
     /// # Errors
-    /// A leader that has ended.
+    /// The leader has ended.
     pub fn ask_to_stop(&self) -> io::Result<()> {
         self.signal(Signal::SIGTERM)
     }
 
-    /// Stops the leader, as a debugger would, until [`resume`](Self::resume). Returns when all of
+    /// Stops the leader, as a debugger would, until [`resume`](Self::resume). Returns once all of
     /// its threads have stopped, which is some time after the signal.
     ///
     /// # Errors
-    /// A leader that has ended, or does not stop within [`TIME_LIMIT`].
+    /// The leader has ended, or doesn't stop within [`TIME_LIMIT`].
     pub fn pause(&self) -> io::Result<()> {
         self.signal(Signal::SIGSTOP)?;
         let started = Instant::now();
@@ -107,22 +107,22 @@ impl ProcessGroup {
         }
         Err(io::Error::new(
             ErrorKind::TimedOut,
-            "a SIGSTOP does not stop it",
+            "SIGSTOP does not stop it",
         ))
     }
 
-    /// Lets a leader go on that [`pause`](Self::pause) has stopped.
+    /// Continues a leader that [`pause`](Self::pause) has stopped.
     ///
     /// # Errors
-    /// A leader that has ended.
+    /// The leader has ended.
     pub fn resume(&self) -> io::Result<()> {
         self.signal(Signal::SIGCONT)
     }
 
-    /// The leader's exit status, if it has ended. Ends the rest of the group then.
+    /// The leader's exit status, if it has ended. In that case, ends the rest of the group.
     ///
     /// # Errors
-    /// What waitpid(2) returns.
+    /// The errors of waitpid(2).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.leader.try_wait()?;
         if status.is_some() {
@@ -131,26 +131,26 @@ impl ProcessGroup {
         Ok(status)
     }
 
-    /// Waits for the leader to end, however long that takes: its exit status. Ends the rest of the
-    /// group then.
+    /// Waits for the leader to end, however long that takes, and ends the rest of the group. Returns
+    /// the leader's exit status.
     ///
     /// # Errors
-    /// What waitpid(2) returns.
+    /// The errors of waitpid(2).
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.leader.wait()?;
         self.end();
         Ok(status)
     }
 
-    /// As [`wait`](Self::wait), but for at most `limit`.
+    /// Like [`wait`](Self::wait), but for at most `limit`.
     ///
     /// # Errors
-    /// `TimedOut`, or what waitpid(2) returns.
+    /// `TimedOut`, and those of waitpid(2).
     pub fn wait_within(&mut self, limit: Duration) -> io::Result<ExitStatus> {
         let started = Instant::now();
         loop {
-            // Before it is looked whether the leader has ended: this program may itself be stopped
-            // between the two.
+            // Read the time before checking whether the leader has ended: this program itself can be
+            // stopped between the two.
             let waited = started.elapsed();
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
@@ -170,7 +170,7 @@ impl ProcessGroup {
         self.is_over = true;
         let pid = self.pid();
         let mut running = running();
-        // The number is still this group's: its leader has not been reaped, or just now.
+        // The number still belongs to this group: its leader hasn't been reaped, or only just now.
         let _ = killpg(pid, Signal::SIGKILL);
         running.retain(|other| *other != pid);
         drop(running);

@@ -1,4 +1,4 @@
-//! What a server prints on standard output: first of all, where it listens.
+//! What a server prints on standard output, beginning with where it listens.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -12,16 +12,16 @@ use std::time::Duration;
 use super::Patience;
 use crate::client::{ServerAddress, TIME_LIMIT, reachable};
 
-/// How the line begins that names the address.
+/// The beginning of the line that contains the address.
 const PREFIX: &str = "listening on ";
 
-/// A longer line is cut into pieces, in bytes.
+/// Longer lines are cut into pieces of this many bytes.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// How much of the output a message quotes, in characters.
 const QUOTED: usize = 200;
 
-/// A server's standard output, read to its end on a thread of its own so that it never fills.
+/// A server's standard output, read to its end on its own thread, so that the pipe never fills.
 #[derive(Debug)]
 pub struct ProcessOutput {
     lines: Receiver<String>,
@@ -32,7 +32,7 @@ impl ProcessOutput {
     /// Starts to read.
     ///
     /// # Errors
-    /// No thread to read with.
+    /// There is no thread to read with.
     pub fn read(output: impl Read + Send + 'static) -> io::Result<Self> {
         let (sender, lines) = mpsc::channel();
         let unfinished = Arc::new(Mutex::new(Vec::new()));
@@ -41,8 +41,8 @@ impl ProcessOutput {
         Ok(ProcessOutput { lines, unfinished })
     }
 
-    /// Waits for at most `limit` until the server prints where it listens. Lines before that one
-    /// are skipped.
+    /// Waits for at most `limit` until the server prints where it listens. Skips the lines before
+    /// that one.
     ///
     /// # Errors
     /// What the server printed instead.
@@ -82,18 +82,18 @@ impl ProcessOutput {
     }
 }
 
-/// A server that did not print where it listens.
+/// The error of a server that didn't print where it listens.
 #[derive(Debug)]
 pub struct NotAnnounced {
-    /// Its output has ended, and so has the server, or it will.
+    /// Its output has ended, so the server has ended or soon will.
     pub has_ended: bool,
     within: Duration,
-    /// The last line that it printed has no end.
+    /// Its last line has no line end.
     is_unfinished: bool,
     printed: String,
 }
 
-/// What was seen, what was expected, and what to try.
+/// What the server printed, what was expected, and what to try.
 impl fmt::Display for NotAnnounced {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let printed = &self.printed;
@@ -125,14 +125,14 @@ impl From<NotAnnounced> for io::Error {
     }
 }
 
-/// The address that this line says the server listens on, if it is such a line. A server that
-/// listens on a name is reached at that one of its addresses which accepts.
+/// The address in a line that says where the server listens. If the server listens on a name, this
+/// is the first of its addresses that accepts.
 pub fn announced(line: &str) -> Option<SocketAddr> {
     let text = line.trim().strip_prefix(PREFIX)?.trim();
     if let Ok(address) = text.parse() {
         return Some(reachable(address));
     }
-    // Here the port is needed: no server listens on "the default".
+    // The port is required here: no server listens on "the default".
     let (_, _port) = text.rsplit_once(':')?;
     let client = text.parse::<ServerAddress>().ok()?;
     let client = client.connect_within(TIME_LIMIT).ok()?;
@@ -154,7 +154,7 @@ fn read_lines(mut output: impl Read, line: &Mutex<Vec<u8>>, lines: &Sender<Strin
             if piece.ends_with(b"\n") || line.len() > LONGEST_LINE {
                 let whole = String::from_utf8_lossy(&line).into_owned();
                 line.clear();
-                // Fails when nobody needs the lines any more; the output is still read.
+                // Fails if nothing receives the lines any more; the output is still read.
                 let _ = lines.send(whole);
             }
         }

@@ -1,12 +1,12 @@
-//! Waiting for another process, for a limited time of one's own.
+//! Waits for another process, for a limited time of this program.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Time that this program is ready to wait.
+/// The time that this program is willing to wait.
 ///
-/// It is spent in parts of at most a tenth. So if this program was itself stopped (Ctrl-Z) for
-/// however long, that costs one part, and what has come in the meantime is still seen.
+/// It is spent in parts of at most a tenth. So if this program itself is stopped (Ctrl-Z), for
+/// however long, that costs one part, and it still sees what has arrived in the meantime.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     part: Duration,
@@ -14,7 +14,7 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Patience for so long.
+    /// Patience for this long.
     pub fn of(limit: Duration) -> Self {
         Patience {
             part: limit / 10,
@@ -22,10 +22,10 @@ impl Patience {
         }
     }
 
-    /// Waits for a message, with what is left of the patience.
+    /// Waits for a message, for as long as the patience lasts.
     ///
     /// # Errors
-    /// `Timeout` when no patience is left, `Disconnected` when nobody can send any more.
+    /// `Timeout` if no patience is left, `Disconnected` if all senders have gone.
     pub fn receive<T>(&mut self, receiver: &Receiver<T>) -> Result<T, RecvTimeoutError> {
         loop {
             let begun = Instant::now();

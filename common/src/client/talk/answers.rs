@@ -1,4 +1,4 @@
-//! The receiving side of a conversation: is what came back what was sent?
+//! The receiving side of a conversation: compares what came back with what was sent.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,12 +15,12 @@ pub(super) struct Answers {
     client: EchoClient,
     sent: Receiver<Sent>,
     limit: Duration,
-    /// What was sent and has not come back yet.
+    /// The bytes that were sent and have not come back yet.
     expected: VecDeque<u8>,
     expected_lines: u64,
-    /// Why sending came to an end before its time.
+    /// Why sending ended early.
     failed: Option<io::Error>,
-    /// All has been sent.
+    /// Whether everything has been sent.
     ended: bool,
     waiting_since: Instant,
     last_received: Option<u8>,
@@ -29,14 +29,14 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Waits at most `limit` for an expected answer.
+    /// Waits at most `limit` for each expected answer.
     pub(super) fn new(
         client: EchoClient,
         sent: Receiver<Sent>,
         limit: Duration,
     ) -> io::Result<Self> {
-        // Nobody knows beforehand when an answer will be expected, so look ten times in the time of
-        // the limit.
+        // An answer can become expected at any time, so check ten times within the
+        // limit.
         let look_every = (limit / 10).max(Duration::from_millis(1));
         client.socket().set_read_timeout(Some(look_every))?;
         Ok(Answers {
@@ -57,7 +57,7 @@ impl Answers {
     /// Receives until the server closes.
     ///
     /// # Errors
-    /// The connection failed, or an answer is wrong, missing or late; or it can't be shown.
+    /// The connection failed, or an answer is wrong, missing, or late; or it can't be shown.
     pub(super) fn receive_all(mut self, mut transcript: Transcript) -> io::Result<TalkOutcome> {
         loop {
             let looked_at = Instant::now();
@@ -104,16 +104,16 @@ impl Answers {
         Ok(())
     }
 
-    /// Whether the server has something to do: to answer a complete line, or to close. (A line
-    /// server does not answer the beginning of a line.)
+    /// Whether the server has something to do: return a complete line, or close. (A line
+    /// server doesn't return an incomplete line.)
     fn is_waiting(&self) -> bool {
         self.ended || self.expected_lines > 0
     }
 
-    /// Nothing had come when it was looked at `looked_at` and for a while after.
+    /// Call this if nothing had come at `looked_at` and for a while after.
     ///
-    /// The answer is late only if the time limit was over before that look. If this program was
-    /// itself stopped (Ctrl-Z) until after the limit, it looks once more.
+    /// The answer is late only if the time limit was over before `looked_at`. If this program itself
+    /// was stopped (Ctrl-Z) until after the limit, it looks once more.
     fn keep_patience(&mut self, looked_at: Instant) -> io::Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -124,7 +124,7 @@ impl Answers {
         }
         let (limit, expected) = (self.limit.as_secs_f64(), self.expected.len());
         let message = match expected {
-            0 => format!("the server answered all, but did not close within {limit} s"),
+            0 => format!("everything came back, but the server did not close within {limit} s"),
             _ => format!("no answer within {limit} s: {expected} bytes did not come back"),
         };
         Err(io::Error::new(ErrorKind::TimedOut, message))
@@ -153,19 +153,19 @@ impl Answers {
         Ok(())
     }
 
-    /// The server has closed: was it right to?
+    /// Decides whether the server was right to close.
     fn conclude(self) -> io::Result<TalkOutcome> {
         let unanswered = self.expected.len();
         if !self.ended || self.failed.is_some() {
             let message = format!(
-                "the server closed before the input ended, with {unanswered} bytes not answered"
+                "the server closed before the input ended, with {unanswered} bytes unanswered"
             );
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
         }
         let after_a_line = matches!(self.last_received, None | Some(b'\n'));
         let only_a_tail = self.expected_lines == 0 && after_a_line;
         if unanswered > 0 && !only_a_tail {
-            let message = format!("the server closed with {unanswered} bytes not answered");
+            let message = format!("the server closed with {unanswered} bytes unanswered");
             return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
         }
         Ok(TalkOutcome {
@@ -185,13 +185,13 @@ fn wrong(message: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, message)
 }
 
-/// What came of a conversation in which every answer was right.
+/// The result of a conversation in which every answer was correct.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TalkOutcome {
     bytes: u64,
     lines: u64,
     after_a_line: bool,
-    /// Length of the last line, if it had no newline and was not answered.
+    /// Length of the last line, if it had no newline and didn't come back.
     unanswered: usize,
 }
 

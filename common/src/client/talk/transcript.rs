@@ -6,27 +6,27 @@ use std::io;
 use crate::client::terminal;
 use crate::output;
 
-/// Most bytes of one line that are shown.
+/// Most bytes to show of one line.
 const WIDTH: usize = 1000;
 
-/// Shows the lines that go one way on standard output: whole lines only, so that the two directions
-/// do not mix.
+/// Shows the lines of one direction on standard output: whole lines only, so that the two directions
+/// don't mix.
 pub(super) struct Transcript {
     before: &'static str,
     after: &'static str,
     shown: bool,
-    /// The line that has not ended yet: its beginning, and its length.
+    /// The line that hasn't ended yet: its beginning, and its length.
     line: Vec<u8>,
     length: usize,
 }
 
 impl Transcript {
-    /// What is sent: `→ hello`.
+    /// Shows what is sent: `→ hello`.
     pub(super) fn outgoing(shown: bool) -> Self {
         Self::new(shown, "→ ", "\x1b[36m→ ")
     }
 
-    /// What is received: `← hello`.
+    /// Shows what is received: `← hello`.
     pub(super) fn incoming(shown: bool) -> Self {
         Self::new(shown, "← ", "\x1b[32m← ")
     }
@@ -42,10 +42,10 @@ impl Transcript {
         }
     }
 
-    /// Shows the lines that `bytes` complete and keeps the rest.
+    /// Shows the lines that `bytes` complete, and keeps the rest.
     ///
     /// # Errors
-    /// As [`output::print`].
+    /// The errors of [`output::print`].
     pub(super) fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.shown {
             return Ok(());
@@ -67,7 +67,7 @@ impl Transcript {
     /// Shows the last line, if it had no newline.
     ///
     /// # Errors
-    /// As [`output::print`].
+    /// The errors of [`output::print`].
     pub(super) fn end(&mut self) -> io::Result<()> {
         if self.length == 0 {
             return Ok(());
@@ -82,7 +82,7 @@ impl Transcript {
         push_printable(text, &self.line);
         text.push_str(self.after);
         if self.length > self.line.len() {
-            // Writing into memory does not fail.
+            // Writing to memory can't fail.
             let _ = write!(text, "… ({} bytes)", self.length);
         }
         text.push_str(remark);
@@ -92,7 +92,7 @@ impl Transcript {
     }
 }
 
-/// Adds bytes as text in which no control character can upset the terminal.
+/// Adds bytes as text, with control characters escaped so that they can't affect the terminal.
 fn push_printable(text: &mut String, bytes: &[u8]) {
     for character in String::from_utf8_lossy(bytes).chars() {
         if character.is_control() && character != '\t' {

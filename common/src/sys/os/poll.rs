@@ -1,4 +1,4 @@
-//! epoll(7) or kqueue(2), by mio.
+//! epoll(7) or kqueue(2), through mio.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;

@@ -7,7 +7,7 @@ use super::script::Payload;
 use super::tcp::{Phase, Socket};
 use super::trace::ClientEnd;
 
-/// What a client does when everything is sent.
+/// What a client does once everything is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum AfterSending {
     #[default]
@@ -20,7 +20,7 @@ enum AfterSending {
 pub(super) struct Client {
     /// Its end of the connection, while it has one.
     pub end: Option<usize>,
-    /// What it is still to send, and the position of an urgent byte in it.
+    /// The bytes that it still has to send, and the position of an urgent byte among them.
     pub to_send: VecDeque<u8>,
     urgent: Option<usize>,
     after_sending: AfterSending,
@@ -79,7 +79,7 @@ impl Client {
         self.after_sending = AfterSending::Close;
     }
 
-    /// It closes at once, and sends nothing more.
+    /// Closes at once, and sends nothing more.
     pub fn forget_connection(&mut self) {
         *self = Client {
             sent: self.sent,
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Sends, reads, and closes as far as the kernel allows, at most `limit` bytes each. Returns
-    /// whether that was anything.
+    /// whether it did anything.
     pub fn run_client(&mut self, socket: &mut Socket, limit: usize) -> bool {
         if socket.phase == Phase::Connecting {
             return false;

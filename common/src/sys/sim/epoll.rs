@@ -13,11 +13,11 @@ pub struct RawEvent {
     pub bits: u32,
 }
 
-/// An epoll: what it watches, and of what there is news.
+/// An epoll: the descriptors that it watches, and its list of those with news.
 #[derive(Debug, Default)]
 pub(super) struct Epoll {
     watched: BTreeMap<i32, Watched>,
-    /// In the order in which the news came.
+    /// The list, in the order in which the news came.
     ready: VecDeque<i32>,
 }
 
@@ -28,11 +28,11 @@ struct Watched {
     is_queued: bool,
 }
 
-/// epoll tells of these whether they are watched or not.
+/// epoll always reports these, whether they are watched or not.
 const ALWAYS: u32 = bits::ERR | bits::HUP;
 
 impl Epoll {
-    /// Puts descriptors on the list: those that are the changed object, if its changes concern
+    /// Puts descriptors on the list if they are the changed object and its changes concern
     /// them.
     pub fn wake(&mut self, changes: u32, is_meant: impl Fn(i32) -> bool) {
         for (fd, watched) in &mut self.watched {
@@ -51,12 +51,12 @@ impl Epoll {
         self.watched.remove(&fd).is_some()
     }
 
-    /// What is watched of a descriptor.
+    /// What a descriptor is watched for.
     pub fn watched(&self, fd: i32) -> u32 {
         self.watched.get(&fd).map_or(0, |watched| watched.bits)
     }
 
-    /// Descriptors that are watched and of which there is no news, and what is watched of them.
+    /// The watched descriptors without news, and what they are watched for.
     pub fn quiet(&self) -> impl Iterator<Item = (i32, u32)> {
         let quiet = self
             .watched
@@ -120,7 +120,7 @@ impl Kernel {
     }
 
     /// epoll_wait(2) with a timeout of zero: takes at most `capacity` descriptors from the list,
-    /// and tells what they are ready for now. One that isn't ready any more leaves the list
+    /// and returns what they are ready for now. A descriptor that isn't ready any more leaves the list
     /// silently.
     pub fn take_events(&mut self, poll: i32, capacity: usize) -> Vec<RawEvent> {
         let mut events = Vec::new();

@@ -1,5 +1,5 @@
-//! The simulated kernel in the shape of the real one: the types and functions that `sys::os` has,
-//! too.
+//! The simulated kernel with the interface of the real one: the same types and functions as
+//! `sys::os`.
 
 use std::io;
 use std::marker::PhantomData;
@@ -204,6 +204,6 @@ pub fn select<'fd>(
 }
 
 pub fn now() -> Instant {
-    // After a run, a value that is left of it sees the real time.
+    // After a run, a value that outlived it gets the real time.
     super::with_current(|world| world.time()).unwrap_or_else(|_| Instant::now())
 }

@@ -1,4 +1,4 @@
-//! What the simulated kernel keeps: descriptors, listeners, and sockets, and the calls on them.
+//! The simulated kernel's descriptors, listeners, and sockets, and the calls on them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
@@ -14,7 +14,7 @@ mod connecting;
 
 use connecting::PendingConnect;
 
-/// What a descriptor stands for.
+/// What a descriptor refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Object {
     /// Standard input, output, or error.
@@ -43,12 +43,12 @@ pub(super) enum Owner {
 pub(super) struct Listening {
     pub address: SocketAddr,
     backlog: usize,
-    /// The ends that wait to be accepted.
+    /// The ends of connections that wait to be accepted.
     pub queue: VecDeque<usize>,
     is_open: bool,
 }
 
-/// The first port of listeners that don't care.
+/// The first port of listeners that don't choose one.
 const LISTENER_PORTS: u16 = 30_001;
 
 #[derive(Debug)]
@@ -58,13 +58,13 @@ pub(super) struct Kernel {
     pub descriptor_limit: usize,
     objects: Vec<Option<Object>>,
     pub listeners: Vec<Listening>,
-    /// The ends of each connection stand side by side: the one that connects has an even index.
+    /// The two ends of each connection are neighbours: the one that connects has an even index.
     pub sockets: Vec<Socket>,
     pub owners: Vec<Owner>,
     pub polls: Vec<Epoll>,
     pub selected: Selected,
     pending_connects: Vec<PendingConnect>,
-    /// Clients that wait for a connection of the server, and where.
+    /// Clients that wait for a connection from the server, and where they listen.
     pub awaiting: Vec<(SocketAddr, u32)>,
     /// Clients that got one, and their end of it.
     pub reached: Vec<(u32, usize)>,
@@ -78,7 +78,7 @@ pub(super) fn other(end: usize) -> usize {
     end ^ 1
 }
 
-/// EBADF. A loop can't cause it, since a value owns its descriptor.
+/// EBADF. A loop can't cause it, since each descriptor is owned by a value.
 fn bad_descriptor() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "no such descriptor")
 }
@@ -109,13 +109,13 @@ impl Kernel {
         object.ok_or_else(bad_descriptor)
     }
 
-    /// The descriptors that are open, and what they stand for.
+    /// The open descriptors, and what they refer to.
     pub fn descriptors(&self) -> impl Iterator<Item = (i32, Object)> {
         let objects = self.objects.iter().enumerate();
         objects.filter_map(|(fd, object)| Some((fd as i32, (*object)?)))
     }
 
-    /// The lowest descriptor that is free.
+    /// The lowest free descriptor.
     fn lowest_free(&self) -> io::Result<usize> {
         let free = self.objects.iter().position(Option::is_none);
         let free = free.unwrap_or(self.objects.len());
@@ -148,7 +148,7 @@ impl Kernel {
         }
     }
 
-    /// Makes a call on a socket, and tells its watchers what changed.
+    /// Makes a call on a socket, and notifies its watchers of what changed.
     pub fn on_socket<T>(
         &mut self,
         fd: i32,
@@ -160,7 +160,7 @@ impl Kernel {
         result
     }
 
-    /// Tells the watchers of a socket what has changed.
+    /// Notifies the watchers of a socket of what has changed.
     pub fn tell_news(&mut self, end: usize) {
         let news = std::mem::take(&mut self.sockets[end].news);
         if news != 0 {
@@ -226,7 +226,7 @@ impl Kernel {
         Ok((fd, self.sockets[end].peer))
     }
 
-    /// One packet travels from this end to the other. Returns whether there was one.
+    /// Delivers one packet from this end to the other. Returns whether there was one.
     pub fn send_packet(&mut self, from: usize, limit: usize) -> bool {
         let Ok([sender, receiver]) = self.sockets.get_disjoint_mut([from, other(from)]) else {
             return false;
@@ -250,7 +250,7 @@ impl Kernel {
         self.objects[fd as usize] = None;
         self.selected.forget(fd);
         if self.objects.contains(&Some(object)) {
-            return; // A duplicate is left, and what epoll watches too: epoll(7), questions 6.
+            return; // A duplicate remains, and epoll keeps watching: epoll(7), question 6.
         }
         for poll in &mut self.polls {
             poll.forget(fd);
@@ -272,7 +272,7 @@ impl Kernel {
         }
     }
 
-    /// A signal's handler writes a byte to the stop signal's pipe.
+    /// Writes a byte to the stop signal's pipe, as a signal handler does.
     pub fn write_stop_byte(&mut self) {
         self.stop_bytes += 1;
         self.wake(Object::Stop, bits::IN);
@@ -295,7 +295,7 @@ impl Kernel {
         }
     }
 
-    /// What a loop watches of an object, whichever way, in the bits of epoll(7).
+    /// What a loop watches a descriptor for, by any means, in the bits of epoll(7).
     pub fn watched(&self, fd: i32) -> u32 {
         let polled = self.polls.iter().map(|poll| poll.watched(fd));
         polled.fold(self.selected.watched(fd), |all, bits| all | bits)

@@ -1,20 +1,20 @@
-//! From the text of a script to its tokens.
+//! Splits the text of a script into tokens.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Where a text is no script, and why.
+/// Where a text isn't a script, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is there.
+    /// What was found there.
     pub found: String,
-    /// What should be there.
+    /// What was expected.
     pub expected: String,
 }
 
@@ -43,7 +43,7 @@ pub(super) const A_STEP: &str = "a step, such as `connect 1`";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ScriptToken {
     Word(String),
-    /// A number, and the letters that follow it at once: `2s`.
+    /// A number, with the letters that follow it directly: `2s`.
     Number(u64, String),
     Text(Vec<u8>),
     /// A semicolon or the end of a line.
@@ -74,7 +74,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where a text begins.
+    /// The beginning of a text.
     pub const BEGIN: Place = Place { line: 1, column: 1 };
 
     pub fn error(self, found: impl Display, expected: impl Into<String>) -> ParseError {
@@ -87,7 +87,7 @@ impl Place {
     }
 }
 
-/// Splits a text into tokens, of which the last is [`ScriptToken::End`].
+/// Splits a text into tokens. The last one is [`ScriptToken::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<(Place, ScriptToken)>, ParseError> {
     let mut lexer = Lexer {
         chars: text.chars().peekable(),

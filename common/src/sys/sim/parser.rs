@@ -1,4 +1,4 @@
-//! From the tokens of a script to its steps.
+//! Parses the tokens of a script into steps.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use super::script::{Payload, Step};
 /// Most bytes of one `send` or `read`, and the highest number of a client.
 const MOST: u64 = 1 << 26;
 
-/// Reads steps from tokens.
+/// Parses steps from tokens.
 pub(super) struct Parser {
     tokens: std::vec::IntoIter<(Place, ScriptToken)>,
     /// The next token.
     place: Place,
     token: ScriptToken,
-    /// The clients that there are.
+    /// The clients that exist so far.
     clients: BTreeSet<u32>,
 }
 
@@ -31,7 +31,7 @@ impl Parser {
         Ok(parser)
     }
 
-    /// The whole text.
+    /// Parses the whole text.
     pub fn script(&mut self) -> Result<Vec<Step>, ParseError> {
         let steps = self.steps(false)?;
         match self.token {

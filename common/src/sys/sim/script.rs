@@ -24,17 +24,17 @@ use super::parser::Parser;
 ///
 /// | step | what happens |
 /// |---|---|
-/// | `connect 1` | client 1 connects to the server; it reads all that it gets |
+/// | `connect 1` | client 1 connects to the server, and reads everything that arrives |
 /// | `connect 1 9000` | the same, to the server's listener on port 9000 |
 /// | `listen 1 9000` | client 1 accepts the next connection that the server opens to port 9000 |
 /// | `ignore-port 9000` | packets that the server sends to port 9000 get no answer |
 /// | `send 1 "hi\n"` | client 1 sends this text; `\n`, `\r`, `\t`, `\"`, `\\` and `\x00` to `\xff` are escapes |
-/// | `send 1 4096` | client 1 sends this many bytes: the alphabet over and over, from where it stopped last |
+/// | `send 1 4096` | client 1 sends this many bytes: the alphabet repeated, from where it stopped last |
 /// | `urgent 1 "x"` | client 1 sends this text, the last byte as urgent data (MSG_OOB) |
-/// | `stop-reading 1`, `resume-reading 1` | client 1 reads nothing, or all that it gets |
-/// | `read 1 100` | client 1 reads the next 100 bytes that it gets, and then nothing |
-/// | `half-close 1` | client 1 ends its stream (FIN) when everything is sent, and keeps reading |
-/// | `close 1` | client 1 closes its socket when everything is sent; unread input makes that a reset |
+/// | `stop-reading 1`, `resume-reading 1` | client 1 reads nothing, or everything that arrives |
+/// | `read 1 100` | client 1 reads the next 100 bytes that arrive, and then nothing |
+/// | `half-close 1` | client 1 ends its stream (FIN) once everything is sent, and keeps reading |
+/// | `close 1` | client 1 closes its socket once everything is sent: a reset if input is unread |
 /// | `reset 1` | client 1 closes its socket with a reset; what hasn't arrived is lost |
 /// | `wait 2s` | no step happens for this long; `us`, `ms`, and `s` are the units |
 /// | `stop` | SIGTERM arrives, and raises the stop signal |
@@ -42,18 +42,18 @@ use super::parser::Parser;
 /// | `descriptors 8` | from now on the server can't open descriptor 8 or higher |
 /// | `together { close 1; close 2 }` | these steps happen before the server can notice any of them |
 ///
-/// A number stands for the client that has connected (or listens) with it. A step for a client that
-/// has closed its socket does nothing.
+/// A number identifies the client that connected (or listens) with it. A step does nothing if its
+/// client has closed its socket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     /// The steps.
     pub steps: Vec<Step>,
 }
 
-/// One step of a [`Script`]. The first number of a step is that of the client.
+/// One step of a [`Script`]. The first number of a step identifies the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A client connects: to the main listener, or to that on a port of the same address.
+    /// A client connects to the main listener, or to the listener on a port of the same address.
     Connect(u32, Option<u16>),
     /// A client accepts the server's next connection to this port of the main listener's address.
     Listen(u32, u16),
@@ -69,9 +69,9 @@ pub enum Step {
     StopReading(u32),
     /// A client reads everything from now on.
     ResumeReading(u32),
-    /// A client ends its stream when everything is sent.
+    /// A client ends its stream once everything is sent.
     HalfClose(u32),
-    /// A client closes its socket when everything is sent.
+    /// A client closes its socket once everything is sent.
     Close(u32),
     /// A client closes its socket with a reset, at once.
     Reset(u32),
@@ -81,9 +81,9 @@ pub enum Step {
     Stop,
     /// Another signal arrives.
     Signal,
-    /// The process can have this many descriptors: RLIMIT_NOFILE.
+    /// From now on, the server's descriptors must be below this number: RLIMIT_NOFILE.
     Descriptors(usize),
-    /// These steps happen at the same time. There is no `Together` or `Wait` among them.
+    /// These steps happen at the same time. They contain no `Together` and no `Wait`.
     Together(Vec<Step>),
 }
 
@@ -92,7 +92,7 @@ pub enum Step {
 pub enum Payload {
     /// These bytes.
     Text(Vec<u8>),
-    /// This many bytes: the alphabet over and over.
+    /// This many bytes: the alphabet repeated.
     Count(usize),
 }
 
@@ -158,7 +158,7 @@ fn write_text(f: &mut Formatter<'_>, text: &[u8]) -> fmt::Result {
     f.write_str("\"")?;
     for byte in text {
         match byte {
-            b'\'' => f.write_str("'")?, // Which `escape_ascii` would escape.
+            b'\'' => f.write_str("'")?, // `escape_ascii` would escape it.
             byte => write!(f, "{}", byte.escape_ascii())?,
         }
     }

@@ -1,4 +1,4 @@
-//! select(2), which asks for levels.
+//! select(2), which is level-triggered.
 
 use super::kernel::Kernel;
 use super::tcp::bits;
@@ -11,7 +11,7 @@ pub const FD_SETSIZE: usize = 1024;
 pub(super) struct Bits([u64; FD_SETSIZE / 64]);
 
 impl Bits {
-    /// A descriptor outside of the set's range isn't added.
+    /// Adds a descriptor, unless it is outside the set's range.
     pub fn insert(&mut self, fd: i32) {
         if let Some((word, bit)) = self.place(fd) {
             self.0[word] |= bit;
@@ -47,17 +47,17 @@ impl Bits {
 /// The sets of inputs, outputs, and excepts.
 pub(super) type Sets = [Bits; 3];
 
-/// What Linux takes for readable, writable, and exceptional: POLLIN_SET and so on of fs/select.c.
+/// What Linux counts as readable, writable, and exceptional: POLLIN_SET and so on in fs/select.c.
 const MEANINGS: [u32; 3] = [
     bits::IN | bits::HUP | bits::ERR,
     bits::OUT | bits::ERR,
     bits::PRI,
 ];
 
-/// What epoll(7) would call what each of the sets watches.
+/// What each set watches for, in the bits of epoll(7).
 const WATCHED: [u32; 3] = [bits::IN, bits::OUT, bits::PRI];
 
-/// The sets of the last select, which tell what the loop watches.
+/// The sets of the last select, which show what the loop watches.
 #[derive(Debug, Default)]
 pub(super) struct Selected(Sets);
 
@@ -83,8 +83,8 @@ impl Kernel {
         self.selected = Selected(*sets);
     }
 
-    /// select(2) with a timeout of zero: the descriptors of each set that are ready, and how many
-    /// there are.
+    /// select(2) with a timeout of zero: the ready descriptors of each set, and their
+    /// number.
     pub fn select(&mut self, sets: &Sets) -> (Sets, usize) {
         let (mut ready, mut count) = (Sets::default(), 0);
         for ((set, ready), meaning) in sets.iter().zip(&mut ready).zip(MEANINGS) {

@@ -1,7 +1,7 @@
-//! One end of a TCP connection as Linux keeps it, and what travels between two ends.
+//! One end of a TCP connection as Linux implements it, and what travels between two ends.
 //!
 //! Everything here is pure: no descriptors, no time. The comments name the functions of Linux
-//! (net/ipv4/tcp.c, tcp_input.c, tcp_output.c, af_inet.c) that decide the same.
+//! (net/ipv4/tcp.c, tcp_input.c, tcp_output.c, af_inet.c) that do the same.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -18,12 +18,12 @@ pub(super) mod bits {
     pub const ERR: u32 = 8;
     pub const HUP: u32 = 0x10;
     pub const RDHUP: u32 = 0x2000;
-    /// A wake-up of all who watch the socket, for whatever they watch it: `sk_state_change`.
+    /// Wakes everything that watches the socket, whatever it watches for: `sk_state_change`.
     pub const ANY: u32 = 1 << 31;
 }
 
-/// How far a connection has come. Whether the peer has finished, and whether this end has, is kept
-/// beside this.
+/// The phase of a connection. Whether the peer has finished, and whether this end has, is stored
+/// separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// SYN-SENT: no answer yet.
@@ -32,7 +32,7 @@ pub(super) enum Phase {
     Connected,
     /// Both ends have finished and know it: CLOSE, or TIME-WAIT, which has no socket any more.
     Finished,
-    /// A reset was sent or received, or the connection never came about: CLOSE.
+    /// A reset was sent or received, or the connection was never established: CLOSE.
     Dead,
 }
 
@@ -42,30 +42,30 @@ pub(super) struct Socket {
     pub local: SocketAddr,
     pub peer: SocketAddr,
     pub phase: Phase,
-    /// Received, and not yet read; at most `receive_limit` bytes.
+    /// Received but not yet read; at most `receive_limit` bytes.
     pub received: Buffer,
     receive_limit: usize,
-    /// Sent, and not yet arrived at the other end; at most `send_limit` bytes.
+    /// Sent but not yet arrived at the other end; at most `send_limit` bytes.
     pub sending: Buffer,
     send_limit: usize,
-    /// The peer's FIN has arrived, behind everything that was received: RCV_SHUTDOWN.
+    /// The peer's FIN has arrived, after everything that was received: RCV_SHUTDOWN.
     pub peer_finished: bool,
     /// This end will send no more: SEND_SHUTDOWN.
     pub has_finished: bool,
-    /// How far its FIN has come.
+    /// The state of its FIN.
     fin: Fin,
     /// The application has closed it. The kernel still delivers what is in `sending`.
     pub is_orphan: bool,
-    /// A close sends a reset: SO_LINGER with a time of zero.
+    /// Closing sends a reset: SO_LINGER with a time of zero.
     resets_on_close: bool,
     /// A reset is on its way to the other end.
     reset_to_send: bool,
     /// SO_ERROR.
     error: Option<ErrorKind>,
-    /// A send found the buffer full: its watchers get an edge once it isn't any more
+    /// A send found the buffer full: its watchers get an edge once it has space again
     /// (SOCK_NOSPACE).
     no_space: bool,
-    /// Bits of the changes that its watchers haven't been told of yet.
+    /// The changes that its watchers haven't been notified of yet, as bits.
     pub news: u32,
     /// Bytes that the application has read and written.
     pub bytes_read: u64,
@@ -128,8 +128,8 @@ impl Socket {
     }
 
     /// recv(2): first the data; then, after a FIN, the end of the stream, even if a reset came
-    /// later; then the error, once. Without a place for a byte it reads none, but says so only if
-    /// there is one.
+    /// later; then the error, once. With an empty buffer it reads nothing, and fails only if there is
+    /// no data.
     pub fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let had_data = !self.received.is_empty();
         let count = self.received.read(buffer);
@@ -181,7 +181,7 @@ impl Socket {
         Ok(count)
     }
 
-    /// shutdown(2) with SHUT_WR. It wakes those who watch the socket, even when it fails:
+    /// shutdown(2) with SHUT_WR. It wakes everything that watches the socket, even when it fails:
     /// `inet_shutdown`.
     pub fn finish(&mut self) -> io::Result<()> {
         self.news |= bits::ANY;
@@ -210,8 +210,8 @@ impl Socket {
         self.resets_on_close = true;
     }
 
-    /// close(2), `tcp_close`: a reset if there is unread input (RFC 2525, section 2.17) or the
-    /// socket was told to, otherwise a FIN behind what is being sent.
+    /// close(2), `tcp_close`: sends a reset if there is unread input (RFC 2525, section 2.17) or
+    /// `reset_on_close` was called, otherwise a FIN after the bytes in the send buffer.
     pub fn close(&mut self) {
         self.is_orphan = true;
         match self.phase {
@@ -224,7 +224,7 @@ impl Socket {
         }
     }
 
-    /// This end resets the connection. Whatever hasn't arrived is lost.
+    /// Resets the connection. Everything that hasn't arrived is lost.
     pub fn send_reset(&mut self) {
         if self.phase == Phase::Connected {
             self.phase = Phase::Dead;
@@ -234,7 +234,7 @@ impl Socket {
     }
 
     /// A reset has arrived: `tcp_reset`. What was received before it can still be read. A
-    /// connection whose ends have both finished doesn't hear it.
+    /// connection whose two ends have finished ignores it.
     fn receive_reset(&mut self) {
         let is_close_wait = self.peer_finished && !self.has_finished;
         let error = match self.phase {
@@ -246,7 +246,7 @@ impl Socket {
         self.fail(error);
     }
 
-    /// The connection ends with this error: `tcp_done_with_error`.
+    /// Ends the connection with this error: `tcp_done_with_error`.
     fn fail(&mut self, error: ErrorKind) {
         self.phase = Phase::Dead;
         self.sending.clear();
@@ -254,20 +254,20 @@ impl Socket {
         self.news |= bits::ANY;
     }
 
-    /// The other end refuses the connection.
+    /// The other end refused the connection.
     pub fn refused(&mut self) {
         self.receive_reset();
     }
 
-    /// No answer has come for too long.
+    /// The connect got no answer for too long.
     pub fn timed_out(&mut self) {
         if self.phase == Phase::Connecting {
             self.fail(ErrorKind::TimedOut);
         }
     }
 
-    /// Linux says that a socket is writable once a third of its buffer is free, and not sooner
-    /// (`__sk_stream_is_writeable`), though send(2) takes whatever fits.
+    /// Whether the socket counts as writable. On Linux that takes a third of the buffer free
+    /// (`__sk_stream_is_writeable`), though send(2) takes as much as fits.
     fn has_space(&self) -> bool {
         self.sending.len() * 3 <= self.send_limit * 2
     }
@@ -333,7 +333,7 @@ impl Socket {
         self.fin == Fin::Unsent && self.has_finished && self.sending.is_empty()
     }
 
-    /// One packet travels from this end to `other`, with at most `limit` bytes. Returns whether
+    /// Delivers one packet from this end to `other`, with at most `limit` bytes. Returns whether
     /// there was one.
     pub fn send_packet(&mut self, other: &mut Socket, limit: usize) -> bool {
         let packet = self.next_packet(other);
@@ -343,7 +343,7 @@ impl Socket {
                 self.reset_to_send = false;
                 other.receive_reset();
             }
-            // No application is left to read it.
+            // There is no application left to read it.
             Some(Packet::Data) if other.is_orphan => other.send_reset(),
             Some(Packet::Data) => {
                 let count = self.can_carry(other).min(limit);

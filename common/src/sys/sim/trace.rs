@@ -17,14 +17,14 @@ pub struct Trace {
     pub ending: Ending,
     /// How the run ended for each client, in the order of their numbers.
     pub clients: Vec<ClientTrace>,
-    /// How often the server did what.
+    /// Counts of what the server did.
     #[serde(serialize_with = "as_json")]
     pub counters: Counters,
-    /// Waits that the server shouldn't have begun.
+    /// Waits that lost an edge: the server shouldn't have begun them.
     pub lost_edges: Vec<LostEdge>,
     /// Steps of the script that didn't happen.
     pub steps_left: usize,
-    /// Descriptors that the server has opened and not closed when it returned, beside the standard
+    /// Descriptors that the server opened and hadn't closed when it returned, besides the standard
     /// ones.
     pub open_descriptors: Vec<i32>,
     /// Virtual time from the start to the end, in microseconds.
@@ -53,7 +53,7 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub event: TraceEvent,
-    /// Each connection of the server, also those that wait to be accepted.
+    /// Each connection of the server, including those that wait to be accepted.
     pub connections: Vec<Connection>,
 }
 
@@ -72,7 +72,7 @@ pub enum TraceEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CallRecord {
     /// `wait`, `wake`, `accept`, `recv`, `send`, …; `enter` at the beginning of a handler, and
-    /// `dropped` for a close that no line asked for.
+    /// `dropped` for a close that happens because a value is dropped.
     pub call: &'static str,
     /// For `enter`, the handler.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub struct CallRecord {
     /// For `wait`, the longest time; `None` is without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
-    /// For `wake`, how many descriptors are ready.
+    /// For `wake`, the number of ready descriptors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<usize>,
     /// The descriptor.
@@ -92,15 +92,15 @@ pub struct CallRecord {
     /// The kind of error that the call returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Who makes the call.
+    /// Which code makes the call.
     pub by: Caller,
-    /// The source file that made the call.
+    /// The source file of the call.
     pub file: &'static str,
     /// The line in it.
     pub line: u32,
 }
 
-/// What a user of a style writes: this file, in each of the four crates.
+/// The file with the code that a user of a style writes, in each of the four crates.
 const USERS_FILE: &str = "/echo.rs";
 
 impl CallRecord {
@@ -123,7 +123,7 @@ impl CallRecord {
     }
 }
 
-/// Who makes a call: whose line it is that the call's file and line name.
+/// Which code makes a call, according to the call's file and line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Caller {
@@ -134,20 +134,20 @@ pub enum Caller {
 }
 
 /// The state of a connection: where its bytes are. They travel from `client_to_send` down to
-/// `server_holds`, and from there on to `client_received`.
+/// `server_holds`, and from there to `client_received`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Connection {
     /// The peer: `client 1`, or its address.
     pub name: String,
     /// The server's descriptor. `None` before it is accepted and after it is closed.
     pub fd: Option<i32>,
-    /// How far the connection has come.
+    /// The state of the connection.
     pub state: ConnectionState,
-    /// The loop waits until it is readable.
+    /// Whether the loop waits until it is readable.
     pub watched_for_reading: bool,
-    /// The loop waits until it is writable.
+    /// Whether the loop waits until it is writable.
     pub watched_for_writing: bool,
-    /// The connection is open, and the loop doesn't wait for more to read.
+    /// Whether the loop has paused reading: it doesn't watch the open connection for more input.
     pub is_reading_paused: bool,
     /// Bytes that the client's program has not handed to its kernel.
     pub client_to_send: usize,
@@ -155,7 +155,7 @@ pub struct Connection {
     pub client_send_buffer: usize,
     /// Bytes in the receive buffer of the server's kernel.
     pub server_receive_buffer: usize,
-    /// Bytes that the server has read, less those that it has written.
+    /// Bytes that the server has read, minus those that it has written.
     pub server_holds: i64,
     /// Bytes in the send buffer of the server's kernel.
     pub server_send_buffer: usize,
@@ -163,15 +163,15 @@ pub struct Connection {
     pub client_receive_buffer: usize,
     /// Bytes that the client's program has read.
     pub client_received: usize,
-    /// How the server's stream has ended for the client, as far as it has read.
+    /// How the server's stream ended for the client, as far as it has read.
     pub client_ended: Option<ClientEnd>,
 }
 
-/// How far a connection has come, seen from the server.
+/// The state of a connection, seen from the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionState {
-    /// The server connects, and has no answer yet.
+    /// The server is connecting, and has no answer yet.
     Connecting,
     /// The connection waits to be accepted.
     Waiting,
@@ -181,9 +181,9 @@ pub enum ConnectionState {
     PeerFinished,
     /// The server has ended its stream.
     ServerFinished,
-    /// Both have.
+    /// Both sides have.
     Finished,
-    /// It ended with a reset, or never came about.
+    /// It ended with a reset, or was never established.
     Reset,
     /// The server has closed it. The kernel still sends what is in the send buffer.
     Closed,
@@ -196,7 +196,7 @@ pub struct ClientTrace {
     pub client: u32,
     /// Bytes that its kernel took from it.
     pub sent: u64,
-    /// What it read. In JSON a text, with escapes for bytes that aren't printable ASCII.
+    /// What it read. In JSON, a text with escapes for bytes that aren't printable ASCII.
     #[serde(serialize_with = "escaped")]
     pub received: Vec<u8>,
     /// How the server's stream ended for it; `None` if it hasn't, as far as the client has read.
@@ -211,7 +211,7 @@ pub enum ClientEnd {
     EndOfStream,
     /// With a reset.
     Reset,
-    /// The connection never came about.
+    /// The connection was never established.
     NotConnected,
 }
 
@@ -224,17 +224,17 @@ impl From<ErrorKind> for ClientEnd {
     }
 }
 
-/// A wait that began although a connection was ready: the server forgot what an edge had told it,
-/// and possibly no further edge comes.
+/// A wait that began although a connection was ready: the server forgot what an edge had reported,
+/// and there may be no further edge.
 ///
 /// Each connection is reported once for reading and once for writing. Two cases are reported:
 ///
 /// - The server watches the connection for reading, there is something to read, and the server has
-///   written as many bytes as it has read. So it holds nothing that would be a reason to pause.
+///   written as many bytes as it has read. So it has no pending output, and no reason to pause.
 /// - The kernel refused bytes of the server's last send, and takes more now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LostEdge {
-    /// Which record of the trace is the wait.
+    /// The index of the wait in the trace's records.
     pub record: usize,
     /// The connection.
     pub name: String,

@@ -21,19 +21,19 @@ use crate::sys::call::Call;
 mod network;
 mod state;
 
-/// The time that a call takes. Without it a flood would stop the clock, and a timer would fire in
-/// the very moment in which it is set.
+/// The time that a call takes. If it were zero, a flood would stop the clock, and a timer would fire
+/// at the moment when it is set.
 const CALL_TAKES: Duration = Duration::from_micros(1);
 
 /// The time between two steps of the script.
 const STEP_TAKES: Duration = Duration::from_millis(1);
 
-/// Calls between two waits that last, and waits with no progress between them, after which the
+/// After this many calls between two waits that last, or this many waits without progress, the
 /// server counts as spinning.
 const MOST_CALLS: usize = 1_000_000;
 const MOST_FRUITLESS_WAITS: usize = 1_000;
 
-/// Waits of a server that can time out after the script: its timers have to run out.
+/// Waits that a server can begin after the end of the script, to let its timers expire.
 const MOST_TIMEOUTS: usize = 10_000;
 
 #[derive(Debug)]
@@ -45,17 +45,17 @@ pub(super) struct World {
     /// The earliest time of the next step.
     step_at: Duration,
     clients: BTreeMap<u32, Client>,
-    /// The connections on which something can still happen, by their first ends. The one whose
-    /// client acted last is the last.
+    /// The connections that can still change, by their first ends. The one whose client acted last is
+    /// the last.
     active: Vec<usize>,
     now: Duration,
     base: Instant,
-    /// Decides what a script leaves open. Without it, nothing happens that the script doesn't say.
+    /// Decides what a script leaves open. `None` means that only what the script says happens.
     rng: Option<Rng>,
     records: Vec<Record>,
     is_recording: bool,
     lost_edges: Vec<LostEdge>,
-    /// The server can't go on: each of its calls fails.
+    /// Why the server can't go on: each of its calls fails.
     ended: Option<Ending>,
     calls_since_rest: usize,
     has_progressed: bool,
@@ -63,9 +63,9 @@ pub(super) struct World {
     timeouts: usize,
 }
 
-/// What a wait asks the kernel, and how it takes the answer.
+/// A wait's question to the kernel, and the place for the result.
 pub(super) trait ReadinessCheck {
-    /// How many descriptors are ready now.
+    /// Returns how many descriptors are ready now.
     fn check_readiness(&mut self, kernel: &mut Kernel, rng: Option<&mut Rng>) -> usize;
 }
 
@@ -98,7 +98,7 @@ impl World {
         self.base + self.now
     }
 
-    /// Makes a call of the server: some time passes, and a part of the world may move.
+    /// Makes a call of the server: some time passes, and a part of the world can move.
     pub fn call<T>(
         &mut self,
         call: impl FnOnce(&mut Kernel, Duration) -> io::Result<T>,
@@ -128,7 +128,7 @@ impl World {
         error_of(self.ended.get_or_insert(ending))
     }
 
-    /// With a random schedule, the network and the clients don't wait for the server.
+    /// Moves the network and the clients: with a random schedule, they don't wait for the server.
     fn move_at_random(&mut self) {
         let Some(rng) = &mut self.rng else {
             return;
@@ -179,7 +179,7 @@ impl World {
         }
     }
 
-    /// Nothing is ready and nothing can move: time passes until something happens.
+    /// Lets time pass until something happens: nothing is ready and nothing can move.
     fn pass_time(&mut self, deadline: Option<Duration>) -> io::Result<Passed> {
         // The server really waits.
         (self.fruitless_waits, self.calls_since_rest) = (0, 0);
@@ -259,7 +259,7 @@ impl World {
             Step::Signal => return true,
             Step::Descriptors(limit) => self.kernel.descriptor_limit = *limit,
             Step::Together(steps) => {
-                // Every step is performed, also after a signal.
+                // Every step is performed, even after a signal.
                 return steps
                     .iter()
                     .fold(false, |any, step| self.perform(step) | any);
@@ -306,7 +306,7 @@ impl World {
         }
     }
 
-    /// close(2), which succeeds even when the run is at its end.
+    /// close(2), which succeeds even at the end of the run.
     pub fn close(&mut self, fd: i32) {
         let _ = self.begin_call();
         self.kernel.close(fd);
@@ -328,7 +328,7 @@ impl World {
         }
     }
 
-    /// What comes out of the run. What the server has sent still arrives.
+    /// Makes the trace of the run. What the server has sent still arrives.
     pub fn into_trace(mut self, served: io::Result<()>, counters: Counters) -> Trace {
         self.move_everything();
         let ending = match (self.ended.take(), served) {
@@ -365,7 +365,7 @@ impl World {
     }
 }
 
-/// Why a wait goes on, or doesn't.
+/// Why a wait continues, or doesn't.
 enum Passed {
     Time,
     Deadline,

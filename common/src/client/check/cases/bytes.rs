@@ -42,14 +42,14 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::wire(
         "half-a-line",
-        "half a line is answered at once",
+        "half a line comes back at once",
         ECHO,
         half_a_line,
     )
     .only(Kind::Stream),
     Case::wire(
         "line-held-back",
-        "half a line is answered only when it is complete",
+        "half a line comes back only once the line is complete",
         WHOLE_LINES,
         line_held_back,
     )
@@ -57,21 +57,21 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
     Case::wire(
         "split-terminator",
-        "a terminator split over writes, empty lines and \\r\\n stay as they are",
+        "a terminator split over writes, empty lines, and \\r\\n come back unchanged",
         WHOLE_LINES,
         split_terminator,
     )
     .only(Kind::Line),
     Case::wire(
         "unterminated-tail",
-        "a tail without its terminator is not answered at the end",
+        "a tail without its terminator doesn't come back at the end",
         WHOLE_LINES,
         unterminated_tail,
     )
     .only(Kind::Line),
     Case::wire(
         "no-delay",
-        "the last of several small answers is not held up by Nagle's algorithm",
+        "Nagle's algorithm doesn't delay the last of several small answers",
         "contract: TCP_NODELAY; tcp(7)",
         no_delay,
     ),
@@ -160,7 +160,7 @@ fn line_held_back(case: &CaseRun) -> CaseResult {
     client.set_time_limit(crate::client::TIME_LIMIT)?;
     client.send(b"ne\n")?;
     expect_same(b"half a line\n", &client.receive(12)?)?;
-    Ok("held for 100 ms, then whole".into())
+    Ok("held back for 100 ms, then whole".into())
 }
 
 fn split_terminator(case: &CaseRun) -> CaseResult {
@@ -185,10 +185,10 @@ fn unterminated_tail(case: &CaseRun) -> CaseResult {
     Ok("the line came back, the tail did not".into())
 }
 
-/// With Nagle's algorithm an answer waits while the one before is not acknowledged, and the
-/// client's kernel delays that by 40 ms once the two sides have been taking turns. An urgent byte
-/// between two messages makes the server read, and so answer, twice: recv(2) does not read across
-/// the urgent mark. On a busy machine any answer can be late, so single ones are counted as well.
+/// With Nagle's algorithm, an answer waits while the previous one is not acknowledged, and the
+/// client's kernel delays the acknowledgement by 40 ms if both sides have been taking turns. An urgent
+/// byte between two messages makes the server read, and so send, twice: recv(2) doesn't read across
+/// the urgent mark. On a busy machine any answer can be late, so the case counts late single ones too.
 fn no_delay(case: &CaseRun) -> CaseResult {
     const ROUNDS: usize = 60;
     let mut client = case.connect()?;
@@ -207,9 +207,9 @@ fn no_delay(case: &CaseRun) -> CaseResult {
 
 /// Whether an exchange took 30 ms or more.
 ///
-/// The other client keeps the server busy meanwhile. If the server answered the first of two
-/// messages before the second is sent, that would carry the acknowledgement, and nothing would be
-/// left to wait for.
+/// Meanwhile the other client keeps the server busy. If the server returned the first of two
+/// messages before the second is sent, the second would carry the acknowledgement, and no answer
+/// would wait for it.
 fn is_delayed(
     client: &mut EchoClient,
     other: &mut EchoClient,
@@ -227,12 +227,12 @@ fn is_delayed(
     Ok(took >= Duration::from_millis(30))
 }
 
-/// One message and its answer, which has nothing to wait for.
+/// One message and its answer, which doesn't wait for anything.
 fn one(client: &mut EchoClient) -> io::Result<()> {
     client.echo(b"first and only\n").map(drop)
 }
 
-/// Asks the client's kernel to acknowledge late: a server that waits for the acknowledgement of its
+/// Makes the client's kernel acknowledge late: a server that waits for the acknowledgement of its
 /// first answer then shows it. Linux acknowledges at once while a connection is young.
 fn delay_acknowledgement(client: &EchoClient) {
     #[cfg(target_os = "linux")]
@@ -241,14 +241,14 @@ fn delay_acknowledgement(client: &EchoClient) {
     let _ = client;
 }
 
-/// Whether the urgent byte itself comes back depends on SO_OOBINLINE and is left to the server.
+/// Whether the urgent byte itself comes back depends on SO_OOBINLINE; the server can choose.
 fn urgent_data(case: &CaseRun) -> CaseResult {
     let mut client = case.connect()?;
     for _ in 0..20 {
-        two_with_urgent(&mut client).while_("a message behind urgent data")?;
+        two_with_urgent(&mut client).while_("a message after urgent data")?;
     }
     ping(&mut case.connect()?)?;
-    Ok("20 times the message behind it came back, with no further nudge".into())
+    Ok("20 times, the message after it came back without more input".into())
 }
 
 /// Sends two messages with an urgent byte between them, and receives to the end of the second one.

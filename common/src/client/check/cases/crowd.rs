@@ -13,7 +13,7 @@ use crate::client::check::proc;
 use crate::client::check::server::Server;
 use crate::client::check::traffic::{LINE, expect_end, expect_same, lines, ping, will_reset};
 
-/// Connections of mixed endings after which the server is looked at, and then as many again.
+/// Connections with mixed endings in one batch. The case inspects the server after each batch.
 const BATCH: usize = 10_000;
 
 pub(super) const CASES: &[Case] = &[
@@ -42,18 +42,18 @@ fn short_connections(case: &CaseRun) -> CaseResult {
     for _ in 0..2000 {
         let mut client = case.connect()?;
         ping(&mut client)?;
-        // Leaves no TIME-WAIT behind, so that the checker can be run again and again. A table with
+        // Leaves no TIME-WAIT behind, so that you can run the checker again and again. A table with
         // thousands of them also takes long to read.
         will_reset(&client)?;
     }
     Ok(format!(
-        "{:.0} a second",
+        "{:.0} per second",
         2000.0 / started.elapsed().as_secs_f64()
     ))
 }
 
-/// Where the checker knows the process it holds it still while the clients connect, as a busy
-/// machine might: then only the backlog takes them.
+/// If the checker knows the process, it stops it while the clients connect, as a busy machine
+/// can. Then only the backlog takes them.
 fn thousand_at_once(case: &CaseRun) -> CaseResult {
     const CLIENTS: usize = 1000;
     allow_descriptors(CLIENTS as u64 + 100)?;
@@ -91,9 +91,9 @@ fn thousand_at_once(case: &CaseRun) -> CaseResult {
     Ok(seen)
 }
 
-/// An allocator, and a server, may keep some memory for the next connections, and a reset may get
-/// lost on a busy machine. So it goes by batches: after the first, one of three must leave nothing
-/// behind.
+/// An allocator or a server can keep some memory for the next connections, and a reset can be
+/// lost on a busy machine. So the case runs batches: after the first, one of three must leave
+/// nothing behind.
 fn nothing_left_behind(case: &CaseRun) -> CaseResult {
     const MOST: u64 = 256 << 10;
     let server = case.start()?;
@@ -127,7 +127,7 @@ fn left_by_batch(case: &CaseRun, server: &Server) -> Result<(usize, u64), CaseEr
 }
 
 /// Waits until the server has at most `descriptors` open, or its time is up; with 0, until their
-/// number stays the same.
+/// number stops changing.
 fn wait_until_released(
     server: &Server,
     descriptors: usize,
@@ -146,7 +146,7 @@ fn wait_until_released(
     Ok(())
 }
 
-/// So many connections, eight at a time, that end in all the ways there are.
+/// Opens this many connections, eight at a time, that end in all possible ways.
 fn churn(server: SocketAddr, connections: usize) -> Result<(), CaseError> {
     const SIDE_BY_SIDE: usize = 8;
     let several =
@@ -160,7 +160,7 @@ fn churn(server: SocketAddr, connections: usize) -> Result<(), CaseError> {
 
 fn one_of_many(server: SocketAddr, number: usize) -> Result<(), CaseError> {
     let mut client = EchoClient::connect(server).while_("connecting")?;
-    // Few of the orderly endings: each leaves a socket in TIME-WAIT for a minute.
+    // Only a few end in order: each of those leaves a socket in TIME-WAIT for a minute.
     match number % 100 {
         0 => ping(&mut client).map(drop)?,
         1 => {
@@ -185,10 +185,10 @@ fn one_of_many(server: SocketAddr, number: usize) -> Result<(), CaseError> {
     Ok(())
 }
 
-/// Raises this process's own limit on descriptors where that is allowed. Servers started later
-/// inherit it.
+/// Raises this process's own limit on descriptors where that is allowed. Servers that it starts
+/// later inherit it.
 pub(super) fn allow_descriptors(needed: u64) -> Result<(), CaseError> {
-    // FreeBSD's limits have a sign.
+    // FreeBSD's limits are signed.
     let needed = needed as rlim_t;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(std::io::Error::from)?;
     if soft >= needed {
@@ -203,7 +203,7 @@ pub(super) fn allow_descriptors(needed: u64) -> Result<(), CaseError> {
     }
 }
 
-/// The longest backlog that the kernel grants, whatever listen(2) was asked for.
+/// The longest backlog that the kernel grants, whatever listen(2) requests.
 fn kernel_backlog() -> usize {
     let text = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
     text.trim().parse().unwrap_or(0)

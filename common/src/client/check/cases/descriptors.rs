@@ -16,28 +16,28 @@ const DESCRIPTORS: &str = "contract: out of descriptors; accept(2)";
 pub(super) const CASES: &[Case] = &[
     Case::process(
         "out-of-descriptors",
-        "out of descriptors, the connected are served, and the waiting within 1 s after a close",
+        "out of descriptors, connected clients are served, and waiting ones within 1 s after a close",
         DESCRIPTORS,
         out_of_descriptors,
     )
     .waits(),
     Case::process(
         "out-of-descriptors-quiet",
-        "meanwhile at most 1 % CPU and one log line a second",
+        "meanwhile the server uses at most 1 % CPU and logs one line per second",
         DESCRIPTORS,
         out_of_descriptors_quiet,
     )
     .waits(),
     Case::process(
         "beyond-fd-setsize",
-        "1,100 clients: 900 are answered, and the waiting ones once 300 have left",
+        "1,100 clients: 900 are served at once, and those that wait once 300 have left",
         "contract: FD_SETSIZE; select(2)",
         beyond_fd_setsize,
     ),
 ];
 
-/// How long an unanswered client is watched before it counts as waiting: 300 ms, and up to three
-/// times as long where the machine may be busy.
+/// How long to watch a client without an answer before it counts as waiting: 300 ms, and up to
+/// three times as long where the machine can be busy.
 fn watch_time(case: &CaseRun) -> Duration {
     let shortest = Duration::from_millis(300);
     case.limit(300).clamp(shortest, shortest * 3)
@@ -88,14 +88,14 @@ fn out_of_descriptors_quiet(case: &CaseRun) -> CaseResult {
     Ok(seen)
 }
 
-/// How many lines a server can log in that time if it logs one a second: one more than there are
-/// whole seconds, since the first can come at once. A line may take up to half a second to arrive.
+/// How many lines a server can log in `time` if it logs one per second: one more than the whole
+/// seconds, since the first can come at once. A line can take up to half a second to arrive.
 fn most_lines(time: Duration) -> usize {
     let time = time + Duration::from_millis(500);
     1 + time.as_secs() as usize
 }
 
-/// A server that may have 32 descriptors, the clients that it serves, and five that wait.
+/// A server limited to 32 descriptors, the clients that it serves, and five that wait.
 fn exhausted(case: &CaseRun) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>), CaseError> {
     let server = case.launch()?.script("ulimit -n 32; exec \"$@\"").start()?;
     let watch_time = watch_time(case);
@@ -122,7 +122,7 @@ fn exhausted(case: &CaseRun) -> Result<(Server, Vec<EchoClient>, Vec<EchoClient>
         "only {} clients were served with 32 descriptors",
         served.len()
     );
-    // The moment it happened may be logged; what comes later counts.
+    // The server can log the moment when it happens; only later lines count.
     thread::sleep(watch_time);
     Ok((server, served, waiting))
 }
@@ -148,7 +148,7 @@ fn beyond_fd_setsize(case: &CaseRun) -> CaseResult {
         )?;
     }
     let (answered, waiting, refused) = sort_out(rest, watch_time(case))?;
-    ensure!(refused <= 3, "{refused} clients were turned away");
+    ensure!(refused <= 3, "{refused} clients were refused");
     ping(&mut clients[SURE - 1])?;
     clients.drain(..300);
     let started = Instant::now();
@@ -163,7 +163,7 @@ fn beyond_fd_setsize(case: &CaseRun) -> CaseResult {
     let after = started.elapsed();
     ensure!(
         after <= case.limit(1000),
-        "the waiting were served only after {:.1} s",
+        "those that waited were served only after {:.1} s",
         after.as_secs_f64()
     );
     let at_once = SURE + answered.len();
@@ -172,7 +172,7 @@ fn beyond_fd_setsize(case: &CaseRun) -> CaseResult {
     ))
 }
 
-/// The clients that have been answered, those that wait, and how many were refused.
+/// Sorts clients into those that got an answer and those that wait, and counts those refused.
 fn sort_out(
     clients: Vec<EchoClient>,
     watch_time: Duration,

@@ -1,4 +1,4 @@
-//! How connections end, and whom that concerns.
+//! How connections end, and that this affects no other connection.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ const ISOLATION: &str = "contract: isolation";
 pub(super) const CASES: &[Case] = &[
     Case::wire(
         "half-close-at-once",
-        "a client that sends nothing and half-closes sees the end",
+        "a client that half-closes without sending anything sees the end",
         HALF_CLOSE,
         half_close_at_once,
     ),
     Case::wire(
         "half-close-small",
-        "a message and a half-close right behind it: the answer, then the end",
+        "a message and a half-close right after it: the answer, then the end",
         HALF_CLOSE,
         half_close_small,
     ),
@@ -39,7 +39,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::wire(
         "vanishing-clients",
-        "clients that connect and leave at once, or with answers unread, cost nobody else",
+        "clients that leave at once, or with answers unread, affect no other client",
         ISOLATION,
         vanishing_clients,
     ),
@@ -89,7 +89,7 @@ fn reset_amid_traffic(case: &CaseRun) -> CaseResult {
         ping(&mut steady)?;
     }
     ping(&mut case.connect()?)?;
-    Ok("20 resets, and the others were answered".into())
+    Ok("20 resets, and the other clients were served".into())
 }
 
 fn vanishing_clients(case: &CaseRun) -> CaseResult {
@@ -101,7 +101,7 @@ fn vanishing_clients(case: &CaseRun) -> CaseResult {
     }
     ping(&mut steady)?;
     ping(&mut case.connect()?)?;
-    Ok("300 clients left early, and the others were answered".into())
+    Ok("300 clients left early, and the other clients were served".into())
 }
 
 /// Leaves answers unread: 16 KiB, which the kernel takes in any case.

@@ -1,4 +1,4 @@
-//! `--max-connections`, `--idle-timeout` and, for line servers, `--max-line`.
+//! `--max-connections`, `--idle-timeout`, and, for line servers, `--max-line`.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use crate::client::{EchoClient, TIME_LIMIT};
 const LIMITS: &str = "contract: limits";
 
 pub(super) const CASES: &[Case] = &[
-    Case::process("max-connections", "with --max-connections 5 the sixth waits until one has left", LIMITS, max_connections).waits(),
-    Case::process("idle-timeout-closes", "with --idle-timeout 0.5 a silent client is closed after half a second", LIMITS, idle_timeout_closes).waits(),
-    Case::process("idle-timeout-spares", "with --idle-timeout 0.5 a client that talks is not", LIMITS, idle_timeout_spares).waits(),
+    Case::process("max-connections", "with --max-connections 5, the sixth client waits until one has left", LIMITS, max_connections).waits(),
+    Case::process("idle-timeout-closes", "with --idle-timeout 0.5, a silent client is closed after half a second", LIMITS, idle_timeout_closes).waits(),
+    Case::process("idle-timeout-spares", "with --idle-timeout 0.5, a client that sends is not closed", LIMITS, idle_timeout_spares).waits(),
     Case::process("idle-timeout-paused", "with --idle-timeout 1, a server that was stopped (SIGSTOP) for longer answers clients whose bytes arrived in time", LIMITS, idle_timeout_paused).waits(),
-    Case::wire("line-of-16000", "a line of 16,000 bytes passes", LIMITS, line_of_16000).only(Kind::Line),
-    Case::process("max-line", "with --max-line 1024 a longer one is not answered: the lines before it are, then comes the end", LIMITS, max_line)
+    Case::wire("line-of-16000", "a line of 16,000 bytes comes back", LIMITS, line_of_16000).only(Kind::Line),
+    Case::process("max-line", "with --max-line 1024, the lines before a longer one come back, and then the end", LIMITS, max_line)
         .only(Kind::Line),
-    Case::process("draining-counts", "with --max-connections 1 a client that is no longer served counts until its descriptor is closed", LIMITS, draining_counts)
+    Case::process("draining-counts", "with --max-connections 1, a draining connection counts until its descriptor is closed", LIMITS, draining_counts)
         .only(Kind::Line)
         .waits(),
 ];
@@ -38,7 +38,7 @@ fn max_connections(case: &CaseRun) -> CaseResult {
     sixth.set_time_limit(Duration::from_millis(200))?;
     ensure!(
         sixth.receive_some(LINE).is_err(),
-        "the sixth was served, or turned away"
+        "the sixth client was served or refused"
     );
     for client in &mut clients {
         ping(client)?;
@@ -48,16 +48,18 @@ fn max_connections(case: &CaseRun) -> CaseResult {
     sixth.set_time_limit(TIME_LIMIT)?;
     expect_same(
         &lines(LINE),
-        &sixth.receive(LINE).while_("the sixth, once one had left")?,
+        &sixth
+            .receive(LINE)
+            .while_("the sixth client, once one had left")?,
     )?;
     let after = started.elapsed();
     ensure!(
         after <= case.limit(1000),
-        "the sixth was served only after {:.1} s",
+        "the sixth client was served only after {:.1} s",
         after.as_secs_f64()
     );
     Ok(format!(
-        "the sixth waited, and was served {:.1} ms after a close",
+        "the sixth client waited, and was served {:.1} ms after a close",
         after.as_secs_f64() * 1e3
     ))
 }
@@ -123,14 +125,12 @@ fn idle_timeout_paused(case: &CaseRun) -> CaseResult {
             ping(client)?;
         }
         let pause = pause.as_secs_f64();
-        Ok(format!(
-            "{CLIENTS} clients were answered after {pause:.1} s"
-        ))
+        Ok(format!("{CLIENTS} clients were served after {pause:.1} s"))
     })
 }
 
-/// Runs a case whose server has an idle timeout. A busy machine can hold up the checker's clients
-/// for as long as that, and then the server is right to close them. Such a round shows nothing, and
+/// Runs a case whose server has an idle timeout. A busy machine can delay the checker's clients
+/// for that long, and then the server is right to close them. Such a round shows nothing, and
 /// the next one has a longer timeout.
 fn with_idle_timeout(
     case: &CaseRun,
@@ -151,7 +151,7 @@ fn with_idle_timeout(
     result
 }
 
-/// The longest time in which the server may have heard nothing of a client.
+/// The longest time in which the server can have received nothing from a client.
 #[derive(Default)]
 struct Silence {
     since: Option<Instant>,
@@ -159,7 +159,7 @@ struct Silence {
 }
 
 impl Silence {
-    /// One begins, and ends the one before.
+    /// Begins a silence, and ends the one before.
     fn begin(&mut self) {
         self.end();
         self.since = Some(Instant::now());
@@ -179,8 +179,8 @@ fn line_of_16000(case: &CaseRun) -> CaseResult {
     Ok("16,000 bytes came back".into())
 }
 
-/// Much of the input is still unread when the server closes; its last answer must arrive all the
-/// same.
+/// Much of the input is still unread when the server closes; its last answer must arrive
+/// nevertheless.
 fn max_line(case: &CaseRun) -> CaseResult {
     let server = case.launch()?.option("--max-line", "1024").start()?;
     let mut other = server.connect()?;
@@ -193,16 +193,16 @@ fn max_line(case: &CaseRun) -> CaseResult {
         let rest = client.receive_to_end();
         Ok::<_, CaseError>((sent.join().unwrap_or(Ok(())), rest))
     })?;
-    expect_same(b"one\ntwo\n", &rest.while_("after a line too long")?)?;
-    // A reset that comes behind the end is not seen by reading.
+    expect_same(b"one\ntwo\n", &rest.while_("after too long a line")?)?;
+    // Reading doesn't show a reset that comes after the end.
     sent.and(client.socket().take_error()?.map_or(Ok(()), Err))
-        .while_("a reset came behind the end")?;
+        .while_("a reset came after the end")?;
     ping(&mut other)?;
     Ok("two lines came back, then the end".into())
 }
 
-/// The first client has sent a line too long, has seen the end, and stays. Its connection still
-/// takes a descriptor, unless the server has closed it.
+/// The first client has sent a line that is too long, has seen the end, and stays. Its connection
+/// still uses a descriptor, unless the server has closed it.
 fn draining_counts(case: &CaseRun) -> CaseResult {
     let launch = case.launch()?.option("--max-connections", "1");
     let launch = launch
@@ -237,14 +237,14 @@ fn draining_counts(case: &CaseRun) -> CaseResult {
     Ok(seen)
 }
 
-/// Watches the server for a while: it must not have more descriptors than so many.
+/// Watches the server for a while: it must not have more than `most` descriptors.
 fn expect_no_more(server: &Server, most: usize) -> Result<Duration, CaseError> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_millis(300) {
         let count = proc::descriptors(server.pid())?;
         ensure!(
             count <= most,
-            "{count} descriptors, and {most} with one connection"
+            "{count} descriptors, but {most} with one connection"
         );
         thread::sleep(Duration::from_millis(5));
     }

@@ -1,4 +1,4 @@
-//! Standard output and standard error that are closed, dead or stalled, and a server without any
+//! Standard output and standard error that are closed, dead, or stalled, and a server without any
 //! standard descriptor.
 
 use std::io;
@@ -30,7 +30,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::process(
         "log-stalled",
-        "standard error is a pipe that nobody reads: 2,000 connections and more",
+        "standard error is a pipe that is never read: more than 2,000 connections",
         LOGGING,
         log_stalled,
     ),
@@ -48,7 +48,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::process(
         "no-standard-descriptors",
-        "descriptors 0, 1 and 2 closed at start",
+        "descriptors 0, 1, and 2 closed at start",
         LOGGING,
         no_standard_descriptors,
     ),
@@ -69,10 +69,10 @@ fn log_stalled(case: &CaseRun) -> CaseResult {
     serve_and_stop(case, &server, 2000)
 }
 
-/// Unlike a pipe, a terminal is writable, poll(2) says, while it has room for less than a line.
+/// Unlike a pipe, a terminal counts as writable in poll(2) even if less than a line fits.
 fn log_terminal(case: &CaseRun) -> CaseResult {
     let terminal = openpty(None, None).map_err(io::Error::from)?;
-    // Unlike the descriptors of openpty(3), these two are not inherited by other servers.
+    // Unlike openpty(3)'s descriptors, these two are not inherited by other servers.
     let (_unread, slave) = (terminal.master.try_clone()?, terminal.slave.try_clone()?);
     let path = path_of(&slave);
     drop(terminal);
@@ -88,7 +88,7 @@ fn output_stalled(case: &CaseRun) -> CaseResult {
     serve_and_stop(case, &server, 2000)
 }
 
-/// How another process opens what this descriptor is of, proc(5).
+/// The path with which another process opens this descriptor's file, proc(5).
 fn path_of(descriptor: &impl AsRawFd) -> String {
     format!("/proc/{}/fd/{}", process::id(), descriptor.as_raw_fd())
 }
@@ -101,7 +101,7 @@ fn no_standard_descriptors(case: &CaseRun) -> CaseResult {
     serve_and_stop(case, &server, 50)
 }
 
-/// Expects so many connections, some of them reset, to be served, and the server to stop as ever.
+/// Expects this many connections, some of them reset, to be served, and then a normal stop.
 fn serve_and_stop(case: &CaseRun, server: &Server, connections: usize) -> CaseResult {
     for number in 0..connections {
         let mut client = server.connect()?;

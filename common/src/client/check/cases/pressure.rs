@@ -1,4 +1,4 @@
-//! Clients that do not read, or that send without end.
+//! Clients that don't read, or that send without end.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
@@ -19,27 +19,27 @@ const PRESSURE: &str = "contract: back-pressure";
 pub(super) const CASES: &[Case] = &[
     Case::wire(
         "never-reader-refused",
-        "what a client sends and never reads is refused at some point",
+        "the server stops reading from a client that never reads",
         PRESSURE,
         never_reader_refused,
     )
     .waits(),
     Case::wire(
         "late-reader-served",
-        "when it reads at last, every byte comes in order",
+        "when that client reads at last, every byte comes in order",
         PRESSURE,
         late_reader_served,
     )
     .waits(),
     Case::wire(
         "never-reader-harmless",
-        "a client that never reads delays nobody: others are answered within 50 ms",
+        "a client that never reads doesn't delay others: they get answers within 50 ms",
         PRESSURE,
         never_reader_harmless,
     ),
     Case::wire(
         "fairness",
-        "beside a flooder ten pingers see a p99 of at most 2 ms in the best of six rounds, or of 256 KiB of the flood answered first in three",
+        "next to a flooder, ten pingers see a p99 of at most 2 ms in the best of six rounds, or of 256 KiB of the flood returned first in three",
         "contract: fairness",
         fairness,
     ),
@@ -50,7 +50,7 @@ fn never_reader_refused(case: &CaseRun) -> CaseResult {
     let sent = fill(&client)?;
     ensure!(
         sent < TOO_MUCH,
-        "the server took {} MiB and more",
+        "the server took more than {} MiB",
         sent >> 20
     );
     Ok(format!(
@@ -109,10 +109,10 @@ fn slowest_beside_never_reader(case: &CaseRun) -> Result<Duration, CaseError> {
     Ok(slowest)
 }
 
-/// The best of several rounds counts: with server, flooder and pingers on few cores, some rounds
-/// show the fairness of the system's scheduler instead. How much of the flood is answered before a
-/// ping shows the server's own, however busy the machine is. But a server that is unfair can look
-/// fair in a round in which the flooder itself was held up, so one round isn't enough for that.
+/// The best of several rounds counts: with server, flooder, and pingers on few cores, some rounds
+/// show the fairness of the system's scheduler instead. The bytes of the flood that come back before
+/// a ping show the server's own fairness, however busy the machine is. But an unfair server can look
+/// fair in a round that delays the flooder itself, so one round isn't enough for that.
 fn fairness(case: &CaseRun) -> CaseResult {
     let limit = case.limit(2);
     let mut seen = Vec::new();
@@ -132,20 +132,20 @@ fn fairness(case: &CaseRun) -> CaseResult {
     )))
 }
 
-/// The most that a fair server answers of the flood before a ping: four reads of 64 KiB. Two of
+/// The most that a fair server returns of the flood before a ping: four reads of 64 KiB. Two of
 /// them are the one that the server was busy with, and the one in the iteration that answers the
 /// ping.
 const MOST_AHEAD: usize = 256 << 10;
 
 /// The 99th percentiles of what ten pingers see in one round.
 struct Round {
-    /// From sending a ping to its answer.
+    /// The time from sending a ping to its answer.
     time: Duration,
-    /// Bytes of the flood that were sent after a ping and answered before it.
+    /// Bytes of the flood that were sent after a ping and came back before it.
     ahead: usize,
 }
 
-/// One round: all pingers send at once, again and again, with a pause of 1 ms.
+/// Runs one round: all pingers send at once, again and again, with a pause of 1 ms.
 fn ping_beside_flood(case: &CaseRun) -> Result<Round, CaseError> {
     let mut pingers = (0..10)
         .map(|_| case.connect())
@@ -164,7 +164,7 @@ fn ping_beside_flood(case: &CaseRun) -> Result<Round, CaseError> {
             let answered = flooder.flood(Some(pinger), TIME_LIMIT);
             ensure!(
                 answered.while_("the flooder")?,
-                "a ping beside the flood was not answered"
+                "a ping got no answer during the flood"
             );
             expect_same(&message, &pinger.receive(LINE)?)?;
             times.push(sent.elapsed());
@@ -187,8 +187,8 @@ fn p99<T: Ord + Copy>(mut values: Vec<T>) -> T {
 }
 
 /// A client that keeps the server's input full and reads every answer. It has no thread of its own:
-/// on two cores that would keep the pingers from running, and it is the server's fairness that is
-/// judged, not the scheduler's.
+/// on two cores a thread would keep the pingers from running, and the case would measure the
+/// scheduler's fairness instead of the server's.
 struct Flooder {
     client: EchoClient,
     chunk: Vec<u8>,
@@ -200,7 +200,7 @@ struct Flooder {
 }
 
 impl Flooder {
-    /// It keeps as many bytes under way, or a little more.
+    /// The number of bytes to keep in flight, roughly.
     const AHEAD: usize = 256 << 10;
 
     fn over(client: EchoClient) -> io::Result<Self> {
@@ -218,7 +218,7 @@ impl Flooder {
         self.sent.saturating_sub(self.answered)
     }
 
-    /// Floods until the pinger has an answer, but not longer than `limit`; answers whether it has.
+    /// Floods until the pinger has an answer, for at most `limit`. Returns whether it has one.
     fn flood(&mut self, pinger: Option<&EchoClient>, limit: Duration) -> io::Result<bool> {
         let until = Instant::now() + limit;
         loop {
@@ -246,7 +246,7 @@ impl Flooder {
         }
     }
 
-    /// Sends and receives once, as far as that is possible.
+    /// Sends and receives once, as far as possible.
     fn exchange(&mut self) -> io::Result<()> {
         let mut socket = self.client.socket();
         if self.under_way() < Self::AHEAD {
@@ -261,7 +261,7 @@ impl Flooder {
         Ok(())
     }
 
-    /// Receives what is still under way.
+    /// Receives what is still in flight.
     fn finish(mut self) -> io::Result<()> {
         self.client.socket().set_nonblocking(false)?;
         self.client.receive(self.under_way()).map(drop)

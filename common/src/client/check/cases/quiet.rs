@@ -1,4 +1,4 @@
-//! What the server uses while it has nothing to do, and what it holds for a client that does not
+//! What the server uses while it has nothing to do, and what it holds for a client that doesn't
 //! read.
 
 use std::time::Duration;
@@ -40,21 +40,21 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
     Case::process(
         "quiet-after-slow-reader",
-        "once a slow reader is served, interest in writing is gone: no wake-up in 1 s",
+        "once a slow reader has everything, interest in writing is gone: no wake-up in 1 s",
         IDLE,
         quiet_after_slow_reader,
     )
     .waits(),
     Case::process(
         "quiet-after-urgent-data",
-        "urgent data that is not asked for does not make the loop spin",
+        "urgent data that the server doesn't watch for doesn't make the loop spin",
         IDLE,
         quiet_after_urgent_data,
     )
     .waits(),
     Case::process(
         "quiet-idle-timeout",
-        "with --idle-timeout 0.2 and no client there is no wake-up in 2 s",
+        "with --idle-timeout 0.2 and no client, there is no wake-up in 2 s",
         TIMERS,
         quiet_idle_timeout,
     )
@@ -68,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
     Case::process(
         "quiet-after-draining",
-        "with --shutdown-timeout 2, clients that sent a line too long and have left cause no wake-up later",
+        "with --shutdown-timeout 2, clients that sent too long a line and have left cause no wake-up later",
         TIMERS,
         quiet_after_draining,
     )
@@ -158,10 +158,10 @@ fn quiet_after_draining(case: &CaseRun) -> CaseResult {
     expect_quiet(case, &server, Duration::from_millis(2500))
 }
 
-/// Expects no wake-up, and no CPU time worth the name: a loop that spins without sleeping has no
+/// Expects no wake-up, and almost no CPU time: a loop that spins without sleeping has no
 /// wake-ups either.
 fn expect_quiet(case: &CaseRun, server: &Server, time: Duration) -> CaseResult {
-    // What has just been done may still be read, or logged.
+    // The server can still be reading or logging what has just been done.
     server.let_it_rest(Duration::from_millis(50), case.limit(100));
     let (used, real) = proc::usage_during(server.pid(), time)?;
     let (wake_ups, cpu) = (used.wake_ups, used.cpu.as_secs_f64() * 1e3);

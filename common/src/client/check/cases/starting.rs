@@ -1,4 +1,4 @@
-//! The server's first words, and its last ones when it cannot start.
+//! What the server prints when it starts, and when it can't start.
 
 use std::net::{Ipv6Addr, TcpListener};
 use std::process::ExitStatus;
@@ -18,7 +18,7 @@ const BAD_INPUT: &str = "contract: bad input";
 pub(super) const CASES: &[Case] = &[
     Case::process(
         "listening-line",
-        "\"listening on ADDRESS\" is printed once it is true; port 0 picks a port",
+        "\"listening on ADDRESS\" is printed once the server listens; port 0 picks a port",
         START,
         listening_line,
     ),
@@ -43,7 +43,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::process(
         "few-descriptors-at-start",
-        "with 3 to 20 descriptors the server exits 1 with one clear line, or it listens and goes on",
+        "with 3 to 20 descriptors, the server exits 1 with one clear line, or it listens and keeps running",
         START,
         few_descriptors_at_start,
     ),
@@ -53,7 +53,7 @@ fn listening_line(case: &CaseRun) -> CaseResult {
     let server = case.launch()?.option("--port", "0").start()?;
     ensure!(
         server.address().port() != 0,
-        "it says port 0, which is nobody's"
+        "it printed port 0, which is never a listener's"
     );
     let mut client = server.connect()?;
     ping(&mut client)?;
@@ -148,12 +148,12 @@ fn absurd_numbers(case: &CaseRun) -> CaseResult {
         refused_or_works(launch).map_err(|error| named(name, value, error))?;
     }
     Ok(format!(
-        "{refused} numbers refused, {} huge ones survived",
+        "{refused} numbers refused, {} huge ones accepted",
         huge.len()
     ))
 }
 
-/// Says with which option something was seen.
+/// Adds the option to the message of a failed case.
 fn named(name: &str, value: &str, error: CaseError) -> CaseError {
     match error {
         CaseError::Fail(seen) => CaseError::Fail(format!("{name} {value:?}: {seen}")),
@@ -174,7 +174,7 @@ fn refused_or_works(launch: Launch) -> Result<(), CaseError> {
     }
 }
 
-/// What starts with one descriptor fewer than it needs must not say that it listens.
+/// A server that starts with one descriptor fewer than it needs must not print that it listens.
 fn few_descriptors_at_start(case: &CaseRun) -> CaseResult {
     let (mut refused, mut served, mut stayed) = (0, 0, 0);
     for limit in 3..=20 {
@@ -194,11 +194,11 @@ fn few_descriptors_at_start(case: &CaseRun) -> CaseResult {
         }
     }
     Ok(format!(
-        "with {refused} limits exit status 1, with {stayed} clients wait, with {served} they are served"
+        "{refused} limits gave exit status 1; with {stayed}, clients wait; with {served}, they are served"
     ))
 }
 
-/// Exit status 127 is not the server's own: it could not even be loaded.
+/// Exit status 127 isn't the server's: the system couldn't even load it.
 fn expect_clear_refusal(status: ExitStatus, errors: &str) -> Result<(), CaseError> {
     let errors = errors.trim();
     if status.code() == Some(127) {
@@ -214,8 +214,8 @@ fn expect_clear_refusal(status: ExitStatus, errors: &str) -> Result<(), CaseErro
     Ok(())
 }
 
-/// Whether a server that has few descriptors serves a client. It can have none left for it, but it
-/// must go on, and stop at a SIGTERM.
+/// Whether a server that has few descriptors serves a client. It can have none left for the client,
+/// but it must keep running, and stop at a SIGTERM.
 fn serves(server: &Server) -> Result<bool, CaseError> {
     let answer = EchoClient::connect(server.address()).and_then(|mut client| {
         client.set_time_limit(Duration::from_millis(200))?;
@@ -226,7 +226,7 @@ fn serves(server: &Server) -> Result<bool, CaseError> {
     let (status, _) = server.exit_within(TIME_LIMIT)?;
     ensure!(
         status.code() == Some(0),
-        "it said that it listens, and ended with {status}"
+        "it printed that it listens, and ended with {status}"
     );
     Ok(is_served)
 }

@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::process(
         "sigterm-unread-input",
-        "the same with input that the server has not read: the end is no reset",
+        "the same with input that the server hasn't read: the connection doesn't end with a reset",
         CLOSE,
         sigterm_unread_input,
     ),
@@ -51,7 +51,7 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
     Case::process(
         "sigterm-paused",
-        "SIGTERM with pending output, then SIGSTOP until the shutdown timeout is over: what the client has made room for arrives, exit 0",
+        "SIGTERM with pending output, then SIGSTOP until the shutdown timeout is over: as much arrives as the client has space for, exit 0",
         STOP,
         sigterm_paused,
     )
@@ -65,7 +65,7 @@ pub(super) const CASES: &[Case] = &[
     .waits(),
     Case::process(
         "stops-accepting",
-        "after SIGTERM nobody new is served, while the shutdown timeout lasts",
+        "after SIGTERM, no new client is served during the shutdown timeout",
         STOP,
         stops_accepting,
     )
@@ -87,7 +87,7 @@ fn sigint_idle(case: &CaseRun) -> CaseResult {
 }
 
 /// The clients keep their ends open until the server has gone: it has no pending output for them,
-/// so it need not wait for them.
+/// so it doesn't have to wait for them.
 fn stop_idle(case: &CaseRun, signal: Signal) -> CaseResult {
     let server = case.start()?;
     let mut clients = (0..10)
@@ -117,10 +117,10 @@ fn sigterm_never_reader(case: &CaseRun) -> CaseResult {
 fn second_signal(case: &CaseRun) -> CaseResult {
     let (server, _client) = stalled(case, "30")?;
     server.signal(Signal::SIGTERM)?;
-    // Two that are pending at once are one, signal(7).
+    // Two signals that are pending at once count as one, signal(7).
     server.let_it_rest(Duration::ZERO, case.limit(200));
     if server.ended().is_some() {
-        return Err(CaseError::Skip("it had ended at the first".into()));
+        return Err(CaseError::Skip("the first signal ended it".into()));
     }
     server.signal(Signal::SIGTERM)?;
     let (status, after) = server.exit_within(case.limit(100))?;
@@ -135,7 +135,7 @@ fn stops_accepting(case: &CaseRun) -> CaseResult {
     server.signal(Signal::SIGTERM)?;
     server.let_it_rest(Duration::from_millis(50), case.limit(200));
     if server.ended().is_some() {
-        return Err(CaseError::Skip("it had ended at once".into()));
+        return Err(CaseError::Skip("it ended at once".into()));
     }
     let Ok(mut late) = EchoClient::connect(server.address()) else {
         return Ok("a new connection was refused".into());
@@ -143,11 +143,11 @@ fn stops_accepting(case: &CaseRun) -> CaseResult {
     late.set_time_limit(Duration::from_millis(300))?;
     let answer = late.echo(b"too late?\n").unwrap_or_default();
     ensure!(answer.is_empty(), "a new client was still served");
-    Ok("a new client was not answered".into())
+    Ok("a new client got no answer".into())
 }
 
-/// The server is held still while the clients connect, so the kernel has accepted them and the
-/// server has not. Every second one has sent a line.
+/// The server is stopped while the clients connect, so the kernel has accepted them and the
+/// server hasn't. Every second client has sent a line.
 fn stop_backlog(case: &CaseRun) -> CaseResult {
     const CLIENTS: usize = 100;
     let server = case.start()?;
@@ -179,7 +179,7 @@ fn stop_backlog(case: &CaseRun) -> CaseResult {
     ))
 }
 
-/// A server with this shutdown timeout, and a client for which it has more pending output than that
+/// A server with this shutdown timeout, and a client for which it has more pending output than the
 /// client will ever read.
 fn stalled(case: &CaseRun, shutdown_timeout: &str) -> Result<(Server, EchoClient), CaseError> {
     let server = case
@@ -191,7 +191,7 @@ fn stalled(case: &CaseRun, shutdown_timeout: &str) -> Result<(Server, EchoClient
     Ok((server, client))
 }
 
-/// Expects the server to exit with status 0: how long that took.
+/// Expects the server to exit with status 0, and returns how long that took.
 fn expect_exit(server: &Server, limit: Duration) -> Result<Duration, CaseError> {
     let (status, after) = server.exit_within(limit)?;
     ensure!(status.code() == Some(0), "{status}, not 0");

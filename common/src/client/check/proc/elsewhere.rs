@@ -1,4 +1,4 @@
-//! No answers: there is no proc(5) here.
+//! Systems without proc(5): every function returns a skip.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! The answers of Linux.
+//! Reads Linux's proc(5).
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -22,8 +22,8 @@ impl From<ProcError> for CaseError {
     }
 }
 
-/// Bytes of memory that the process holds for itself. Unlike the resident size in statm they are
-/// exact, and its program text does not count.
+/// The process's own memory in bytes. Unlike the resident size in statm, the number is exact, and
+/// the program's code doesn't count.
 pub(in crate::client::check) fn anonymous_memory(pid: i32) -> Result<u64, CaseError> {
     let rollup = Process::new(pid)?.smaps_rollup()?.memory_map_rollup;
     let anonymous = |map: &procfs::process::MemoryMap| map.extension.map.get("Anonymous").copied();
@@ -34,7 +34,7 @@ pub(in crate::client::check) fn anonymous_memory(pid: i32) -> Result<u64, CaseEr
         .ok_or_else(|| CaseError::Skip("/proc has no smaps_rollup".into()))
 }
 
-/// Wake-ups and CPU time of all threads that live now.
+/// Wake-ups and CPU time of all present threads.
 pub(in crate::client::check) fn usage(pid: i32) -> Result<Usage, CaseError> {
     let mut usage = Usage {
         wake_ups: 0,
@@ -42,7 +42,7 @@ pub(in crate::client::check) fn usage(pid: i32) -> Result<Usage, CaseError> {
         held_up: Duration::ZERO,
     };
     for task in Process::new(pid)?.tasks()?.flatten() {
-        // A thread may end between the listing and the reading.
+        // A thread can end between the listing and the reading.
         if let (Ok(status), Ok(schedule)) = (task.status(), task.schedstat()) {
             usage.wake_ups += status.voluntary_ctxt_switches.unwrap_or(0);
             usage.cpu += Duration::from_nanos(schedule.sum_exec_runtime);
@@ -74,15 +74,15 @@ pub(in crate::client::check) fn listening_address(
         }
     }
     let mut all = listeners("tcp")?;
-    all.extend(listeners("tcp6").unwrap_or_default()); // A system can be without IPv6.
+    all.extend(listeners("tcp6").unwrap_or_default()); // Some systems have no IPv6.
     Ok(all
         .into_iter()
         .find(|entry| sockets.contains(&entry.inode))
         .map(|entry| entry.local_address))
 }
 
-/// All listeners of /proc/net/tcp or tcp6. They come first, and what follows can be tens of thousands
-/// of connections that have ended: it isn't read.
+/// All listeners of /proc/net/tcp or tcp6. They come first. This doesn't read the rest, which can
+/// be tens of thousands of connections that have ended.
 fn listeners(table: &str) -> Result<Vec<TcpNetEntry>, CaseError> {
     const LISTEN: &str = "0A";
     let table = File::open(format!("/proc/net/{table}")).while_("/proc/net")?;
@@ -100,11 +100,11 @@ fn listeners(table: &str) -> Result<Vec<TcpNetEntry>, CaseError> {
     Ok(entries)
 }
 
-/// What lies between a client's socket and its server.
+/// The bytes between a client's socket and its server.
 ///
-/// This is called again and again, and the table can have thousands of connections that have ended.
-/// So it reads no more of each line than it needs, and
-/// knows the connection by its two ports.
+/// The checker calls this again and again, and the table can have thousands of connections that
+/// have ended. So it reads no more of each line than it needs, and
+/// identifies the connection by its two ports.
 pub(in crate::client::check) fn queues(
     client: SocketAddr,
     server: SocketAddr,
@@ -135,7 +135,7 @@ struct Entry {
     received: usize,
 }
 
-/// Reads a line such as `0: 0100007F:A1B2 0100007F:22B1 01 00000000:0000002A ...` (proc(5)).
+/// Parses a line such as `0: 0100007F:A1B2 0100007F:22B1 01 00000000:0000002A ...` (proc(5)).
 fn entry(line: &str) -> Option<Entry> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let mut port = || u16::from_str_radix(fields.next()?.rsplit_once(':')?.1, 16).ok();

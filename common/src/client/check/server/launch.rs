@@ -1,5 +1,4 @@
-//! How a server is started: its command, more options, and what becomes of its standard
-//! descriptors.
+//! How to start a server: its command, more options, and its standard descriptors.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read};
@@ -13,10 +12,10 @@ use crate::client::check::case_run::{CaseError, While, ensure};
 use crate::client::check::proc;
 use crate::client::server_process::ProcessGroup;
 
-/// How long a server may take to say where it listens, or to end when it cannot start.
+/// How long a server can take to print where it listens, or to end if it can't start.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
-/// How a server is going to be started.
+/// How to start a server.
 pub(in crate::client::check) struct Launch {
     arguments: Vec<OsString>,
     script: Option<String>,
@@ -24,22 +23,22 @@ pub(in crate::client::check) struct Launch {
     groups: ProcessGroups,
 }
 
-/// What a server did that could also refuse to start.
+/// What a server did that is allowed to refuse to start.
 pub(in crate::client::check) enum StartResult {
-    /// It has printed where it listens.
+    /// It printed where it listens.
     Listening(Server),
-    /// It ended without that: its status and its standard error.
+    /// It ended without that. Contains its status and its standard error.
     Exited(ExitStatus, String),
 }
 
-/// What becomes of the server's standard error.
+/// What to do with the server's standard error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::client::check) enum Errors {
-    /// It is read to the end, so that it never fills.
+    /// Read it to the end, so that it never fills.
     Drained,
-    /// It is a pipe that nobody reads.
+    /// Make it a pipe that isn't read.
     Stalled,
-    /// It is a pipe whose reader has gone.
+    /// Make it a pipe whose reader has gone.
     Dead,
 }
 
@@ -59,7 +58,7 @@ impl Launch {
         }
     }
 
-    /// Gives an option its value, and takes away one that the command has already: clap accepts no
+    /// Sets an option, and removes it where the command already has it: clap accepts no
     /// option twice.
     #[must_use]
     pub(in crate::client::check) fn option(mut self, name: &str, value: &str) -> Self {
@@ -79,8 +78,8 @@ impl Launch {
         self
     }
 
-    /// Starts the server through `sh -c`; the script ends with `exec "$@"`, so the process is still
-    /// the server's.
+    /// Starts the server through `sh -c`. The script ends with `exec "$@"`, so the process is still
+    /// the server.
     #[must_use]
     pub(in crate::client::check) fn script(mut self, script: impl Into<String>) -> Self {
         self.script = Some(script.into());
@@ -93,15 +92,15 @@ impl Launch {
         self
     }
 
-    /// Starts the server and waits until it says where it listens.
+    /// Starts the server and waits until it prints where it listens.
     pub(in crate::client::check) fn start(self) -> Result<Server, CaseError> {
         announced(self.spawn()?)
     }
 
-    /// Starts the server and ends it once it says where it listens.
+    /// Starts the server, and ends it once it has printed where it listens.
     ///
     /// # Errors
-    /// The outer error: the command can't be run. The inner one: it was run, but is no server.
+    /// The outer error: the command can't be run. The inner one: it ran, but it isn't a server.
     pub(in crate::client::check) fn try_out(self) -> io::Result<Result<(), CaseError>> {
         let group = self
             .command()
@@ -109,7 +108,7 @@ impl Launch {
         Ok(self.attend(group).and_then(announced).map(drop))
     }
 
-    /// Starts a server that cannot say where it listens, and finds that out from /proc.
+    /// Starts a server that can't print where it listens, and finds the address in /proc.
     pub(in crate::client::check) fn start_unheard(self) -> Result<Server, CaseError> {
         let mut server = self.spawn()?;
         let started = Instant::now();
@@ -122,14 +121,14 @@ impl Launch {
         Ok(server)
     }
 
-    /// Starts the server and waits for it to end by itself: its status and its standard error.
+    /// Starts the server and waits for it to end by itself. Returns its status and standard error.
     pub(in crate::client::check) fn run(self) -> Result<(ExitStatus, String), CaseError> {
         let mut server = self.spawn()?;
         let (status, _) = server.exit_within(START_LIMIT)?;
         Ok((status, server.all_errors()))
     }
 
-    /// Starts a server that may refuse to start.
+    /// Starts a server that is allowed to refuse to start.
     pub(in crate::client::check) fn start_or_exit(self) -> Result<StartResult, CaseError> {
         let mut server = self.spawn()?;
         if let Ok(address) = server.output.address(START_LIMIT) {
@@ -200,7 +199,7 @@ impl Launch {
     }
 }
 
-/// Waits until the server says where it listens.
+/// Waits until the server prints where it listens.
 fn announced(mut server: Server) -> Result<Server, CaseError> {
     match server.output.address(START_LIMIT) {
         Ok(address) => server.address = Some(address),
@@ -209,7 +208,7 @@ fn announced(mut server: Server) -> Result<Server, CaseError> {
     Ok(server)
 }
 
-/// Reads standard error to its end in a thread.
+/// Reads standard error to its end on a thread.
 fn drain(mut errors: ChildStderr) -> io::Result<(Log, Option<JoinHandle<()>>)> {
     let log = Log::default();
     let text = Arc::clone(&log.text);

@@ -95,7 +95,7 @@ impl ReadinessCheck for Wait<'_> {
     }
 }
 
-/// What mio asks epoll for (mio 1.2, src/sys/unix/selector/epoll.rs).
+/// The events that mio requests from epoll (mio 1.2, src/sys/unix/selector/epoll.rs).
 fn bits_of(interest: Interest) -> u32 {
     let each = [
         (Interest::READABLE, bits::IN | bits::RDHUP),
@@ -121,7 +121,7 @@ impl Events {
     }
 }
 
-/// What mio makes of the bits (the same file).
+/// How mio interprets the bits (the same file).
 impl Event<'_> {
     fn has(self, bits: u32) -> bool {
         self.0.bits & bits == bits

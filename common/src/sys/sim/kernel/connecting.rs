@@ -12,7 +12,7 @@ use crate::sys::sim::tcp::{Phase, Socket, bits};
 pub(super) struct PendingConnect {
     /// The end that connects.
     end: usize,
-    /// When its next SYN is sent, and how many were.
+    /// When to send the next SYN, and how many were sent.
     at: Duration,
     tries: u32,
 }
@@ -35,14 +35,14 @@ fn loopback_like(address: SocketAddr, port: u16) -> SocketAddr {
 }
 
 impl Kernel {
-    /// A client of the script connects to a listener of the server. Returns the client's end.
+    /// Connects a client of the script to a listener of the server. Returns the client's end.
     pub fn connect_client(&mut self, client: u32, address: SocketAddr, now: Duration) -> usize {
         let port = CLIENT_PORTS + (self.sockets.len() / 2 % 9_000) as u16;
         let socket = self.client_socket(loopback_like(address, port), address);
         self.begin_to_connect(socket, Owner::Client(client), Owner::Server, now)
     }
 
-    /// socket(2) and connect(2), which return before the connection is there.
+    /// socket(2) and connect(2), which return before the connection exists.
     pub fn connect(&mut self, address: SocketAddr, now: Duration) -> io::Result<i32> {
         self.lowest_free()?;
         let port = SERVER_PORTS + (self.sockets.len() / 2 % 9_000) as u16;
@@ -63,7 +63,7 @@ impl Kernel {
         Socket::new(local, peer, receives, sends)
     }
 
-    /// The other end exists from the beginning, but has no owner before the connection is there.
+    /// Starts to connect. The other end exists at once, but has no owner until the connection does.
     fn begin_to_connect(
         &mut self,
         socket: Socket,
@@ -72,7 +72,7 @@ impl Kernel {
         now: Duration,
     ) -> usize {
         let end = self.sockets.len();
-        // It becomes the server's, unless a client of the script takes it.
+        // It belongs to the server, unless a client of the script takes it.
         let accepting = self.server_socket(socket.peer, socket.local);
         self.sockets.extend([socket, accepting]);
         self.owners.extend([owner, other]);
@@ -84,7 +84,7 @@ impl Kernel {
         end
     }
 
-    /// When the next SYN is due that was sent before without an answer.
+    /// When the next repeated SYN is due.
     pub fn next_retry(&self) -> Option<Duration> {
         self.pending_connects.iter().map(|connect| connect.at).min()
     }
@@ -118,7 +118,7 @@ impl Kernel {
             self.pending_connects.push(retry);
         } else if let Some(index) = self.listener_at(address) {
             let listener = &mut self.listeners[index];
-            // Linux lets one more wait than the backlog of listen(2).
+            // Linux lets one more connection wait than the backlog of listen(2).
             if listener.queue.len() > listener.backlog {
                 self.pending_connects.push(retry);
             } else {
@@ -142,6 +142,6 @@ impl Kernel {
     fn establish(&mut self, end: usize) {
         self.sockets[end].connected();
         self.sockets[other(end)].connected();
-        self.sockets[other(end)].news = 0; // Nobody watches it yet.
+        self.sockets[other(end)].news = 0; // Nothing watches it yet.
     }
 }

@@ -1,8 +1,8 @@
-//! The bytes in a buffer of a socket.
+//! The bytes in a socket's buffer.
 
 use std::collections::VecDeque;
 
-/// Bytes, and the position of an urgent one among them.
+/// Bytes, with the position of an urgent one.
 #[derive(Debug, Default)]
 pub(in crate::sys::sim) struct Buffer {
     bytes: VecDeque<u8>,
@@ -23,7 +23,7 @@ impl Buffer {
         self.urgent.is_some()
     }
 
-    /// The last byte is urgent.
+    /// Marks the last byte as urgent.
     pub fn mark_last(&mut self) {
         self.urgent = self.len().checked_sub(1);
     }
@@ -36,7 +36,7 @@ impl Buffer {
         self.bytes.extend(bytes);
     }
 
-    /// Moves the first `count` bytes to the end of `target`. There is one urgent byte at most: an
+    /// Moves the first `count` bytes to the end of `target`. There is at most one urgent byte: an
     /// older one becomes an ordinary byte or, if it comes next, is lost (`tcp_check_urg`).
     pub fn move_to(&mut self, target: &mut Buffer, count: usize) {
         if let Some(urgent) = self.urgent {
@@ -55,8 +55,8 @@ impl Buffer {
         self.bytes.drain(..count);
     }
 
-    /// Copies the first bytes into `buffer` and removes them. Stops before the urgent byte, skips
-    /// it when it comes first, and returns how many were copied: `tcp_recvmsg_locked` without
+    /// Copies the first bytes into `buffer`, removes them, and returns how many there were. It stops
+    /// before the urgent byte, and skips it if it comes first: `tcp_recvmsg_locked` without
     /// SO_OOBINLINE.
     pub fn read(&mut self, buffer: &mut [u8]) -> usize {
         if self.urgent == Some(0) && !buffer.is_empty() {
@@ -72,7 +72,7 @@ impl Buffer {
         count
     }
 
-    /// Whether a read finds anything besides the urgent byte: `tcp_stream_is_readable`.
+    /// Whether a read finds anything but the urgent byte: `tcp_stream_is_readable`.
     pub fn is_readable(&self) -> bool {
         self.len() > usize::from(self.urgent == Some(0))
     }

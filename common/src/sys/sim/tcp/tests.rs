@@ -1,10 +1,10 @@
-//! What two ends do to each other.
+//! Tests of two connected ends.
 
 use super::*;
 
 const PACKET: usize = usize::MAX;
 
-/// Two ends that are connected. Each buffer has space for 9 bytes.
+/// Two connected ends. Each buffer has space for 9 bytes.
 fn connected() -> [Socket; 2] {
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let mut ends = [
@@ -18,7 +18,7 @@ fn connected() -> [Socket; 2] {
     ends
 }
 
-/// Everything that can travel does.
+/// Delivers everything that can travel.
 fn deliver_all(one: &mut Socket, other: &mut Socket) {
     while one.send_packet(other, PACKET) || other.send_packet(one, PACKET) {}
 }

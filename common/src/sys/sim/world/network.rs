@@ -1,4 +1,4 @@
-//! What moves between the clients and the server's kernel.
+//! Moves bytes between the clients and the server's kernel.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::sys::sim::tcp::Phase;
 const MOST_MOVED: usize = 8_192;
 
 impl World {
-    /// The network and the clients move everything that can be moved.
+    /// Lets the network and the clients move everything that can be moved.
     pub fn move_everything(&mut self) {
         loop {
             let mut moved = self.answer_connects();
@@ -31,7 +31,7 @@ impl World {
         self.forget_the_inactive();
     }
 
-    /// One packet or one client moves, if any can. The seed chooses.
+    /// Moves one packet or one client, if any can move. The seed chooses.
     pub(super) fn move_something(&mut self) -> bool {
         let Some(mut rng) = self.rng.take() else {
             return false;
@@ -108,7 +108,7 @@ impl World {
         })
     }
 
-    /// Nothing more happens on a connection that has ended for both.
+    /// Forgets connections that have ended for both sides: they don't change any more.
     fn forget_the_inactive(&mut self) {
         let mut active = std::mem::take(&mut self.active);
         let is_used = |end: usize| {

@@ -1,4 +1,4 @@
-//! Stopping with output that the server has not sent yet, or with input that it has not read.
+//! Stopping with output that the server hasn't sent yet, or with input that it hasn't read.
 
 use std::io::{ErrorKind, Write};
 use std::thread;
@@ -15,14 +15,14 @@ use crate::client::check::traffic::{
 };
 use crate::client::{EchoClient, TIME_LIMIT};
 
-/// How much more is sent to see whether the server still reads: less than any server's high-water
+/// Bytes to send at a time to see whether the server still reads: less than any server's high-water
 /// mark.
 const STEP: usize = 32 << 10;
 
-/// For how long nothing changes between client and server once nothing will.
+/// After this long without a change between client and server, nothing will change any more.
 const SETTLED: Duration = Duration::from_millis(50);
 
-/// The server has read everything, has answered what the kernel took, and has the rest as pending
+/// The server has read everything, has sent as much as the kernel took, and has the rest as pending
 /// output.
 pub(super) fn sigterm_pending_output(case: &CaseRun) -> CaseResult {
     let server = case.start()?;
@@ -33,8 +33,8 @@ pub(super) fn sigterm_pending_output(case: &CaseRun) -> CaseResult {
 /// The shutdown timeout passes while the server is stopped. Its client has read everything that the
 /// kernel had, so the server can send the rest when it runs again.
 ///
-/// The kernel can take the pending output at any time, the later the busier the machine. A round
-/// in which it did shows nothing.
+/// The kernel can take the pending output at any time, and later on a busy machine. A round in
+/// which it did shows nothing.
 pub(super) fn sigterm_paused(case: &CaseRun) -> CaseResult {
     for _ in 0..3 {
         match paused_with_pending_output(case) {
@@ -79,8 +79,8 @@ fn paused_with_pending_output(case: &CaseRun) -> CaseResult {
     ))
 }
 
-/// Receives the numbered lines until no more come from a server that is stopped, or the end comes:
-/// how many bytes.
+/// Receives the numbered lines from a stopped server until no more come, or the stream ends.
+/// Returns the number of bytes.
 fn receive_what_is_there(client: &mut EchoClient) -> Result<usize, CaseError> {
     client.set_time_limit(Duration::from_millis(100))?;
     let mut at = 0;
@@ -101,10 +101,10 @@ fn receive_what_is_there(client: &mut EchoClient) -> Result<usize, CaseError> {
     Ok(at)
 }
 
-/// A client that has not read, and to which the server has output pending.
+/// A client that hasn't read, and for which the server has pending output.
 struct PendingOutput {
     client: EchoClient,
-    /// How many bytes the server has to send altogether, at least.
+    /// The least number of bytes that the server has to send in total.
     expected: usize,
     sent: usize,
 }
@@ -136,7 +136,7 @@ fn pending_output(case: &CaseRun, server: &Server) -> Result<PendingOutput, Case
     while sent < TOO_MUCH {
         let mut queues = queues_at_rest(&client, server, Duration::ZERO)?;
         if is_pending(sent, queues) {
-            // The kernel may take it yet: acknowledgements that are late make room.
+            // The kernel can still take it: late acknowledgements free some space.
             queues = queues_at_rest(&client, server, SETTLED)?;
         }
         if is_pending(sent, queues) {
@@ -151,7 +151,7 @@ fn pending_output(case: &CaseRun, server: &Server) -> Result<PendingOutput, Case
         sent += STEP;
     }
     Err(CaseError::Fail(
-        "the server never had any pending output".into(),
+        "the server never had pending output".into(),
     ))
 }
 
@@ -162,7 +162,7 @@ pub(super) fn sigterm_unread_input(case: &CaseRun) -> CaseResult {
     let mut sent = fill(&client)?;
     let mut queues = queues_at_rest(&client, &server, SETTLED)?;
     while queues.unread == 0 {
-        // It was only held up for so long.
+        // The server was only delayed for that long.
         ensure!(
             sent < TOO_MUCH,
             "the server took {sent} bytes and left none unread"
@@ -183,12 +183,12 @@ pub(super) fn sigterm_unread_input(case: &CaseRun) -> CaseResult {
     )
 }
 
-/// Signals the server and reads slowly (64 KiB each 2 ms, so some 30 MB/s) to the end.
+/// Signals the server and reads slowly (64 KiB every 2 ms, about 30 MB/s) to the end.
 fn stop_and_read(case: &CaseRun, server: &Server, mut pending: PendingOutput) -> CaseResult {
     let started = Instant::now();
     server.signal(Signal::SIGTERM)?;
-    // Read at once, a server that drops its pending output might still send it, if the thread which
-    // ends it was late.
+    // If the client read at once, a server that drops its pending output could still send it, if the
+    // thread that ends it was late.
     server.let_it_rest(Duration::ZERO, case.limit(200));
     let received = receive_rest(&mut pending.client, 0, Duration::from_millis(2))?;
     pending.expect_all(received)?;
@@ -202,8 +202,8 @@ fn stop_and_read(case: &CaseRun, server: &Server, mut pending: PendingOutput) ->
     ))
 }
 
-/// How many bytes the server reads of a client that does not read. The next client may see some
-/// more or less.
+/// How many bytes the server reads from a client that doesn't read. The number can differ a little
+/// for the next client.
 fn most_read(server: &Server) -> Result<usize, CaseError> {
     let client = narrow(server.address())?;
     let sent = fill(&client)?;
@@ -211,9 +211,9 @@ fn most_read(server: &Server) -> Result<usize, CaseError> {
     Ok(sent.saturating_sub(queues.not_read()))
 }
 
-/// What lies between client and server once the server sleeps, and nothing has changed for this
-/// long; for [`SETTLED`] if the server hasn't read everything. A server that is not seen asleep gets
-/// the time limit of a client.
+/// What is in the kernel between client and server, once the server sleeps and nothing has changed
+/// for `unchanged_for`, or for [`SETTLED`] if the server hasn't read everything. If the server never
+/// sleeps, it waits for a client's time limit.
 fn queues_at_rest(
     client: &EchoClient,
     server: &Server,
@@ -243,7 +243,7 @@ fn queues_at_rest(
     inspect()
 }
 
-/// What is seen while the server sleeps; nothing if it runs, or ran meanwhile.
+/// The result of `inspect` while the server sleeps; `None` if it runs, or ran meanwhile.
 fn while_asleep<T>(
     server: &Server,
     inspect: impl Fn() -> Result<T, CaseError>,

@@ -1,0 +1,12 @@
+class Echo(asyncore.dispatcher_with_send):
+    reading_paused = False
+
+    def readable(self):              # the default returns True
+        mark = LOW_WATER if self.reading_paused else HIGH_WATER
+        self.reading_paused = len(self.out_buffer) > mark
+        return not self.reading_paused
+
+    def handle_read(self):
+        data = self.recv(8192)
+        if data:
+            self.send(data)

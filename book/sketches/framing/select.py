@@ -1,0 +1,7 @@
+def handle_read(connection):
+    data = connection.socket.recv(8192)
+    if not data:
+        connection.peer_closed = True
+        return
+    # A stream server: it doesn't look for the end of a line.
+    connection.pending_output += data

@@ -1,0 +1,15 @@
+from errno import EBADF, ECONNABORTED, ECONNRESET, ENOTCONN, EPIPE, ESHUTDOWN
+
+LOST = {ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED, ESHUTDOWN, EBADF}
+
+
+def readwrite(obj):
+    try:
+        obj.handle_read_event()
+    except OSError as error:
+        if error.errno in LOST:
+            obj.handle_close()
+        else:
+            obj.handle_error()
+    except Exception:  # every bug ends here, too
+        obj.handle_error()

@@ -1,0 +1,10 @@
+import asynchat
+
+
+class EchoChat(asynchat.async_chat):
+    def collect_incoming_data(self, data):
+        self.line.append(data)
+
+    def found_terminator(self):
+        line, self.line = b"".join(self.line), []
+        self.push(line + b"\n")  # Each push calls initiate_send, and sends.

@@ -1,0 +1,14 @@
+def test_half_a_line(EchoChat):
+    class Fed(EchoChat):
+        def recv(self, size):  # async_chat.handle_read calls it.
+            return pieces.pop(0)
+
+        def push(self, data):
+            pushed.append(data)
+
+    pieces, pushed = [b"hel", b"lo\n"], []
+    chat = Fed()
+    chat.handle_read()
+    assert pushed == []
+    chat.handle_read()
+    assert pushed == [b"hello\n"]

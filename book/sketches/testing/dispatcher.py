@@ -1,0 +1,11 @@
+import asyncore
+import socket
+
+
+def test_half_a_line(EchoHandler):
+    ours, theirs = socket.socketpair()
+    EchoHandler(theirs)
+    for piece in b"hel", b"lo\n":
+        ours.send(piece)
+        asyncore.poll()  # The test is the loop: it calls each iteration.
+    assert ours.recv(100) == b"hello\n"

@@ -1,0 +1,8 @@
+class Echo(policies.TimeoutMixin, protocol.Protocol):
+    def connectionMade(self):
+        self.setTimeout(60)  # uses reactor.callLater
+
+    def dataReceived(self, data):
+        self.resetTimeout()
+        self.transport.write(data)
+    # timeoutConnection() is inherited: it closes the connection.
