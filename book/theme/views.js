@@ -47,7 +47,7 @@
             const top = row.getBoundingClientRect().top;
             show(view);
             remember(view);
-            // Comparisons further up may have another height now: what was clicked stays where it is.
+            // Comparisons further up can have another height now: what was clicked stays where it was.
             window.scrollBy(0, row.getBoundingClientRect().top - top);
         });
         label.append(radio, VIEWS[view]);

@@ -97,7 +97,7 @@ impl BackgroundWriter {
                 if let Some(error) = &state.error {
                     let error = self.0.failed(error);
                     drop(state);
-                    warn!("{error}"); // In the log, unless it is the log that failed.
+                    warn!("{error}"); // In the log, unless the log itself failed.
                 }
                 return;
             }
@@ -188,7 +188,7 @@ impl SharedFile {
             drop(state);
             self.changed.notify_all();
             if let Some(message) = message {
-                warn!("{message}"); // In the log, unless it is the log that failed.
+                warn!("{message}"); // In the log, unless the log itself failed.
                 return;
             }
         }

@@ -68,7 +68,7 @@ fn concept<'a>(block: &'a Block) -> Option<&'a str> {
     id.map(str::trim)
 }
 
-/// The name of the sketches, if it is this line that names them.
+/// The name of the sketches, if this line contains it.
 pub fn sketch_name(line: &str) -> Option<&str> {
     line.trim().strip_prefix("sketches:").map(str::trim)
 }

@@ -225,7 +225,7 @@ impl From<ErrorKind> for ClientEnd {
 }
 
 /// A wait that began although a connection was ready: the server forgot what an edge had reported,
-/// and there may be no further edge.
+/// and it is possible that no further edge comes.
 ///
 /// Each connection is reported once for reading and once for writing. Two cases are reported:
 ///
