@@ -72,8 +72,8 @@ impl Shell {
     /// Runs the command. Returns what it printed until its end and, if it continues in the background,
     /// until a line that begins with `until`.
     ///
+    /// # Errors
     /// The command takes too long, or it ends the shell.
-    /// A command that takes too long, or that ends the shell.
     pub fn run(&mut self, command: &str, until: Option<&str>) -> Result<Vec<String>> {
         self.write(&format!("{{ {command}\n}} </dev/null; echo '{END}'"))?;
         let deadline = Instant::now() + TIME_LIMIT;

@@ -65,20 +65,21 @@ impl Session {
         })
     }
 
-    /// Runs the commands in one shell, and replaces the pages' ports with free ones.
+    /// Runs the commands in one shell, and replaces the pages' ports with free ones, and `/tmp` with a
+    /// folder of its own: the same session can run more than once at the same time.
     ///
     /// # Errors
     /// The shell can't be started.
     pub fn run(&self, workspace: &Workspace, programs: &Path) -> Result<Vec<Problem>> {
         let mut shell = Shell::start(workspace, programs)?;
         let mut ports = Ports::default();
+        let scratch = tempfile::tempdir()?;
+        let folder = format!("{}/", scratch.path().display());
+        let mut own = |text: &str| ports.replace(&text.replace("/tmp/", &folder));
         for shell_command in &self.commands {
-            let command = ports.replace(&with_port(&shell_command.command))?;
-            let expected: Result<Vec<_>> = shell_command
-                .expected
-                .iter()
-                .map(|line| ports.replace(line))
-                .collect();
+            let command = own(&with_port(&shell_command.command))?;
+            let expected = shell_command.expected.iter();
+            let expected: Result<Vec<_>> = expected.map(|line| own(line)).collect();
             let expected = expected?;
             let waits = starts_server(&command).then_some("listening on ");
             let failure = match shell.run(&command, waits) {
@@ -290,6 +291,17 @@ mod tests {
             *item
         };
         assert_eq!(in_parallel(&[0, 1], 2, call), [0, 1]);
+    }
+
+    #[test]
+    fn a_session_has_a_tmp_of_its_own() -> Result<()> {
+        let file = "/tmp/four-echoes-session";
+        let command = format!("$ echo hello > {file}; cat {file}");
+        let session = Session::parse("why.md", 1, &[&command, "hello"])?;
+        let problems = session.run(&Workspace::here()?, Path::new("/"))?;
+        assert!(problems.is_empty(), "{problems:?}");
+        assert!(!Path::new(file).exists());
+        Ok(())
     }
 
     #[test]

@@ -82,6 +82,11 @@ impl Server {
         }
     }
 
+    /// Whether all threads of the server sleep; true where the system can't tell.
+    pub(super) fn is_asleep(&self) -> bool {
+        proc::is_asleep(self.pid()).unwrap_or(true)
+    }
+
     /// Waits for the server to end. Returns its status, and how long that took.
     pub(super) fn exit_within(&self, limit: Duration) -> Result<(ExitStatus, Duration), CaseError> {
         let started = Instant::now();
