@@ -3,7 +3,7 @@ def handle_read(connection, pending):
         pending[connection] += data
         handle_write(connection, pending)
     else:
-        del pending[connection]
+        pending.pop(connection, None)
         connection.close()
 
 def handle_write(connection, pending):
