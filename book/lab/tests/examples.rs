@@ -567,7 +567,7 @@ fn dispatcher_client_fails_without_a_server_or_without_its_last_line() {
         ("ignore-port 9000; wait 300s", "timed out", ""),
         (
             "listen 1 9000; wait 10ms; send 1 \"hel\"; close 1; wait 1s",
-            "the server closed before its last line",
+            "the server closed the connection before it returned the last line",
             "hel",
         ),
         (
