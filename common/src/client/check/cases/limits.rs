@@ -65,19 +65,24 @@ fn max_connections(case: &CaseRun) -> CaseResult {
 }
 
 fn idle_timeout_closes(case: &CaseRun) -> CaseResult {
-    let server = case.launch()?.option("--idle-timeout", "0.5").start()?;
-    let mut silent = server.connect()?;
-    let started = Instant::now();
-    ping(&mut silent)?;
-    expect_end(&mut silent)?;
-    let after = started.elapsed();
-    let seen = format!("closed after {:.2} s", after.as_secs_f64());
-    let latest = Duration::from_millis(500) + case.limit(250);
-    ensure!(
-        (Duration::from_millis(450)..=latest).contains(&after),
-        "{seen}"
-    );
-    Ok(seen)
+    with_idle_timeout(
+        case,
+        Duration::from_millis(500),
+        |server, timeout, silence| {
+            silence.begin();
+            let mut silent = server.connect()?;
+            let started = Instant::now();
+            ping(&mut silent)?;
+            silence.end();
+            expect_end(&mut silent)?;
+            let after = started.elapsed();
+            let seen = format!("closed after {:.2} s", after.as_secs_f64());
+            let earliest = timeout * 9 / 10;
+            let latest = timeout + case.limit(250);
+            ensure!((earliest..=latest).contains(&after), "{seen}");
+            Ok(seen)
+        },
+    )
 }
 
 fn idle_timeout_spares(case: &CaseRun) -> CaseResult {
