@@ -136,12 +136,12 @@ impl Copy {
     fn make() -> io::Result<Self> {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
         fs::create_dir_all(&root)?;
-        for name in CRATES.iter().chain(&["book/lab"]) {
+        for name in CRATES.iter().chain(&["book/lab", "book/steps"]) {
             copy_folder(&self::root().join(name), &root.join(name))?;
         }
         // The four styles take their versions from the workspace, which has no other members here.
         let manifest = fs::read_to_string(self::root().join("Cargo.toml"))?;
-        let manifest = manifest.replace(", \"bench\", \"book\"]", "]");
+        let manifest = manifest.replace("\"bench\", \"book\", ", "");
         write_if_changed(&root.join("Cargo.toml"), manifest.as_bytes())?;
         // The program has another name than the lab's.
         let mut manifest = fs::OpenOptions::new()
@@ -191,7 +191,7 @@ impl Copy {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
         let mut command = Command::new(env!("CARGO"));
         command.args(["build", "--quiet"]);
-        for name in CRATES.iter().chain(&["lab"]) {
+        for name in CRATES.iter().chain(&["lab", "steps"]) {
             let setting = format!("profile.dev.package.{name}.opt-level=1");
             command.args(["--config", &setting]);
         }
