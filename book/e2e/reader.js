@@ -62,8 +62,8 @@ export async function stop() {
 export async function read(path, { from = 'server', theme, ...options }, then) {
     const base = from === 'folder' ? written : served;
     const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
-    context.setDefaultTimeout(10_000);
-    context.setDefaultNavigationTimeout(30_000);
+    context.setDefaultTimeout(30_000);
+    context.setDefaultNavigationTimeout(120_000); // The page of the whole book takes 13 s on an idle machine.
     const complaints = complaintsOf(context, base);
     try {
         const page = await context.newPage();
