@@ -28,18 +28,25 @@ pub fn everything_written_is_sent_before_the_connection_is_lost(
 ) -> io::Result<()> {
     let (mut fixture, log) = (Fixture::new(engine)?, Log::default());
     let server_log = log.clone();
+    // A client that reads meanwhile can make the kernel take all of it with one call.
+    let (written, is_written) = mpsc::channel();
     let (_, address) = fixture.listen(move |_| {
-        let made = |transport: &mut Transport<'_>| {
+        let written = written.clone();
+        let made = move |transport: &mut Transport<'_>| {
             transport.write(&vec![b'x'; MUCH]);
             assert!((1..=MUCH).contains(&transport.pending_output()));
             transport.lose_connection();
             transport.write(b"and this");
+            let _ = written.send(());
         };
         Hooks::default().made(made).lost(note_and_stop(&server_log))
     })?;
     let client = thread::spawn(move || {
-        let mut received = Vec::new();
-        connect(address)?.read_to_end(&mut received)?;
+        let (mut client, mut received) = (connect(address)?, Vec::new());
+        is_written
+            .recv_timeout(TIME_LIMIT)
+            .map_err(io::Error::other)?;
+        client.read_to_end(&mut received)?;
         Ok(received.len())
     });
     fixture.run()?;
