@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::sys;
 
-/// The time, read once in each iteration of a loop: right after its wait returns.
+/// The time of an iteration of a loop: [`waited`](Self::waited) reads it, right after the wait
+/// returns. Only [`until`](Self::until) reads it again, right before the next wait.
 ///
 /// A loop can wake up late, because it was stopped (SIGSTOP) or the machine was busy. By then,
 /// deadlines have passed while bytes that arrived in time are still unread in the sockets. A loop that
@@ -49,7 +50,8 @@ impl Clock {
         deadline <= self.seen_until
     }
 
-    /// How long to wait for `deadline`: zero if it has passed.
+    /// How long to wait for `deadline`, from this moment on and not from [`now`](Self::now): the
+    /// handlers have taken time since. Zero if it's over.
     pub fn until(&self, deadline: Instant) -> Duration {
         deadline.saturating_duration_since(sys::now())
     }
