@@ -66,10 +66,8 @@ fn late_reader_served(case: &CaseRun) -> CaseResult {
     // Reading must have been resumed, too.
     client.finish()?;
     let received = receive_rest(&mut client, sent - sent % LINE, Duration::ZERO)?;
-    ensure!(
-        received == case.expected_answer(sent),
-        "{received} of {sent} bytes came"
-    );
+    let expected = case.expected_answer(sent);
+    ensure!(received == expected, "{received} of {expected} bytes came");
     Ok(format!("{received} bytes in order"))
 }
 
