@@ -1,4 +1,5 @@
-class ChatServer(asyncore.dispatcher):  # a plain dispatcher
-    # asyncore calls `accept` once for each event, then this:
+# A plain dispatcher:
+class ChatServer(asyncore.dispatcher):
+    # asyncore accepts one client, and then calls this:
     def handle_accepted(self, sock, addr):
-        EchoChat(sock, addr)  # adds itself to the socket map
+        EchoChat(sock, addr)  # adds itself to the map

@@ -1,4 +1,4 @@
 class EchoServer(asyncore.dispatcher):
-    # asyncore calls `accept` once for each event, then this:
+    # asyncore accepts one client, and then calls this:
     def handle_accepted(self, sock, addr):
-        EchoHandler(sock, addr)  # adds itself to the socket map
+        EchoHandler(sock, addr)  # adds itself to the map

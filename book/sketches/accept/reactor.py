@@ -1,4 +1,4 @@
 class EchoFactory(protocol.Factory):
-    # Twisted calls `accept`, then this, then connectionMade:
+    # Twisted accepts, calls this, then connectionMade:
     def buildProtocol(self, addr):
         return Echo()

@@ -7,6 +7,7 @@ def accept(server, most=64):
         except ConnectionAbortedError:
             continue  # The error of one connection.
         except OSError as error:
-            return server.back_off(error)  # It would fail again.
+            # It would fail again.
+            return server.back_off(error)
         sock.setblocking(False)
         server.connections[sock] = Connection(sock, peer)

@@ -1,8 +1,9 @@
 class Echo(asyncore.dispatcher_with_send):
     reading_paused = False
 
-    def readable(self):              # the default returns True
-        mark = LOW_WATER if self.reading_paused else HIGH_WATER
+    def readable(self):  # the default returns True
+        paused = self.reading_paused
+        mark = LOW_WATER if paused else HIGH_WATER
         self.reading_paused = len(self.out_buffer) > mark
         return not self.reading_paused
 

@@ -1,5 +1,8 @@
 def inputs(connections):
-    return [c for c in connections if not c.reading_paused]
+    return [
+        c for c in connections
+        if not c.reading_paused
+    ]
 
 def after_read(connection):
     if len(connection.pending) > HIGH_WATER:

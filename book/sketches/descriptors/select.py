@@ -1,6 +1,8 @@
 def lists(server):
-    inputs = [c for c in server.connections if c.readable()]
-    if server.may_accept:  # False from EMFILE until retry_at
+    connections = server.connections
+    inputs = [c for c in connections if c.readable()]
+    # It's False from EMFILE until retry_at.
+    if server.may_accept:
         inputs.append(server.listener)
     return inputs
 

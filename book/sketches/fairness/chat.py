@@ -2,11 +2,13 @@ import asynchat
 
 
 class EchoChat(asynchat.async_chat):
-    ac_in_buffer_size = 65536  # async_chat.handle_read calls recv once, with this.
+    # async_chat.handle_read calls recv once, with this:
+    ac_in_buffer_size = 65536
 
     def collect_incoming_data(self, data):
         self.line.append(data)
 
-    def found_terminator(self):  # For every line of that one read.
+    # This runs for every line of that one read.
+    def found_terminator(self):
         line, self.line = b"".join(self.line), []
         self.push(line + b"\n")

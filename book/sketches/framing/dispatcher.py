@@ -1,5 +1,5 @@
 class EchoHandler(asyncore.dispatcher_with_send):
     def handle_read(self):
         data = self.recv(8192)
-        # A stream server: it doesn't look for the end of a line.
+        # A stream server doesn't look for a line's end.
         self.send(data)

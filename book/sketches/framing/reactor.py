@@ -1,5 +1,5 @@
 class Echo(protocol.Protocol):
     def dataReceived(self, data):
-        # A stream server: it doesn't look for the end of a line.
+        # A stream server doesn't look for a line's end.
         # A line server subclasses LineReceiver instead.
         self.transport.write(data)

@@ -3,5 +3,5 @@ def handle_read(connection):
     if not data:
         connection.peer_closed = True
         return
-    # A stream server: it doesn't look for the end of a line.
+    # A stream server doesn't look for the end of a line.
     connection.pending_output += data

@@ -11,4 +11,5 @@ def serve():
     try:
         asyncore.loop()
     except asyncore.ExitNow:
-        asyncore.close_all()  # At once: pending output is lost.
+        # At once: pending output is lost.
+        asyncore.close_all()

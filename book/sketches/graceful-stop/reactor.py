@@ -2,13 +2,16 @@ from twisted.internet import defer, reactor
 
 
 def flush(factory, listening_port):
-    """reactor.stop drops what is pending. This runs first."""
+    """Runs before reactor.stop drops what is pending."""
     listening_port.stopListening()
     for echo in factory.protocols:
-        echo.transport.loseConnection()  # Sends what was written, then closes.
-    return defer.DeferredList([echo.lost for echo in factory.protocols])
+        # Sends what was written, then closes:
+        echo.transport.loseConnection()
+    lost = [echo.lost for echo in factory.protocols]
+    return defer.DeferredList(lost)
 
 
 def install(factory, listening_port):
     reactor.addSystemEventTrigger(
-        "before", "shutdown", flush, factory, listening_port)
+        "before", "shutdown",
+        flush, factory, listening_port)

@@ -2,14 +2,17 @@ import select, signal, socket, time
 
 woken, waker = socket.socketpair()
 waker.setblocking(False)
-signal.set_wakeup_fd(waker.fileno())  # Python writes the signal's number to it.
+# Python writes the signal's number to this descriptor:
+signal.set_wakeup_fd(waker.fileno())
 signal.signal(signal.SIGTERM, lambda number, frame: None)
 
 
 def iterate(server, timeout):
-    readable, _, _ = select.select([woken, *server.inputs()], [], [], timeout)
-    if woken in readable:
+    inputs = [woken, *server.inputs()]
+    ready = select.select(inputs, [], [], timeout)
+    if woken in ready[0]:
         woken.recv(1)
         server.accept_queue()
         server.listener.close()
-        server.stop_at = time.monotonic() + 1  # Flush until then.
+        # Flush until then:
+        server.stop_at = time.monotonic() + 1

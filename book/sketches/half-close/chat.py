@@ -4,9 +4,10 @@ class Echo(asynchat.async_chat):
     def readable(self):
         return not self.peer_closed
 
-    def handle_close(self):           # the default closes at once
+    def handle_close(self):  # the default closes at once
         if self.peer_closed:
-            self.close()              # everything is sent
+            self.close()  # everything is sent
         else:
             self.peer_closed = True
-            self.close_when_done()    # then handle_close again
+            # It calls handle_close again when done.
+            self.close_when_done()

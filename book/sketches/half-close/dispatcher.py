@@ -2,10 +2,11 @@ class Echo(asyncore.dispatcher_with_send):
     peer_closed = False
     def readable(self): return not self.peer_closed
     def handle_read(self):
-        data = self.recv(8192)     # calls handle_close at the end
+        # At the end, recv calls handle_close.
+        data = self.recv(8192)
         if data:
             self.send(data)
-    def handle_close(self):        # the default closes at once
+    def handle_close(self):  # the default closes at once
         if self.peer_closed or not self.out_buffer:
             self.close()
         self.peer_closed = True

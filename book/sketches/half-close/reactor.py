@@ -3,8 +3,10 @@ class Echo(protocol.Protocol):
     def dataReceived(self, data):
         self.transport.write(data)
 
-    def readConnectionLost(self):        # the peer's last byte is read
-        self.transport.loseConnection()  # flushes, then closes
+    # The peer's last byte is read:
+    def readConnectionLost(self):
+        self.transport.loseConnection()  # flushes first
 
-    def writeConnectionLost(self):       # the end of our own stream
+    # Our own stream has ended:
+    def writeConnectionLost(self):
         pass

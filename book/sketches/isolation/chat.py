@@ -1,5 +1,5 @@
 class EchoChat:
-    """asynchat: the error of a read goes to handle_error."""
+    """asynchat: a read's error goes to handle_error."""
 
     def handle_read(self):
         try:

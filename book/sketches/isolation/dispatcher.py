@@ -1,6 +1,9 @@
-from errno import EBADF, ECONNABORTED, ECONNRESET, ENOTCONN, EPIPE, ESHUTDOWN
+import errno
 
-LOST = {ECONNRESET, EPIPE, ENOTCONN, ECONNABORTED, ESHUTDOWN, EBADF}
+LOST = {
+    errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN,
+    errno.ECONNABORTED, errno.ESHUTDOWN, errno.EBADF,
+}
 
 
 def readwrite(obj):

@@ -4,6 +4,6 @@ def serve_ready(server, inputs):
         try:
             connection.handle_read()
         except (BlockingIOError, InterruptedError):
-            pass  # not an error of the connection
+            pass  # The connection is fine.
         except OSError as error:
-            server.close(fd, error)  # and the loop goes on
+            server.close(fd, error)  # The loop goes on.

@@ -1,10 +1,11 @@
 class EchoHandler:
-    """asyncore calls readable() and writable() before every wait."""
+    """asyncore calls the first two before every wait."""
 
     def readable(self):
         return True
 
-    def writable(self):  # always true would make the loop spin
+    # If this were always true, the loop would spin.
+    def writable(self):
         return len(self.out_buffer) > 0
 
     def handle_write(self):

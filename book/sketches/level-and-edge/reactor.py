@@ -1,5 +1,5 @@
 class Transport:
-    """Twisted's epoll reactor uses levels, and registers interest."""
+    """Twisted's epoll reactor uses levels."""
 
     def write(self, data):
         self.pending += data
@@ -9,4 +9,5 @@ class Transport:
         sent = self.socket.send(self.pending)
         self.pending = self.pending[sent:]
         if not self.pending:
-            self.reactor.remove_writer(self)  # or the loop would spin
+            # Without this, the loop would spin:
+            self.reactor.remove_writer(self)

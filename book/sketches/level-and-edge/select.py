@@ -7,7 +7,7 @@ class Connection:
 
 
 def lists(connections):
-    """Made again for every wait: nothing is remembered."""
+    """Made again for every wait. Nothing is kept."""
     inputs = [c for c in connections if c.readable()]
     outputs = [c for c in connections if c.writable()]
     return inputs, outputs, []

@@ -7,4 +7,5 @@ class EchoChat(asynchat.async_chat):
 
     def found_terminator(self):
         line, self.line = b"".join(self.line), []
-        self.push(line + b"\n")  # Each push calls initiate_send, and sends.
+        # Each push calls initiate_send, which sends:
+        self.push(line + b"\n")

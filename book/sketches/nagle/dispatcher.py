@@ -3,5 +3,7 @@ import asyncore
 
 class EchoHandler(asyncore.dispatcher_with_send):
     def handle_read(self):
-        for line in self.recv(8192).splitlines(keepends=True):
-            self.send(line)  # Each calls initiate_send, and so socket.send.
+        data = self.recv(8192)
+        for line in data.splitlines(keepends=True):
+            # Each calls initiate_send, which sends:
+            self.send(line)

@@ -8,5 +8,6 @@ class Echo(LineReceiver):
         self.transport.setTcpNoDelay(True)
 
     def lineReceived(self, line):
-        # sendLine queues. The reactor sends all lines of one read together.
+        # sendLine queues. The reactor sends all lines of
+        # one read together.
         self.sendLine(line)

@@ -1,6 +1,6 @@
 class Echo(asynchat.async_chat):
     # asynchat's own handle_read calls recv. It returns on
-    # BlockingIOError, and calls these two methods otherwise.
+    # BlockingIOError, and otherwise calls these methods.
     def collect_incoming_data(self, data):
         self.line.append(data)
 

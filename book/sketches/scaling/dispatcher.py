@@ -2,9 +2,13 @@ import select
 
 
 def poll(socket_map, timeout):
-    """asyncore calls both methods of every object, before every wait."""
-    r = [fd for fd, obj in socket_map.items() if obj.readable()]
-    w = [fd for fd, obj in socket_map.items() if obj.writable()]
+    """asyncore calls every object before every wait."""
+    r, w = [], []
+    for fd, obj in socket_map.items():
+        if obj.readable():
+            r.append(fd)
+        if obj.writable():
+            w.append(fd)
     r, w, _ = select.select(r, w, [], timeout)
     for fd in r:
         if fd in socket_map:

@@ -2,7 +2,7 @@ import select
 
 
 def wait(listener, connections):
-    """Builds both lists from all connections, before every wait."""
+    """Builds both lists before every wait."""
     inputs = [listener]
     outputs = []
     for connection in connections:

@@ -1,5 +1,5 @@
 class Dispatcher:
-    """asyncore: recv calls handle_close, inside handle_read."""
+    """asyncore: recv itself calls handle_close."""
 
     def recv(self, size):
         data = self.socket.recv(size)
@@ -11,4 +11,5 @@ class Dispatcher:
         self.close()
 
     def handle_read(self):
-        self.send(self.recv(8192))  # the socket can be closed by now
+        data = self.recv(8192)
+        self.send(data)  # The socket can be closed now.

@@ -1,5 +1,5 @@
 class Transport:
-    """Twisted: loseConnection records a request, and the reactor closes later."""
+    """Twisted: loseConnection only records a request."""
 
     def lose_connection(self):
         if self.connected and not self.disconnecting:
@@ -9,7 +9,8 @@ class Transport:
     def do_write(self):  # called by the reactor
         self.send_pending()
         if self.disconnecting and not self.pending:
-            return CONNECTION_DONE  # the reactor calls connection_lost
+            # The reactor then calls connection_lost.
+            return CONNECTION_DONE
 
 
 CONNECTION_DONE = "done"

@@ -7,6 +7,7 @@ def dispatch(server, inputs, outputs):
         if connection := server.connections.get(fd):
             if connection.handle_read() == "closed":
                 server.close(fd)
-    # Last, since a new client can get a descriptor that was closed above.
+    # Last, since a new client can get a descriptor that
+    # was closed above.
     if server.listener.fileno() in inputs:
         server.accept()

@@ -1,6 +1,7 @@
 def test_half_a_line(EchoChat):
     class Fed(EchoChat):
-        def recv(self, size):  # async_chat.handle_read calls it.
+        # async_chat.handle_read calls this.
+        def recv(self, size):
             return pieces.pop(0)
 
         def push(self, data):

@@ -7,5 +7,6 @@ def test_half_a_line(EchoHandler):
     EchoHandler(theirs)
     for piece in b"hel", b"lo\n":
         ours.send(piece)
-        asyncore.poll()  # The test is the loop: it calls each iteration.
+        # The test is the loop: it calls each iteration.
+        asyncore.poll()
     assert ours.recv(100) == b"hello\n"

@@ -3,5 +3,6 @@ while asyncore.socket_map:
     asyncore.loop(timeout=6, count=1)
     now = time.monotonic()
     for channel in list(asyncore.socket_map.values()):
-        if isinstance(channel, EchoChat) and now - channel.last_active > 60:
-            channel.close()
+        if isinstance(channel, EchoChat):
+            if now - channel.last_active > 60:
+                channel.close()

@@ -5,4 +5,4 @@ class Echo(policies.TimeoutMixin, protocol.Protocol):
     def dataReceived(self, data):
         self.resetTimeout()
         self.transport.write(data)
-    # timeoutConnection() is inherited: it closes the connection.
+    # The inherited timeoutConnection() closes it.

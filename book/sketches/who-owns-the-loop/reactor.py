@@ -1,2 +1,3 @@
 reactor.listenTCP(8881, EchoFactory())
-reactor.run()  # the `while` is in here, until reactor.stop()
+# The `while` is in here, until reactor.stop():
+reactor.run()

@@ -1,5 +1,6 @@
 def serve(server):
     while server.is_serving():
         inputs, outputs = server.lists()
-        ready = select.select(inputs, outputs, [], server.timeout())
+        wait = server.timeout()
+        ready = select.select(inputs, outputs, [], wait)
         server.dispatch(ready)
