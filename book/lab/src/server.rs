@@ -159,7 +159,7 @@ impl ServerConfig {
             Style::ReactorSelect => {
                 reactor_echo::serve(listener, settings, EngineKind::Select, policy, stop)
             }
-            Style::Small(server) => server.serve(listener, settings, self.max_line, stop),
+            Style::Small(server) => server.start(listener, settings, self.max_line, stop)?(),
         }
     }
 }

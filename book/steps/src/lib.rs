@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`step1`] to [`step8`] | a select loop, from an echo in a page to the whole contract, and then to lines |
 //! | [`first_dispatcher`], [`first_chat`], [`first_reactor`] | the first server of each other style |
+//! | [`shared`] | what the first dispatcher and the first chat server share |
 //! | `program` | a program around any of them (feature `program`) |
 //!
 //! Each module is a complete server, and each step is the one before with a few lines changed. The
@@ -25,6 +26,7 @@ use common::{Settings, StopSignal};
 pub mod first_chat;
 pub mod first_dispatcher;
 pub mod first_reactor;
+pub mod shared;
 pub mod step1;
 pub mod step2;
 pub mod step3;
@@ -115,29 +117,42 @@ impl Server {
         matches!(self, Server::Step8 | Server::FirstChat)
     }
 
-    /// Serves until `stop` is raised. A server that doesn't know an option ignores it.
+    /// Makes everything that the server needs before it can serve. What this returns then serves
+    /// until `stop` is raised. A server that doesn't know an option ignores it.
     ///
     /// # Errors
-    /// What the server can't go on after.
-    pub fn serve(
+    /// No descriptor is left for a map of sockets.
+    pub fn start(
         self,
         listener: Listener,
         settings: Settings,
         max_line: usize,
         stop: StopSignal,
-    ) -> io::Result<()> {
-        match self {
-            Server::Step1 => step1::serve(listener, stop),
-            Server::Step2 => step2::serve(listener, stop),
-            Server::Step3 => step3::serve(listener, stop),
-            Server::Step4 => step4::serve(listener, settings, stop),
-            Server::Step5 => step5::serve(listener, settings, stop),
-            Server::Step6 => step6::serve(listener, settings, stop),
-            Server::Step7 => step7::serve(listener, settings, stop),
-            Server::Step8 => step8::serve(listener, settings, max_line, stop),
-            Server::FirstDispatcher => first_dispatcher::serve(listener, stop),
-            Server::FirstChat => first_chat::serve(listener, stop),
-            Server::FirstReactor => first_reactor::serve(listener, stop),
-        }
+    ) -> io::Result<Serve> {
+        Ok(match self {
+            Server::Step1 => Box::new(|| step1::serve(listener, stop)),
+            Server::Step2 => Box::new(|| step2::serve(listener, stop)),
+            Server::Step3 => Box::new(|| step3::serve(listener, stop)),
+            Server::Step4 => Box::new(|| step4::serve(listener, settings, stop)),
+            Server::Step5 => Box::new(|| step5::serve(listener, settings, stop)),
+            Server::Step6 => Box::new(|| step6::serve(listener, settings, stop)),
+            Server::Step7 => Box::new(|| step7::serve(listener, settings, stop)),
+            Server::Step8 => Box::new(move || step8::serve(listener, settings, max_line, stop)),
+            Server::FirstDispatcher => {
+                let map = shared::socket_map(&stop)?;
+                Box::new(|| first_dispatcher::serve(listener, map))
+            }
+            Server::FirstChat => {
+                let map = shared::socket_map(&stop)?;
+                Box::new(|| first_chat::serve(listener, map))
+            }
+            Server::FirstReactor => Box::new(|| first_reactor::serve(listener, stop)),
+        })
     }
 }
+
+/// The rest of a server's work: its loop.
+///
+/// # Errors
+/// What the server can't go on after.
+pub type Serve = Box<dyn FnOnce() -> io::Result<()>>;

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let program = Program::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     refuse_missing(&mut command, &matches, program.server);
     program.options.run(|listener, settings, max_line, stop| {
-        program.server.serve(listener, settings, max_line, stop)
+        program.server.start(listener, settings, max_line, stop)
     })
 }
 

@@ -19,13 +19,17 @@ pub struct Options {
 }
 
 impl Options {
-    /// Listens, says where, and serves. Returns the program's exit status.
-    pub fn run(
+    /// Listens, calls `start` to make the server, prints where it listens, and serves. Returns the
+    /// program's exit status.
+    pub fn run<S>(
         &self,
-        serve: impl FnOnce(Listener, Settings, usize, StopSignal) -> io::Result<()>,
-    ) -> ExitCode {
+        start: impl FnOnce(Listener, Settings, usize, StopSignal) -> io::Result<S>,
+    ) -> ExitCode
+    where
+        S: FnOnce() -> io::Result<()>,
+    {
         run::run(&self.server, |listener, settings, stop| {
-            Ok(move || serve(listener, settings, self.max_line, stop))
+            start(listener, settings, self.max_line, stop)
         })
     }
 }
@@ -48,5 +52,8 @@ pub fn run(
         #[command(flatten)]
         options: Options,
     }
-    args::parse::<Program>().options.run(serve)
+    let options = args::parse::<Program>().options;
+    options.run(|listener, settings, max_line, stop| {
+        Ok(move || serve(listener, settings, max_line, stop))
+    })
 }
