@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use common::StopSignal;
 use common::sys::{AsDescriptor, Fd, Listener, Stream};
-use common::{Lifecycle, StopSignal};
 use select_echo::{NOTHING, select};
 
 /// Serves until a stop is requested.
@@ -22,11 +22,11 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
                 connection.handle_read(&mut buffer);
             }
         }
-        connections.retain(|_, connection| connection.lifecycle != Lifecycle::Closed);
+        connections.retain(|_, connection| connection.open);
         if ready.inputs.contains(&listener.descriptor().number()) {
             let (socket, _) = listener.accept()?;
-            let connection = Connection::new(socket);
-            connections.insert(connection.socket.descriptor().number(), connection);
+            let fd = socket.descriptor().number();
+            connections.insert(fd, Connection { socket, open: true });
         }
         if ready.inputs.contains(&stop.descriptor().number()) {
             return Ok(());
@@ -37,25 +37,17 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
 /// One client. Dropping it closes its socket.
 struct Connection {
     socket: Stream,
-    lifecycle: Lifecycle,
+    open: bool,
 }
 
 impl Connection {
-    fn new(socket: Stream) -> Self {
-        Connection {
-            socket,
-            lifecycle: Lifecycle::Open,
-        }
-    }
-
     /// The socket is readable: reads once, and sends back what has come.
     fn handle_read(&mut self, buffer: &mut [u8]) {
         match self.socket.recv(buffer) {
-            Ok(0) => self.lifecycle = Lifecycle::Closed,
+            Ok(0) | Err(_) => self.open = false,
             Ok(count) => {
                 let _ = self.socket.send(&buffer[..count]); // It can send less than all.
             }
-            Err(_) => self.lifecycle = Lifecycle::Closed,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 
+use common::StopSignal;
 use common::sys::{AsDescriptor, Fd, Listener, Stream};
-use common::{Lifecycle, StopSignal};
 use select_echo::{NOTHING, select};
 
 /// Serves until a stop is requested.
@@ -31,11 +31,11 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
                 connection.handle_read(&mut buffer);
             }
         }
-        connections.retain(|_, connection| connection.lifecycle != Lifecycle::Closed);
+        connections.retain(|_, connection| connection.open);
         if ready.inputs.contains(&listener.descriptor().number()) {
             let (socket, _) = listener.accept()?;
-            let connection = Connection::new(socket);
-            connections.insert(connection.socket.descriptor().number(), connection);
+            let fd = socket.descriptor().number();
+            connections.insert(fd, Connection::new(socket));
         }
         if ready.inputs.contains(&stop.descriptor().number()) {
             return Ok(());
@@ -47,7 +47,7 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
 struct Connection {
     socket: Stream,
     pending_output: VecDeque<u8>,
-    lifecycle: Lifecycle,
+    open: bool,
 }
 
 impl Connection {
@@ -55,7 +55,7 @@ impl Connection {
         Connection {
             socket,
             pending_output: VecDeque::new(),
-            lifecycle: Lifecycle::Open,
+            open: true,
         }
     }
 
@@ -67,13 +67,13 @@ impl Connection {
     /// The socket is readable: reads once, and sends back what has come.
     fn handle_read(&mut self, buffer: &mut [u8]) {
         match self.socket.recv(buffer) {
-            Ok(0) => self.lifecycle = Lifecycle::Closed,
+            Ok(0) => self.open = false,
             Ok(count) => {
                 self.pending_output.extend(&buffer[..count]);
                 self.handle_write();
             }
             Err(error) if is_not_ready(&error) => {}
-            Err(_) => self.lifecycle = Lifecycle::Closed,
+            Err(_) => self.open = false,
         }
     }
 
@@ -84,7 +84,7 @@ impl Connection {
                 self.pending_output.drain(..count);
             }
             Err(error) if is_not_ready(&error) => {}
-            Err(_) => self.lifecycle = Lifecycle::Closed,
+            Err(_) => self.open = false,
         }
     }
 }

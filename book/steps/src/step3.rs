@@ -36,8 +36,8 @@ pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
         connections.retain(|_, connection| connection.lifecycle != Lifecycle::Closed);
         if ready.inputs.contains(&listener.descriptor().number()) {
             let (socket, _) = listener.accept()?;
-            let connection = Connection::new(socket);
-            connections.insert(connection.socket.descriptor().number(), connection);
+            let fd = socket.descriptor().number();
+            connections.insert(fd, Connection::new(socket));
         }
         if ready.inputs.contains(&stop.descriptor().number()) {
             return Ok(());

@@ -41,8 +41,8 @@ pub fn serve(listener: Listener, settings: Settings, stop: StopSignal) -> io::Re
         if ready.inputs.contains(&listener.descriptor().number()) {
             let (socket, peer) = listener.accept()?;
             let permit = limit.accepted(peer);
-            let connection = Connection::new(socket, permit);
-            connections.insert(connection.socket.descriptor().number(), connection);
+            let fd = socket.descriptor().number();
+            connections.insert(fd, Connection::new(socket, permit));
         }
         if ready.inputs.contains(&stop.descriptor().number()) {
             return Ok(());

@@ -85,8 +85,8 @@ fn accept(
             Ok((socket, peer)) => match check_fits(socket.descriptor()) {
                 Ok(()) => {
                     let permit = limit.accepted(peer);
-                    let connection = Connection::new(socket, permit, now);
-                    connections.insert(connection.socket.descriptor().number(), connection);
+                    let fd = socket.descriptor().number();
+                    connections.insert(fd, Connection::new(socket, permit, now));
                 }
                 Err(error) => limit.cannot_watch(peer, &error),
             },
