@@ -1,4 +1,4 @@
-//! Step 7: a stop flushes, and resets nobody.
+//! Step 7: a stop flushes, and resets no client.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
