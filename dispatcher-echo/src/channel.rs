@@ -213,7 +213,7 @@ impl<'call> Channel<'call> {
     }
 
     /// Reads and discards input, at most one buffer of it, and returns whether there was
-    /// any.
+    /// any. If a signal interrupts the read, that's unknown, and `true` is the safe answer.
     pub fn discard_unread(&mut self) -> bool {
         !matches!(self.recv(usize::MAX), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
