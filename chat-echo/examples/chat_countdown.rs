@@ -10,17 +10,15 @@
 //! (echo 1000000000; sleep 1000) | nc 127.0.0.1 7000 | less        # look at the server's memory meanwhile
 //! ```
 
-use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::iter::Rev;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::rc::Rc;
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Producer, Terminator};
-use common::sys::{Listener, Stream};
-use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Channel, Dispatcher, SocketMap};
+use common::StopSignal;
+use common::sys::Listener;
+
+mod shared;
 
 /// How many numbers to make at once.
 const NUMBERS_PER_PIECE: usize = 500;
@@ -29,53 +27,15 @@ const NUMBERS_PER_PIECE: usize = 500;
 const LONGEST_LINE: usize = 20;
 
 fn main() -> io::Result<()> {
-    let port = env::args().nth(1).unwrap_or("0".into());
-    let stop = StopSignal::on_signals()?;
-    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-    serve(listener, stop)
+    shared::run(serve)
 }
 
 /// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let settings = Rc::new(Settings::default());
-    let mut map = SocketMap::new(settings.read_buffer()?)?;
-    map.open_listener(listener, Acceptor { settings })?;
-    map.open_file(stop.try_clone_file()?, StopHandler { stop })?;
-    map.run_loop(None, None)
-}
-
-/// The object that handles the listener's events.
-struct Acceptor {
-    settings: Rc<Settings>,
-}
-
-impl Dispatcher for Acceptor {
-    fn handle_accepted(
-        &mut self,
-        channel: &mut Channel,
-        socket: Stream,
-        _: SocketAddr,
-    ) -> io::Result<()> {
+    shared::serve_each(listener, stop, |settings| {
         let counter = Counter { line: Vec::new() };
-        let terminator = Terminator::Bytes(b"\n".into());
-        let chat = Chat::new(counter, terminator, Rc::clone(&self.settings));
-        channel.open(socket, chat).map(drop)
-    }
-}
-
-/// The object that handles the stop signal.
-struct StopHandler {
-    stop: StopSignal,
-}
-
-impl Dispatcher for StopHandler {
-    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-        if self.stop.is_raised() {
-            channel.stop_all(Settings::default().shutdown_timeout);
-        }
-        Ok(())
-    }
+        Chat::new(counter, Terminator::Bytes(b"\n".into()), settings)
+    })
 }
 
 /// The numbers that are still to send.

@@ -12,15 +12,14 @@
 //! ```
 
 use std::borrow::Cow;
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::rc::Rc;
-use std::{env, mem};
+use std::io;
+use std::mem;
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
-use common::sys::{Listener, Stream};
-use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Channel, Dispatcher, SocketMap};
+use common::StopSignal;
+use common::sys::Listener;
+
+mod shared;
 
 /// The longest head, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -32,52 +31,14 @@ const LONGEST_BODY: usize = 64 * 1024;
 const EMPTY_LINE: Terminator = Terminator::Bytes(Cow::Borrowed(b"\r\n\r\n"));
 
 fn main() -> io::Result<()> {
-    let port = env::args().nth(1).unwrap_or("0".into());
-    let stop = StopSignal::on_signals()?;
-    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-    serve(listener, stop)
+    shared::run(serve)
 }
 
 /// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let settings = Rc::new(Settings::default());
-    let mut map = SocketMap::new(settings.read_buffer()?)?;
-    map.open_listener(listener, Acceptor { settings })?;
-    map.open_file(stop.try_clone_file()?, StopHandler { stop })?;
-    map.run_loop(None, None)
-}
-
-/// The object that handles the listener's events.
-struct Acceptor {
-    settings: Rc<Settings>,
-}
-
-impl Dispatcher for Acceptor {
-    fn handle_accepted(
-        &mut self,
-        channel: &mut Channel,
-        socket: Stream,
-        _: SocketAddr,
-    ) -> io::Result<()> {
-        let handler = RequestHandler::default();
-        let chat = Chat::new(handler, EMPTY_LINE, Rc::clone(&self.settings));
-        channel.open(socket, chat).map(drop)
-    }
-}
-
-/// The object that handles the stop signal.
-struct StopHandler {
-    stop: StopSignal,
-}
-
-impl Dispatcher for StopHandler {
-    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-        if self.stop.is_raised() {
-            channel.stop_all(Settings::default().shutdown_timeout);
-        }
-        Ok(())
-    }
+    shared::serve_each(listener, stop, |settings| {
+        Chat::new(RequestHandler::default(), EMPTY_LINE, settings)
+    })
 }
 
 /// The object that handles one client's requests.

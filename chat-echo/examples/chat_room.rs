@@ -11,15 +11,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::io;
+use std::mem;
 use std::rc::Rc;
-use std::{env, mem};
 
 use chat_echo::{AsyncChat, Chat, ChatChannel, Terminator};
-use common::sys::{Listener, Stream};
-use common::{Settings, StopSignal, net};
-use dispatcher_echo::{Channel, Dispatcher, Key, SocketMap};
+use common::StopSignal;
+use common::sys::Listener;
+use dispatcher_echo::Key;
+
+mod shared;
 
 /// The longest line, in bytes.
 const LONGEST_LINE: usize = 1000;
@@ -28,65 +29,21 @@ const LONGEST_LINE: usize = 1000;
 const FULL_OUTBOX: usize = 256 * 1024;
 
 fn main() -> io::Result<()> {
-    let port = env::args().nth(1).unwrap_or("0".into());
-    let stop = StopSignal::on_signals()?;
-    let listener = net::listen("127.0.0.1", port.parse().map_err(io::Error::other)?, 128)?;
-    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-    serve(listener, stop)
+    shared::run(serve)
 }
 
 /// Serves the clients of this listener until the stop signal is raised.
 pub fn serve(listener: Listener, stop: StopSignal) -> io::Result<()> {
-    let settings = Rc::new(Settings::default());
-    let mut map = SocketMap::new(settings.read_buffer()?)?;
-    map.open_listener(
-        listener,
-        Acceptor {
-            settings,
-            room: Room::default(),
-        },
-    )?;
-    map.open_file(stop.try_clone_file()?, StopHandler { stop })?;
-    map.run_loop(None, None)
-}
-
-/// The object that handles the listener's events.
-struct Acceptor {
-    settings: Rc<Settings>,
-    room: Room,
-}
-
-impl Dispatcher for Acceptor {
-    fn handle_accepted(
-        &mut self,
-        channel: &mut Channel,
-        socket: Stream,
-        _: SocketAddr,
-    ) -> io::Result<()> {
+    let room = Room::default();
+    shared::serve_each(listener, stop, move |settings| {
         let member = Member {
             nickname: Vec::new(),
             line: Vec::new(),
             outbox: Outbox::default(),
-            room: Rc::clone(&self.room),
+            room: Rc::clone(&room),
         };
-        let terminator = Terminator::Bytes(b"\n".into());
-        let chat = Chat::new(member, terminator, Rc::clone(&self.settings));
-        channel.open(socket, chat).map(drop)
-    }
-}
-
-/// The object that handles the stop signal.
-struct StopHandler {
-    stop: StopSignal,
-}
-
-impl Dispatcher for StopHandler {
-    fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-        if self.stop.is_raised() {
-            channel.stop_all(Settings::default().shutdown_timeout);
-        }
-        Ok(())
-    }
+        Chat::new(member, Terminator::Bytes(b"\n".into()), settings)
+    })
 }
 
 /// The messages to send to one member. The member and the room share it.

@@ -60,20 +60,14 @@ impl FrameDecoder {
     pub fn decode<E>(
         &mut self,
         input: &[u8],
-        each: impl FnMut(&mut Terminator, Piece) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        if self.partial_terminator.is_empty() {
-            return self.split_all(input, each);
-        }
-        let joined = [&*self.take_partial_terminator(), input].concat();
-        self.split_all(&joined, each)
-    }
-
-    fn split_all<E>(
-        &mut self,
-        mut input: &[u8],
         mut each: impl FnMut(&mut Terminator, Piece) -> Result<bool, E>,
     ) -> Result<(), E> {
+        let joined;
+        let mut input = input;
+        if !self.partial_terminator.is_empty() {
+            joined = [&*self.take_partial_terminator(), input].concat();
+            input = &joined;
+        }
         while !input.is_empty() {
             let (part, rest) = match split(&self.terminator, input) {
                 Split::Found { message, rest } => (message, Some(rest)),

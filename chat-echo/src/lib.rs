@@ -15,7 +15,8 @@
 //! | `handle_error` | [`AsyncChat::handle_error`] | as in the dispatchers |
 //! | `readable` | – | reading pauses while too much output is pending; the original always reads |
 //! | `ac_in_buffer_size`, `ac_out_buffer_size` | [`Settings`](common::Settings): `recv_size` and `high_water` | |
-//! | `use_encoding`, `_collect_incoming_data`, `_get_data` | – | |
+//! | `_collect_incoming_data` | [`Channel::collect`](dispatcher_echo::Channel::collect) | the object keeps the message |
+//! | `use_encoding`, `_get_data` | – | |
 //! | `simple_producer` | [`SimpleProducer`] | |
 //! | the loop in `handle_read`, `find_prefix_at_end` | [`FrameDecoder`] | a type of its own, so that it can be tested without a socket |
 //!

@@ -213,7 +213,7 @@ impl<'call> Channel<'call> {
     }
 
     /// Reads and discards input, at most one buffer of it, and returns whether there was
-    /// any.
+    /// any. If a signal interrupts the read, that's unknown, and `true` is the safe answer.
     pub fn discard_unread(&mut self) -> bool {
         !matches!(self.recv(usize::MAX), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
@@ -270,15 +270,18 @@ impl<'call> Channel<'call> {
         }
     }
 
-    /// Returns an empty buffer in which to collect about `size` bytes of output. It reuses the
-    /// memory of earlier output, unless that is more than four times `size`: a connection that
-    /// keeps part of a line for long would keep all that memory. Without the reuse, each line that
-    /// `chat-echo` echoes would cost 180 instructions more (malloc(3) and free(3)), on top of 700.
-    pub fn spare_buffer(&mut self, size: usize) -> Vec<u8> {
-        match self.registry.spare_buffer.capacity() <= 4 * size {
-            true => mem::take(&mut self.registry.spare_buffer),
-            false => Vec::new(),
+    /// Appends `data` to a message that will be sent, such as a line: `extend_from_slice`, made
+    /// faster. An empty message first gets the memory of earlier output, unless that is more than
+    /// four times as large as `data`: a connection that keeps part of a line for long would keep all
+    /// that memory. Without the reuse, each line that `chat-echo` echoes would cost 180 instructions
+    /// more (malloc(3) and free(3)), on top of 700.
+    pub fn collect(&mut self, message: &mut Vec<u8>, data: &[u8]) {
+        let spare = &mut self.registry.spare_buffer;
+        if message.is_empty() && spare.capacity() <= 4 * data.len() {
+            *message = mem::take(spare);
         }
+        message.reserve(data.len() + 1); // And a `\n`, which would move the line otherwise.
+        append_pieces(message, data);
     }
 
     /// Keeps the memory of sent output for reuse, unless it is too large.
@@ -297,6 +300,16 @@ impl<'call> Channel<'call> {
     /// Whether this is a listener.
     pub fn is_listener(&self) -> bool {
         matches!(self.state.socket, Socket::Listener(_))
+    }
+}
+
+/// Appends `data` in pieces of 2 KiB. glibc copies more than that with one instruction, `rep movsb`.
+/// On AMD's Zen it takes 11 µs for 32 KiB instead of 0.7 if the destination's address modulo 4,096
+/// is up to 31 bytes above the source's: for example, if malloc(3) has placed the destination right
+/// behind a read buffer of 64 KiB.
+pub(crate) fn append_pieces(buffer: &mut Vec<u8>, data: &[u8]) {
+    for piece in data.chunks(2048) {
+        buffer.extend_from_slice(piece);
     }
 }
 

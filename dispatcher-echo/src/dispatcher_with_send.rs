@@ -4,6 +4,7 @@ use std::io;
 use std::mem;
 
 use crate::Channel;
+use crate::channel::append_pieces;
 
 /// Output that the kernel hasn't taken yet: asyncore's `dispatcher_with_send`.
 ///
@@ -39,10 +40,12 @@ impl DispatcherWithSend {
     /// Adds `data` to the pending output. The next [`initiate_send`](Self::initiate_send) sends it
     /// with the rest.
     pub fn append(&mut self, data: &[u8]) {
-        self.out_buffer.extend_from_slice(data);
+        self.out_buffer.reserve(data.len());
+        append_pieces(&mut self.out_buffer, data);
     }
 
     /// Like [`append`](Self::append), but doesn't copy if nothing is pending yet.
+    #[inline]
     pub fn append_vec(&mut self, data: Vec<u8>) {
         if self.out_buffer.is_empty() {
             self.out_buffer = data;

@@ -28,7 +28,7 @@ pub(crate) struct Registry {
     pub draining: BinaryHeap<Reverse<(Instant, Key)>>,
     /// The listeners that couldn't accept because descriptors or memory ran out.
     pub starved: Vec<Key>,
-    /// See [`Channel::spare_buffer`](crate::Channel::spare_buffer).
+    /// See [`Channel::collect`](crate::Channel::collect).
     pub spare_buffer: Vec<u8>,
 }
 

@@ -338,7 +338,7 @@ impl Connection {
     }
 
     /// Reads and discards input, at most one buffer of it, and returns whether there was
-    /// any.
+    /// any. If a signal interrupts the read, that's unknown, and `true` is the safe answer.
     fn discard_unread(&self, buffer: &mut [u8]) -> bool {
         !matches!(self.socket.recv(buffer), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }

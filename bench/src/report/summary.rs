@@ -10,11 +10,9 @@ use super::layout::{self, Line, said};
 use super::{grid, screen, separation, words};
 use crate::candidate::{ALL, THE_FOUR};
 
-/// What the columns mean.
+/// What the columns mean that every table has.
 const LEGEND: &str = "Medians of slices; ratio: rate over that of the fastest in the same round, with \
-    its 95 % interval; ≈ within noise, ? too few rounds or too much noise; p50, p99, cpu (the server's \
-    processor time) per message in µs; calls: system calls per echo, counted by the four styles \
-    themselves";
+    its 95 % interval; ≈ within noise, ? too few rounds or too much noise";
 /// What the last column means, if there is one.
 const LAST: &str =
     "Last: rate against the last run, * a change beyond the machine's drift and the noise";
@@ -77,11 +75,39 @@ fn lines(comparison: &Comparison, last: &LastRun, width: usize) -> Vec<Line> {
         lines.extend(of_group(comparison, group, last, width));
     }
     lines.push(Line::default());
-    let mut end = vec![LEGEND.to_owned()];
+    let mut end = vec![legend(comparison, main)];
     end.extend(changes.map(|_| LAST.to_owned()));
     end.extend(words::cut_short(comparison));
     lines.extend(said(end, width));
     lines
+}
+
+/// What the columns of the tables mean.
+fn legend(comparison: &Comparison, main: &Benchmark) -> String {
+    // Several benchmarks of one group share a grid, which has only ratios.
+    let groups = comparison.groups.iter();
+    let tables = groups.filter_map(|group| match &group.benchmarks[..] {
+        [only] => Some(only),
+        _ => None,
+    });
+    let rows: Vec<&Row> = tables.chain([main]).flat_map(|table| &table.rows).collect();
+    let has = |value: fn(&Row) -> bool| rows.iter().any(|row| value(row));
+    let others = [
+        (has(|row| row.p50.is_some()), "p50, p99: per message in µs"),
+        (
+            has(|row| row.server_cpu.is_some()),
+            "cpu: the server's processor time per message in µs",
+        ),
+        (
+            has(|row| row.system_calls_per_echo.is_some()),
+            "calls: system calls per echo, counted by the four styles themselves",
+        ),
+    ];
+    let others = others.into_iter().filter(|(is_shown, _)| *is_shown);
+    let meanings = [LEGEND]
+        .into_iter()
+        .chain(others.map(|(_, meaning)| meaning));
+    meanings.collect::<Vec<_>>().join("; ")
 }
 
 /// The main table's heading: the question that the table decides.
@@ -243,6 +269,21 @@ mod tests {
         assert!(text.contains(" ● select              - "), "{text}");
         assert!(text.contains("   noise floor      1.00 "), "{text}");
         assert!(text.contains("slower: chat 1.33× at 50 × 64 B"), "{text}");
+    }
+
+    #[test]
+    fn the_legend_explains_only_columns_that_a_table_has() {
+        let mut comparison = comparison(&series());
+        let has_calls = |comparison: &Comparison| {
+            let text = shown_text(comparison, 200);
+            (text.contains(" calls "), text.contains("calls: "))
+        };
+        for calls in [None, Some(2.0)] {
+            for row in &mut comparison.groups[0].benchmarks[0].rows {
+                row.system_calls_per_echo = calls;
+            }
+            assert_eq!(has_calls(&comparison), (calls.is_some(), calls.is_some()));
+        }
     }
 
     #[test]

@@ -26,8 +26,9 @@ pub struct SimulationCase {
 /// The options of a run, for the command line.
 #[derive(Args, Debug, Clone)]
 pub struct SimulationArgs {
+    /// The server.
     #[command(flatten)]
-    server: ServerConfigArgs,
+    pub server: ServerConfigArgs,
     #[command(flatten)]
     kernel: KernelArgs,
     /// Seed for everything that the script and the options leave open
@@ -77,11 +78,6 @@ enum ScheduleArg {
 }
 
 impl SimulationArgs {
-    /// The style.
-    pub fn style(&self) -> crate::server::Style {
-        self.server.style
-    }
-
     /// The case for a script with these options.
     pub fn case(&self, script: Script) -> SimulationCase {
         let kernel = &self.kernel;

@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use common::sys::sim::Script;
 use lab::case::SimulationArgs;
@@ -47,7 +48,12 @@ struct SimulateArgs {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let Cli { command } = Cli::parse();
+    let (Command::Trace(args) | Command::Simulate(SimulateArgs { case: args, .. })) = &command;
+    if let Err(error) = args.server.check() {
+        clap::Error::raw(ErrorKind::ArgumentConflict, format_args!("{error}\n")).exit();
+    }
+    let done = match command {
         Command::Trace(args) => trace(&args).map(|()| true),
         Command::Simulate(args) => simulate_from_args(args),
     };
@@ -83,7 +89,7 @@ fn simulate_from_args(args: SimulateArgs) -> io::Result<bool> {
     }
     let styles = match args.all {
         true => Style::ALL.to_vec(),
-        false => vec![args.case.style()],
+        false => vec![args.case.server.style],
     };
     let mut is_good = true;
     for style in styles {

@@ -110,6 +110,22 @@ pub struct ServerConfigArgs {
     max_line: usize,
 }
 
+impl ServerConfigArgs {
+    /// Checks what clap can't: whether the style can queue its output, if it is told to.
+    ///
+    /// # Errors
+    /// A sentence like clap's.
+    pub fn check(&self) -> Result<(), String> {
+        if self.queued && !self.style.can_queue() {
+            let style = self.style.name();
+            return Err(format!(
+                "the argument '--queued' cannot be used with '--style {style}'"
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// A server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {

@@ -1,6 +1,10 @@
 //! Runs the examples of the four styles over the simulated kernel.
 
 #![cfg(unix)]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "each of the chat examples has the module that they share"
+)]
 
 use std::cell::RefCell;
 use std::io::{self, Write};

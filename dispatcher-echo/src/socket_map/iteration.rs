@@ -334,8 +334,10 @@ mod tests {
 
     impl Dispatcher for Keeper {
         fn handle_read(&mut self, channel: &mut Channel) -> io::Result<()> {
-            channel.recv(1)?;
-            self.0.set(channel.spare_buffer(1).capacity());
+            let data = channel.recv(1)?;
+            let mut line = Vec::new();
+            channel.collect(&mut line, data);
+            self.0.set(line.capacity());
             Ok(())
         }
     }
@@ -352,7 +354,7 @@ mod tests {
         while capacity.get() == usize::MAX {
             map.poll(None)?;
         }
-        assert_eq!(capacity.get(), 0);
+        assert!(capacity.get() < 1000);
         Ok(())
     }
 
