@@ -40,6 +40,9 @@ impl DispatcherWithSend {
     /// Adds `data` to the pending output. The next [`initiate_send`](Self::initiate_send) sends it
     /// with the rest.
     pub fn append(&mut self, data: &[u8]) {
+        if self.out_buffer.len() + data.len() > self.out_buffer.capacity() {
+            self.remove_sent(); // The buffer grows for pending output only.
+        }
         self.out_buffer.reserve(data.len());
         append_pieces(&mut self.out_buffer, data);
     }
@@ -69,10 +72,14 @@ impl DispatcherWithSend {
             channel.reuse_buffer(mem::take(&mut self.out_buffer));
             self.sent = 0;
         } else if self.sent > self.out_buffer.len() / 2 {
-            self.out_buffer.drain(..self.sent);
-            self.sent = 0;
+            self.remove_sent();
         }
         Ok(())
+    }
+
+    fn remove_sent(&mut self) {
+        self.out_buffer.drain(..self.sent);
+        self.sent = 0;
     }
 
     /// Whether there is output to send.
@@ -83,5 +90,21 @@ impl DispatcherWithSend {
     /// How many bytes of output are pending.
     pub fn pending_output(&self) -> usize {
         self.out_buffer.len() - self.sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_buffer_grows_for_pending_output_only() {
+        let mut output = DispatcherWithSend::default();
+        output.append(&[0; 1000]);
+        let capacity = output.out_buffer.capacity();
+        output.sent = 500;
+        output.append(&[0; 500]);
+        assert_eq!(output.out_buffer.capacity(), capacity);
+        assert_eq!(output.pending_output(), 1000);
     }
 }
