@@ -1,8 +1,7 @@
 // The player of the traces.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { NARROW, PAGE, STYLES, read, visibleStyles } from './reader.js';
+import { NARROW, PAGE, STYLES, read, visibleStyles, test } from './reader.js';
 
 const TICK = 900; // Milliseconds from one event to the next at normal speed.
 
