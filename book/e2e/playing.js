@@ -81,6 +81,7 @@ test('the player by keyboard, and no key of it turns the page', () =>
 test('the player plays, faster when asked to, stops when asked to, and stops at the end', () =>
     read(PAGE, {}, async (page) => {
         await page.clock.install();
+        await page.clock.pauseAt(Date.now() + 60_000); // From here on, only `runFor` moves it.
         const start = await moment(page);
         await button(page, 'play').click();
         await page.clock.runFor(3 * TICK);
