@@ -1,8 +1,7 @@
 // Folded answers.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { PAGE, read } from './reader.js';
+import { PAGE, read, test } from './reader.js';
 
 const question = (page) => page.locator('details.question').first();
 const answer = (page) => question(page).locator(':scope > :not(summary)').first();

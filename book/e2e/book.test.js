@@ -1,11 +1,11 @@
 // The book, read in a browser. Everything runs in one process, with one server and one browser.
 
-import { after, before } from 'node:test';
-import { start, stop } from './reader.js';
+import { after, before, describe, test } from 'node:test';
+import { availableParallelism } from 'node:os';
+import { start, stop, tests } from './reader.js';
 
-before(start);
-after(stop);
-
+// The longest first.
+import './every-page.js';
 import './turning.js';
 import './searching.js';
 import './comparing.js';
@@ -15,4 +15,10 @@ import './answers.js';
 import './playing.js';
 import './printing.js';
 import './themes.js';
-import './every-page.js';
+
+before(start);
+after(stop);
+
+describe('the book', { concurrency: availableParallelism() }, () => {
+    for (const { name, run } of tests) test(name, run);
+});

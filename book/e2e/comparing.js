@@ -1,8 +1,7 @@
 // The four styles side by side.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { NARROW, PAGE, STYLES, read, visibleStyles } from './reader.js';
+import { NARROW, PAGE, STYLES, read, visibleStyles, test } from './reader.js';
 
 const comparison = (page) => page.locator('.compare').first();
 const panes = (page) => comparison(page).locator('.pane');

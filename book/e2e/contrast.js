@@ -69,3 +69,30 @@ export function lowContrasts({ texts = [], shapes = [] }) {
             .map((element) => `${selector} ${contrastOf(element).toFixed(2)}: ${words(element)}`));
     return [...found(texts, hasText, ofText, 4.5), ...found(shapes, () => true, ofShape, 3)];
 }
+
+/**
+ * Of the texts in `main` that have the same contrast, returns one: same color and size, on the same
+ * background. This runs in the page, so it contains everything that it needs.
+ */
+export function oneOfEachLook() {
+    const grounds = new Map();
+    function groundOf(element) {
+        if (!element) return '';
+        if (!grounds.has(element)) {
+            const { backgroundColor, backgroundImage, opacity } = getComputedStyle(element);
+            grounds.set(element, [groundOf(element.parentElement), backgroundColor, backgroundImage, opacity].join());
+        }
+        return grounds.get(element);
+    }
+    function lookOf(element) {
+        const { color, fill, fontSize, fontWeight, textDecoration, textShadow } = getComputedStyle(element);
+        // A link is compared with the text around it.
+        const around = getComputedStyle(element.parentElement).color;
+        const look = [element.localName, color, fill, fontSize, fontWeight, textDecoration, textShadow, around];
+        return [...look, groundOf(element)].join();
+    }
+    const hasText = (element) =>
+        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    const texts = [...document.querySelectorAll('main *')].filter(hasText);
+    return [...new Map(texts.map((element) => [lookOf(element), element])).values()];
+}

@@ -1,8 +1,7 @@
 // The player of the traces.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { NARROW, PAGE, STYLES, read, visibleStyles } from './reader.js';
+import { NARROW, PAGE, STYLES, read, visibleStyles, test } from './reader.js';
 
 const TICK = 900; // Milliseconds from one event to the next at normal speed.
 
@@ -82,6 +81,7 @@ test('the player by keyboard, and no key of it turns the page', () =>
 test('the player plays, faster when asked to, stops when asked to, and stops at the end', () =>
     read(PAGE, {}, async (page) => {
         await page.clock.install();
+        await page.clock.pauseAt(Date.now() + 60_000); // From here on, only `runFor` moves it.
         const start = await moment(page);
         await button(page, 'play').click();
         await page.clock.runFor(3 * TICK);

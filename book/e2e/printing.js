@@ -1,8 +1,7 @@
 // On paper.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { PAGE, STYLES, read, visibleStyles } from './reader.js';
+import { PAGE, STYLES, read, visibleStyles, test } from './reader.js';
 
 async function onPaper(page) {
     await page.emulateMedia({ media: 'print' });

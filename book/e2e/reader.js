@@ -1,11 +1,12 @@
 // A reader: the book as its program serves it and as its program writes it, and a browser.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -34,19 +35,26 @@ export const chapters = [...source('SUMMARY.md').matchAll(/^\s*(?:- )?\[(.+?)\]\
         plots: source(`${page}.md`).split('\n').filter((line) => line === '```plot').length,
     }));
 
+const execute = promisify(execFile);
 let server, browser, served;
 const written = `${pathToFileURL(FOLDER)}/`;
 
+/** All tests, as `{ name, run }`: `book.test.js` runs them side by side, so that no core waits. */
+export const tests = [];
+export const test = (name, run) => tests.push({ name, run });
+
 /** Builds and serves the book, and starts the browser. */
 export async function start() {
-    execFileSync(BOOK, ['build', '--dest', FOLDER], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+    const opened = chromium.launch({ executablePath: BROWSERS.find(existsSync), args: FLAGS });
+    const built = execute(BOOK, ['build', '--dest', FOLDER], { cwd: ROOT });
     server = spawn(BOOK, ['--port', '0', '--no-open'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(server.stdout)) {
         served = line.match(/^the book is at (http:.*)$/)?.[1];
         if (served) break;
     }
     assert.ok(served, 'the book is not served');
-    browser = await chromium.launch({ executablePath: BROWSERS.find(existsSync), args: FLAGS });
+    await built;
+    browser = await opened;
 }
 
 export async function stop() {
@@ -59,23 +67,36 @@ export async function stop() {
  * nothing from another host. `from` is "server" or "folder"; the other options are a theme of
  * mdBook, and those of Playwright's contexts.
  */
-export async function read(path, { from = 'server', theme, ...options }, then) {
+export async function read(path, options, then) {
+    const window = await openWindow(options);
+    try {
+        await window.read(path, then);
+    } finally {
+        await window.close();
+    }
+    window.assertQuiet(); // What came while it closed.
+}
+
+/** Opens a window, for the same options. It reads one page after the other. */
+export async function openWindow({ from = 'server', theme, ...options }) {
     const base = from === 'folder' ? written : served;
     const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
     context.setDefaultTimeout(30_000);
     context.setDefaultNavigationTimeout(120_000); // The page of the whole book takes 13 s on an idle machine.
     const complaints = complaintsOf(context, base);
-    try {
-        const page = await context.newPage();
-        // The page of the whole book would open the print dialog.
-        await page.addInitScript(() => (window.print = () => {}));
-        if (theme) await page.addInitScript((theme) => localStorage.setItem('mdbook-theme', theme), theme);
-        await page.goto(new URL(path, base).href);
-        await then(page);
-    } finally {
-        await context.close();
-    }
-    assert.deepEqual(complaints, []);
+    const page = await context.newPage();
+    // The page of the whole book would open the print dialog.
+    await page.addInitScript(() => (window.print = () => {}));
+    if (theme) await page.addInitScript((theme) => localStorage.setItem('mdbook-theme', theme), theme);
+    return {
+        async read(path, then) {
+            await page.goto(new URL(path, base).href);
+            await then(page);
+            assert.deepEqual(complaints, []);
+        },
+        assertQuiet: () => assert.deepEqual(complaints, []),
+        close: () => context.close(),
+    };
 }
 
 // Collects what the pages of this context log as errors, throw, fail to load, or request from another
@@ -92,6 +113,16 @@ function complaintsOf(context, base) {
         if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
     });
     return complaints;
+}
+
+/** The themes of mdBook. */
+export const THEMES = ['light', 'rust', 'coal', 'navy', 'ayu'];
+
+export async function chooseTheme(page, theme) {
+    const choice = page.locator(`#mdbook-theme-${theme}`);
+    // The menu may still be open from the last time.
+    if (await choice.isHidden()) await page.locator('#mdbook-theme-toggle').click();
+    await choice.click();
 }
 
 /** The part of an address that names the page. */

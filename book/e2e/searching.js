@@ -1,8 +1,7 @@
 // The search, from a server and from a folder.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { PAGE, read } from './reader.js';
+import { PAGE, read, test } from './reader.js';
 
 for (const from of ['server', 'folder']) {
     test(`a search finds a term and opens its page (from a ${from})`, () =>

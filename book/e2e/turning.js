@@ -1,8 +1,7 @@
 // From page to page.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { NARROW, PAGE, chapters, pageOf, read, visibleStyles } from './reader.js';
+import { NARROW, PAGE, chapters, pageOf, read, visibleStyles, test } from './reader.js';
 
 const heading = (page) => page.locator('main h1').first();
 

@@ -1,8 +1,7 @@
 // The switch between Rust and its sketches.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { NARROW, PAGE, STYLES, read } from './reader.js';
+import { NARROW, PAGE, STYLES, read, test } from './reader.js';
 
 const comparison = (page) => page.locator('.compare:has(.view)').first();
 const choice = (page, view) => comparison(page).locator(`.compare-views input[value="${view}"]`);

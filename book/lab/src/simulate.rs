@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::case::SimulationCase;
@@ -46,9 +47,14 @@ impl Display for Failure {
 /// `None` means that no case broke a rule.
 pub fn simulate(style: Style, numbers: Range<u64>) -> Option<Failure> {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    // The other cores need not look behind it.
+    let lowest = AtomicU64::new(u64::MAX);
     let first_of = |core: u64| {
-        let mut own = numbers.clone().skip(core as usize).step_by(cores as usize);
-        own.find(|number| fails(style, *number))
+        let own = numbers.clone().skip(core as usize).step_by(cores as usize);
+        let mut own = own.take_while(|number| *number < lowest.load(Ordering::Relaxed));
+        let found = own.find(|number| fails(style, *number))?;
+        lowest.fetch_min(found, Ordering::Relaxed);
+        Some(found)
     };
     // WebAssembly has no threads.
     if cores == 1 {

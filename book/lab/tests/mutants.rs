@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
 
 use serde::Deserialize;
 
@@ -87,13 +88,20 @@ fn every_fourth_is_found() -> io::Result<()> {
     expect_found(table()?.into_iter().step_by(4).collect())
 }
 
+/// While the programs of one batch run, the next batch is built.
 fn expect_found(mut left: Vec<Mutant>) -> io::Result<()> {
     let copy = Copy::make()?;
-    let mut missed = Vec::new();
-    while !left.is_empty() {
-        let batch = take_batch(&mut left);
-        missed.extend(copy.missed(&batch)?);
-    }
+    let missed = thread::scope(|scope| {
+        let mut runs = Vec::new();
+        while !left.is_empty() {
+            let batch = take_batch(&mut left);
+            let program = copy.build_with(&batch, runs.len())?;
+            runs.push(scope.spawn(move || missed(&program, &batch)));
+        }
+        let missed = runs.into_iter().map(|run| run.join().expect("a run"));
+        missed.collect::<io::Result<Vec<_>>>()
+    })?
+    .concat();
     assert!(
         missed.is_empty(),
         "no rule is broken by\n{}",
@@ -117,7 +125,7 @@ fn take_batch(left: &mut Vec<Mutant>) -> Vec<Mutant> {
     batch
 }
 
-/// The styles, and what they share.
+/// What the styles share, and the styles.
 const CRATES: [&str; 5] = [
     "common",
     "select-echo",
@@ -151,8 +159,8 @@ impl Copy {
         Ok(Copy { root })
     }
 
-    /// Builds with these bugs, and returns those that no run shows.
-    fn missed(&self, batch: &[Mutant]) -> io::Result<Vec<String>> {
+    /// Builds with these bugs. The program has this number in its name.
+    fn build_with(&self, batch: &[Mutant], number: usize) -> io::Result<PathBuf> {
         let mut originals = Vec::new();
         for mutant in batch {
             let file = self.root.join(&mutant.file);
@@ -160,39 +168,24 @@ impl Copy {
             fs::write(&file, original.replace(&mutant.right, &mutant.wrong))?;
             originals.push((file, original));
         }
-        let program = self.build();
+        let built = self.build();
         for (file, original) in originals {
             fs::write(file, original)?;
         }
-        let program = program?;
-        let mut missed = Vec::new();
-        let mut checked = BTreeSet::new();
-        for mutant in batch {
-            assert!(
-                checked.insert(&mutant.style),
-                "two bugs of {}",
-                mutant.style
-            );
-            // A bug can make a run or its trace endless.
-            let output = Command::new("sh")
-                .args(["-c", "ulimit -t 300; ulimit -v 4000000; exec \"$0\" \"$@\""])
-                .arg(&program)
-                .args(["simulate", "--style", &mutant.style, "--seeds", RUNS])
-                .output()?;
-            if !shows_a_bug(&output) {
-                missed.push(format!("{}: {}", mutant.style, mutant.bug));
-            }
-        }
-        Ok(missed)
+        let program = self.root.join(format!("mutant-{number}"));
+        fs::copy(built?, &program)?;
+        Ok(program)
     }
 
-    /// Builds in the folder of all builds, where the dependencies are built already.
+    /// Builds in the folder of all builds, where the dependencies are built already. Of the crates
+    /// that every batch builds again, none is optimised: their runs take less time than that.
     fn build(&self) -> io::Result<PathBuf> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
         let mut command = Command::new(env!("CARGO"));
-        command.args(["build", "--quiet"]);
-        for name in CRATES.iter().chain(&["lab", "steps"]) {
-            let setting = format!("profile.dev.package.{name}.opt-level=1");
+        command.args(["build", "--quiet", "--bin", "mutant"]);
+        command.args(["--config", "profile.dev.debug=false"]);
+        for name in CRATES[1..].iter().chain(&["lab", "steps"]) {
+            let setting = format!("profile.dev.package.{name}.opt-level=0");
             command.args(["--config", &setting]);
         }
         let output = command
@@ -205,6 +198,30 @@ impl Copy {
         assert!(output.status.success(), "{errors}");
         Ok(target.join("debug/mutant"))
     }
+}
+
+/// Runs the program for each bug, deletes it, and returns the bugs that no run shows.
+fn missed(program: &Path, batch: &[Mutant]) -> io::Result<Vec<String>> {
+    let mut missed = Vec::new();
+    let mut checked = BTreeSet::new();
+    for mutant in batch {
+        assert!(
+            checked.insert(&mutant.style),
+            "two bugs of {}",
+            mutant.style
+        );
+        // A bug can make a run or its trace endless.
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -t 300; ulimit -v 4000000; exec \"$0\" \"$@\""])
+            .arg(program)
+            .args(["simulate", "--style", &mutant.style, "--seeds", RUNS])
+            .output()?;
+        if !shows_a_bug(&output) {
+            missed.push(format!("{}: {}", mutant.style, mutant.bug));
+        }
+    }
+    fs::remove_file(program)?;
+    Ok(missed)
 }
 
 /// Whether it reported a broken rule, or a panic. Anything else is no finding.

@@ -162,6 +162,7 @@ fn media_type(file: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use super::*;
@@ -170,8 +171,8 @@ mod tests {
     /// Most systems return `WouldBlock` when a socket's time is up; between two calls it is `TimedOut`.
     const TIME_IS_UP: [ErrorKind; 2] = [ErrorKind::TimedOut, ErrorKind::WouldBlock];
 
-    /// Responds to a client that does something every 10 ms, for half a minute if it is not stopped.
-    /// Returns the error that ends this.
+    /// Responds to a client that does something every 10 ms, for half a minute if the response takes so
+    /// long. Returns the error that ends it.
     fn error_with(
         mut act: impl FnMut(&mut TcpStream) -> io::Result<()> + Send,
     ) -> io::Result<ErrorKind> {
@@ -182,10 +183,11 @@ mod tests {
         snapshot
             .files
             .insert("big.bin".to_owned(), vec![0; 32 << 20]);
+        let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(move || {
+            scope.spawn(|| {
                 for _ in 0..3_000 {
-                    if act(&mut client).is_err() {
+                    if is_over.load(Ordering::Relaxed) || act(&mut client).is_err() {
                         return;
                     }
                     thread::sleep(Duration::from_millis(10));
@@ -193,7 +195,7 @@ mod tests {
             });
             let error =
                 respond(&server, &snapshot, LIMIT).expect_err("it isn't the client that ends");
-            drop(server);
+            is_over.store(true, Ordering::Relaxed);
             Ok(error.kind())
         })
     }
