@@ -182,7 +182,7 @@ impl Connection {
         limit.map(|limit| self.last_active + limit)
     }
 
-    /// The socket is readable: reads once, and sends back what has come.
+    /// The socket is readable: reads once, and sends back the lines that are complete.
     fn handle_read(
         &mut self,
         buffer: &mut [u8],
