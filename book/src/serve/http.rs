@@ -161,7 +161,7 @@ fn media_type(file: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, Shutdown, TcpListener};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
@@ -196,6 +196,7 @@ mod tests {
             let error =
                 respond(&server, &snapshot, LIMIT).expect_err("it isn't the client that ends");
             is_over.store(true, Ordering::Relaxed);
+            let _ = server.shutdown(Shutdown::Both); // The client can be in a read.
             Ok(error.kind())
         })
     }
