@@ -15,11 +15,23 @@ const READ_TIMEOUT: Duration = Duration::from_millis(1);
 /// The receive buffer, in bytes, of a client that is slow on purpose.
 const SMALL_BUFFER: usize = 4096;
 
+/// What a client that doesn't read sends.
+const LINE: [u8; LINE_SIZE] = {
+    let mut line = [b'x'; LINE_SIZE];
+    line[LINE_SIZE - 1] = b'\n';
+    line
+};
+/// The size of such a line, in bytes.
+pub const LINE_SIZE: usize = 8192;
+
 /// A connection to a server. It sends at once (TCP_NODELAY).
 pub struct ScriptedClient {
     socket: TcpStream,
     /// Whether it reads what comes back.
     pub reads: bool,
+    /// Bytes that [`send_until_refused`](Self::send_until_refused) has sent.
+    sent: usize,
+    received: usize,
 }
 
 impl ScriptedClient {
@@ -40,22 +52,33 @@ impl ScriptedClient {
         socket.set_nodelay(true)?;
         socket.set_write_timeout(Some(TIME_LIMIT))?;
         socket.set_read_timeout(Some(READ_TIMEOUT))?;
-        Ok(ScriptedClient { socket, reads })
+        Ok(ScriptedClient {
+            socket,
+            reads,
+            sent: 0,
+            received: 0,
+        })
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.socket.write_all(bytes)
     }
 
-    /// Sends `message` again and again until the server takes no more.
-    pub fn send_until_refused(&mut self, message: &[u8]) -> io::Result<()> {
+    /// Sends [`LINE`] again and again until the server takes no more.
+    pub fn send_until_refused(&mut self) -> io::Result<()> {
         loop {
-            match self.socket.write_all(message) {
-                Ok(()) => {}
+            match self.socket.write(&LINE[self.sent % LINE.len()..]) {
+                Ok(count) => self.sent += count,
                 Err(error) if is_time_out(&error) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether it reads, and hasn't received all of the lines yet that the server took.
+    pub fn is_behind(&self) -> bool {
+        self.reads && self.received < self.sent - self.sent % LINE.len()
     }
 
     /// Ends its stream.
@@ -75,7 +98,10 @@ impl ScriptedClient {
         while self.reads {
             match self.socket.read(&mut some) {
                 Ok(0) => received.end = Some("the end of the stream"),
-                Ok(count) => received.bytes.extend(&some[..count]),
+                Ok(count) => {
+                    self.received += count;
+                    received.bytes.extend(&some[..count]);
+                }
                 Err(error) if is_time_out(&error) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {

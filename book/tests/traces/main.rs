@@ -21,8 +21,9 @@ use book::style::Style;
 use book::trace::{ScenarioTrace, StyleTrace, TraceEvent};
 use book::workspace::Workspace;
 
+use client::LINE_SIZE;
 use compare::{BufferSizes, broken_invariants, differences};
-use player::{LINE, ScenarioPlayer};
+use player::ScenarioPlayer;
 
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(|| support::workspace().unwrap());
 
@@ -51,7 +52,7 @@ const SIMULATED: BufferSizes = BufferSizes {
 const REAL: BufferSizes = BufferSizes {
     high_water: 65_536,
     recv_size: 65_536,
-    line: LINE.len() as u64,
+    line: LINE_SIZE as u64,
 };
 
 #[test]
@@ -248,8 +249,11 @@ fn play(
 ) -> Result<StyleTrace> {
     let mut arguments = scenario.server.clone();
     if has_slow_reader(scenario) {
-        let is_size = |option: &String| option.contains("-size=") || option.contains("-water=");
-        arguments.retain(|option| !is_size(option));
+        // Real buffers are larger, and a busy machine can need long to move what they hold.
+        let replaced = ["--recv-size=", "--high-water=", "--shutdown-timeout="];
+        let is_replaced = |option: &String| replaced.iter().any(|name| option.starts_with(name));
+        arguments.retain(|option| !is_replaced(option));
+        arguments.push("--shutdown-timeout=15".to_owned());
     }
     if style == Style::Reactor {
         arguments.push("--reactor=mio".to_owned()); // As in the simulation.
