@@ -1,0 +1,269 @@
+// The lab's page: a view of a run, and all that it takes to be the client. It starts every lab of a page.
+
+(() => {
+    'use strict';
+
+    const lab = (globalThis.echoLab ??= {});
+    const { escape, fill, named, withCode } = lab.page;
+    const { describeCall, withPauses } = lab.model;
+    const { clientsAfter, hasStopped, parse, split } = lab.script;
+
+    const PARTS = `
+        <section class="lab-script" aria-label="Script">
+            <label>Start from <select class="lab-starts"></select></label>
+            <p class="lab-about"></p>
+            <div class="lab-acts"></div>
+            <p class="lab-problem" role="alert" hidden></p>
+        </section>
+        <section class="lab-conditions" aria-label="Conditions"></section>
+        <section class="lab-break" aria-label="Break it" hidden></section>`;
+    const PREDICT = '<label class="lab-predicting"><input type="checkbox" role="switch"> Predict first <kbd aria-hidden="true">P</kbd></label>';
+    const MORE = `
+        <details class="lab-table"><summary>All calls of this step as a table</summary><div></div></details>
+        <details class="lab-edit"><summary>The script as text</summary>
+            <p>One step per line. <code>#</code> starts a comment, which is shown as the step’s name.</p>
+            <textarea rows="8" spellcheck="false" aria-label="Script" aria-describedby="lab-edit-problem"></textarea>
+            <p class="lab-problem" id="lab-edit-problem" role="alert" hidden></p>
+        </details>
+        <details class="lab-keys"><summary>Keys</summary><dl>
+            <dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>one call back, or on</dd>
+            <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>one step back, or on (also with <kbd>⇧</kbd> and <kbd>←</kbd> <kbd>→</kbd>)</dd>
+            <dt><kbd>Home</kbd> <kbd>End</kbd></dt><dd>the start, or the end</dd>
+            <dt><kbd>T</kbd></dt><dd>type a text: <kbd>Enter</kbd> sends it as a line, <kbd>⇧</kbd> <kbd>Enter</kbd> as it is, and <kbd>Esc</kbd> leaves the field</dd>
+            <dt><kbd>1</kbd> to <kbd>9</kbd></dt><dd>choose the client that acts</dd>
+            <dt><kbd>N</kbd></dt><dd>another client connects</dd>
+            <dt><kbd>B</kbd> <kbd>R</kbd> <kbd>H</kbd> <kbd>X</kbd></dt><dd>send a block, stop reading or read again, half-close, reset</dd>
+            <dt><kbd>W</kbd> <kbd>Q</kbd></dt><dd>wait for a second, stop the servers</dd>
+            <dt><kbd>Z</kbd></dt><dd>undo</dd>
+            <dt><kbd>P</kbd></dt><dd>predict first</dd></dl></details>
+        <p class="lab-share"><button type="button" class="lab-copy">Copy link</button> <a href="#"></a></p>`;
+
+    const EDIT_DELAY = 300; // Milliseconds without a key until an edited script runs.
+
+    class Lab extends lab.View {
+        constructor(root, data) {
+            super(root, lab.share.fromHash(location.hash) ?? data);
+            this.starts = data.starts ?? [];
+            this.fillStarts();
+            this.bugs.load();
+            this.loadSources();
+            addEventListener('hashchange', () => {
+                const linked = lab.share.fromHash(location.hash);
+                if (linked) this.change(linked, { moment: linked.moment });
+            });
+            const linked = lab.share.fromHash(location.hash);
+            // The result in the page shows the lab at once; a link needs a run.
+            if (!linked) this.show(data.result);
+            else this.change({}, { moment: linked?.moment });
+        }
+
+        build() {
+            this.root.insertAdjacentHTML('beforeend', PARTS);
+            super.build();
+            this.find('.lab-transport').insertAdjacentHTML('beforeend', PREDICT);
+            const prediction = document.createElement('section');
+            prediction.className = 'lab-predict';
+            prediction.setAttribute('aria-label', 'Prediction');
+            this.find('.lab-transport').after(prediction);
+            this.root.insertAdjacentHTML('beforeend', MORE);
+            // The script is where the client acts.
+            this.find('.lab-acts').before(this.find('.lab-steps'));
+            this.prediction = new lab.Prediction(this, prediction);
+            this.controls = new lab.Controls(this, this.find('.lab-acts'), this.find('.lab-conditions'));
+            this.bugs = new lab.Bugs(this, this.find('.lab-break'));
+            this.state = this.stateOf(this.config);
+            this.listen();
+        }
+
+        listen() {
+            this.find('.lab-predicting input').addEventListener('change', ({ target }) => this.prediction.toggle(target.checked));
+            this.find('.lab-starts').addEventListener('change', ({ target }) => this.startFrom(target.value));
+            const text = this.find('textarea');
+            text.addEventListener('input', () => {
+                clearTimeout(this.editing);
+                this.editing = setTimeout(() => this.change({ script: split(text.value) }, { isEdit: true }), EDIT_DELAY);
+            });
+            this.find('.lab-table').addEventListener('toggle', () => this.drawTable());
+            this.find('.lab-copy').addEventListener('click', async ({ target }) => {
+                await navigator.clipboard?.writeText(this.find('.lab-share a').href).catch(() => {});
+                target.textContent = 'Copied';
+                setTimeout(() => (target.textContent = 'Copy link'), 2000);
+            });
+        }
+
+        get shown() {
+            return this.prediction?.isOn ? this.prediction.open : this.run.last;
+        }
+
+        fillStarts() {
+            const options = this.starts.map(({ name }, index) => `<option value="${index}">${escape(name.replaceAll('-', ' '))}</option>`);
+            fill(this.find('.lab-starts'), `<option value="">…</option><option value="nothing">an empty script</option>${options.join('')}`);
+        }
+
+        startFrom(value) {
+            if (value === '') return;
+            const { script, options, room, about } = value === 'nothing' ? { script: [], options: this.config.options } : this.starts[value];
+            fill(this.find('.lab-about'), escape(about ?? ''));
+            this.client = 1;
+            this.change({ script, options, room, bug: '', servers: this.config.servers.filter((server) => !server.endsWith('!')) });
+        }
+
+        stateOf({ script }) {
+            const steps = script.map(({ text }) => parse(text));
+            return { clients: clientsAfter(steps), stopped: hasStopped(steps) };
+        }
+
+        /** Adds a step to the script. */
+        add(text) {
+            this.change({ script: [...this.config.script, { text, comment: null }] });
+        }
+
+        undo() {
+            if (this.config.script.length > 0) this.change({ script: this.config.script.slice(0, -1) });
+        }
+
+        /** Changes the script or its conditions, and runs it. The page shows the old run until the new one is there. */
+        async change(changes, { moment, isEdit = false } = {}) {
+            const started = performance.now();
+            const config = (this.wanted = { ...(this.wanted ?? this.config), ...changes });
+            this.state = this.stateOf(config);
+            const script = config.script;
+            let result;
+            try {
+                result = await this.engine.run(config, script.length ? withPauses(script.map(({ text }) => text)) : '');
+            } catch (error) {
+                if (error.name === 'AbortError') return;
+                if (!(error instanceof lab.run.RunError)) throw error;
+                this.refuse(error, isEdit);
+                return;
+            }
+            this.say('', isEdit);
+            const isSameScript = this.run && script.length === this.run.last && !changes.script;
+            this.config = config;
+            const at = moment ?? (isSameScript ? this.moment : undefined);
+            if (!changes.options && !changes.servers && changes.script) this.prediction.open = Math.min(this.prediction.open, Math.max(0, script.length - 1));
+            this.show(result, this.prediction.isOn ? { step: this.shownOf(script.length), call: Infinity } : at);
+            if (this.find('.lab-problem').hidden && !isEdit) this.writeScript();
+            this.took = performance.now() - started;
+            this.root.dispatchEvent(new CustomEvent('lab-shown'));
+        }
+
+        shownOf(last) {
+            return Math.min(this.prediction.open, last);
+        }
+
+        // The script can't be run: what is shown stays, and so does what was typed.
+        refuse(error, isEdit) {
+            this.wanted = this.config;
+            this.state = this.stateOf(this.config);
+            this.say(withPlaces(error.message), isEdit);
+            if (!this.run) this.find('.lab-desk').hidden = this.find('.lab-source').hidden = true;
+            else this.controls.draw();
+        }
+
+        say(problem, isEdit) {
+            for (const place of this.root.querySelectorAll('.lab-problem')) {
+                const isHere = Boolean(problem) && isEdit === (place.id !== '');
+                place.hidden = !isHere;
+                fill(place, isHere ? withCode(problem) : '');
+            }
+        }
+
+        show(result, moment) {
+            this.find('.lab-desk').hidden = this.find('.lab-source').hidden = false;
+            this.state = this.stateOf(this.config);
+            const { clients } = this.state;
+            const client = this.client;
+            super.show(result, moment);
+            if (clients[client] && client !== this.client) {
+                this.client = client;
+                this.draw();
+            }
+            this.writeScript();
+        }
+
+        writeScript() {
+            const text = this.find('textarea');
+            if (document.activeElement !== text) {
+                text.value = this.config.script.map(({ text, comment }) => (comment ? `${text}  # ${comment}` : text)).join('\n');
+            }
+        }
+
+        draw() {
+            super.draw();
+            this.prediction.draw();
+            this.find('.lab-predicting input').checked = this.prediction.isOn;
+            this.controls.draw();
+            this.bugs.draw();
+            this.drawTable();
+            const link = this.find('.lab-share a');
+            link.href = lab.share.toHash(this.config, this.moment);
+            fill(link, escape(link.hash.length > 120 ? `${link.hash.slice(0, 119)}…` : link.hash));
+        }
+
+        // The calls of one step, for those who can't see the score.
+        drawTable() {
+            const details = this.find('.lab-table');
+            if (!details.open || !this.run) return;
+            const { run, moment } = this;
+            const cell = (server, index) => {
+                const event = server.measures[moment.step].calls[index];
+                if (!event) return '';
+                const whose = event.call === 'enter' ? 'the style calls you' : event.yours ? 'your call' : 'the style’s call';
+                return `<code>${escape(describeCall(event))}</code>${event.client ? ` ${escape(event.client)}` : ''} <small>${whose}, ${escape(event.place)}</small>`;
+            };
+            const rows = Array.from({ length: run.lengths[moment.step] }, (_, index) =>
+                `<tr ${index + 1 === moment.call ? 'aria-current="true"' : ''}><th scope="row">${index + 1}</th>${run.servers.map((server) => `<td>${cell(server, index)}</td>`).join('')}</tr>`);
+            fill(details.querySelector('div'), `<table><caption>Step ${moment.step}: ${moment.step ? escape(run.steps[moment.step - 1].says) : 'the servers start'}</caption>
+                <thead><tr><th scope="col">call</th>${run.servers.map((server) => `<th scope="col">${named(server)}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`);
+        }
+
+        keydown(event) {
+            if (event.key === 'Escape' && event.target.matches('input[type=text], textarea')) {
+                this.find('.lab-transport button').focus();
+                return;
+            }
+            super.keydown(event);
+        }
+
+        press(event) {
+            if (event.shiftKey && event.key.length > 1) return false;
+            if (event.key.toLowerCase() === 'p') {
+                this.prediction.toggle(!this.prediction.isOn);
+                return true;
+            }
+            return this.controls.press(event);
+        }
+    }
+
+    // The engine's script has a line for each step of the page's, so a line's number is a step's.
+    const withPlaces = (message) => message.replace(/\bline (\d+)/, 'step $1');
+
+    // The runs in the pages. What they need besides their data loads when they come near.
+    function start(root) {
+        const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+        for (const one of [data, ...data.starts ?? []]) {
+            one.script = split(one.script);
+            one.room = lab.run.roomOf(one.descriptors);
+        }
+        data.result = lab.run.joined(data.results, data.servers);
+        if (root.matches('.lab-whole')) data.script.forEach((step) => (step.comment = null)); // Those are for the table.
+        root.querySelector('.trace-scroll, .lab-without-script')?.remove();
+        root.classList.add('live');
+        if (root.matches('.lab-whole')) {
+            root.lab = new Lab(root, data);
+            return;
+        }
+        root.lab = new lab.View(root, data);
+        root.lab.show(data.result, { step: 1, call: Infinity });
+        new IntersectionObserver((entries, observer) => {
+            if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+            observer.disconnect();
+            root.lab.loadSources();
+        }, { rootMargin: '600px' }).observe(root);
+        const { script, servers, options, room } = root.lab.config;
+        root.insertAdjacentHTML('beforeend', `<p class="lab-open"><a href="${escape(`${lab.run.toRoot()}lab.html${lab.share.toHash({ script, servers, options, room })}`)}">Open in the lab</a>, and be the client yourself.</p>`);
+    }
+
+    document.querySelectorAll('.lab').forEach(start);
+})();
