@@ -83,18 +83,17 @@ const sends = [
     { t: 10, step: 3, state: state({ server_send_buffer: 0, client_received: 3 }) },
 ];
 const holds = [{ t: 9, call: 'wait', place: 0, by: 'user' }, { t: 10, step: 3 }];
-const end = [{ t: 10, call: 'close', place: 0, by: 'user', fd: 5, client: 'client 1', state: state({ fd: null, state: 'closed' }) }];
 const result = (changes = {}) => ({
     script: [], places: PLACES,
     servers: [
-        { server: 'select', records: [...begin, ...sends, ...end], ending: 'waiting', clients: [{ client: 1, sent: 3, received: 'hel', ended: 'end_of_stream' }], violation: null, ...changes },
-        { server: 'chat', records: [...begin, ...holds, ...end], ending: 'waiting', clients: [{ client: 1, sent: 3, received: '', ended: null }], violation: null },
+        { server: 'select', records: [...begin, ...sends], ending: 'waiting', clients: [{ client: 1, sent: 3, received: 'hel', ended: 'end_of_stream' }], violation: null, ...changes },
+        { server: 'chat', records: [...begin, ...holds], ending: 'waiting', clients: [{ client: 1, sent: 3, received: '', ended: null }], violation: null },
     ],
 });
 const opened = (changes) => new model.Run(result(changes), SCRIPT);
 const at = (run, index, moment) => run.at(run.servers[index], moment);
 
-test('a run has a measure for the start and for each step, without registrations and without its forced end', () => {
+test('a run has a measure for the start and for each step, without registrations', () => {
     const run = opened();
     assert.deepEqual(run.lengths, [1, 3, 4]);
     assert.deepEqual(run.servers[0].measures[2].calls.map(({ call }) => call), ['wake', 'recv', 'send', 'wait']);

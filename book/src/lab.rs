@@ -8,6 +8,8 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use common::cargo;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::scenario::Scenario;
 use crate::style::Style;
@@ -64,19 +66,36 @@ impl Lab {
     /// # Errors
     /// The lab can't be run, or refuses the script or its options.
     pub(crate) fn play(&self, scenario: &Scenario, server: &str, style: Style) -> Result<LabTrace> {
+        let mut arguments = vec!["trace".to_owned(), "--style".to_owned(), server.to_owned()];
+        arguments.extend(scenario.options(style));
+        self.output(&arguments, scenario.script())
+    }
+
+    /// Runs a script on several servers, with the same options. Returns the result as `lab run` prints it.
+    ///
+    /// # Errors
+    /// As [`Lab::play`].
+    pub(crate) fn run(&self, servers: &[&str], options: &[String], script: &str) -> Result<Value> {
+        let servers = servers.iter().map(|server| format!("--server={server}"));
+        let arguments = [String::from("run")].into_iter().chain(servers);
+        let arguments: Vec<String> = arguments.chain(options.iter().cloned()).collect();
+        self.output(&arguments, script)
+    }
+
+    fn output<T: DeserializeOwned>(&self, arguments: &[String], script: &str) -> Result<T> {
         let mut lab = Command::new(&self.program)
-            .args(["trace", "--style", server])
-            .args(scenario.options(style))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .context("the lab")?;
         // It reads the script to its end before it prints anything.
-        let written = lab.stdin.take().map(|mut input| {
-            let script = scenario.script().as_bytes();
-            input.write_all(script)
-        });
+        let mut input = lab.stdin.take();
+        let written = input
+            .as_mut()
+            .map(|input| input.write_all(script.as_bytes()));
+        drop(input);
         let output = lab.wait_with_output()?;
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());

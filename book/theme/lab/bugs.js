@@ -73,7 +73,7 @@
             const code = (mark, kind, text) => `<pre class="${kind}"><code>${text.split('\n').map((line) => `<span>${mark} ${escape(line)}\n</span>`).join('')}</code></pre>`;
             return `<label>in <select data-key="bug-style" data-bug-style>${which}</select></label>
                 <p><b>${escape(title)}.</b> ${escape(summary)} <a href="${escape(source)}">${escape(source_title)}</a></p>
-                <p class="where"><code>${escape(file)}:${line}</code></p>${code('✓', 'right', right)}${code('✗', 'wrong', wrong)}
+                <p class="where"><code>${escape(file)}:${line}</code></p>${code('✓', 'lab-right', right)}${code('✗', 'lab-wrong', wrong)}
                 ${impossible.length ? `<ul>${impossible.join('')}</ul>` : ''}${this.verdict()}`;
         }
 

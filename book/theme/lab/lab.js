@@ -248,7 +248,6 @@
         }
         data.result = lab.run.joined(data.results, data.servers);
         if (root.matches('.lab-whole')) data.script.forEach((step) => (step.comment = null)); // Those are for the table.
-        root.querySelector('.trace-scroll, .lab-without-script')?.remove();
         root.classList.add('live');
         if (root.matches('.lab-whole')) {
             root.lab = new Lab(root, data);

@@ -28,13 +28,14 @@
         const style = STYLES.find((style) => name.includes(style)) ?? 'select';
         const marker = hasBug ? '✗' : small ? `${small[1]}` : name === style ? MARKERS[style] : '○';
         const ofLines = style === 'chat' || name === 'step-8';
-        return { server, name: hasBug ? `${name} with the bug` : name.replace('-', ' '), style, marker, hasBug, ofLines };
+        return { server, name: `${hasBug ? 'buggy ' : ''}${name.replace('-', ' ')}`, style, marker, hasBug, ofLines };
     }
 
     const EMPTY = {
         fd: null, state: null, watched_for_reading: false, watched_for_writing: false, is_reading_paused: false,
         client_to_send: 0, client_send_buffer: 0, server_receive_buffer: 0, server_holds: 0,
-        server_send_buffer: 0, client_receive_buffer: 0, client_received: 0, client_ended: null, read: 0, written: 0,
+        server_send_buffer: 0, client_receive_buffer: 0, client_received: 0, client_ended: null,
+        read: 0, written: 0, was_watched: false, // These are the page's own.
     };
     const NOBODY = { clients: {}, listening: false };
 
@@ -44,10 +45,17 @@
         const clients = { ...state.clients };
         for (const [name, changes] of Object.entries(record.state ?? {})) {
             const number = name.replace('client ', '');
-            if (changes) clients[number] = { ...(clients[number] ?? EMPTY), ...changes };
+            if (changes) clients[number] = withPause({ ...(clients[number] ?? EMPTY), ...changes });
             else clients[number] = { ...clients[number], state: 'gone', fd: null };
         }
         return { clients, listening: record.listening ?? state.listening };
+    }
+
+    // A loop has paused reading only if it was reading before.
+    function withPause(one) {
+        one.was_watched ||= one.watched_for_reading;
+        one.is_reading_paused &&= one.was_watched;
+        return one;
     }
 
     // Counts what a call has moved.
@@ -70,7 +78,7 @@
             if (watched_for_reading === client.watched_for_reading && watched_for_writing === client.watched_for_writing) continue;
             changed = true;
             const is_reading_paused = client.state === 'open' && !watched_for_reading;
-            clients[number] = { ...client, watched_for_reading, watched_for_writing, is_reading_paused };
+            clients[number] = withPause({ ...client, watched_for_reading, watched_for_writing, is_reading_paused });
         }
         return changed ? { clients, listening: later.listening } : state;
     }
@@ -84,7 +92,7 @@
         const measures = [{ before: NOBODY, calls: [] }];
         let [state, previous, registered] = [NOBODY, null, null];
         let violation = null;
-        played(server).forEach((record, index) => {
+        server.records.forEach((record, index) => {
             state = moved(after(state, record), record);
             const measure = measures.at(-1);
             const last = measure.calls.at(-1);
@@ -110,17 +118,15 @@
                 violation = { ...server.violation, step: measures.length - 1, call: measures.at(-1).calls.length };
             }
         });
+        // What arrives after the last record, and a rule that only the end shows to be broken.
+        const final = measures.at(-1).calls.at(-1);
+        state = after(state, { state: server.last });
+        if (final) final.state = state;
+        if (server.violation && !violation) violation = { ...server.violation, step: measures.length - 1, call: measures.at(-1).calls.length };
         while (measures.length <= count) measures.push({ before: state, calls: [] });
         const received = Object.fromEntries(server.clients.map(({ client, received, ended }) =>
             [client, { bytes: unescape(received), ended }]));
         return { ...identify(server.server), measures, violation, received, ending: server.ending, cut: server.cut };
-    }
-
-    // A server that still waits when the script is over is ended by the engine: what it does then is no part of the run.
-    function played({ records, ending }) {
-        if (ending !== 'waiting' && ending !== 'spinning') return records;
-        const isEnd = ({ call }) => (ending === 'waiting' ? call === 'wait' : call !== 'close' && call !== 'dropped');
-        return records.slice(0, 1 + records.findLastIndex((record) => isEnd(record) || record.step !== undefined));
     }
 
     // The engine's escapes are Rust's `escape_ascii`.

@@ -7,8 +7,8 @@
 
     const escape = (text) => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/"/g, '&quot;');
 
-    /** A text with each “quotation” as code. */
-    const withCode = (text) => escape(text).replace(/“(.*?)”/g, '<code>$1</code>');
+    /** A text with each “quotation” and each `name` as code. */
+    const withCode = (text) => escape(text).replace(/“(.*?)”|`(.*?)`/g, (_, quoted, name) => `<code>${quoted ?? name}</code>`);
 
     /**
      * Replaces the content of an element if it changes. What had the focus is found again by its `data-key`.

@@ -74,7 +74,7 @@
                 const right = guesses.filter((guess, index) => guess === asked.answers[index]).length;
                 const each = run.servers.map((server, index) => {
                     const isRight = guesses[index] === asked.answers[index];
-                    return `<li class="${isRight ? 'right' : 'wrong'}">${named(server)}: ${asked.options[asked.answers[index]]} ${isRight ? '✓' : `✗ <small>you said: ${asked.options[guesses[index]]}</small>`}</li>`;
+                    return `<li class="${isRight ? 'lab-right' : 'lab-wrong'}">${named(server)}: ${asked.options[asked.answers[index]]} ${isRight ? '✓' : `✗ <small>you said: ${asked.options[guesses[index]]}</small>`}</li>`;
                 });
                 this.verdict = `<p tabindex="-1" data-key="verdict"><b>${right} of ${guesses.length} as you said.</b></p><ul>${each.join('')}</ul>`;
             }

@@ -31,8 +31,8 @@
         }
         const counts = lanes.map(({ server }) => countCalls(server, moment.step));
         if (new Set(counts.map(({ yours }) => yours)).size > 1) {
-            const each = lanes.map(({ server }, index) => `${named(server)} <b>${counts[index].yours} of ${counts[index].all}</b>`);
-            return `The state is the same, but not who makes the calls. In this step, your code makes, in ${list(each)}.`;
+            const each = lanes.map(({ server }, index) => `<b>${counts[index].yours} of ${counts[index].all}</b> in ${named(server)}`);
+            return `The state is the same, but not who makes the calls. In this step, your own code makes ${list(each)}.`;
         }
         return 'All of them are in the same state. Look at the stems: they differ in how they came here.';
     }

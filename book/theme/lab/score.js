@@ -18,18 +18,29 @@
     class Score {
         constructor(view, root) {
             this.view = view;
-            root.innerHTML = '<div class="lab-names" aria-hidden="true"></div><div class="lab-roll" tabindex="-1"><div class="lab-paper"></div></div>';
+            root.innerHTML = '<div class="lab-names" aria-hidden="true"></div><div class="lab-roll" tabindex="-1"><div class="lab-paper"><svg role="img"><g></g><g></g></svg></div></div>';
             [this.names, this.roll] = root.children;
             this.paper = this.roll.firstElementChild;
-            this.roll.addEventListener('scroll', () => this.drawnFor && !this.covers() && this.draw());
+            this.svg = this.paper.firstElementChild;
+            [this.staves, this.pointer] = this.svg.children;
+            // Both are kept, since to read them in the middle of a change would lay out the page again.
+            [this.width, this.left] = [this.roll.clientWidth || 800, 0];
+            this.roll.addEventListener('scroll', () => {
+                this.left = this.roll.scrollLeft;
+                if (this.view.run && !this.covers()) this.draw();
+            });
             this.roll.addEventListener('click', (event) => this.click(event));
-            new ResizeObserver(() => this.view.run && this.drawnWidth !== this.roll.clientWidth && this.draw()).observe(this.roll);
+            new ResizeObserver(() => {
+                if (this.width === this.roll.clientWidth) return;
+                this.width = this.roll.clientWidth;
+                if (this.view.run && this.width) this.draw();
+            }).observe(this.roll);
         }
 
         // Where each measure starts, in pixels. It is computed once for a run and a width.
         layOut() {
             const { run, shown } = this.view;
-            const width = this.drawnWidth = this.roll.clientWidth || 800;
+            const { width } = this;
             const calls = run.lengths.slice(0, shown + 1).reduce((sum, length) => sum + length + 1.5, 0);
             this.unit = Math.max(UNITS.least, Math.min(UNITS.most, (width - 30 * (run.last - shown) - 20) / calls));
             let x = 6;
@@ -40,8 +51,6 @@
             });
             this.end = Math.max(x, width - 2);
             this.starts.push(this.end);
-            this.laidOutFor = run;
-            this.laidOutShown = shown;
         }
 
         xOf({ step, call }) {
@@ -49,27 +58,41 @@
         }
 
         covers() {
-            const { scrollLeft, clientWidth } = this.roll;
-            const [from, to] = this.drawnFor;
-            return scrollLeft >= from && Math.min(scrollLeft + clientWidth, this.end) <= to;
+            const [from, to] = this.drawn;
+            return this.left >= from && Math.min(this.left + this.width, this.end) <= to;
         }
 
+        // The staves are written only when they change; a move from call to call moves the pointer.
         draw() {
+            const { run, shown, client } = this.view;
+            const subject = [run, shown, client, this.width];
+            const isNew = subject.some((part, index) => part !== this.subject?.[index]);
+            if (isNew) {
+                this.subject = subject;
+                this.layOut();
+            }
+            if (isNew || !this.covers()) this.drawStaves();
+            this.point();
+            this.svg.setAttribute('aria-label', this.inWords());
+            fill(this.names, run.servers.map((server) => this.name(server)).join(''));
+        }
+
+        drawStaves() {
             const { run, shown } = this.view;
-            if (run !== this.laidOutFor || shown !== this.laidOutShown || this.drawnWidth !== this.roll.clientWidth) this.layOut();
-            this.paper.style.inlineSize = `${this.end}px`;
-            this.paper.style.blockSize = `${TOP + STAVE * run.servers.length}px`;
-            const from = Math.max(0, this.roll.scrollLeft - BEYOND);
-            const to = Math.min(this.end, this.roll.scrollLeft + this.drawnWidth + BEYOND);
-            this.drawnFor = [from, to];
+            const from = Math.max(0, this.left - BEYOND);
+            const to = Math.min(this.end, this.left + this.width + BEYOND);
+            this.drawn = [from, to];
             const first = Math.max(0, this.starts.findLastIndex((start) => start <= from));
             let last = first;
             while (last < run.last && this.starts[last + 1] < to) last++;
-            const height = TOP + STAVE * run.servers.length;
+            const height = this.height = TOP + STAVE * run.servers.length;
+            Object.assign(this.paper.style, { inlineSize: `${this.end}px`, blockSize: `${height}px` });
+            this.svg.style.insetInlineStart = `${from}px`;
+            for (const [name, value] of Object.entries({ width: to - from, height, viewBox: `${from} 0 ${to - from} ${height}` })) {
+                this.svg.setAttribute(name, value);
+            }
             const staves = run.servers.map((server, index) => this.stave(server, TOP + index * STAVE, first, Math.min(last, shown)));
-            fill(this.paper, `<svg role="img" aria-label="${escape(this.inWords())}" width="${to - from}" height="${height}" viewBox="${from} 0 ${to - from} ${height}" style="inset-inline-start:${from}px">
-                ${this.measures(first, last, height)}${this.cursor(height)}${staves.join('')}${this.veil(height)}</svg>`);
-            fill(this.names, run.servers.map((server) => this.name(server)).join(''));
+            this.staves.innerHTML = this.measures(first, last, height) + staves.join('') + this.veil(height);
         }
 
         name(server) {
@@ -82,23 +105,34 @@
         }
 
         measures(first, last, height) {
-            const { run, moment, shown } = this.view;
+            const { run, shown } = this.view;
             let svg = '';
             for (let step = first; step <= last; step++) {
                 const x = this.starts[step], width = this.starts[step + 1] - x;
                 svg += `<path class="bar" d="M${x} ${step ? 8 : TOP}V${height}"/>`;
                 if (step === 0) continue;
                 const isBroken = run.servers.some(({ violation }) => violation?.step === step && step <= shown);
-                svg += `<g class="number ${step === moment.step ? 'current' : ''} ${isBroken ? 'broken' : ''}"><rect x="${x + 3}" y="7" width="${12 + 6 * String(step).length}" height="18" rx="9"/><text x="${x + 9 + 3 * String(step).length}" y="20">${step}</text></g>`;
+                svg += this.number(step, isBroken ? 'broken' : '');
                 const says = run.steps[step - 1].says;
                 if (says.length * 6.4 < width - 34 && step <= shown) svg += `<text class="says" x="${x + 22 + 6 * String(step).length}" y="20">${escape(says)}</text>`;
             }
             return svg;
         }
 
-        cursor(height) {
-            const x = this.xOf(this.view.moment);
-            return `<rect class="cursor" x="${x - this.unit / 2}" y="${TOP - 6}" width="${this.unit}" height="${height - TOP + 6}" rx="3"/><path class="pointer" d="M${x - 5} ${TOP - 8}h10l-5 6z"/>`;
+        number(step, kind) {
+            const x = this.starts[step], digits = String(step).length;
+            return `<g class="number ${kind}"><rect x="${x + 3}" y="7" width="${12 + 6 * digits}" height="18" rx="9"/><text x="${x + 9 + 3 * digits}" y="20">${step}</text></g>`;
+        }
+
+        // The moment: what comes later is pale.
+        point() {
+            const { run, moment, shown } = this.view;
+            const x = this.xOf(moment), after = x + this.unit / 2, height = this.height - TOP + 6;
+            const isBroken = run.servers.some(({ violation }) => violation?.step === moment.step);
+            const current = moment.step ? this.number(moment.step, isBroken ? 'current broken' : 'current') : '';
+            const until = this.starts[shown + 1] ?? this.end;
+            this.pointer.innerHTML = `<rect class="later" x="${after}" y="${TOP - 6}" width="${Math.max(0, until - after)}" height="${height}"/>
+                <rect class="cursor" x="${x - this.unit / 2}" y="${TOP - 6}" width="${this.unit}" height="${height}" rx="3"/><path class="pointer" d="M${x - 5} ${TOP - 8}h10l-5 6z"/>${current}`;
         }
 
         veil(height) {
@@ -110,7 +144,7 @@
 
         // One server from the measure `first` to `last`.
         stave(server, top, first, last) {
-            const { run, client, moment, shown } = this.view;
+            const { run, client, shown } = this.view;
             const y = (level) => top + Y[level];
             const scale = this.scaleOf();
             const yOf = (count) => y('base') - (count / scale) * (Y.base - Y.high);
@@ -135,14 +169,13 @@
                 stretch(this.starts[step], calls.length ? this.xOf({ step, call: 1 }) : this.starts[step + 1], before);
                 calls.forEach((event, index) => {
                     const at = { step, call: index + 1 }, x = this.xOf(at);
-                    const isLater = step > moment.step || (step === moment.step && at.call > moment.call);
                     stretch(x, index + 1 < calls.length ? x + this.unit : this.starts[step + 1], event.state);
                     if (event.call === 'wait') waitsFrom = x;
                     if (event.call === 'wake' && waitsFrom !== null) {
                         rests += `<path class="rest" d="M${waitsFrom} ${y('kernel')}H${x}"/>`;
                         waitsFrom = null;
                     }
-                    notes += this.note(event, x, y, isLater);
+                    notes += this.note(event, x, y);
                     if (server.violation?.step === step && server.violation.call === at.call) {
                         notes += `<circle class="violation" cx="${x}" cy="${(y('you') + y('kernel')) / 2}" r="${(Y.kernel - Y.you) / 2 + 6}"/>`;
                     }
@@ -166,11 +199,11 @@
         }
 
         // One call.
-        note(event, x, y, isLater) {
+        note(event, x, y) {
             const { call, yours, error } = event;
             const top = yours ? y('you') : y('style'), ground = y('kernel');
             const wing = Math.min(3.6, this.unit * 0.36);
-            const kind = `${isLater ? 'later' : ''} ${error ? 'refused' : ''}`;
+            const kind = error ? 'refused' : '';
             const title = `<title>${escape(describeCall(event))}</title>`;
             if (call === 'enter') {
                 return `<g class="note ${kind}">${title}<path d="M${x} ${y('style')}V${y('you')}"/><circle cx="${x}" cy="${y('you')}" r="${Math.min(4.6, this.unit * 0.42)}"/></g>`;
@@ -220,8 +253,11 @@
         /** Scrolls so that the moment is visible. */
         follow() {
             const x = this.xOf(this.view.moment);
-            const { scrollLeft, clientWidth } = this.roll;
-            if (x < scrollLeft + 40 || x > scrollLeft + clientWidth - 40) this.roll.scrollLeft = x - clientWidth * 0.6;
+            if (x >= this.left + 40 && x <= this.left + this.width - 40) return;
+            if (this.end <= this.width) return;
+            this.left = Math.max(0, Math.min(x - this.width * 0.6, this.end - this.width));
+            this.roll.scrollLeft = this.left;
+            if (!this.covers()) this.drawStaves();
         }
 
         // A click goes to the call under it.

@@ -109,7 +109,6 @@
             const step = Math.max(0, Math.min(moment.step, this.shown));
             this.moment = { step, call: Math.max(0, Math.min(moment.call, this.run.lengths[step])) };
             this.draw();
-            this.score.follow();
         }
 
         draw() {
@@ -118,6 +117,7 @@
             fill(this.find('.lab-moment'), `<b>Step ${moment.step} of ${run.last}</b> · ${says}<small>${moment.call ? `call ${moment.call} of ${run.lengths[moment.step]}` : 'before the first call'}</small>`);
             this.drawSteps();
             this.score.draw();
+            this.score.follow();
             this.matrix.draw();
             this.source.draw();
             const sentence = lab.difference(this);
