@@ -270,3 +270,20 @@ test('a page\'s view shows its run, and opens it in the lab', () =>
         await shown(page, 5);
         assert.match(await cell(page, 'client 1 has back', 'select'), /of 128 B/);
     }));
+
+test('a question of a page leads to the run that shows its answer', () =>
+    read(PAGE, {}, async (page) => {
+        const question = page.locator('.predict').first();
+        await question.locator('summary').click();
+        await question.getByRole('link', { name: 'Watch it in a run' }).click();
+        assert.match(page.url(), /#run$/);
+        assert.equal(await lab(page).getAttribute('id'), 'run');
+    }));
+
+test('the page of the whole book starts a view when it comes near', () =>
+    read('print.html', {}, async (page) => {
+        const last = page.locator('.lab').last();
+        assert.equal(await last.locator('.lab-score').count(), 0);
+        await last.scrollIntoViewIfNeeded();
+        await last.locator('.lab-paper svg').waitFor();
+    }));

@@ -239,7 +239,6 @@
     // The engine's script has a line for each step of the page's, so a line's number is a step's.
     const withPlaces = (message) => message.replace(/\bline (\d+)/, 'step $1');
 
-    // The runs in the pages. What they need besides their data loads when they come near.
     function start(root) {
         const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
         for (const one of [data, ...data.starts ?? []]) {
@@ -247,22 +246,42 @@
             one.room = lab.run.roomOf(one.descriptors);
         }
         data.result = lab.run.joined(data.results, data.servers);
-        if (root.matches('.lab-whole')) data.script.forEach((step) => (step.comment = null)); // Those are for the table.
-        root.classList.add('live');
         if (root.matches('.lab-whole')) {
+            data.script.forEach((step) => (step.comment = null)); // Those are for the table.
             root.lab = new Lab(root, data);
             return;
         }
         root.lab = new lab.View(root, data);
         root.lab.show(data.result, { step: 1, call: Infinity });
-        new IntersectionObserver((entries, observer) => {
-            if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
-            observer.disconnect();
-            root.lab.loadSources();
-        }, { rootMargin: '600px' }).observe(root);
-        const { script, servers, options, room } = root.lab.config;
-        root.insertAdjacentHTML('beforeend', `<p class="lab-open"><a href="${escape(`${lab.run.toRoot()}lab.html${lab.share.toHash({ script, servers, options, room })}`)}">Open in the lab</a>, and be the client yourself.</p>`);
+        root.lab.loadSources();
+        const link = `${lab.run.toRoot()}lab.html${lab.share.toHash(root.lab.config)}`;
+        root.insertAdjacentHTML('beforeend', `<p class="lab-open"><a href="${escape(link)}">Open in the lab</a>, and be the client yourself.</p>`);
     }
 
-    document.querySelectorAll('.lab').forEach(start);
+    // Calls `then` when an element comes near.
+    function near(element, then) {
+        const observer = new IntersectionObserver((entries) => {
+            if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+            observer.disconnect();
+            then(element);
+        }, { rootMargin: '1000px' });
+        observer.observe(element);
+    }
+
+    // A question before the first run of its page leads to it.
+    function offerRun(question) {
+        const view = document.querySelector('.lab.trace');
+        if (!view || !(question.compareDocumentPosition(view) & Node.DOCUMENT_POSITION_FOLLOWING)) return;
+        view.id ||= 'run';
+        question.querySelector('details')?.insertAdjacentHTML('beforeend', `<p class="lab-watch"><a href="#${view.id}">Watch it in a run</a></p>`);
+    }
+
+    const views = [...document.querySelectorAll('.lab')];
+    const MOST = 3; // The page of the whole book has dozens of views.
+    for (const view of views) {
+        view.classList.add('live');
+        if (views.length <= MOST) start(view);
+        else near(view, start);
+    }
+    if (views.length <= MOST) document.querySelectorAll('.predict').forEach(offerRun);
 })();

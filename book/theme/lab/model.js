@@ -26,7 +26,8 @@
         const name = server.replace('!', '');
         const small = /^step-(\d)$/.exec(name);
         const style = STYLES.find((style) => name.includes(style)) ?? 'select';
-        const marker = hasBug ? '✗' : small ? `${small[1]}` : name === style ? MARKERS[style] : '○';
+        // The steps have circled digits.
+        const marker = hasBug ? '✗' : small ? String.fromCodePoint(0x245f + +small[1]) : name === style ? MARKERS[style] : '○';
         const ofLines = style === 'chat' || name === 'step-8';
         return { server, name: `${hasBug ? 'buggy ' : ''}${name.replace('-', ' ')}`, style, marker, hasBug, ofLines };
     }
