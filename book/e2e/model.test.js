@@ -6,10 +6,10 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 
 // The scripts are classic ones: each adds its part to one global object.
-for (const name of ['script', 'model', 'page', 'score', 'matrix', 'source', 'says', 'run', 'share', 'predict']) {
+for (const name of ['script', 'model', 'page', 'score', 'matrix', 'source', 'says', 'run', 'share', 'predict', 'real']) {
     await import(`../theme/lab/${name}.js`);
 }
-const { script, model, run, share, decides, difference, question } = globalThis.echoLab;
+const { script, model, run, share, compared, decides, difference, question } = globalThis.echoLab;
 const ROOT = resolve(import.meta.dirname, '../..');
 
 const steps = (text) => script.split(text).map(({ text }) => script.parse(text));
@@ -201,4 +201,11 @@ test('what decides what a server watches is in its source', () => {
         assert.match(sources[file].split('\n')[line - 1], says, server);
     }
     assert.equal(decides(model.identify('step-1'), sources), null);
+});
+
+test('what clients get on real sockets is compared with what they get in the simulation', () => {
+    const [select, chat] = opened().servers;
+    const real = [{ client: 1, sent: 3, received: 'hel', ended: 'end_of_stream' }];
+    assert.equal(compared(select, real)[0].differs, false);
+    assert.equal(compared(chat, real)[0].differs, true);
 });

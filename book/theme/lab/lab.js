@@ -5,7 +5,7 @@
 
     const lab = (globalThis.echoLab ??= {});
     const { escape, fill, named, withCode } = lab.page;
-    const { describeCall, withPauses } = lab.model;
+    const { STYLES, describeCall, withPauses } = lab.model;
     const { clientsAfter, hasStopped, parse, split } = lab.script;
 
     const PARTS = `
@@ -19,6 +19,7 @@
         <section class="lab-break" aria-label="Break it" hidden></section>`;
     const PREDICT = '<label class="lab-predicting"><input type="checkbox" role="switch"> Predict first <kbd aria-hidden="true">P</kbd></label>';
     const MORE = `
+        <section class="lab-real" aria-label="On real sockets" hidden></section>
         <details class="lab-table"><summary>All calls of this step as a table</summary><div></div></details>
         <details class="lab-edit"><summary>The script as text</summary>
             <p>One step per line. <code>#</code> starts a comment, which is shown as the step’s name.</p>
@@ -42,19 +43,22 @@
 
     class Lab extends lab.View {
         constructor(root, data) {
-            super(root, lab.share.fromHash(location.hash) ?? data);
-            this.starts = data.starts ?? [];
+            super(root, data);
+            this.starts = data.starts;
             this.fillStarts();
             this.bugs.load();
             this.loadSources();
-            addEventListener('hashchange', () => {
-                const linked = lab.share.fromHash(location.hash);
-                if (linked) this.change(linked, { moment: linked.moment });
-            });
+            // The run in the page is shown at once; what a link says needs a run of its own.
+            this.show(data.result);
+            addEventListener('hashchange', () => this.openLink());
+            this.openLink();
+        }
+
+        openLink() {
             const linked = lab.share.fromHash(location.hash);
-            // The result in the page shows the lab at once; a link needs a run.
-            if (!linked) this.show(data.result);
-            else this.change({}, { moment: linked?.moment });
+            if (!linked) return;
+            const { moment, ...config } = linked;
+            this.change(config, { moment }).then(() => this.bugs.adopt());
         }
 
         build() {
@@ -71,6 +75,7 @@
             this.prediction = new lab.Prediction(this, prediction);
             this.controls = new lab.Controls(this, this.find('.lab-acts'), this.find('.lab-conditions'));
             this.bugs = new lab.Bugs(this, this.find('.lab-break'));
+            this.real = new lab.RealRun(this, this.find('.lab-real'));
             this.state = this.stateOf(this.config);
             this.listen();
         }
@@ -105,7 +110,8 @@
             const { script, options, room, about } = value === 'nothing' ? { script: [], options: this.config.options } : this.starts[value];
             fill(this.find('.lab-about'), escape(about ?? ''));
             this.client = 1;
-            this.change({ script, options, room, bug: '', servers: this.config.servers.filter((server) => !server.endsWith('!')) });
+            const servers = this.config.bug ? STYLES : this.config.servers;
+            this.change({ script, options, room, bug: '', servers });
         }
 
         stateOf({ script }) {
@@ -124,7 +130,6 @@
 
         /** Changes the script or its conditions, and runs it. The page shows the old run until the new one is there. */
         async change(changes, { moment, isEdit = false } = {}) {
-            const started = performance.now();
             const config = (this.wanted = { ...(this.wanted ?? this.config), ...changes });
             this.state = this.stateOf(config);
             const script = config.script;
@@ -138,18 +143,12 @@
                 return;
             }
             this.say('', isEdit);
-            const isSameScript = this.run && script.length === this.run.last && !changes.script;
+            const stays = this.run && !changes.script; // Other conditions, the same moment.
             this.config = config;
-            const at = moment ?? (isSameScript ? this.moment : undefined);
-            if (!changes.options && !changes.servers && changes.script) this.prediction.open = Math.min(this.prediction.open, Math.max(0, script.length - 1));
-            this.show(result, this.prediction.isOn ? { step: this.shownOf(script.length), call: Infinity } : at);
-            if (this.find('.lab-problem').hidden && !isEdit) this.writeScript();
-            this.took = performance.now() - started;
+            if (changes.script) this.prediction.restart(script.length);
+            const at = this.prediction.isOn ? { step: this.prediction.open, call: Infinity } : moment ?? (stays ? this.moment : undefined);
+            this.show(result, at);
             this.root.dispatchEvent(new CustomEvent('lab-shown'));
-        }
-
-        shownOf(last) {
-            return Math.min(this.prediction.open, last);
         }
 
         // The script can't be run: what is shown stays, and so does what was typed.
@@ -157,8 +156,7 @@
             this.wanted = this.config;
             this.state = this.stateOf(this.config);
             this.say(withPlaces(error.message), isEdit);
-            if (!this.run) this.find('.lab-desk').hidden = this.find('.lab-source').hidden = true;
-            else this.controls.draw();
+            this.controls.draw();
         }
 
         say(problem, isEdit) {
@@ -170,15 +168,8 @@
         }
 
         show(result, moment) {
-            this.find('.lab-desk').hidden = this.find('.lab-source').hidden = false;
             this.state = this.stateOf(this.config);
-            const { clients } = this.state;
-            const client = this.client;
             super.show(result, moment);
-            if (clients[client] && client !== this.client) {
-                this.client = client;
-                this.draw();
-            }
             this.writeScript();
         }
 
@@ -195,6 +186,7 @@
             this.find('.lab-predicting input').checked = this.prediction.isOn;
             this.controls.draw();
             this.bugs.draw();
+            this.real.draw();
             this.drawTable();
             const link = this.find('.lab-share a');
             link.href = lab.share.toHash(this.config, this.moment);

@@ -244,5 +244,5 @@
         return { all: toKernel.length, yours: toKernel.filter(({ yours }) => yours).length, handlers: calls.length - toKernel.length };
     }
 
-    lab.model = { Run, STYLES, EMPTY, PAUSE, withPauses, identify, describeCall, countCalls, amount };
+    lab.model = { Run, STYLES, EMPTY, PAUSE, withPauses, identify, describeCall, countCalls, amount, unescape };
 })();

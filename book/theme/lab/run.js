@@ -75,19 +75,20 @@
         }
     }
 
-    async function runNatively(args, script, signal) {
-        let answer;
+    /** Requests something of the program that serves the book. */
+    async function post(path, body, signal) {
+        let response;
         try {
-            answer = await fetch(`${toRoot()}lab/run`, {
-                method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ args, script }),
+            response = await fetch(`${toRoot()}${path}`, {
+                method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
             });
         } catch (error) {
             if (error.name === 'AbortError') throw error;
             throw new RunError('The book is no longer served.', true);
         }
-        if (answer.ok) return answer.json();
-        const { error } = await answer.json().catch(() => ({}));
-        throw new RunError(error ?? `The server answers with status ${answer.status}.`);
+        if (response.ok) return response.json();
+        const { error } = await response.json().catch(() => ({}));
+        throw new RunError(error ?? `The request failed with status ${response.status}.`);
     }
 
     const MISSING = 'This copy of the book was built without the engine, so it shows the runs of its pages only. '
@@ -101,7 +102,7 @@
             const { signal } = this.aborter;
             const results = [];
             for (const { args } of commands(config)) {
-                results.push(await (isServed() ? runNatively(args, script, signal) : this.runInWorker(args, script, signal)));
+                results.push(await (isServed() ? post('lab/run', { args, script }, signal) : this.runInWorker(args, script, signal)));
             }
             return results.length === 1 ? results[0] : joined(results, config.servers);
         }
@@ -127,5 +128,5 @@
         }
     }
 
-    lab.run = { Engine, RunError, OWN_DESCRIPTORS, roomOf, commands, joined, load, isServed, toRoot };
+    lab.run = { Engine, RunError, OWN_DESCRIPTORS, roomOf, commands, joined, load, post, isServed, toRoot };
 })();
