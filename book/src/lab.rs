@@ -2,13 +2,15 @@
 //! kernel.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use common::cargo;
 
+use crate::limited::{self, Finished};
 use crate::scenario::Scenario;
 use crate::style::Style;
 use crate::trace::LabTrace;
@@ -57,6 +59,20 @@ impl Lab {
         Ok(Lab {
             program: program.context("book/lab makes no program")?,
         })
+    }
+
+    /// Runs `lab run` with these arguments, on a script.
+    ///
+    /// # Errors
+    /// Those of [`limited::run`].
+    pub(crate) fn run(
+        &self,
+        arguments: &[String],
+        script: &str,
+        limit: Duration,
+    ) -> io::Result<Finished> {
+        let mut lab = Command::new(&self.program);
+        limited::run(lab.arg("run").args(arguments), script.as_bytes(), limit)
     }
 
     /// Plays a scenario on a server, with the options of a style.
