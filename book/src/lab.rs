@@ -2,15 +2,17 @@
 //! kernel.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use common::cargo;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::limited::{self, Finished};
 use crate::scenario::Scenario;
 use crate::style::Style;
 use crate::trace::LabTrace;
@@ -61,6 +63,20 @@ impl Lab {
         })
     }
 
+    /// Runs `lab run` with these arguments, on a script.
+    ///
+    /// # Errors
+    /// Those of [`limited::run`].
+    pub(crate) fn run(
+        &self,
+        arguments: &[String],
+        script: &str,
+        limit: Duration,
+    ) -> io::Result<Finished> {
+        let mut lab = Command::new(&self.program);
+        limited::run(lab.arg("run").args(arguments), script.as_bytes(), limit)
+    }
+
     /// Plays a scenario on a server, with the options of a style.
     ///
     /// # Errors
@@ -75,7 +91,12 @@ impl Lab {
     ///
     /// # Errors
     /// As [`Lab::play`].
-    pub(crate) fn run(&self, servers: &[&str], options: &[String], script: &str) -> Result<Value> {
+    pub(crate) fn result(
+        &self,
+        servers: &[&str],
+        options: &[String],
+        script: &str,
+    ) -> Result<Value> {
         let servers = servers.iter().map(|server| format!("--server={server}"));
         let arguments = [String::from("run")].into_iter().chain(servers);
         let arguments: Vec<String> = arguments.chain(options.iter().cloned()).collect();

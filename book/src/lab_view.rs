@@ -28,7 +28,7 @@ pub(crate) fn data(lab: &Lab, scenario: &Scenario, servers: &[&str]) -> Result<V
     }
     let results = groups
         .iter()
-        .map(|(options, servers)| lab.run(servers, options, &script));
+        .map(|(options, servers)| lab.result(servers, options, &script));
     let results = results.collect::<Result<Vec<_>>>()?;
     let mut data = start(scenario);
     data["servers"] = json!(servers);

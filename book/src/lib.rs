@@ -31,6 +31,7 @@ mod html;
 mod items;
 pub mod lab;
 mod lab_view;
+mod limited;
 mod line_diff;
 mod log_capture;
 mod plot;

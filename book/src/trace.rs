@@ -93,7 +93,7 @@ impl ScenarioTrace {
     }
 
     /// A table of the events, a column for each style.
-    pub(crate) fn table(&self) -> String {
+    pub fn table(&self) -> String {
         html::of_styles(self)
     }
 
