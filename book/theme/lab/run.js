@@ -109,17 +109,20 @@
 
         async runInWorker(args, script, signal) {
             if (!(await load('lab-wasm.js')) || !globalThis.labWasm) throw new RunError(MISSING, true);
-            this.worker ??= lab.startWorker(globalThis.labWasm);
-            const worker = this.worker;
+            const starting = (this.worker ??= lab.startWorker(globalThis.labWasm));
+            const worker = await starting;
+            signal.throwIfAborted();
             return new Promise((resolve, reject) => {
-                signal.addEventListener('abort', () => {
-                    // What runs can't be interrupted otherwise.
+                // A run can't be interrupted otherwise.
+                const stop = () => {
                     worker.terminate();
-                    if (this.worker === worker) this.worker = null;
-                    reject(new DOMException('a newer run', 'AbortError'));
-                });
+                    if (this.worker === starting) this.worker = null;
+                    reject(signal.reason);
+                };
+                signal.addEventListener('abort', stop);
                 worker.onmessage = ({ data: { status, output, errors } }) => {
-                    if (status === 0) resolve(JSON.parse(output));
+                    signal.removeEventListener('abort', stop);
+                    if (status === 0) resolve(JSON.parse(new TextDecoder().decode(output)));
                     else reject(new RunError(errors.trim().replace(/^error: /, '')));
                 };
                 worker.onerror = (event) => reject(new RunError(event.message));
