@@ -20,6 +20,7 @@
     const PREDICT = '<label class="lab-predicting"><input type="checkbox" role="switch"> Predict first <kbd aria-hidden="true">P</kbd></label>';
     const MORE = `
         <section class="lab-real" aria-label="On real sockets" hidden></section>
+        <section class="lab-grade" aria-label="Grade your own server" hidden></section>
         <details class="lab-table"><summary>All calls of this step as a table</summary><div></div></details>
         <details class="lab-edit"><summary>The script as text</summary>
             <p>One step per line. <code>#</code> starts a comment, which is shown as the step’s name.</p>
@@ -75,6 +76,7 @@
             this.prediction = new lab.Prediction(this, prediction);
             this.controls = new lab.Controls(this, this.find('.lab-acts'), this.find('.lab-conditions'));
             this.bugs = new lab.Bugs(this, this.find('.lab-break'));
+            new lab.Grade(this.find('.lab-grade'));
             this.real = new lab.RealRun(this, this.find('.lab-real'));
             this.state = this.stateOf(this.config);
             this.listen();

@@ -17,7 +17,9 @@
 
     // The folder of all pages, seen from this one.
     const toRoot = () => (typeof path_to_root === 'string' ? path_to_root : ''); // mdBook's.
-    const isServed = () => document.querySelector('meta[name="four-echoes-served"]') !== null;
+    const served = () => document.querySelector('meta[name="four-echoes-served"]');
+    const isServed = () => served() !== null;
+    const canGrade = () => served()?.content.includes('grade') ?? false;
 
     /** Loads a script of the site once. Returns whether it is there. */
     const loads = new Map();
@@ -75,8 +77,8 @@
         }
     }
 
-    /** Requests something of the program that serves the book. */
-    async function post(path, body, signal) {
+    /** Sends a request to the program that serves the book. */
+    async function send(path, body, signal) {
         let response;
         try {
             response = await fetch(`${toRoot()}${path}`, {
@@ -86,10 +88,12 @@
             if (error.name === 'AbortError') throw error;
             throw new RunError('The book is no longer served.', true);
         }
-        if (response.ok) return response.json();
+        if (response.ok) return response;
         const { error } = await response.json().catch(() => ({}));
         throw new RunError(error ?? `The request failed with status ${response.status}.`);
     }
+
+    const post = (...request) => send(...request).then((response) => response.json());
 
     const MISSING = 'This copy of the book was built without the engine, so it shows the runs of its pages only. '
         + 'In a clone of the repository, “cargo run --release -p book” serves the book with it.';
@@ -131,5 +135,5 @@
         }
     }
 
-    lab.run = { Engine, RunError, OWN_DESCRIPTORS, roomOf, commands, joined, load, post, isServed, toRoot };
+    lab.run = { Engine, RunError, OWN_DESCRIPTORS, roomOf, commands, joined, load, send, post, isServed, canGrade, toRoot };
 })();
