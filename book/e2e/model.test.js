@@ -9,7 +9,7 @@ import { test } from 'node:test';
 for (const name of ['script', 'model', 'page', 'score', 'matrix', 'source', 'says', 'run', 'share', 'predict', 'real']) {
     await import(`../theme/lab/${name}.js`);
 }
-const { script, model, run, share, compared, decides, difference, question } = globalThis.echoLab;
+const { script, model, run, share, compared, decides, withBug, difference, question } = globalThis.echoLab;
 const ROOT = resolve(import.meta.dirname, '../..');
 
 const steps = (text) => script.split(text).map(({ text }) => script.parse(text));
@@ -208,4 +208,12 @@ test('what clients get on real sockets is compared with what they get in the sim
     const real = [{ client: 1, sent: 3, received: 'hel', ended: 'end_of_stream' }];
     assert.equal(compared(select, real)[0].differs, false);
     assert.equal(compared(chat, real)[0].differs, true);
+});
+
+test('a buggy server shows the lines of its bug, and its later lines have moved', () => {
+    const text = 'a\nright\nlines\nb\nc';
+    const bug = { right: 'right\nlines', wrong: 'wrong' };
+    assert.deepEqual(withBug(bug, text, 1), { text: 'a\nwrong\nb\nc', line: 1, from: 2, to: 2 });
+    assert.equal(withBug(bug, text, 4).line, 3);
+    assert.equal(withBug({ right: 'x', wrong: 'y' }, text, 4).text, text);
 });

@@ -52,6 +52,12 @@
             });
         }
 
+        /** The lines of the chosen bug, if they are in this file. */
+        inFile(file) {
+            const how = this.chosen?.styles[this.style];
+            return how?.file === file ? how : null;
+        }
+
         possible() {
             return Object.entries(this.chosen.styles).filter(([, how]) => !how.impossible).map(([style]) => style);
         }

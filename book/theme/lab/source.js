@@ -41,6 +41,19 @@
         return shown.map(({ number, text }) => ({ number, text: text.slice(shared) }));
     }
 
+    const linesIn = (text) => text.split('\n').length;
+
+    // A file as a server has it, with the lines of its bug, and the number that a line has there.
+    function withBug({ right, wrong }, text, line) {
+        const before = text.indexOf(right);
+        if (before < 0) return { text, line, from: 0, to: 0 };
+        const from = linesIn(text.slice(0, before)), more = linesIn(wrong) - linesIn(right);
+        return {
+            text: text.slice(0, before) + wrong + text.slice(before + right.length),
+            line: line >= from + linesIn(right) ? line + more : line, from, to: from + linesIn(wrong.trimEnd()) - 1,
+        };
+    }
+
     class Source {
         constructor(view, root) {
             this.view = view;
@@ -80,17 +93,20 @@
             if (!event) return caption;
             const [file, line] = place.split(':');
             const isTheNow = isNow && !waits;
-            return `${caption}<pre><code class="hljs" tabindex="0" role="group" aria-label="Source of ${escape(server.name)}">${this.lines(file, +line, isTheNow ? 'running' : 'resting')}</code></pre>`;
+            return `${caption}<pre><code class="hljs" tabindex="0" role="group" aria-label="Source of ${escape(server.name)}">${this.lines(server, file, +line, isTheNow ? 'running' : 'resting')}</code></pre>`;
         }
 
-        lines(file, line, kind) {
-            const key = `${file}:${line} ${kind}`;
+        lines(server, file, at, kind) {
+            const source = this.view.sources[file];
+            if (source === undefined) return '<span>The source isn’t part of this copy.</span>';
+            const bug = server.hasBug && this.view.bugs?.inFile(file);
+            const { text, line, from = 0, to = 0 } = bug ? withBug(bug, source, at) : { text: source, line: at };
+            const key = `${bug ? this.view.config.bug : ''} ${file}:${line} ${kind}`;
             if (this.cache.has(key)) return this.cache.get(key);
-            const text = this.view.sources[file];
-            if (text === undefined) return '<span>The source isn’t part of this copy.</span>';
             const html = around(text, line).map(({ number, text }) => {
                 const indent = text.length - text.trimStart().length;
-                return `<span data-line="${number}" class="${number === line ? kind : ''}" style="--indent:${indent}">${rust(text)}\n</span>`;
+                const kinds = `${number === line ? kind : ''} ${number >= from && number <= to ? 'buggy' : ''}`.trim();
+                return `<span data-line="${number}" class="${kinds}" style="--indent:${indent}">${rust(text)}\n</span>`;
             }).join('');
             this.cache.set(key, html);
             return html;
@@ -99,4 +115,5 @@
 
     lab.Source = Source;
     lab.decides = decides;
+    lab.withBug = withBug;
 })();
