@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -24,6 +24,11 @@ const PROFILE: &str = if cfg!(debug_assertions) {
 } else {
     "release"
 };
+
+const MANIFEST: &str = "book/lab/Cargo.toml";
+
+/// The target for pages.
+const WEB: &str = "wasm32-wasip1";
 
 /// The lab's program, built.
 #[derive(Debug)]
@@ -46,21 +51,8 @@ impl Lab {
     }
 
     fn build_in(workspace: &Workspace, profile: &str) -> Result<Self> {
-        let target = workspace.target.to_string_lossy();
-        let mut arguments = vec![
-            "--profile",
-            profile,
-            "--bin",
-            "lab",
-            "--target-dir",
-            &target,
-        ];
-        arguments.extend(["--manifest-path", "book/lab/Cargo.toml"]);
-        let programs = cargo::build(&mut workspace.cargo(), &arguments);
-        let program = programs.context("book/lab")?.remove("lab");
-        Ok(Lab {
-            program: program.context("book/lab makes no program")?,
-        })
+        let program = build(workspace, &["--profile", profile])?;
+        Ok(Lab { program })
     }
 
     /// Runs `lab run` with these arguments, on a script.
@@ -123,6 +115,37 @@ impl Lab {
         }
         written.transpose().context("the lab's input")?;
         Ok(serde_json::from_slice(&output.stdout)?)
+    }
+}
+
+/// Builds the program. Returns its path.
+fn build(workspace: &Workspace, arguments: &[&str]) -> Result<PathBuf> {
+    let target = workspace.target.to_string_lossy();
+    let manifest = ["--manifest-path", MANIFEST, "--target-dir", &target];
+    let arguments = [arguments, &manifest, &["--bin", "lab"]].concat();
+    let programs = cargo::build(&mut workspace.cargo(), &arguments);
+    let program = programs.context("book/lab")?.remove("lab");
+    program.context("book/lab makes no program")
+}
+
+/// Builds the program as WebAssembly. Returns the path of the module, or `None` if the toolchain has no such
+/// target.
+///
+/// # Errors
+/// The program doesn't build.
+pub(crate) fn build_for_web(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut rustc = workspace.command(rustc);
+    let output = rustc
+        .args(["--print", "target-libdir", "--target", WEB])
+        .output();
+    // A rustc that doesn't know the target fails.
+    let folder = output.map_or_else(|_| Vec::new(), |output| output.stdout);
+    let folder = String::from_utf8_lossy(&folder).trim().to_owned();
+    let is_there = Path::new(&folder).is_dir() && workspace.root.join(MANIFEST).is_file();
+    match is_there {
+        true => build(workspace, &["--profile", "web", "--target", WEB]).map(Some),
+        false => Ok(None),
     }
 }
 

@@ -30,6 +30,7 @@ pub mod grades;
 mod html;
 mod items;
 pub mod lab;
+pub mod lab_files;
 mod lab_view;
 mod limited;
 mod line_diff;
