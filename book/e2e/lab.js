@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { NARROW, PAGE, STYLES, read } from './reader.js';
+import { NARROW, PAGE, STYLES, hasFile, read } from './reader.js';
 import { lowContrasts } from './contrast.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -237,6 +237,52 @@ test('without script the lab is a table of all events', () =>
     read(LAB, { javaScriptEnabled: false }, async (page) => {
         assert.ok(await lab(page).locator('.trace-scroll table').isVisible());
         assert.equal(await lab(page).locator('button').count(), 0);
+    }));
+
+test('from a folder the lab runs as WebAssembly, or says what is missing', () =>
+    read(LAB, { from: 'folder' }, async (page) => {
+        if (!hasFile('lab-wasm.js')) {
+            await button(page, 'line').click();
+            await lab(page).locator('.lab-problem', { hasText: 'built without the engine' }).waitFor();
+            assert.equal(await steps(page).count(), 2);
+            return;
+        }
+        await act(page, 'line');
+        assert.match(await cell(page, 'client 1 has back', 'chat'), /helhel↵/);
+        await act(page, 'stop');
+        await lab(page).locator('.lab-panes .resting').first().waitFor();
+    }, { allows: /lab-wasm|ERR_FILE_NOT_FOUND/ }));
+
+test('a link works from a folder, too', () =>
+    read(`${LAB}#script=${encodeURIComponent('connect 1\nsend 1 "a\\n"\nsend 1 "b"')}&at=2.0`, { from: 'folder' }, async (page) => {
+        if (!hasFile('lab-wasm.js')) return;
+        await shown(page, 3);
+        assert.match(await heading(page).textContent(), /^Step 2 of 3 · client 1 sends a↵before the first call/);
+    }, { allows: /lab-wasm|ERR_FILE_NOT_FOUND/ }));
+
+test('from key press to redrawn page', (context) =>
+    read(LAB, {}, async (page) => {
+        for (const name of ['line', 'reading', 'block', 'reading', 'half-close', 'client', 'line', 'wait']) await act(page, name);
+        const times = await page.evaluate(async () => {
+            const root = document.querySelector('.lab');
+            const press = (key) => new Promise((resolve) => {
+                const start = performance.now();
+                root.addEventListener('lab-shown', () => resolve(performance.now() - start), { once: true });
+                root.querySelector('[data-to]').dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+            });
+            const move = (key) => {
+                const start = performance.now();
+                root.querySelector('[data-to]').dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+                return performance.now() - start;
+            };
+            const median = (values) => values.sort((one, other) => one - other)[values.length >> 1];
+            const runs = [], moves = [];
+            for (let time = 0; time < 10; time++) runs.push(await press('w'), await press('z'));
+            for (let time = 0; time < 30; time++) moves.push(move('ArrowLeft'));
+            return { run: median(runs), move: median(moves) };
+        });
+        context.diagnostic(`a step is run and drawn within ${times.run.toFixed(0)} ms, and a moment is drawn within ${times.move.toFixed(1)} ms (medians)`);
+        assert.match(await heading(page).textContent(), /^Step \d+ of 10/);
     }));
 
 for (const theme of THEMES) {

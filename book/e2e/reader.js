@@ -37,6 +37,9 @@ export const chapters = [...source('SUMMARY.md').matchAll(/^\s*(?:- )?\[(.+?)\]\
 let server, browser, served;
 const written = `${pathToFileURL(FOLDER)}/`;
 
+/** Whether the written book has a file. */
+export const hasFile = (path) => existsSync(resolve(FOLDER, path));
+
 /** Builds and serves the book, and starts the browser. */
 export async function start() {
     execFileSync(BOOK, ['build', '--dest', FOLDER], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
