@@ -36,7 +36,7 @@
         <ol class="lab-steps" aria-label="Steps of the clients"></ol>
         <div class="lab-score"></div>
         <ul class="lab-legend">${legend}</ul>
-        <div class="lab-matrix" role="region" aria-label="State of the servers" tabindex="0"></div>
+        <div class="lab-matrix" role="region" tabindex="0"></div>
         <p class="lab-says"></p>
         <p class="lab-live visually-hidden" aria-live="polite"></p>`;
 
@@ -46,6 +46,8 @@
             this.root = root;
             const { script, servers = STYLES, options = {}, room, bug = '' } = config;
             this.config = { script, servers, options, room, bug };
+            // A page can have several views.
+            this.label = root.matches('.lab-whole') ? '' : `: ${config.name.replaceAll('-', ' ')}`;
             this.sources = globalThis.labSources ?? {};
             this.moment = { step: 0, call: 0 };
             this.client = 1;
@@ -58,11 +60,12 @@
         build() {
             const desk = document.createElement('section');
             desk.className = 'lab-desk';
-            desk.setAttribute('aria-label', 'What the servers do');
+            desk.setAttribute('aria-label', `What the servers do${this.label}`);
             desk.innerHTML = DESK;
             const source = document.createElement('section');
             source.className = 'lab-source';
-            source.setAttribute('aria-label', 'Source');
+            source.setAttribute('aria-label', `Source${this.label}`);
+            desk.querySelector('.lab-matrix').setAttribute('aria-label', `State of the servers${this.label}`);
             this.root.append(desk, source);
             this.find = (selector) => this.root.querySelector(selector);
             this.score = new lab.Score(this, this.find('.lab-score'));
