@@ -9,6 +9,7 @@
 //! | [`history`] | what a trace shows about each connection, record by record |
 //! | [`contract`] | the rules that hold in every run, whatever happens |
 //! | [`shrink`] | the smallest case that still breaks a rule |
+//! | [`run`](mod@run) | several servers, run over one script: what a page shows of them |
 //! | [`simulate`] | many cases, one after the other |
 //!
 //! The reactor's engine on tokio needs descriptors of the operating system, so the reactor is built without
@@ -24,6 +25,7 @@ pub mod contract;
 pub mod generate;
 pub mod history;
 pub mod plan;
+pub mod run;
 pub mod server;
 pub mod shrink;
 pub mod simulate;

@@ -1,15 +1,18 @@
 //! `lab trace` runs a server over a script from standard input and prints the trace as JSON;
+//! `lab run` runs several and prints what pages show of them;
 //! `lab simulate` runs many generated scripts and checks each run against the contract.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use common::sys::sim::Script;
 use lab::case::SimulationArgs;
 use lab::contract::check_contract;
+use lab::run::{MOST_SCRIPT_BYTES, RunArgs, run};
 use lab::server::Style;
 use lab::simulate::simulate;
+use serde::Serialize;
 
 /// Run the four styles over the simulated kernel
 #[derive(Parser)]
@@ -23,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run a script from standard input, and print the trace as JSON
     Trace(SimulationArgs),
+    /// Run a script from standard input on several servers, and print what each of them does as JSON
+    Run(RunArgs),
     /// Run generated scripts, or one of your own, and check each run against the contract
     #[command(override_usage = "cargo run --release -p book -- simulate [OPTIONS]")]
     Simulate(SimulateArgs),
@@ -49,6 +54,7 @@ struct SimulateArgs {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Trace(args) => trace(&args).map(|()| true),
+        Command::Run(args) => run_from_args(&args).map(|()| true),
         Command::Simulate(args) => simulate_from_args(args),
     };
     match done {
@@ -65,9 +71,20 @@ fn trace(args: &SimulationArgs) -> io::Result<()> {
     let mut script = String::new();
     io::stdin().read_to_string(&mut script)?;
     let script: Script = script.parse().map_err(io::Error::other)?;
-    let trace = args.case(script).run();
-    let mut output = io::stdout().lock();
-    serde_json::to_writer(&mut output, &trace)?;
+    print_as_json(&args.case(script).run())
+}
+
+fn run_from_args(args: &RunArgs) -> io::Result<()> {
+    // One byte more shows that the script is too long.
+    let mut script = String::new();
+    let limit = MOST_SCRIPT_BYTES as u64 + 1;
+    io::stdin().take(limit).read_to_string(&mut script)?;
+    print_as_json(&run(args, &script)?)
+}
+
+fn print_as_json(value: &impl Serialize) -> io::Result<()> {
+    let mut output = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut output, value)?;
     output.write_all(b"\n")?;
     output.flush()
 }
@@ -83,7 +100,7 @@ fn simulate_from_args(args: SimulateArgs) -> io::Result<bool> {
     }
     let styles = match args.all {
         true => Style::ALL.to_vec(),
-        false => vec![args.case.style()],
+        false => vec![args.case.style],
     };
     let mut is_good = true;
     for style in styles {

@@ -12,13 +12,17 @@ impl Contract<'_> {
         hold(*ending == Ending::Returned, Rule::Ends, || {
             format!("{ending:?}")
         })?;
-        let lost = trace.lost_edges.first();
-        hold(lost.is_none(), Rule::SleepsOnlyWhenDone, || {
-            format!("{lost:?}")
-        })?;
+        self.lost_edges(trace)?;
         let open = &trace.open_descriptors;
         hold(open.is_empty(), Rule::ClosesDescriptors, || {
             format!("{open:?} are open at the end")
+        })
+    }
+
+    pub(super) fn lost_edges(&self, trace: &Trace) -> Outcome {
+        let lost = trace.lost_edges.first();
+        hold(lost.is_none(), Rule::SleepsOnlyWhenDone, || {
+            format!("{lost:?}")
         })
     }
 
@@ -47,7 +51,10 @@ impl Contract<'_> {
         }
         let whole = self.answer(&plan.whole_stream());
         self.got(client, whole.len())?;
-        self.ended_with_fin(client)
+        match self.plan.has_stop || plan.has_ended {
+            true => self.ended_with_fin(client),
+            false => Ok(()),
+        }
     }
 
     /// Bytes that were read before the stop come back, and waiting clients are accepted. A client

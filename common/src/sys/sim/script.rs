@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::lexer::ParseError;
+use super::lexer::{ParseError, Tokens};
 use super::parser::Parser;
 
 /// What clients and users do to the server, in order.
@@ -96,12 +96,34 @@ pub enum Payload {
     Count(usize),
 }
 
+impl Script {
+    /// Parses a script, and returns the comment of each step: the one on the line on which the step
+    /// begins. Of several steps on one line, the last one has it.
+    ///
+    /// # Errors
+    /// The text isn't a script.
+    pub fn with_comments(text: &str) -> Result<(Self, Vec<Option<String>>), ParseError> {
+        let Tokens {
+            tokens,
+            mut comments,
+        } = Tokens::new(text)?;
+        let steps = Parser::new(tokens).script()?;
+        let mut of_steps: Vec<_> = steps
+            .iter()
+            .rev()
+            .map(|(line, _)| comments.remove(line))
+            .collect();
+        of_steps.reverse();
+        let steps = steps.into_iter().map(|(_, step)| step).collect();
+        Ok((Script { steps }, of_steps))
+    }
+}
+
 impl FromStr for Script {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let steps = Parser::new(text)?.script()?;
-        Ok(Script { steps })
+        Self::with_comments(text).map(|(script, _)| script)
     }
 }
 

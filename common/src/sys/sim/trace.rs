@@ -15,8 +15,11 @@ pub struct Trace {
     pub records: Vec<Record>,
     /// How the server's part of the run ended.
     pub ending: Ending,
-    /// How the run ended for each client, in the order of their numbers.
+    /// How the run ended for each client, in the order of their numbers. If the server didn't return
+    /// by itself, this is before its connections are closed.
     pub clients: Vec<ClientTrace>,
+    /// The connections at that moment: what the server had sent has arrived.
+    pub connections: Vec<Connection>,
     /// Counts of what the server did.
     #[serde(serialize_with = "as_json")]
     pub counters: Counters,
@@ -43,6 +46,8 @@ pub enum Ending {
     Waiting,
     /// It called the kernel very often without a wait or any progress.
     Spinning,
+    /// The trace has as many records as the options allow.
+    Cut,
 }
 
 /// One call or step, and the state after it.
@@ -53,6 +58,8 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub event: TraceEvent,
+    /// Whether the loop waits until a listener is readable.
+    pub listening: bool,
     /// Each connection of the server, including those that wait to be accepted.
     pub connections: Vec<Connection>,
 }
@@ -86,6 +93,9 @@ pub struct CallRecord {
     /// The descriptor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
+    /// What the descriptor refers to: `client 1` or another peer's address, `listener`, or `stop signal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// The bytes that were read or written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<usize>,
@@ -104,7 +114,11 @@ pub struct CallRecord {
 const USERS_FILE: &str = "/echo.rs";
 
 impl CallRecord {
-    pub(super) fn new(call: Call, caller: &'static Location<'static>) -> Self {
+    pub(super) fn new(
+        call: Call,
+        peer: Option<String>,
+        caller: &'static Location<'static>,
+    ) -> Self {
         CallRecord {
             by: match caller.file().ends_with(USERS_FILE) {
                 true => Caller::User,
@@ -115,6 +129,7 @@ impl CallRecord {
             milliseconds: call.milliseconds,
             ready: call.ready,
             fd: call.fd,
+            peer,
             bytes: call.bytes,
             error: call.error.map(|error| format!("{error:?}")),
             file: caller.file(),

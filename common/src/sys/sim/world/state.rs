@@ -14,6 +14,24 @@ impl World {
         }
     }
 
+    /// What a descriptor refers to, as the trace names it.
+    pub(super) fn peer(&self, fd: i32) -> Option<String> {
+        match self.kernel.object(fd).ok()? {
+            Object::Stream(end) => Some(self.name(end)),
+            Object::Listener(_) => Some("listener".to_owned()),
+            Object::Stop => Some("stop signal".to_owned()),
+            Object::Standard | Object::Poll(_) => None,
+        }
+    }
+
+    /// Whether the server waits until a listener is readable.
+    pub(super) fn listening(&self) -> bool {
+        let mut descriptors = self.kernel.descriptors();
+        descriptors.any(|(fd, object)| {
+            matches!(object, Object::Listener(_)) && self.kernel.watched(fd) & bits::IN != 0
+        })
+    }
+
     pub(super) fn connections(&self) -> Vec<Connection> {
         let mut fds = vec![None; self.kernel.sockets.len()];
         for (fd, object) in self.kernel.descriptors() {

@@ -1,0 +1,137 @@
+//! Several servers, run over one script: what `lab run` prints, and a page of the book shows.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::Args;
+use common::sys::sim::{self, ClientTrace, Script, Step, Trace};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::case::{CaseOptions, SimulationCase};
+use crate::contract::{Violation, check_contract};
+use crate::history::is_last;
+use crate::plan::Plan;
+use crate::server::Style;
+
+mod limits;
+mod record;
+
+pub use limits::{MOST_RECORDS, MOST_SCRIPT_BYTES, MOST_SERVERS};
+use record::{Changes, Places, RunRecord};
+
+/// The servers, and the options of each.
+#[derive(Args, Debug, Clone)]
+pub struct RunArgs {
+    /// Server to run; several are run one after the other
+    #[arg(long = "server", value_name = "SERVER", value_enum, required = true)]
+    servers: Vec<Style>,
+    #[command(flatten)]
+    options: CaseOptions,
+}
+
+/// A script, and what each server did. The format is JSON, for pages.
+#[derive(Debug, Serialize)]
+pub struct RunResult {
+    /// The steps in their text form.
+    script: Vec<String>,
+    /// The comment of each step.
+    texts: Vec<Option<String>>,
+    /// The places of calls in the source, `FILE:LINE` from the root of the workspace.
+    places: Places,
+    servers: Vec<ServerRun>,
+}
+
+/// What one server did.
+#[derive(Debug, Serialize)]
+struct ServerRun {
+    server: String,
+    records: Vec<RunRecord>,
+    /// What changes after the last record: what the server has sent arrives.
+    last: Changes,
+    ending: Value,
+    clients: Vec<ClientTrace>,
+    microseconds: u64,
+    steps_left: usize,
+    open_descriptors: Vec<i32>,
+    counters: BTreeMap<&'static str, u64>,
+    violation: Option<Violation>,
+    /// Whether the run has more records than these.
+    cut: bool,
+}
+
+/// Runs the servers over a script in its text form. The work is bounded, whatever the script does.
+///
+/// # Errors
+/// The text isn't a script, or it is beyond a limit.
+pub fn run(args: &RunArgs, text: &str) -> io::Result<RunResult> {
+    limits::check_text(text, args.servers.len())?;
+    let (script, texts) = Script::with_comments(text)
+        .map_err(|error| io::Error::other(format!("script, {error}")))?;
+    limits::check_steps(&script)?;
+    let mut places = Places::default();
+    let servers = args.servers.iter().map(|style| {
+        let mut case = args.options.case(*style, script.clone());
+        case.options.most_records = MOST_RECORDS;
+        case.options.ends_with_script = !Plan::new(&script).has_stop;
+        ServerRun::new(&case, &mut places)
+    });
+    Ok(RunResult {
+        servers: servers.collect::<io::Result<_>>()?,
+        script: script.steps.iter().map(Step::to_string).collect(),
+        texts,
+        places,
+    })
+}
+
+impl ServerRun {
+    fn new(case: &SimulationCase, places: &mut Places) -> io::Result<Self> {
+        let (trace, panic) = run_to_the_end(case);
+        let mut violation = check_contract(case, &trace).err();
+        let end = trace.records.iter().position(is_last);
+        let records = &trace.records[..end.unwrap_or(trace.records.len())];
+        let before_end = records.last().map_or(&[][..], |record| &record.connections);
+        if let Some(place) = violation.as_mut().and_then(|broken| broken.place.as_mut()) {
+            *place = (*place).min(records.len().saturating_sub(1));
+        }
+        let ending = match panic {
+            Some(text) => json!({ "panicked": text }),
+            None => serde_json::to_value(&trace.ending)?,
+        };
+        Ok(ServerRun {
+            server: case.server.style.name(),
+            records: record::compact(records, places)?,
+            last: record::changes(before_end, &trace.connections)?,
+            cut: trace.ending == sim::Ending::Cut,
+            ending,
+            clients: trace.clients,
+            microseconds: trace.microseconds,
+            steps_left: trace.steps_left,
+            open_descriptors: trace.open_descriptors,
+            counters: trace.counters.fields().into_iter().collect(),
+            violation,
+        })
+    }
+}
+
+/// Runs a case. If the server panics, the trace ends there; the text of the panic is returned, too.
+/// WebAssembly can't catch a panic: there it ends the program.
+fn run_to_the_end(case: &SimulationCase) -> (Trace, Option<String>) {
+    let mut panic = None;
+    let trace = sim::run(&case.script, &case.options, case.seed, |listener, stop| {
+        let serve = AssertUnwindSafe(|| case.server.serve(listener, stop));
+        catch_unwind(serve).unwrap_or_else(|payload| {
+            let text = panic.insert(text_of(payload.as_ref()));
+            Err(io::Error::other(format!("it panics: {text}")))
+        })
+    });
+    (trace, panic)
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text").to_owned()
+}
