@@ -2,7 +2,7 @@
 
 use common::sys::sim::{ClientEnd, ClientTrace, Ending, Trace};
 
-use super::{Contract, Outcome, Rule, hold, microseconds};
+use super::{Contract, Outcome, Rule, Violation, broken, hold, microseconds};
 use crate::history::RunSummary;
 use crate::plan::ClientPlan;
 
@@ -20,9 +20,14 @@ impl Contract<'_> {
     }
 
     pub(super) fn lost_edges(&self, trace: &Trace) -> Outcome {
-        let lost = trace.lost_edges.first();
-        hold(lost.is_none(), Rule::SleepsOnlyWhenDone, || {
-            format!("{lost:?}")
+        let Some(lost) = trace.lost_edges.first() else {
+            return Ok(());
+        };
+        let what = if lost.is_read { "readable" } else { "writable" };
+        let text = format!("it forgets that {} is {what}", lost.name);
+        Err(Violation {
+            place: Some(lost.record),
+            ..broken(Rule::SleepsOnlyWhenDone, text)
         })
     }
 
