@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::function::Forms;
+use crate::published::Bug;
 
 /// A bug: some lines of a file are others.
 #[derive(Debug, Clone)]
@@ -35,12 +36,15 @@ const FOLDERS: [&str; 8] = [
 /// The module of `common` that knows which bug is on.
 const CHOICE: &str = include_str!("bug.rs.txt");
 
+/// The lab's module that turns a bug on.
+const LAB_CHOICE: &str = include_str!("lab_bug.rs.txt");
+
 /// Makes or updates the copy in the folder `to`, whose name the copy's lab has, too. A file that doesn't change isn't written, so that
 /// cargo doesn't build it again.
 ///
 /// # Errors
 /// A file can't be read or written, or a change doesn't fit the sources as they are.
-pub fn make_copy(root: &Path, to: &Path, changes: &[Change]) -> io::Result<()> {
+pub fn make_copy(root: &Path, to: &Path, changes: &[Change], table: &[Bug]) -> io::Result<()> {
     let mut files = BTreeMap::new();
     for folder in FOLDERS {
         read_folder(root, Path::new(folder), &mut files)?;
@@ -56,7 +60,10 @@ pub fn make_copy(root: &Path, to: &Path, changes: &[Change]) -> io::Result<()> {
     if let Some(lib) = files.get_mut(Path::new("common/src/lib.rs")) {
         lib.extend_from_slice(b"\npub mod bug;\n");
     }
+    files.insert("book/lab/src/bug.rs".into(), LAB_CHOICE.into());
+    files.insert("book/lab/src/bugs.json".into(), serde_json::to_vec(table)?);
     files.insert("Cargo.toml".into(), manifest(root)?.into());
+    files.insert("Cargo.lock".into(), fs::read(root.join("Cargo.lock"))?);
     if let Some(lab) = files.get_mut(Path::new("book/lab/Cargo.toml")) {
         lab.extend(program(to).into_bytes());
     }

@@ -11,5 +11,6 @@
 
 mod copy;
 mod function;
+pub mod published;
 
 pub use copy::{Change, make_copy, wrong_source};

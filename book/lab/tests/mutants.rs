@@ -116,7 +116,7 @@ fn missed(program: &Path, mutants: &[Mutant]) -> io::Result<Vec<String>> {
 fn build(table: &[Mutant]) -> io::Result<PathBuf> {
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
     let changes: Vec<_> = table.iter().map(Mutant::change).collect();
-    bugs::make_copy(&root(), &copy, &changes)?;
+    bugs::make_copy(&root(), &copy, &changes, &[])?;
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
     let output = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--bin", "mutants"])
