@@ -1,5 +1,5 @@
 //! The lab, `book/lab`: a program of its own workspace that runs the four styles over the simulated
-//! kernel.
+//! kernel. It's built from a copy of the crates that also contains the published bugs.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
+use bugs::published;
 use common::cargo;
 
 use crate::scenario::Scenario;
@@ -21,10 +22,16 @@ const PROFILE: &str = if cfg!(debug_assertions) {
     "release"
 };
 
+/// The copy's folder, in the folder that cargo builds in, and the program.
+const COPY: &str = "lab-with-bugs";
+
 /// The lab's program, built.
 #[derive(Debug)]
 pub struct Lab {
     program: PathBuf,
+    /// The root of the workspace, and that of the copy, whose files have the same lines.
+    root: PathBuf,
+    copy: PathBuf,
 }
 
 impl Lab {
@@ -42,21 +49,34 @@ impl Lab {
     }
 
     fn build_in(workspace: &Workspace, profile: &str) -> Result<Self> {
-        let target = workspace.target.to_string_lossy();
-        let mut arguments = vec![
-            "--profile",
-            profile,
-            "--bin",
-            "lab",
-            "--target-dir",
-            &target,
-        ];
-        arguments.extend(["--manifest-path", "book/lab/Cargo.toml"]);
+        let copy = make_copy(workspace)?;
+        let manifest = copy.join("book/lab/Cargo.toml");
+        let (target, manifest) = (
+            workspace.target.to_string_lossy(),
+            manifest.to_string_lossy(),
+        );
+        let mut arguments = vec!["--profile", profile, "--bin", COPY, "--target-dir", &target];
+        arguments.extend(["--manifest-path", &manifest]);
         let programs = cargo::build(&mut workspace.cargo(), &arguments);
-        let program = programs.context("book/lab")?.remove("lab");
+        let program = programs.context("book/lab")?.remove(COPY);
         Ok(Lab {
             program: program.context("book/lab makes no program")?,
+            root: workspace.root.canonicalize()?,
+            copy,
         })
+    }
+
+    /// What runs of the published bugs show, as JSON.
+    ///
+    /// # Errors
+    /// The lab can't be run, or a bug's script isn't one.
+    pub(crate) fn matrix(&self) -> Result<Vec<u8>> {
+        let mut lab = Command::new(&self.program);
+        let output = lab.arg("matrix").output().context("the lab")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(output.stdout)
     }
 
     /// Plays a scenario on a server, with the options of a style.
@@ -82,8 +102,18 @@ impl Lab {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
         written.transpose().context("the lab's input")?;
-        Ok(serde_json::from_slice(&output.stdout)?)
+        let trace: LabTrace = serde_json::from_slice(&output.stdout)?;
+        Ok(trace.moved(&self.copy, &self.root))
     }
+}
+
+/// Makes or updates the copy of the crates. Returns its root.
+fn make_copy(workspace: &Workspace) -> Result<PathBuf> {
+    let copy = workspace.target.join(COPY);
+    let table = published::read(&workspace.root).context(published::TABLE)?;
+    let changes = published::changes(&table);
+    bugs::make_copy(&workspace.root, &copy, &changes, &table).context(published::TABLE)?;
+    Ok(copy.canonicalize()?)
 }
 
 /// Builds the lab optimised, and runs `lab simulate`. Returns how that ended.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::function::Forms;
 use crate::published::Bug;
@@ -39,8 +41,8 @@ const CHOICE: &str = include_str!("bug.rs.txt");
 /// The lab's module that turns a bug on.
 const LAB_CHOICE: &str = include_str!("lab_bug.rs.txt");
 
-/// Makes or updates the copy in the folder `to`, whose name the copy's lab has, too. A file that doesn't change isn't written, so that
-/// cargo doesn't build it again.
+/// Makes or updates the copy in the folder `to`, with these changes. The copy's lab has the folder's name,
+/// and prints the table.
 ///
 /// # Errors
 /// A file can't be read or written, or a change doesn't fit the sources as they are.
@@ -69,7 +71,7 @@ pub fn make_copy(root: &Path, to: &Path, changes: &[Change], table: &[Bug]) -> i
     }
     remove_old(to, &files)?;
     for (path, bytes) in &files {
-        write_if_changed(&to.join(path), bytes)?;
+        write_if_changed(to, &to.join(path), bytes)?;
     }
     Ok(())
 }
@@ -179,12 +181,18 @@ fn remove_old(to: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> io::Result<()> {
     Ok(())
 }
 
-fn write_if_changed(file: &Path, bytes: &[u8]) -> io::Result<()> {
+/// A file that doesn't change isn't written, so that cargo doesn't build it again.
+fn write_if_changed(to: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(file).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(file, bytes)
+    // Another process can make the same copy, and build from it.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let new = to.join(format!("new-{}-{number}", process::id()));
+    fs::write(&new, bytes)?;
+    fs::rename(new, file)
 }

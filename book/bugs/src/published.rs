@@ -25,10 +25,15 @@ pub struct Bug {
     pub source: String,
     /// The title of the publication.
     pub source_title: String,
-    /// The rule of the contract that it breaks.
+    /// The rule of the contract that it breaks. Empty if it breaks none.
+    #[serde(default)]
     pub rule: String,
-    /// The checker's case that finds it.
+    /// The checker's case that finds it. Empty if it is harmless.
+    #[serde(default)]
     pub case: String,
+    /// The server's options with which that case finds it.
+    #[serde(default)]
+    pub checked_with: Vec<String>,
     /// The script that shows it, if a style has no other.
     #[serde(skip_serializing)]
     script: String,
@@ -61,6 +66,12 @@ pub struct InStyle {
     /// Why this style keeps the contract with these lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub harmless: Option<String>,
+    /// The checker's case that finds it in this style, if it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    /// Why the checker's case doesn't find it in this style.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unnoticed: Option<String>,
     /// The file, from the root of the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

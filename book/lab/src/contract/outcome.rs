@@ -9,8 +9,10 @@ use crate::plan::ClientPlan;
 impl Contract<'_> {
     pub(super) fn ending(&self, trace: &Trace) -> Outcome {
         let ending = &trace.ending;
-        hold(*ending == Ending::Returned, Rule::Ends, || {
-            format!("{ending:?}")
+        hold(*ending == Ending::Returned, Rule::Ends, || match ending {
+            Ending::Spinning => "it spins".into(),
+            Ending::Waiting => "it waits after the last step".into(),
+            ending => format!("{ending:?}"),
         })?;
         self.lost_edges(trace)?;
         let open = &trace.open_descriptors;
