@@ -21,7 +21,7 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-bac
 export const WIDE = { width: 1280, height: 1000 };
 export const NARROW = { width: 400, height: 800 };
 
-/** A page that has two comparisons, one of them with sketches, a trace, folded answers, and links to the glossary. */
+/** A page that has two comparisons, one of them with sketches, a view of the lab, folded answers, and links to the glossary. */
 export const PAGE = 'concepts/partial-write.html';
 
 const source = (page) => readFileSync(resolve(ROOT, 'book/md', page), 'utf8');
@@ -36,6 +36,9 @@ export const chapters = [...source('SUMMARY.md').matchAll(/^\s*(?:- )?\[(.+?)\]\
 
 let server, browser, served;
 const written = `${pathToFileURL(FOLDER)}/`;
+
+/** Whether the written book has a file. */
+export const hasFile = (path) => existsSync(resolve(FOLDER, path));
 
 /** Builds and serves the book, and starts the browser. */
 export async function start() {
@@ -57,9 +60,9 @@ export async function stop() {
 /**
  * Opens a page, passes it to `then`, and asserts that the browser logged no error and requested
  * nothing from another host. `from` is "server" or "folder"; the other options are a theme of
- * mdBook, and those of Playwright's contexts.
+ * mdBook, and those of Playwright's contexts. Errors in the log that match `allows` are expected.
  */
-export async function read(path, { from = 'server', theme, ...options }, then) {
+export async function read(path, { from = 'server', theme, ...options }, then, { allows } = {}) {
     const base = from === 'folder' ? written : served;
     const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
     context.setDefaultTimeout(30_000);
@@ -75,7 +78,7 @@ export async function read(path, { from = 'server', theme, ...options }, then) {
     } finally {
         await context.close();
     }
-    assert.deepEqual(complaints, []);
+    assert.deepEqual(complaints.filter((complaint) => !allows?.test(complaint)), []);
 }
 
 // Collects what the pages of this context log as errors, throw, fail to load, or request from another

@@ -7,6 +7,7 @@ mod diff;
 mod figure;
 mod grades;
 mod index;
+mod lab;
 mod plot;
 mod predict;
 mod snippet;
@@ -25,10 +26,11 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 14] = [
+const DIRECTIVES: [Directive; 15] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
+    ("lab", lab::render),
     ("try", try_it::render),
     ("predict", predict::render),
     ("question", predict::render_question),
@@ -236,6 +238,7 @@ mod tests {
                 "1: book/sketches/nothing has no sketch",
             ),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
+            ("```lab\n```\n", "1: a lab block has a line of options"),
             ("```try\n```\n", "1: there is no command"),
             (
                 "```diff\nstep-1\n```\n",

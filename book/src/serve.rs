@@ -2,7 +2,9 @@
 
 mod connections;
 mod http;
+mod lab;
 mod notices;
+mod request;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
@@ -13,6 +15,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use common::{StopSignal, output};
 
+use self::lab::LabService;
 use self::notices::Notices;
 use crate::build::{self, SiteFiles};
 use crate::problem::Problem;
@@ -33,6 +36,7 @@ pub struct ServeOptions {
 struct ServedSite {
     workspace: Workspace,
     snapshot: Mutex<Arc<Snapshot>>,
+    lab: LabService,
 }
 
 /// The site after its last build.
@@ -44,6 +48,14 @@ struct Snapshot {
 }
 
 impl ServedSite {
+    fn new(workspace: Workspace, snapshot: Snapshot) -> Self {
+        ServedSite {
+            workspace,
+            snapshot: Mutex::new(Arc::new(snapshot)),
+            lab: LabService::default(),
+        }
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         let snapshot = self.snapshot.lock();
         Arc::clone(&snapshot.unwrap_or_else(PoisonError::into_inner))
@@ -69,10 +81,7 @@ pub fn serve(workspace: Workspace, options: ServeOptions) -> Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = listen(options.port)?;
     let watch = Watcher::new(&workspace);
-    let site = Arc::new(ServedSite {
-        workspace,
-        snapshot: Mutex::default(),
-    });
+    let site = Arc::new(ServedSite::new(workspace, Snapshot::default()));
     let notices = Notices::new();
     notices.add_problems(&site.rebuild()?);
     if stop.is_raised() {

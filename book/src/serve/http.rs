@@ -1,21 +1,24 @@
-//! Handles one HTTP request.
+//! Responds to one HTTP request.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::Snapshot;
+use super::request::Request;
+use super::{ServedSite, Snapshot};
 
 /// The path that returns the version of the book that is served now.
 const VERSION: &str = "/__version";
 
-/// The maximum length of a request's head, in bytes.
-const MAX_HEAD: u64 = 64 * 1024;
-
-struct Response {
-    status: &'static str,
-    kind: &'static str,
-    body: Vec<u8>,
+/// A response.
+#[derive(Debug)]
+pub struct Response {
+    /// For example `200 OK`.
+    pub status: &'static str,
+    /// The media type of the body.
+    pub kind: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// A connection that ends at a deadline, however slowly its client sends or reads.
@@ -52,22 +55,21 @@ impl Write for DeadlineStream<'_> {
     }
 }
 
-/// Reads one request, and sends a file of the site, or its version. Reading and sending together take at
-/// most `limit`.
+/// Reads one request, and sends a file of the site, or its version, or what the lab did. Reading and
+/// sending take at most `limit` each.
 ///
 /// # Errors
 /// The browser has gone, or the time is over.
-pub fn respond(connection: &TcpStream, snapshot: &Snapshot, limit: Duration) -> io::Result<()> {
-    let deadline = Instant::now() + limit;
+pub fn respond(connection: &TcpStream, site: &ServedSite, limit: Duration) -> io::Result<()> {
     let mut connection = DeadlineStream {
         connection,
-        deadline,
+        deadline: Instant::now() + limit,
     };
-    let Some(url) = request_target(BufReader::new(Read::by_ref(&mut connection).take(MAX_HEAD)))?
-    else {
+    let Some(request) = Request::read(BufReader::new(&mut connection))? else {
         return Ok(());
     };
-    let Response { status, kind, body } = response_to(&url, snapshot);
+    let Response { status, kind, body } = response_to(&request, site);
+    connection.deadline = Instant::now() + limit;
     let charset = match kind.starts_with("text/") {
         true => "; charset=utf-8",
         false => "",
@@ -80,23 +82,21 @@ pub fn respond(connection: &TcpStream, snapshot: &Snapshot, limit: Duration) -> 
     connection.write_all(&[head.as_bytes(), &body].concat())
 }
 
-/// The path that the client requests. Reads the head to its end, since closing with unread input would reset
-/// the connection.
-fn request_target(head: impl BufRead) -> io::Result<Option<String>> {
-    let mut lines = head.lines();
-    let Some(first) = lines.next().transpose()? else {
-        return Ok(None);
-    };
-    for line in lines {
-        if line?.is_empty() {
-            break;
-        }
+fn response_to(request: &Request, site: &ServedSite) -> Response {
+    if !request.is_from_here() {
+        return Response {
+            status: "403 Forbidden",
+            kind: "text/plain",
+            body: b"only pages of this book, on this machine, get an answer".to_vec(),
+        };
     }
-    Ok(first.split(' ').nth(1).map(str::to_owned))
+    match request.method.as_str() {
+        "POST" => site.lab.respond(request, site),
+        _ => file(&request.path, &site.snapshot()),
+    }
 }
 
-fn response_to(url: &str, snapshot: &Snapshot) -> Response {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
+fn file(path: &str, snapshot: &Snapshot) -> Response {
     if path == VERSION {
         return Response {
             status: "200 OK",
@@ -114,7 +114,7 @@ fn response_to(url: &str, snapshot: &Snapshot) -> Response {
     };
     let kind = media_type(&name);
     let body = match kind {
-        "text/html" => with_reload(content.clone(), snapshot.version),
+        "text/html" => served_page(content, snapshot.version),
         _ => content.clone(),
     };
     Response {
@@ -133,17 +133,23 @@ fn file_of(path: &str) -> String {
     }
 }
 
-/// Adds a script that requests the version twice a second, and reloads the page when it has changed.
-fn with_reload(mut page: Vec<u8>, version: u64) -> Vec<u8> {
-    let script = format!(
-        "<script>setInterval(async () => {{\
+/// The page with an element that tells its scripts that this program serves it, and with a script that
+/// requests the version twice a second and reloads the page when it has changed.
+fn served_page(page: &[u8], version: u64) -> Vec<u8> {
+    let added = format!(
+        "<meta name=\"four-echoes-served\"><script>setInterval(async () => {{\
          const answer = await fetch('{VERSION}').catch(() => null);\
          if (answer?.ok && await answer.text() !== '{version}') location.reload();\
          }}, 500)</script>"
     );
-    page.extend_from_slice(script.as_bytes());
-    page
+    let head_ends = page
+        .windows(HEAD_ENDS.len())
+        .position(|part| part == HEAD_ENDS);
+    let (head, rest) = page.split_at(head_ends.unwrap_or(page.len()));
+    [head, added.as_bytes(), rest].concat()
 }
+
+const HEAD_ENDS: &[u8] = b"</head>";
 
 fn media_type(file: &str) -> &'static str {
     match file.rsplit_once('.').map(|(_, extension)| extension) {
@@ -165,6 +171,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::workspace::Workspace;
 
     const LIMIT: Duration = Duration::from_millis(200);
     /// Most systems return `WouldBlock` when a socket's time is up; between two calls it is `TimedOut`.
@@ -182,6 +189,8 @@ mod tests {
         snapshot
             .files
             .insert("big.bin".to_owned(), vec![0; 32 << 20]);
+        let workspace = Workspace::here().map_err(io::Error::other)?;
+        let site = ServedSite::new(workspace, snapshot);
         thread::scope(|scope| {
             scope.spawn(move || {
                 for _ in 0..3_000 {
@@ -191,8 +200,7 @@ mod tests {
                     thread::sleep(Duration::from_millis(10));
                 }
             });
-            let error =
-                respond(&server, &snapshot, LIMIT).expect_err("it isn't the client that ends");
+            let error = respond(&server, &site, LIMIT).expect_err("it isn't the client that ends");
             drop(server);
             Ok(error.kind())
         })
