@@ -104,6 +104,7 @@ fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
     });
     built.with_context(|| logged.join("\n"))?;
     lab_files::write_sources(root, to)?;
+    lab_files::write_bugs(root, to)?;
     let mut problems = echo.problems();
     let logged = logged.into_iter();
     problems.extend(logged.map(|text| Problem::new("book/md", 0, text)));

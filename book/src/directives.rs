@@ -1,5 +1,6 @@
 //! The fenced blocks that are replaced by something made from code or recordings.
 
+mod bugs;
 mod compare;
 mod count;
 mod diff;
@@ -25,7 +26,7 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 14] = [
+const DIRECTIVES: [Directive; 15] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
@@ -40,6 +41,7 @@ const DIRECTIVES: [Directive; 14] = [
     ("stacks", stacks::render),
     ("grades", grades::render),
     ("diff", diff::render),
+    ("bugs", bugs::render),
 ];
 
 /// Whether a block with this text after its fence is a directive.
@@ -246,6 +248,7 @@ mod tests {
                 "```diff\nstep-1 step-0\n```\n",
                 "1: there is no server step-0",
             ),
+            ("```bugs\nnothing\n```\n", "1: \"nothing\" is not"),
             ("```grades\nstep-0\n```\n", "1: there is no server step-0"),
             ("```grades\nstep-1 or\n```\n", "1: \"step-1 or\" is not"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),

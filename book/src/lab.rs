@@ -1,5 +1,5 @@
 //! The lab, `book/lab`: a program of its own workspace that runs the four styles over the simulated
-//! kernel.
+//! kernel. It's built from a copy of the crates that also contains the published bugs.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bugs::published;
 use common::cargo;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,6 +26,9 @@ const PROFILE: &str = if cfg!(debug_assertions) {
     "release"
 };
 
+/// The copy's folder, in the folder that cargo builds in, and the program.
+const COPY: &str = "lab-with-bugs";
+
 const MANIFEST: &str = "book/lab/Cargo.toml";
 
 /// The target for pages.
@@ -34,6 +38,9 @@ const WEB: &str = "wasm32-wasip1";
 #[derive(Debug)]
 pub struct Lab {
     program: PathBuf,
+    /// The root of the workspace, and that of the copy, whose files have the same lines.
+    root: PathBuf,
+    copy: PathBuf,
 }
 
 impl Lab {
@@ -51,8 +58,12 @@ impl Lab {
     }
 
     fn build_in(workspace: &Workspace, profile: &str) -> Result<Self> {
-        let program = build(workspace, &["--profile", profile])?;
-        Ok(Lab { program })
+        let copy = make_copy(workspace)?;
+        Ok(Lab {
+            program: build(workspace, &copy, &["--profile", profile])?,
+            root: workspace.root.canonicalize()?,
+            copy,
+        })
     }
 
     /// Runs `lab run` with these arguments, on a script.
@@ -69,6 +80,14 @@ impl Lab {
         limited::run(lab.arg("run").args(arguments), script.as_bytes(), limit)
     }
 
+    /// The published bugs, and what runs of them show.
+    ///
+    /// # Errors
+    /// The lab can't be run, or a bug's script isn't one.
+    pub(crate) fn matrix<T: DeserializeOwned>(&self) -> Result<T> {
+        self.output(&["matrix".to_owned()], "")
+    }
+
     /// Plays a scenario on a server, with the options of a style.
     ///
     /// # Errors
@@ -76,7 +95,8 @@ impl Lab {
     pub(crate) fn play(&self, scenario: &Scenario, server: &str, style: Style) -> Result<LabTrace> {
         let mut arguments = vec!["trace".to_owned(), "--style".to_owned(), server.to_owned()];
         arguments.extend(scenario.options(style));
-        self.output(&arguments, scenario.script())
+        let trace: LabTrace = self.output(&arguments, scenario.script())?;
+        Ok(trace.moved(&self.copy, &self.root))
     }
 
     /// Runs a script on several servers, with the same options. Returns the result as `lab run` prints it.
@@ -118,13 +138,23 @@ impl Lab {
     }
 }
 
-/// Builds the program. Returns its path.
-fn build(workspace: &Workspace, arguments: &[&str]) -> Result<PathBuf> {
-    let target = workspace.target.to_string_lossy();
-    let manifest = ["--manifest-path", MANIFEST, "--target-dir", &target];
-    let arguments = [arguments, &manifest, &["--bin", "lab"]].concat();
+/// Makes or updates the copy of the crates. Returns its root.
+fn make_copy(workspace: &Workspace) -> Result<PathBuf> {
+    let copy = workspace.target.join(COPY);
+    let table = published::read(&workspace.root).context(published::TABLE)?;
+    let changes = published::changes(&table);
+    bugs::make_copy(&workspace.root, &copy, &changes, &table).context(published::TABLE)?;
+    Ok(copy.canonicalize()?)
+}
+
+/// Builds the program from the copy. Returns its path.
+fn build(workspace: &Workspace, copy: &Path, arguments: &[&str]) -> Result<PathBuf> {
+    let (target, manifest) = (workspace.target.to_string_lossy(), copy.join(MANIFEST));
+    let manifest = manifest.to_string_lossy();
+    let manifest = ["--manifest-path", &manifest, "--target-dir", &target];
+    let arguments = [arguments, &manifest, &["--bin", COPY]].concat();
     let programs = cargo::build(&mut workspace.cargo(), &arguments);
-    let program = programs.context("book/lab")?.remove("lab");
+    let program = programs.context("book/lab")?.remove(COPY);
     program.context("book/lab makes no program")
 }
 
@@ -144,7 +174,10 @@ pub(crate) fn build_for_web(workspace: &Workspace) -> Result<Option<PathBuf>> {
     let folder = String::from_utf8_lossy(&folder).trim().to_owned();
     let is_there = Path::new(&folder).is_dir() && workspace.root.join(MANIFEST).is_file();
     match is_there {
-        true => build(workspace, &["--profile", "web", "--target", WEB]).map(Some),
+        true => {
+            let copy = make_copy(workspace)?;
+            build(workspace, &copy, &["--profile", "web", "--target", WEB]).map(Some)
+        }
         false => Ok(None),
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use bugs::published;
 
 use crate::lab;
 use crate::workspace::{Workspace, files_under, slashed};
@@ -49,6 +50,19 @@ pub fn write_sources(root: &Path, site: &Path) -> Result<()> {
         "lab-sources.js",
         &format!("window.labSources = {sources};\n"),
     )
+}
+
+/// Writes `lab-bugs.js`: the table of published bugs.
+///
+/// # Errors
+/// The table isn't right, or the file can't be written.
+pub fn write_bugs(root: &Path, site: &Path) -> Result<()> {
+    if !root.join(published::TABLE).is_file() {
+        return Ok(());
+    }
+    let bugs = published::read(root).context(published::TABLE)?;
+    let bugs = serde_json::to_string(&bugs)?;
+    write(site, "lab-bugs.js", &format!("window.labBugs = {bugs};\n"))
 }
 
 /// Writes `lab-wasm.js`: the lab's program as WebAssembly, from `module` or new from its source. Returns what

@@ -15,6 +15,7 @@
     )
 )]
 
+mod break_it;
 pub mod build;
 pub mod check;
 pub mod checkout;

@@ -4,7 +4,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use common::connection_limit::RETRY_AFTER;
-use common::sys::sim::{Connection, ConnectionState, Ending, Trace};
+use common::sys::sim::{Connection, ConnectionState, Ending, Record, Trace, TraceEvent};
 use serde::Serialize;
 
 use crate::case::SimulationCase;
@@ -127,8 +127,23 @@ pub fn check_contract(case: &SimulationCase, trace: &Trace) -> Result<(), Violat
         "it returns although no stop was requested".into()
     })?;
     trace.clients.iter().try_for_each(|client| {
-        contract.client(client, &summary)?;
-        contract.client_at_stop(client, &summary, trace)
+        let result = contract.client(client, &summary);
+        let result = result.and_then(|()| contract.client_at_stop(client, &summary, trace));
+        result.map_err(|broken| Violation {
+            place: closed_at(records, client.client),
+            ..broken
+        })
+    })
+}
+
+/// The record in which the server closes the connection of a client.
+fn closed_at(records: &[Record], client: u32) -> Option<usize> {
+    let name = format!("client {client}");
+    records.iter().position(|record| match &record.event {
+        TraceEvent::Call(call) => {
+            matches!(call.call, "close" | "dropped") && call.peer.as_ref() == Some(&name)
+        }
+        TraceEvent::Step(_) => false,
     })
 }
 

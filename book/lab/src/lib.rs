@@ -3,6 +3,8 @@
 //! | module | for |
 //! |---|---|
 //! | [`server`] | a server of any style, run over a script: a [`Trace`](common::sys::sim::Trace) |
+//! | [`bug`] | the bugs that a copy of this program can turn on |
+//! | [`matrix`] | what each of them breaks in each style |
 //! | [`case`](mod@case) | one run with everything that decides it, as command-line options |
 //! | [`generate`] | a case made from a number |
 //! | [`plan`] | what a script makes each client do |
@@ -20,10 +22,12 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+pub mod bug;
 pub mod case;
 pub mod contract;
 pub mod generate;
 pub mod history;
+pub mod matrix;
 pub mod plan;
 pub mod run;
 pub mod server;

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use common::sys::sim::Script;
+use lab::bug;
 use lab::case::SimulationArgs;
 use lab::contract::check_contract;
+use lab::matrix::matrix;
 use lab::run::{MOST_SCRIPT_BYTES, RunArgs, run};
 use lab::server::Style;
 use lab::simulate::simulate;
@@ -31,6 +33,10 @@ enum Command {
     /// Run generated scripts, or one of your own, and check each run against the contract
     #[command(override_usage = "cargo run --release -p book -- simulate [OPTIONS]")]
     Simulate(SimulateArgs),
+    /// Print the published bugs as JSON
+    Bugs,
+    /// Print the published bugs as JSON, with what a run of each shows
+    Matrix,
 }
 
 #[derive(clap::Args)]
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
         Command::Trace(args) => trace(&args).map(|()| true),
         Command::Run(args) => run_from_args(&args).map(|()| true),
         Command::Simulate(args) => simulate_from_args(args),
+        Command::Bugs => say(bug::TABLE).map(|()| true),
+        Command::Matrix => matrix().and_then(say).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

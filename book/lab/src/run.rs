@@ -4,12 +4,14 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use common::sys::sim::{self, ClientTrace, Script, Step, Trace};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::bug;
 use crate::case::{CaseOptions, SimulationCase};
 use crate::contract::{Violation, check_contract};
 use crate::history::is_last;
@@ -25,11 +27,63 @@ use record::{Changes, Places, RunRecord};
 /// The servers, and the options of each.
 #[derive(Args, Debug, Clone)]
 pub struct RunArgs {
-    /// Server to run; several are run one after the other
-    #[arg(long = "server", value_name = "SERVER", value_enum, required = true)]
-    servers: Vec<Style>,
+    /// Server to run, such as `select`, or `select!` for the same with the bug; several are run one after
+    /// the other
+    #[arg(long = "server", value_name = "SERVER", required = true)]
+    servers: Vec<Server>,
+    /// Bug of the servers whose name ends with `!`: one of those that `lab bugs` prints
+    #[arg(long, value_name = "NAME")]
+    bug: Option<String>,
     #[command(flatten)]
     options: CaseOptions,
+}
+
+/// A server as it is, or with the bug.
+#[derive(Debug, Clone, Copy)]
+struct Server {
+    style: Style,
+    is_wrong: bool,
+}
+
+impl FromStr for Server {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let right = name.strip_suffix('!');
+        Ok(Server {
+            style: Style::from_str(right.unwrap_or(name), false)?,
+            is_wrong: right.is_some(),
+        })
+    }
+}
+
+impl Server {
+    /// Its name on the command line.
+    fn name(self) -> String {
+        let mark = if self.is_wrong { "!" } else { "" };
+        format!("{}{mark}", self.style.name())
+    }
+
+    /// Turns the bug on for the runs that follow, or none.
+    fn choose(self, bug: Option<&str>) -> io::Result<()> {
+        let style = self.style.name();
+        // The reactor has the same bugs on all engines.
+        let style = style.strip_suffix("-select").unwrap_or(&style);
+        let bug = bug.filter(|_| self.is_wrong).map(|bug| (style, bug));
+        match (self.is_wrong, bug) {
+            (true, None) => Err(io::Error::other(format!(
+                "--bug: which bug has `{}`?",
+                self.name()
+            ))),
+            _ if !bug::choose(bug) => {
+                let bug = bug.map_or("", |(_, bug)| bug);
+                Err(io::Error::other(format!(
+                    "--bug: {style} has no bug `{bug}`"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A script, and what each server did. The format is JSON, for pages.
@@ -72,11 +126,14 @@ pub fn run(args: &RunArgs, text: &str) -> io::Result<RunResult> {
         .map_err(|error| io::Error::other(format!("script, {error}")))?;
     limits::check_steps(&script)?;
     let mut places = Places::default();
-    let servers = args.servers.iter().map(|style| {
-        let mut case = args.options.case(*style, script.clone());
+    let servers = args.servers.iter().map(|server| {
+        let mut case = args.options.case(server.style, script.clone());
         case.options.most_records = MOST_RECORDS;
         case.options.ends_with_script = !Plan::new(&script).has_stop;
-        ServerRun::new(&case, &mut places)
+        server.choose(args.bug.as_deref())?;
+        let run = ServerRun::new(server.name(), &case, &mut places);
+        bug::choose(None);
+        run
     });
     Ok(RunResult {
         servers: servers.collect::<io::Result<_>>()?,
@@ -87,7 +144,7 @@ pub fn run(args: &RunArgs, text: &str) -> io::Result<RunResult> {
 }
 
 impl ServerRun {
-    fn new(case: &SimulationCase, places: &mut Places) -> io::Result<Self> {
+    fn new(server: String, case: &SimulationCase, places: &mut Places) -> io::Result<Self> {
         let (trace, panic) = run_to_the_end(case);
         let mut violation = check_contract(case, &trace).err();
         let end = trace.records.iter().position(is_last);
@@ -101,7 +158,7 @@ impl ServerRun {
             None => serde_json::to_value(&trace.ending)?,
         };
         Ok(ServerRun {
-            server: case.server.style.name(),
+            server,
             records: record::compact(records, places)?,
             last: record::changes(before_end, &trace.connections)?,
             cut: trace.ending == sim::Ending::Cut,

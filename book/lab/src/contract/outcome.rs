@@ -2,15 +2,17 @@
 
 use common::sys::sim::{ClientEnd, ClientTrace, Ending, Trace};
 
-use super::{Contract, Outcome, Rule, hold, microseconds};
+use super::{Contract, Outcome, Rule, Violation, broken, hold, microseconds};
 use crate::history::RunSummary;
 use crate::plan::ClientPlan;
 
 impl Contract<'_> {
     pub(super) fn ending(&self, trace: &Trace) -> Outcome {
         let ending = &trace.ending;
-        hold(*ending == Ending::Returned, Rule::Ends, || {
-            format!("{ending:?}")
+        hold(*ending == Ending::Returned, Rule::Ends, || match ending {
+            Ending::Spinning => "it spins".into(),
+            Ending::Waiting => "it waits after the last step".into(),
+            ending => format!("{ending:?}"),
         })?;
         self.lost_edges(trace)?;
         let open = &trace.open_descriptors;
@@ -20,9 +22,14 @@ impl Contract<'_> {
     }
 
     pub(super) fn lost_edges(&self, trace: &Trace) -> Outcome {
-        let lost = trace.lost_edges.first();
-        hold(lost.is_none(), Rule::SleepsOnlyWhenDone, || {
-            format!("{lost:?}")
+        let Some(lost) = trace.lost_edges.first() else {
+            return Ok(());
+        };
+        let what = if lost.is_read { "readable" } else { "writable" };
+        let text = format!("it forgets that {} is {what}", lost.name);
+        Err(Violation {
+            place: Some(lost.record),
+            ..broken(Rule::SleepsOnlyWhenDone, text)
         })
     }
 

@@ -71,7 +71,8 @@ pub(super) struct Places {
 impl Places {
     fn index(&mut self, file: &'static str, line: u32) -> usize {
         *self.indices.entry((file, line)).or_insert_with(|| {
-            self.names.push(format!("{}:{line}", from_root(file)));
+            self.names
+                .push(format!("{}:{line}", original(from_root(file))));
             self.names.len() - 1
         })
     }
@@ -82,6 +83,12 @@ fn from_root(file: &str) -> &str {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     let inside = root.and_then(|root| Path::new(file).strip_prefix(root).ok());
     inside.and_then(Path::to_str).unwrap_or(file)
+}
+
+/// The file of a function with a bug is in a folder such as `@3`, next to the file that it is a part of.
+fn original(file: &str) -> String {
+    let folders = file.split('/').filter(|folder| !folder.starts_with('@'));
+    folders.collect::<Vec<_>>().join("/")
 }
 
 /// The records in their compact form.
