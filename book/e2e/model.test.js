@@ -217,3 +217,13 @@ test('a buggy server shows the lines of its bug, and its later lines have moved'
     assert.equal(withBug(bug, text, 4).line, 3);
     assert.equal(withBug({ right: 'x', wrong: 'y' }, text, 4).text, text);
 });
+
+test('a pause after each step shows the servers at rest; before a stop, the stop itself does', () => {
+    assert.equal(model.withPauses(['connect 1', 'wait 100s', 'stop']), 'connect 1; wait 1us\nwait 100s\nstop; wait 1us');
+    const stopped = { ...result(), servers: result().servers.map((server) => ({ ...server, records: [
+        ...begin.slice(0, 6), { t: 6, step: 1, state: state({ watched_for_reading: true }) }, { t: 7, call: 'close', place: 0, by: 'user' },
+    ] })) };
+    const run = new model.Run(stopped, script.split('connect 1; stop'));
+    assert.deepEqual(run.lengths, [1, 3, 1]);
+    assert.equal(at(run, 0, run.endOf(1)).state.clients[1].watched_for_reading, true);
+});

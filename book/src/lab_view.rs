@@ -8,8 +8,8 @@ use crate::lab::Lab;
 use crate::scenario::Scenario;
 use crate::style::Style;
 
-/// The engine records states at calls and at steps, so a pause after each step shows the servers at rest.
-/// `book/theme/lab/model.js` has the same text.
+/// The engine records states at calls and at steps, so a pause after each step shows the servers at rest. Before
+/// a stop there is none, since its own record shows that. `book/theme/lab/model.js` does the same.
 const PAUSE: &str = "wait 1us";
 
 /// The data of a view: a script, how to run it, and what the engine printed for these servers.
@@ -63,8 +63,14 @@ pub(crate) fn element(classes: &str, table: &str, data: &Value) -> String {
 
 fn with_pauses(scenario: &Scenario) -> Result<String> {
     let steps = scenario.steps()?;
-    let lines = steps.iter().flat_map(|step| &step.lines);
-    let lines = lines.map(|line| format!("{line}; {PAUSE}\n"));
+    let lines: Vec<&String> = steps.iter().flat_map(|step| &step.lines).collect();
+    let lines = lines.iter().enumerate().map(|(index, line)| {
+        let is_before_stop = lines.get(index + 1).is_some_and(|next| *next == "stop");
+        match is_before_stop {
+            true => format!("{line}\n"),
+            false => format!("{line}; {PAUSE}\n"),
+        }
+    });
     Ok(lines.collect())
 }
 

@@ -37,7 +37,5 @@ fn whole(block: &Block, options: Vec<String>, script: &str) -> Result<String> {
     let scenarios = workspace.scenarios()?;
     let starts: Vec<_> = scenarios.iter().map(lab_view::start).collect();
     data["starts"] = json!(starts);
-    // Then the site has `lab-bugs.js`.
-    data["hasBugs"] = json!(workspace.root.join("book/lab/bugs.toml").is_file());
     Ok(lab_view::element("lab-whole", &table, &data))
 }

@@ -48,7 +48,7 @@
             const { script, options = [] } = this.chosen.styles[this.style];
             this.view.change({
                 script: lab.script.split(script), servers: [this.style, `${this.style}!`], bug: name,
-                options: Object.fromEntries(options.map((option) => option.replace(/^--/, '').split('='))), room: undefined,
+                options: Object.fromEntries(options.map((option) => /^--([^=]*)=?(.*)$/.exec(option).slice(1))), room: undefined,
             });
         }
 

@@ -47,7 +47,7 @@
             super(root, data);
             this.starts = data.starts;
             this.fillStarts();
-            if (data.hasBugs) this.bugs.load();
+            this.bugs.load();
             this.loadSources();
             // The run in the page is shown at once; what a link says needs a run of its own.
             this.show(data.result);

@@ -8,10 +8,14 @@
 
     const lab = (globalThis.echoLab ??= {});
 
-    // The engine records states at calls and steps only, so the page lets a microsecond pass after each step:
-    // the record of that shows the servers at rest.
+    // The engine records states at calls and steps only, so the page lets a microsecond pass after each step: the
+    // record of that shows the servers at rest. A stop changes nothing by itself, so its own record shows that.
     const PAUSE = 'wait 1us';
-    const withPauses = (steps) => steps.map((step) => `${step}; ${PAUSE}`).join('\n');
+    const hasPause = (steps, index) => steps[index + 1] !== 'stop';
+    const withPauses = (steps) => steps.map((step, index) => (hasPause(steps, index) ? `${step}; ${PAUSE}` : step)).join('\n');
+
+    // For each step of a script with pauses, whether it is one of the page's.
+    const withoutPauses = (steps) => steps.flatMap((step, index) => (hasPause(steps, index) ? [true, false] : [true]));
 
     // A style that waits with epoll makes one or two of these for each connection. They are no events of
     // their own: the page shows their effect at the call before.
@@ -89,8 +93,9 @@
 
     // A server's run as its measures, one for each step and one for the start: the state before its first call,
     // and the calls, each with the state after it.
-    function open(result, server, places, count) {
+    function open(server, places, steps) {
         const measures = [{ before: NOBODY, calls: [] }];
+        const isStep = withoutPauses(steps);
         let [state, previous, registered] = [NOBODY, null, null];
         let violation = null;
         server.records.forEach((record, index) => {
@@ -100,12 +105,10 @@
             if (previous?.call === 'wait') previous.state = watchedAs(previous.state, state);
             if (record.step !== undefined) {
                 previous = null;
-                if (record.step % 2 === 1) {
-                    if (last) last.state = state;
-                    else measure.before = state;
-                } else {
-                    measures.push({ before: state, calls: [] });
-                }
+                const isAtRest = !isStep[record.step] || isStep[record.step - 1];
+                if (isAtRest && last) last.state = state;
+                else if (isAtRest) measure.before = state;
+                if (isStep[record.step]) measures.push({ before: state, calls: [] });
             } else if (HIDDEN.has(record.call)) {
                 registered = { place: places[record.place], client: record.client };
                 if (last) last.state = state;
@@ -124,7 +127,7 @@
         state = after(state, { state: server.last });
         if (final) final.state = state;
         if (server.violation && !violation) violation = { ...server.violation, step: measures.length - 1, call: measures.at(-1).calls.length };
-        while (measures.length <= count) measures.push({ before: state, calls: [] });
+        while (measures.length <= steps.length) measures.push({ before: state, calls: [] });
         const received = Object.fromEntries(server.clients.map(({ client, received, ended }) =>
             [client, { bytes: unescape(received), ended }]));
         return { ...identify(server.server), measures, violation, received, ending: server.ending, cut: server.cut };
@@ -143,7 +146,7 @@
             const parsed = steps.map(({ text }) => lab.script.parse(text));
             this.steps = steps.map(({ text, comment }, index) => ({ text, says: comment ?? lab.script.describe(parsed[index]) }));
             this.streams = lab.script.streams(parsed);
-            this.servers = result.servers.map((server) => open(result, server, result.places, steps.length));
+            this.servers = result.servers.map((server) => open(server, result.places, steps.map(({ text }) => text)));
             this.lengths = Array.from({ length: steps.length + 1 }, (_, step) =>
                 Math.max(...this.servers.map(({ measures }) => measures[step].calls.length)));
             this.clients = Object.keys(this.streams).map(Number);

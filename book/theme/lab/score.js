@@ -70,6 +70,7 @@
             if (isNew) {
                 this.subject = subject;
                 this.layOut();
+                this.left = Math.min(this.left, Math.max(0, this.end - this.width));
             }
             if (isNew || !this.covers()) this.drawStaves();
             this.point();
@@ -163,12 +164,16 @@
                 area(0, pending, 'pending');
                 area(pending, Math.min(pending + partial, scale), 'partial');
             };
-            let waitsFrom = this.waitsBefore(server, first) ? from : null;
+            let waitsFrom = null;
             for (let step = first; step <= last; step++) {
                 const { before, calls } = server.measures[step];
-                stretch(this.starts[step], calls.length ? this.xOf({ step, call: 1 }) : this.starts[step + 1], before);
-                calls.forEach((event, index) => {
-                    const at = { step, call: index + 1 }, x = this.xOf(at);
+                // A measure can have thousands of calls: those that can be seen are drawn.
+                const callAt = (x) => Math.max(0, Math.min(calls.length, Math.floor((x - this.starts[step]) / this.unit)));
+                const [begin, until] = [Math.max(0, callAt(this.drawn[0]) - 2), callAt(this.drawn[1]) + 1];
+                if (step === first && this.waits(server, step, begin)) waitsFrom = from;
+                if (begin === 0) stretch(this.starts[step], calls.length ? this.xOf({ step, call: 1 }) : this.starts[step + 1], before);
+                for (let index = begin; index < Math.min(until, calls.length); index++) {
+                    const event = calls[index], at = { step, call: index + 1 }, x = this.xOf(at);
                     stretch(x, index + 1 < calls.length ? x + this.unit : this.starts[step + 1], event.state);
                     if (event.call === 'wait') waitsFrom = x;
                     if (event.call === 'wake' && waitsFrom !== null) {
@@ -179,7 +184,10 @@
                     if (server.violation?.step === step && server.violation.call === at.call) {
                         notes += `<circle class="violation" cx="${x}" cy="${(y('you') + y('kernel')) / 2}" r="${(Y.kernel - Y.you) / 2 + 6}"/>`;
                     }
-                });
+                }
+                if (server.violation?.step === step && server.violation.call === 0) {
+                    notes += `<circle class="violation" cx="${this.xOf({ step, call: 0 })}" cy="${y('kernel')}" r="9"/>`;
+                }
                 if (step === shown && step === run.last && (server.ending === 'spinning' || server.cut)) {
                     notes += `<text class="spins" x="${this.starts[step + 1] - 8}" y="${y('you') + 4}">${server.cut ? '… and so on' : '… for ever'}</text>`;
                 }
@@ -190,12 +198,11 @@
                 <path class="level" d="M${from} ${y('style')}H${to}M${from} ${y('kernel')}H${to}M${from} ${y('base')}H${to}"/>${rests}${watched}${held}${water}${notes}</g>`;
         }
 
-        waitsBefore(server, step) {
-            for (let before = step - 1; before >= 0; before--) {
-                const last = server.measures[before].calls.at(-1);
-                if (last) return last.call === 'wait';
-            }
-            return false;
+        // Whether a server waits before one of its calls.
+        waits(server, step, index) {
+            if (index > 0) return server.measures[step].calls[index - 1].call === 'wait';
+            const before = server.measures.slice(0, step).findLast(({ calls }) => calls.length > 0);
+            return before?.calls.at(-1).call === 'wait';
         }
 
         // One call.
