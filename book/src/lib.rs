@@ -34,6 +34,7 @@ pub mod lab_files;
 mod limited;
 mod line_diff;
 mod log_capture;
+mod play;
 mod plot;
 pub mod preprocessor;
 pub mod problem;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 mod client;
 mod lexer;
+mod limits;
 mod parser;
 
 pub use client::{ClientEnd, ClientSocket, ClientTrace, ScriptedClient};
 pub use lexer::ParseError;
 use lexer::Tokens;
+pub use limits::MOST_SCRIPT_BYTES;
 use parser::Parser;
 
 /// What clients and users do to the server, in order.

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::client::ServerAddress;
 use crate::output;
-use crate::script::{ClientEnd, ClientTrace, Script};
+use crate::script::{ClientEnd, ClientTrace, MOST_SCRIPT_BYTES, Script};
 use player::Player;
 use server::{PlayedServer, ServerEnding};
 
@@ -84,13 +84,15 @@ fn parse(script: &str) -> io::Result<Script> {
     let mut input = String::new();
     let text = match script {
         "-" => {
-            io::stdin().read_to_string(&mut input)?;
+            // One byte more shows that the script is too long.
+            let limit = MOST_SCRIPT_BYTES as u64 + 1;
+            io::stdin().take(limit).read_to_string(&mut input)?;
             &input
         }
         text => text,
     };
-    let invalid = |error| io::Error::other(format!("script, {error}"));
-    text.parse().map_err(invalid)
+    let (script, _comments) = Script::within_limits(text).map_err(io::Error::other)?;
+    Ok(script)
 }
 
 impl PlayReport {
