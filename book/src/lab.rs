@@ -20,7 +20,7 @@ use crate::trace::LabTrace;
 use crate::workspace::Workspace;
 
 /// The profile that this program was built in. The lab shares crates with it that way.
-const PROFILE: &str = if cfg!(debug_assertions) {
+pub(crate) const PROFILE: &str = if cfg!(debug_assertions) {
     "dev"
 } else {
     "release"

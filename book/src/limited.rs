@@ -6,8 +6,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// Most bytes that a program may print.
 const MOST_OUTPUT: u64 = 64 * 1024 * 1024;
+
+/// How long a program may take to end when it is asked to.
+const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// How a program ended.
 #[derive(Debug)]
@@ -20,10 +26,10 @@ pub struct Finished {
     pub errors: Vec<u8>,
 }
 
-/// Runs a command with this input, to its end. After `limit` the program is killed.
+/// Runs a command with this input, to its end. After `limit` the program is ended (SIGTERM, then SIGKILL).
 ///
 /// # Errors
-/// The program can't be started, prints more than 64 MiB, or was killed: then the error's kind is
+/// The program can't be started, prints more than 64 MiB, or was ended: then the error's kind is
 /// `TimedOut`.
 pub fn run(command: &mut Command, input: &[u8], limit: Duration) -> io::Result<Finished> {
     let mut child = command
@@ -44,7 +50,11 @@ pub fn run(command: &mut Command, input: &[u8], limit: Duration) -> io::Result<F
         });
         let in_time = end.recv_timeout(limit).is_ok();
         if !in_time {
-            let _ = child.kill();
+            // A program that has started others ends them first.
+            let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
+            if end.recv_timeout(END_LIMIT).is_err() {
+                let _ = child.kill();
+            }
         }
         (output.join(), errors.join(), in_time)
     });

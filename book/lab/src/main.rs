@@ -6,12 +6,12 @@ use std::io::{self, BufWriter, Read, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::sys::sim::Script;
+use common::script::{MOST_SCRIPT_BYTES, Script};
 use lab::bug;
 use lab::case::SimulationArgs;
 use lab::contract::check_contract;
 use lab::matrix::matrix;
-use lab::run::{MOST_SCRIPT_BYTES, RunArgs, run};
+use lab::run::{RunArgs, run};
 use lab::server::Style;
 use lab::simulate::simulate;
 use serde::Serialize;

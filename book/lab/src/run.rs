@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use common::sys::sim::{self, ClientTrace, Script, Step, Trace};
+use common::script::{ClientTrace, Script, Step};
+use common::sys::sim::{self, Trace};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,11 +19,15 @@ use crate::history::is_last;
 use crate::plan::Plan;
 use crate::server::Style;
 
-mod limits;
 mod record;
 
-pub use limits::{MOST_RECORDS, MOST_SCRIPT_BYTES, MOST_SERVERS};
 use record::{Changes, Places, RunRecord};
+
+/// Most servers of a run.
+const MOST_SERVERS: usize = 8;
+
+/// Most records of a server. Its run is cut when it has made them.
+pub const MOST_RECORDS: usize = 100_000;
 
 /// The servers, and the options of each.
 #[derive(Args, Debug, Clone)]
@@ -121,10 +126,12 @@ struct ServerRun {
 /// # Errors
 /// The text isn't a script, or it is beyond a limit.
 pub fn run(args: &RunArgs, text: &str) -> io::Result<RunResult> {
-    limits::check_text(text, args.servers.len())?;
-    let (script, texts) = Script::with_comments(text)
-        .map_err(|error| io::Error::other(format!("script, {error}")))?;
-    limits::check_steps(&script)?;
+    let (script, texts) = Script::within_limits(text).map_err(io::Error::other)?;
+    let count = args.servers.len();
+    if count > MOST_SERVERS {
+        let error = format!("{count} servers, and at most {MOST_SERVERS} are possible");
+        return Err(io::Error::other(error));
+    }
     let mut places = Places::default();
     let servers = args.servers.iter().map(|server| {
         let mut case = args.options.case(server.style, script.clone());

@@ -1,6 +1,7 @@
-//! What a served page can request of the lab: `POST /lab/run`.
+//! What a served page can request of the lab: `POST /lab/run` runs a script in the simulation, and
+//! `POST /lab/play` on the real program.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,8 @@ use super::ServedSite;
 use super::http::Response;
 use super::request::{Body, Request};
 use crate::lab::Lab;
+use crate::limited::Finished;
+use crate::play::PlayPrograms;
 
 /// Most runs at the same time.
 const MOST_RUNS: usize = 4;
@@ -25,7 +28,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct LabService {
     /// The program, and the version of the site that it was built for.
-    built: Mutex<Option<(u64, Arc<Lab>)>>,
+    lab: Mutex<Option<(u64, Arc<Lab>)>>,
+    /// The real programs, as well.
+    programs: Mutex<Option<(u64, Arc<PlayPrograms>)>>,
     /// How many runs are under way.
     runs: AtomicUsize,
 }
@@ -34,6 +39,16 @@ pub struct LabService {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RunRequest {
+    args: Vec<String>,
+    script: String,
+}
+
+/// A script, the name of a server, and the arguments of `lab run`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlayRequest {
+    server: String,
+    #[serde(default)]
     args: Vec<String>,
     script: String,
 }
@@ -52,6 +67,7 @@ impl LabService {
     pub fn respond(&self, request: &Request, site: &ServedSite) -> Response {
         let response = match request.path.as_str() {
             "/lab/run" => body_of(request).and_then(|body| self.run(&body, site)),
+            "/lab/play" => body_of(request).and_then(|body| self.play(&body, site)),
             _ => Err(refused("404 Not Found", "there is no such request")),
         };
         response.unwrap_or_else(|refused| refused)
@@ -59,26 +75,21 @@ impl LabService {
 
     fn run(&self, request: &RunRequest, site: &ServedSite) -> Result<Response, Response> {
         let _run = self.begin()?;
-        let lab = self.lab(site);
-        let lab =
-            lab.map_err(|error| refused("500 Internal Server Error", format!("{error:#}")))?;
-        let finished = lab.run(&request.args, &request.script, TIME_LIMIT);
-        let finished = finished.map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => refused("504 Gateway Timeout", "the run takes longer than 10 s"),
-            _ => refused("422 Unprocessable Content", error.to_string()),
+        let lab = current(&self.lab, site, || Lab::build(&site.workspace))?;
+        response_of(lab.run(&request.args, &request.script, TIME_LIMIT))
+    }
+
+    fn play(&self, request: &PlayRequest, site: &ServedSite) -> Result<Response, Response> {
+        let _run = self.begin()?;
+        let programs = current(&self.programs, site, || {
+            Ok(PlayPrograms::build(&site.workspace)?)
         })?;
-        match finished.status.success() && finished.output.starts_with(b"{") {
-            true => Ok(Response {
-                status: "200 OK",
-                kind: "application/json",
-                body: finished.output,
-            }),
-            false => {
-                let errors = String::from_utf8_lossy(&finished.errors);
-                let error = errors.trim().trim_start_matches("error: ");
-                Err(refused("422 Unprocessable Content", error))
-            }
-        }
+        let PlayRequest {
+            server,
+            args,
+            script,
+        } = request;
+        response_of(programs.play(server, args, script, TIME_LIMIT))
     }
 
     fn begin(&self) -> Result<Run<'_>, Response> {
@@ -91,19 +102,44 @@ impl LabService {
             )),
         }
     }
+}
 
-    /// The lab of the checkout as it is. Building it is quick when nothing has changed since the book was
-    /// built.
-    fn lab(&self, site: &ServedSite) -> Result<Arc<Lab>> {
-        let version = site.snapshot().version;
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*built {
-            Some((of, lab)) if *of == version => Ok(Arc::clone(lab)),
-            _ => {
-                let lab = Arc::new(Lab::build(&site.workspace)?);
-                *built = Some((version, Arc::clone(&lab)));
-                Ok(lab)
-            }
+/// What was built for the site as it is, or is built now. That is quick when nothing has changed.
+fn current<T>(
+    built: &Mutex<Option<(u64, Arc<T>)>>,
+    site: &ServedSite,
+    build: impl FnOnce() -> Result<T>,
+) -> Result<Arc<T>, Response> {
+    let version = site.snapshot().version;
+    let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, value)) = &*built
+        && *of == version
+    {
+        return Ok(Arc::clone(value));
+    }
+    let value = build().map(Arc::new);
+    let value =
+        value.map_err(|error| refused("500 Internal Server Error", format!("{error:#}")))?;
+    *built = Some((version, Arc::clone(&value)));
+    Ok(value)
+}
+
+/// What a program has printed, if that is JSON.
+fn response_of(finished: io::Result<Finished>) -> Result<Response, Response> {
+    let finished = finished.map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => refused("504 Gateway Timeout", "the run takes longer than 10 s"),
+        _ => refused("422 Unprocessable Content", error.to_string()),
+    })?;
+    match finished.status.success() && finished.output.starts_with(b"{") {
+        true => Ok(Response {
+            status: "200 OK",
+            kind: "application/json",
+            body: finished.output,
+        }),
+        false => {
+            let errors = String::from_utf8_lossy(&finished.errors);
+            let error = errors.trim().trim_start_matches("error: ");
+            Err(refused("422 Unprocessable Content", error))
         }
     }
 }
@@ -202,6 +238,57 @@ mod tests {
         ] {
             let said = answer["error"].as_str().unwrap_or_default();
             assert!(got == status && said.contains(error), "{got}: {said}");
+        }
+        Ok(())
+    }
+
+    /// What a program does is what the simulation says.
+    #[test]
+    fn a_script_is_played_on_the_real_program() -> Result<()> {
+        let site = site()?;
+        let script = "connect 1; send 1 \"hel\"; connect 2; send 1 \"lo\\nrest\"; half-close 1; \
+                      stop-reading 2; send 2 300; read 2 26; close 2; connect 3; stop";
+        let servers = [
+            "select",
+            "dispatcher",
+            "chat",
+            "reactor",
+            "reactor-select",
+            "step-3",
+        ];
+        let arguments = [
+            "--recv-size=100",
+            "--server-send-buffer",
+            "4096",
+            "--seed",
+            "1",
+        ];
+        for server in servers {
+            let body = json!({ "server": server, "args": arguments, "script": script });
+            let (status, played) = post(&site, "/lab/play", &body.to_string())?;
+            assert_eq!(status, "200", "{server}: {played}");
+            let all = [&["--server", server], &arguments[..]].concat();
+            let (_, simulated) = run(&site, &all, script)?;
+            assert_eq!(
+                played["clients"], simulated["servers"][0]["clients"],
+                "{server}"
+            );
+            assert_eq!(
+                played["ending"], simulated["servers"][0]["ending"],
+                "{server}"
+            );
+        }
+        for (server, script, error) in [
+            (
+                "select",
+                "signal",
+                "script, step 1: `signal`: only the simulation can do this",
+            ),
+            ("nobody", "", "there is no program of the server \"nobody\""),
+        ] {
+            let body = json!({ "server": server, "script": script });
+            let (status, answer) = post(&site, "/lab/play", &body.to_string())?;
+            assert_eq!((&*status, answer["error"].as_str()), ("422", Some(error)));
         }
         Ok(())
     }

@@ -62,23 +62,17 @@ use super::call::Call;
 use super::{Counters, Faults, Listener, counters, faults};
 use crate::StopSignal;
 
-mod client;
 mod epoll;
 pub(crate) mod handles;
 mod kernel;
-mod lexer;
-mod parser;
-mod script;
 mod select;
 mod tcp;
 mod trace;
 mod world;
 
-pub use lexer::ParseError;
-pub use script::{Payload, Script, Step};
+pub use crate::script::{ClientEnd, ClientTrace, ParseError, Payload, Script, Step};
 pub use trace::{
-    CallRecord, Caller, ClientEnd, ClientTrace, Connection, ConnectionState, Ending, LostEdge,
-    Record, Trace, TraceEvent,
+    CallRecord, Caller, Connection, ConnectionState, Ending, LostEdge, Record, Trace, TraceEvent,
 };
 
 use kernel::{Kernel, Object};

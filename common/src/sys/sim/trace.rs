@@ -1,10 +1,10 @@
 //! The trace of a run: every call and every step, the state after each, and how it ended.
 
-use std::io::ErrorKind;
 use std::panic::Location;
 
 use serde::{Serialize, Serializer};
 
+use crate::script::{ClientEnd, ClientTrace};
 use crate::sys::Counters;
 use crate::sys::call::Call;
 
@@ -204,41 +204,6 @@ pub enum ConnectionState {
     Closed,
 }
 
-/// How the run ended for a client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClientTrace {
-    /// Its number.
-    pub client: u32,
-    /// Bytes that its kernel took from it.
-    pub sent: u64,
-    /// What it read. In JSON, a text with escapes for bytes that aren't printable ASCII.
-    #[serde(serialize_with = "escaped")]
-    pub received: Vec<u8>,
-    /// How the server's stream ended for it; `None` if it hasn't, as far as the client has read.
-    pub ended: Option<ClientEnd>,
-}
-
-/// How a stream ended for a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientEnd {
-    /// With a FIN, after everything that the server had sent.
-    EndOfStream,
-    /// With a reset.
-    Reset,
-    /// The connection was never established.
-    NotConnected,
-}
-
-impl From<ErrorKind> for ClientEnd {
-    fn from(kind: ErrorKind) -> Self {
-        match kind {
-            ErrorKind::ConnectionRefused | ErrorKind::TimedOut => ClientEnd::NotConnected,
-            _ => ClientEnd::Reset,
-        }
-    }
-}
-
 /// A wait that began although a connection was ready: the server forgot what an edge had reported,
 /// and it is possible that no further edge comes.
 ///
@@ -255,10 +220,6 @@ pub struct LostEdge {
     pub name: String,
     /// Whether the server would find something to read; otherwise it could write.
     pub is_read: bool,
-}
-
-fn escaped<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&bytes.escape_ascii())
 }
 
 fn as_json<S: Serializer>(counters: &Counters, serializer: S) -> Result<S::Ok, S::Error> {

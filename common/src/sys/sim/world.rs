@@ -9,14 +9,11 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::client::Client;
 use super::kernel::{Kernel, Object};
-use super::script::{Script, Step};
 use super::tcp::bits;
-use super::trace::{
-    CallRecord, ClientTrace, Connection, Ending, LostEdge, Record, Trace, TraceEvent,
-};
+use super::trace::{CallRecord, Connection, Ending, LostEdge, Record, Trace, TraceEvent};
 use super::{Options, Schedule};
+use crate::script::{ClientTrace, Script, ScriptedClient, Step};
 use crate::sys::Counters;
 use crate::sys::call::Call;
 
@@ -37,6 +34,9 @@ const MOST_FRUITLESS_WAITS: usize = 1_000;
 
 /// Waits that a server can begin after the end of the script, to let its timers expire.
 const MOST_TIMEOUTS: usize = 10_000;
+
+/// A client, and its end of the connection while it has one.
+type Client = ScriptedClient<usize>;
 
 #[derive(Debug)]
 pub(super) struct World {
@@ -149,10 +149,17 @@ impl World {
         error_of(&self.ended.insert(ended).ending)
     }
 
+    fn client_traces(&self) -> Vec<ClientTrace> {
+        let clients = self.clients.iter();
+        clients
+            .map(|(number, client)| client.trace(*number))
+            .collect()
+    }
+
     fn end_with(&self, ending: Ending) -> WorldEnd {
         WorldEnd {
             ending,
-            clients: self.clients.iter().map(client_trace).collect(),
+            clients: self.client_traces(),
             connections: self.connections(),
         }
     }
@@ -271,13 +278,13 @@ impl World {
             Step::IgnorePort(port) => {
                 self.kernel.silent_ports.insert(*port);
             }
-            Step::Send(client, payload) => self.client(*client).send(payload),
-            Step::Urgent(client, text) => self.client(*client).send_urgent(text),
-            Step::Read(client, count) => self.client(*client).read(*count),
-            Step::StopReading(client) => self.client(*client).stop_reading(),
-            Step::ResumeReading(client) => self.client(*client).resume_reading(),
-            Step::HalfClose(client) => self.client(*client).half_close(),
-            Step::Close(client) => self.client(*client).close(),
+            Step::Send(client, _)
+            | Step::Urgent(client, _)
+            | Step::Read(client, _)
+            | Step::StopReading(client)
+            | Step::ResumeReading(client)
+            | Step::HalfClose(client)
+            | Step::Close(client) => self.client(*client).begin(step),
             Step::Reset(client) => {
                 let client = self.client(*client);
                 let end = client.end;
@@ -414,15 +421,6 @@ enum Passed {
     Time,
     Deadline,
     Signal,
-}
-
-fn client_trace((number, client): (&u32, &Client)) -> ClientTrace {
-    ClientTrace {
-        client: *number,
-        sent: client.sent,
-        received: client.received.clone(),
-        ended: client.ended,
-    }
 }
 
 fn error_of(ending: &Ending) -> io::Error {

@@ -4,8 +4,16 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::lexer::{ParseError, Tokens};
-use super::parser::Parser;
+mod client;
+mod lexer;
+mod limits;
+mod parser;
+
+pub use client::{ClientEnd, ClientSocket, ClientTrace, ScriptedClient};
+pub use lexer::ParseError;
+use lexer::Tokens;
+pub use limits::MOST_SCRIPT_BYTES;
+use parser::Parser;
 
 /// What clients and users do to the server, in order.
 ///
@@ -13,13 +21,13 @@ use super::parser::Parser;
 /// comment that ends with its line:
 ///
 /// ```
-/// use common::sys::sim::Script;
+/// use common::script::Script;
 ///
 /// let script: Script = "connect 1; send 1 \"hello\\n\"; half-close 1; wait 2s; stop".parse()?;
 /// assert_eq!(script.steps.len(), 5);
 /// let error = "connect 1; sned 1".parse::<Script>().unwrap_err();
 /// assert_eq!((error.line, error.column), (1, 12));
-/// # Ok::<(), common::sys::sim::ParseError>(())
+/// # Ok::<(), common::script::ParseError>(())
 /// ```
 ///
 /// | step | what happens |

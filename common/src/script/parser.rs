@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::lexer::{A_STEP, LONGEST, ParseError, Place, ScriptToken};
-use super::script::{Payload, Step};
+use super::{Payload, Step};
 
 /// Most bytes of one `send` or `read`, and the highest number of a client.
 const MOST: u64 = 1 << 26;
@@ -201,7 +201,7 @@ impl Parser {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::Script;
     use super::*;
 
     #[test]
