@@ -239,6 +239,39 @@ test('without script the lab is a table of all events', () =>
         assert.equal(await lab(page).locator('button').count(), 0);
     }));
 
+test('a published bug is found: its call, its rule, and its line beside the right one', () =>
+    read(LAB, {}, async (page) => {
+        const broken = lab(page).locator('.lab-break');
+        await broken.locator('[data-bug]').selectOption('tail-lost-at-half-close');
+        await broken.locator('.lab-verdict').waitFor();
+        assert.match(await broken.textContent(), /buggy select breaks the rule nothing_is_lost/);
+        assert.match(await broken.locator('.lab-right').textContent(), /is_empty\(\)/);
+        await broken.getByRole('button', { name: 'Go to that call' }).click();
+        assert.equal(await lab(page).locator('.lab-paper .violation').count(), 1);
+        assert.match(await sentence(page), /buggy select breaks the contract with this call/);
+        assert.match(await lab(page).locator('.lab-panes .buggy').textContent(), /PeerClosed => Lifecycle::Closed/);
+        await broken.locator('[data-bug-style]').selectOption('chat');
+        await page.waitForFunction(() => document.querySelector('.lab-matrix thead').textContent.includes('buggy chat'));
+        // A script that doesn't show it.
+        await button(page, 'undo').click();
+        await button(page, 'undo').click();
+        for (let time = 0; time < 3; time++) await button(page, 'undo').click();
+        await broken.getByRole('button', { name: 'Use one that does' }).click();
+        await broken.locator('.lab-verdict').waitFor();
+        await broken.locator('[data-bug]').selectOption('');
+        await page.waitForFunction(() => document.querySelectorAll('.lab-matrix thead th').length === 4);
+    }));
+
+test('on real sockets every client gets the same', () =>
+    read(LAB, {}, async (page) => {
+        await act(page, 'line');
+        await lab(page).getByRole('button', { name: 'Run it on real sockets' }).click();
+        const result = lab(page).locator('.lab-real [role="status"]');
+        await result.locator('table').waitFor({ timeout: 200_000 });
+        assert.match(await result.textContent(), /Every client gets the same/);
+        assert.equal(await result.locator('tbody tr').count(), 4);
+    }));
+
 test('from a folder the lab runs as WebAssembly, or says what is missing', () =>
     read(LAB, { from: 'folder' }, async (page) => {
         if (!hasFile('lab-wasm.js')) {

@@ -6,7 +6,7 @@
 
     const lab = (globalThis.echoLab ??= {});
     const { escape, fill, named } = lab.page;
-    const { STYLES, amount, unescape } = lab.model;
+    const { amount, unescape } = lab.model;
     const MOST = 40; // Longer texts are shown as a number of bytes.
     const ENDS = { end_of_stream: 'then the end of the stream', reset: 'then a reset', not_connected: 'no connection' };
 
@@ -37,16 +37,16 @@
 
         async play() {
             const { run, config } = this.view;
-            const servers = run.servers.filter(({ server }) => STYLES.includes(server));
-            if (!servers.length) return fill(this.result, '<p>Only the four styles have programs that can be run.</p>');
+            const servers = run.servers.filter(({ hasBug }) => !hasBug); // Nobody has built those into a program.
             this.for = run;
             this.button.setAttribute('aria-disabled', 'true');
             const script = config.script.map(({ text }) => text).join('\n');
+            const args = Object.entries(config.options).map(([name, value]) => `--${name}=${value}`);
             const rows = [];
             try {
                 for (const server of servers) {
                     fill(this.result, `<p>${named(server)} is running. The first time, its program is built.</p>`);
-                    const { clients } = await lab.run.post('lab/play', { server: server.server, script });
+                    const { clients } = await lab.run.post('lab/play', { server: server.server, args, script });
                     rows.push(...compared(server, clients).map((row) => ({ server, ...row })));
                 }
                 if (this.for === this.view.run) fill(this.result, this.table(rows));
