@@ -249,7 +249,7 @@ test('a published bug is found: its call, its rule, and its line beside the righ
         await broken.getByRole('button', { name: 'Go to that call' }).click();
         assert.equal(await lab(page).locator('.lab-paper .violation').count(), 1);
         assert.match(await sentence(page), /buggy select breaks the contract with this call/);
-        assert.match(await lab(page).locator('.lab-panes .buggy').textContent(), /PeerClosed => Lifecycle::Closed/);
+        assert.match(await lab(page).locator('.lab-panes .buggy').first().textContent(), /PeerClosed => Lifecycle::Closed/);
         await broken.locator('[data-bug-style]').selectOption('chat');
         await page.waitForFunction(() => document.querySelector('.lab-matrix thead').textContent.includes('buggy chat'));
         // A script that doesn't show it.

@@ -54,8 +54,12 @@
 
         /** The lines of the chosen bug, if they are in this file. */
         inFile(file) {
-            const how = this.chosen?.styles[this.style];
-            return how?.file === file ? how : null;
+            return this.how?.file === file ? this.how : null;
+        }
+
+        /** The chosen bug in the chosen style. */
+        get how() {
+            return this.chosen?.styles[this.style] ?? null;
         }
 
         possible() {

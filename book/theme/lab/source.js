@@ -86,14 +86,23 @@
         pane({ server, event, isNow, isWaiting, isOver }) {
             const sources = this.view.sources;
             const waits = isWaiting || isOver;
+            const buggy = this.bugAt(server);
             const decided = waits && !isOver ? decides(server, sources) : null;
-            const place = decided ?? event?.place;
-            const doing = isOver ? 'is over; its last call is' : decided ? 'waits; what it watches is decided in' : waits ? 'waits in' : `${describeCall(event)}, in`;
+            const place = buggy ?? decided ?? event?.place;
+            const doing = buggy ? `breaks the contract with ${describeCall(event)}; its bug is in` : isOver ? 'is over; its last call is' : decided ? 'waits; what it watches is decided in' : waits ? 'waits in' : `${describeCall(event)}, in`;
             const caption = `<figcaption>${named(server)} ${event ? `${escape(doing)} <code>${escape(place)}</code>` : 'has not made a call'}</figcaption>`;
             if (!event) return caption;
             const [file, line] = place.split(':');
             const isTheNow = isNow && !waits;
             return `${caption}<pre><code class="hljs" tabindex="0" role="group" aria-label="Source of ${escape(server.name)}">${this.lines(server, file, +line, isTheNow ? 'running' : 'resting')}</code></pre>`;
+        }
+
+        // Where the bug is, at the call that shows it.
+        bugAt(server) {
+            const { bugs, moment } = this.view, { violation } = server;
+            const how = server.hasBug && bugs?.how;
+            if (!how || violation?.step !== moment.step || violation.call !== moment.call) return null;
+            return `${how.file}:${how.line}`;
         }
 
         lines(server, file, at, kind) {
