@@ -91,6 +91,7 @@
             const { run, prediction } = this.view;
             if (!run || this.view.config.bug !== this.chosen.name) return '';
             const { violation } = run;
+            if (this.how.harmless) return `<p role="status">In this style the mistake is harmless. ${lab.page.withCode(this.how.harmless)}</p>`;
             if (!violation) {
                 return '<p role="status">This script doesn’t show the bug. A test is only as good as its script. <button type="button" data-key="bug-shows" data-shows>Use one that does</button></p>';
             }
