@@ -51,6 +51,11 @@ impl PlayPrograms {
         cargo::build(&mut workspace.cargo(), &arguments).map(PlayPrograms)
     }
 
+    /// The checker, `echo-client`, as a command in the root of the workspace.
+    pub fn checker(&self, workspace: &Workspace) -> Option<Command> {
+        Some(workspace.command(self.0.get("echo-client")?))
+    }
+
     /// Runs `echo-client play` on a script. `arguments` are those of `lab run`; the ones that the program
     /// doesn't have are left out.
     ///
