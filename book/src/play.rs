@@ -28,7 +28,7 @@ const PACKAGES: [&str; 6] = [
 ];
 
 /// The options of `lab run` that programs have, too, and the first step of the book that has each. The
-/// programs' other options concern files and logs, or what a real kernel can't be told.
+/// programs' other options concern files and logs.
 const OPTIONS: [(&str, usize); 7] = [
     ("--faults", 1),
     ("--recv-size", 4),
