@@ -1,4 +1,4 @@
-//! Runs a program that may take only so long, and print only so much.
+//! Runs a program with a limit for its time, and one for its output.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -9,10 +9,10 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Most bytes that a program may print.
+/// Most bytes that a program can print.
 const MOST_OUTPUT: u64 = 64 * 1024 * 1024;
 
-/// How long a program may take to end when it is asked to.
+/// How long to wait for a program's end after SIGTERM.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// How a program ended.

@@ -43,6 +43,9 @@ struct Args {
     /// Don't open the browser
     #[arg(long)]
     no_open: bool,
+    /// Let the book's pages grade a server of yours: they can then run any command on this machine
+    #[arg(long)]
+    grade: bool,
 }
 
 #[derive(Subcommand)]
@@ -107,6 +110,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             let options = serve::ServeOptions {
                 port: args.port,
                 open: !args.no_open,
+                grade: args.grade,
             };
             serve::serve(workspace()?, options)?;
         }

@@ -28,7 +28,7 @@ const PACKAGES: [&str; 6] = [
 ];
 
 /// The options of `lab run` that programs have, too, and the first step of the book that has each. The
-/// programs' other options concern files and logs, or what a real kernel can't be told.
+/// programs' other options concern files and logs.
 const OPTIONS: [(&str, usize); 7] = [
     ("--faults", 1),
     ("--recv-size", 4),
@@ -49,6 +49,11 @@ impl PlayPrograms {
         let arguments = ["--profile", PROFILE, "--bins"].into_iter().chain(packages);
         let arguments: Vec<&str> = arguments.collect();
         cargo::build(&mut workspace.cargo(), &arguments).map(PlayPrograms)
+    }
+
+    /// The checker, `echo-client`, as a command in the root of the workspace.
+    pub fn checker(&self, workspace: &Workspace) -> Option<Command> {
+        Some(workspace.command(self.0.get("echo-client")?))
     }
 
     /// Runs `echo-client play` on a script. `arguments` are those of `lab run`; the ones that the program

@@ -1,6 +1,7 @@
 //! Serves the book on a loopback address, and rebuilds and reloads it when something changes.
 
 mod connections;
+mod grade;
 mod http;
 mod lab;
 mod notices;
@@ -29,6 +30,8 @@ pub struct ServeOptions {
     pub port: u16,
     /// Whether to open the book in the browser.
     pub open: bool,
+    /// Whether pages can run the checker, and with it any command.
+    pub grade: bool,
 }
 
 /// The site that is being served.
@@ -37,6 +40,8 @@ struct ServedSite {
     workspace: Workspace,
     snapshot: Mutex<Arc<Snapshot>>,
     lab: LabService,
+    /// Whether pages can run the checker, and with it any command.
+    can_grade: bool,
 }
 
 /// The site after its last build.
@@ -48,11 +53,12 @@ struct Snapshot {
 }
 
 impl ServedSite {
-    fn new(workspace: Workspace, snapshot: Snapshot) -> Self {
+    fn new(workspace: Workspace, snapshot: Snapshot, can_grade: bool) -> Self {
         ServedSite {
             workspace,
             snapshot: Mutex::new(Arc::new(snapshot)),
             lab: LabService::default(),
+            can_grade,
         }
     }
 
@@ -81,7 +87,11 @@ pub fn serve(workspace: Workspace, options: ServeOptions) -> Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = listen(options.port)?;
     let watch = Watcher::new(&workspace);
-    let site = Arc::new(ServedSite::new(workspace, Snapshot::default()));
+    let site = Arc::new(ServedSite::new(
+        workspace,
+        Snapshot::default(),
+        options.grade,
+    ));
     let notices = Notices::new();
     notices.add_problems(&site.rebuild()?);
     if stop.is_raised() {

@@ -4,6 +4,7 @@ use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use super::grade::Grading;
 use super::request::Request;
 use super::{ServedSite, Snapshot};
 
@@ -19,6 +20,20 @@ pub struct Response {
     pub kind: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// What follows the body, piece by piece.
+    pub rest: Option<Box<Grading>>,
+}
+
+impl Response {
+    /// A response with a whole body.
+    pub fn new(status: &'static str, kind: &'static str, body: Vec<u8>) -> Self {
+        Response {
+            status,
+            kind,
+            body,
+            rest: None,
+        }
+    }
 }
 
 /// A connection that ends at a deadline, however slowly its client sends or reads.
@@ -68,60 +83,61 @@ pub fn respond(connection: &TcpStream, site: &ServedSite, limit: Duration) -> io
     let Some(request) = Request::read(BufReader::new(&mut connection))? else {
         return Ok(());
     };
-    let Response { status, kind, body } = response_to(&request, site);
+    let Response {
+        status,
+        kind,
+        body,
+        rest,
+    } = response_to(&request, site);
     connection.deadline = Instant::now() + limit;
     let charset = match kind.starts_with("text/") {
         true => "; charset=utf-8",
         false => "",
     };
+    // Without a length, the body ends with the connection.
+    let length = match rest {
+        None => format!("Content-Length: {}\r\n", body.len()),
+        Some(_) => String::new(),
+    };
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}{charset}\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n\r\n",
-        body.len()
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}{charset}\r\n{length}\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n"
     );
-    connection.write_all(&[head.as_bytes(), &body].concat())
+    connection.write_all(&[head.as_bytes(), &body].concat())?;
+    for piece in rest.into_iter().flatten() {
+        connection.deadline = Instant::now() + limit;
+        connection.write_all(piece.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn response_to(request: &Request, site: &ServedSite) -> Response {
     if !request.is_from_here() {
-        return Response {
-            status: "403 Forbidden",
-            kind: "text/plain",
-            body: b"only pages of this book, on this machine, get an answer".to_vec(),
-        };
+        let error = b"only pages of this book, on this machine, get an answer";
+        return Response::new("403 Forbidden", "text/plain", error.to_vec());
     }
     match request.method.as_str() {
         "POST" => site.lab.respond(request, site),
-        _ => file(&request.path, &site.snapshot()),
+        _ => file(&request.path, &site.snapshot(), site.can_grade),
     }
 }
 
-fn file(path: &str, snapshot: &Snapshot) -> Response {
+fn file(path: &str, snapshot: &Snapshot, can_grade: bool) -> Response {
     if path == VERSION {
-        return Response {
-            status: "200 OK",
-            kind: "text/plain",
-            body: snapshot.version.to_string().into_bytes(),
-        };
+        let version = snapshot.version.to_string();
+        return Response::new("200 OK", "text/plain", version.into_bytes());
     }
     let name = file_of(path);
     let Some(content) = snapshot.files.get(&name) else {
-        return Response {
-            status: "404 Not Found",
-            kind: "text/html",
-            body: snapshot.files.get("404.html").cloned().unwrap_or_default(),
-        };
+        let body = snapshot.files.get("404.html").cloned().unwrap_or_default();
+        return Response::new("404 Not Found", "text/html", body);
     };
     let kind = media_type(&name);
     let body = match kind {
-        "text/html" => served_page(content, snapshot.version),
+        "text/html" => served_page(content, snapshot.version, can_grade),
         _ => content.clone(),
     };
-    Response {
-        status: "200 OK",
-        kind,
-        body,
-    }
+    Response::new("200 OK", kind, body)
 }
 
 /// The name of the file for this path. For a folder, it is the folder's index.
@@ -133,11 +149,12 @@ fn file_of(path: &str) -> String {
     }
 }
 
-/// The page with an element that tells its scripts that this program serves it, and with a script that
+/// The page with an element that tells its scripts that this program serves it, and whether it can grade; and with a script that
 /// requests the version twice a second and reloads the page when it has changed.
-fn served_page(page: &[u8], version: u64) -> Vec<u8> {
+fn served_page(page: &[u8], version: u64, can_grade: bool) -> Vec<u8> {
+    let can = if can_grade { "grade" } else { "" };
     let added = format!(
-        "<meta name=\"four-echoes-served\"><script>setInterval(async () => {{\
+        "<meta name=\"four-echoes-served\" content=\"{can}\"><script>setInterval(async () => {{\
          const answer = await fetch('{VERSION}').catch(() => null);\
          if (answer?.ok && await answer.text() !== '{version}') location.reload();\
          }}, 500)</script>"
@@ -190,7 +207,7 @@ mod tests {
             .files
             .insert("big.bin".to_owned(), vec![0; 32 << 20]);
         let workspace = Workspace::here().map_err(io::Error::other)?;
-        let site = ServedSite::new(workspace, snapshot);
+        let site = ServedSite::new(workspace, snapshot, false);
         thread::scope(|scope| {
             scope.spawn(move || {
                 for _ in 0..3_000 {

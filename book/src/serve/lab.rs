@@ -1,8 +1,8 @@
-//! What a served page can request of the lab: `POST /lab/run` runs a script in the simulation, and
-//! `POST /lab/play` on the real program.
+//! What a served page can request of the lab: `POST /lab/run` runs a script in the simulation,
+//! `POST /lab/play` on the real program, and `POST /lab/grade` runs the checker.
 
 use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::ServedSite;
+use super::grade::GradeRequest;
 use super::http::Response;
 use super::request::{Body, Request};
 use crate::lab::Lab;
@@ -33,6 +34,8 @@ pub struct LabService {
     programs: Mutex<Option<(u64, Arc<PlayPrograms>)>>,
     /// How many runs are under way.
     runs: AtomicUsize,
+    /// Whether a server is being graded.
+    is_grading: Arc<AtomicBool>,
 }
 
 /// A script, and the arguments of `lab run`.
@@ -67,6 +70,7 @@ impl LabService {
     pub fn respond(&self, request: &Request, site: &ServedSite) -> Response {
         let response = match request.path.as_str() {
             "/lab/run" => body_of(request).and_then(|body| self.run(&body, site)),
+            "/lab/grade" => body_of(request).and_then(|body| self.grade(body, site)),
             "/lab/play" => body_of(request).and_then(|body| self.play(&body, site)),
             _ => Err(refused("404 Not Found", "there is no such request")),
         };
@@ -90,6 +94,31 @@ impl LabService {
             script,
         } = request;
         response_of(programs.play(server, args, script, TIME_LIMIT))
+    }
+
+    fn grade(&self, request: GradeRequest, site: &ServedSite) -> Result<Response, Response> {
+        if !site.can_grade {
+            return Err(refused(
+                "403 Forbidden",
+                "the book was started without --grade",
+            ));
+        }
+        let programs = current(&self.programs, site, || {
+            Ok(PlayPrograms::build(&site.workspace)?)
+        })?;
+        let checker = programs.checker(&site.workspace);
+        let missing = || refused("500 Internal Server Error", "there is no echo-client");
+        let started = request.start(checker.ok_or_else(missing)?, &self.is_grading);
+        let grading = started.map_err(|error| match error.kind() {
+            ErrorKind::ResourceBusy => {
+                refused("503 Service Unavailable", "another server is being graded")
+            }
+            _ => refused("422 Unprocessable Content", error.to_string()),
+        })?;
+        Ok(Response {
+            rest: Some(Box::new(grading)),
+            ..Response::new("200 OK", "application/x-ndjson", Vec::new())
+        })
     }
 
     fn begin(&self) -> Result<Run<'_>, Response> {
@@ -131,11 +160,7 @@ fn response_of(finished: io::Result<Finished>) -> Result<Response, Response> {
         _ => refused("422 Unprocessable Content", error.to_string()),
     })?;
     match finished.status.success() && finished.output.starts_with(b"{") {
-        true => Ok(Response {
-            status: "200 OK",
-            kind: "application/json",
-            body: finished.output,
-        }),
+        true => Ok(Response::new("200 OK", "application/json", finished.output)),
         false => {
             let errors = String::from_utf8_lossy(&finished.errors);
             let error = errors.trim().trim_start_matches("error: ");
@@ -162,11 +187,7 @@ fn body_of<T: DeserializeOwned>(request: &Request) -> Result<T, Response> {
 
 fn refused(status: &'static str, error: impl Into<String>) -> Response {
     let body = json!({ "error": error.into() });
-    Response {
-        status,
-        kind: "application/json",
-        body: body.to_string().into_bytes(),
-    }
+    Response::new(status, "application/json", body.to_string().into_bytes())
 }
 
 #[cfg(test)]
@@ -177,7 +198,11 @@ mod tests {
     use serde_json::Value;
 
     fn site() -> Result<ServedSite> {
-        Ok(ServedSite::new(Workspace::here()?, Snapshot::default()))
+        Ok(ServedSite::new(
+            Workspace::here()?,
+            Snapshot::default(),
+            true,
+        ))
     }
 
     fn post(site: &ServedSite, path: &str, body: &str) -> Result<(String, Value)> {
@@ -239,6 +264,21 @@ mod tests {
             let said = answer["error"].as_str().unwrap_or_default();
             assert!(got == status && said.contains(error), "{got}: {said}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_server_is_graded_only_if_that_is_allowed() -> Result<()> {
+        let mut site = site()?;
+        let body = json!({ "kind": "stream", "command": ["/nothing/here"] }).to_string();
+        let (status, answer) = post(&site, "/lab/grade", &body)?;
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert!(
+            status == "422" && error.contains("/nothing/here"),
+            "{answer}"
+        );
+        site.can_grade = false;
+        assert_eq!(post(&site, "/lab/grade", &body)?.0, "403");
         Ok(())
     }
 

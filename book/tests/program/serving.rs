@@ -22,7 +22,7 @@ fn pages_are_served_with_a_script_that_reloads_them() -> Result<()> {
     let page = served.get("/why.html")?;
     ensure!(page.starts_with("HTTP/1.1 200") && page.contains("text/html"));
     ensure!(page.contains("First edition") && page.contains("/__version"));
-    ensure!(page.contains("<meta name=\"four-echoes-served\">"));
+    ensure!(page.contains("<meta name=\"four-echoes-served\" content=\"\">"));
     ensure!(served.get("/__version")?.ends_with("\r\n1"));
     ensure!(served.get("/")?.starts_with("HTTP/1.1 200"));
     for path in ["/nothing.html", "/../Cargo.toml", "/%2e%2e/Cargo.toml"] {
