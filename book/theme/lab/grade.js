@@ -54,12 +54,14 @@
             fill(this.result, '');
             try {
                 const response = await lab.run.send('lab/grade', request);
-                await eachLine(response, (graded) => {
-                    cases.push(graded);
+                await eachLine(response, (line) => {
+                    if (line.case === undefined) {
+                        fill(this.status, `${line.passed} passed, ${line.failed} failed, ${line.skipped} skipped.`);
+                        return;
+                    }
+                    cases.push(line);
                     fill(this.result, this.table(cases));
                 });
-                const count = (outcome) => cases.filter((one) => one.outcome === outcome).length;
-                fill(this.status, `${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped.`);
             } catch (error) {
                 fill(this.status, escape(error.message));
             } finally {
@@ -69,7 +71,7 @@
 
         table(cases) {
             const rows = cases.map(({ case: name, outcome, saw, rule, page }) => {
-                const why = outcome === 'fail' ? `${escape(saw ?? '')}${rule ? `<br><small>The contract: ${escape(rule)}</small>` : ''}` : escape(outcome === 'skip' ? saw ?? '' : '');
+                const why = outcome === 'fail' ? `${escape(saw ?? '')}${rule ? `<br><small>${escape(rule)}</small>` : ''}` : escape(outcome === 'skip' ? saw ?? '' : '');
                 const more = outcome === 'fail' && page ? ` <a href="${escape(lab.run.toRoot() + page)}">Why it matters</a>` : '';
                 return `<tr class="lab-${escape(outcome)}"><td>${MARKS[outcome] ?? '?'}<span class="visually-hidden">${escape(outcome)}</span></td><th scope="row"><code>${escape(name)}</code></th><td>${why}${more}</td></tr>`;
             });
