@@ -12,7 +12,7 @@ import './comparing.js';
 import './views.js';
 import './glossary.js';
 import './answers.js';
-import './playing.js';
+import './lab.js';
 import './printing.js';
 import './themes.js';
 

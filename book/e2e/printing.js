@@ -19,12 +19,10 @@ test('on paper all answers are open', () =>
 test('on paper the trace is a table of all its events', () =>
     read(PAGE, {}, async (page) => {
         const trace = page.locator('.trace').first();
-        const steps = trace.locator('tbody');
+        const steps = trace.locator('.trace-scroll tbody');
         assert.ok(await steps.last().isHidden());
         await onPaper(page);
-        for (const part of ['controls', 'chips', 'headline', 'panes']) {
-            assert.ok(await trace.locator(`.trace-${part}`).isHidden(), part);
-        }
+        for (const part of ['desk', 'source', 'open']) assert.ok(await trace.locator(`.lab-${part}`).isHidden(), part);
         for (const step of await steps.all()) assert.ok(await step.isVisible());
         const { whole, shown } = await trace.locator('.trace-scroll').evaluate((element) =>
             ({ whole: element.scrollHeight, shown: element.clientHeight }));

@@ -10,6 +10,7 @@ use mdbook_driver::config::Config;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
+use crate::lab_files;
 use crate::log_capture;
 use crate::preprocessor::EchoPreprocessor;
 use crate::problem::Problem;
@@ -102,6 +103,8 @@ fn build(root: &Path, to: &Path) -> Result<Vec<Problem>> {
         book.build()
     });
     built.with_context(|| logged.join("\n"))?;
+    lab_files::write_sources(root, to)?;
+    lab_files::write_bugs(root, to)?;
     let mut problems = echo.problems();
     let logged = logged.into_iter();
     problems.extend(logged.map(|text| Problem::new("book/md", 0, text)));

@@ -1,11 +1,13 @@
 //! The fenced blocks that are replaced by something made from code or recordings.
 
+mod bugs;
 mod compare;
 mod count;
 mod diff;
 mod figure;
 mod grades;
 mod index;
+mod lab;
 mod plot;
 mod predict;
 mod snippet;
@@ -24,10 +26,11 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 13] = [
+const DIRECTIVES: [Directive; 15] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
+    ("lab", lab::render),
     ("try", try_it::render),
     ("predict", predict::render),
     ("question", predict::render_question),
@@ -38,6 +41,7 @@ const DIRECTIVES: [Directive; 13] = [
     ("stacks", stacks::render),
     ("grades", grades::render),
     ("diff", diff::render),
+    ("bugs", bugs::render),
 ];
 
 /// Whether a block with this text after its fence is a directive.
@@ -234,6 +238,7 @@ mod tests {
                 "1: book/sketches/nothing has no sketch",
             ),
             ("```count\nnothing\n```\n", "1: there is no count nothing"),
+            ("```lab\n```\n", "1: a lab block has a line of options"),
             ("```try\n```\n", "1: there is no command"),
             (
                 "```diff\nstep-1\n```\n",
@@ -243,6 +248,7 @@ mod tests {
                 "```diff\nstep-1 step-0\n```\n",
                 "1: there is no server step-0",
             ),
+            ("```bugs\nnothing\n```\n", "1: \"nothing\" is not"),
             ("```grades\nstep-0\n```\n", "1: there is no server step-0"),
             ("```grades\nstep-1 or\n```\n", "1: \"step-1 or\" is not"),
             ("```plot\nnothing\n```\n", "1: there is no plot nothing"),

@@ -1,30 +1,46 @@
 //! The lab, `book/lab`: a program of its own workspace that runs the four styles over the simulated
-//! kernel.
+//! kernel. It's built from a copy of the crates that also contains the published bugs.
 
 use std::ffi::OsString;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bugs::published;
 use common::cargo;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use crate::limited::{self, Finished};
 use crate::scenario::Scenario;
 use crate::style::Style;
 use crate::trace::LabTrace;
 use crate::workspace::Workspace;
 
 /// The profile that this program was built in. The lab shares crates with it that way.
-const PROFILE: &str = if cfg!(debug_assertions) {
+pub(crate) const PROFILE: &str = if cfg!(debug_assertions) {
     "dev"
 } else {
     "release"
 };
 
+/// The copy's folder, in the folder that cargo builds in, and the program.
+const COPY: &str = "lab-with-bugs";
+
+const MANIFEST: &str = "book/lab/Cargo.toml";
+
+/// The target for pages.
+const WEB: &str = "wasm32-wasip1";
+
 /// The lab's program, built.
 #[derive(Debug)]
 pub struct Lab {
     program: PathBuf,
+    /// The root of the workspace, and that of the copy, whose files have the same lines.
+    root: PathBuf,
+    copy: PathBuf,
 }
 
 impl Lab {
@@ -42,21 +58,34 @@ impl Lab {
     }
 
     fn build_in(workspace: &Workspace, profile: &str) -> Result<Self> {
-        let target = workspace.target.to_string_lossy();
-        let mut arguments = vec![
-            "--profile",
-            profile,
-            "--bin",
-            "lab",
-            "--target-dir",
-            &target,
-        ];
-        arguments.extend(["--manifest-path", "book/lab/Cargo.toml"]);
-        let programs = cargo::build(&mut workspace.cargo(), &arguments);
-        let program = programs.context("book/lab")?.remove("lab");
+        let copy = make_copy(workspace)?;
         Ok(Lab {
-            program: program.context("book/lab makes no program")?,
+            program: build(workspace, &copy, &["--profile", profile])?,
+            root: workspace.root.canonicalize()?,
+            copy,
         })
+    }
+
+    /// Runs `lab run` with these arguments, on a script.
+    ///
+    /// # Errors
+    /// Those of [`limited::run`].
+    pub(crate) fn run(
+        &self,
+        arguments: &[String],
+        script: &str,
+        limit: Duration,
+    ) -> io::Result<Finished> {
+        let mut lab = Command::new(&self.program);
+        limited::run(lab.arg("run").args(arguments), script.as_bytes(), limit)
+    }
+
+    /// The published bugs, and what runs of them show.
+    ///
+    /// # Errors
+    /// The lab can't be run, or a bug's script isn't one.
+    pub(crate) fn matrix<T: DeserializeOwned>(&self) -> Result<T> {
+        self.output(&["matrix".to_owned()], "")
     }
 
     /// Plays a scenario on a server, with the options of a style.
@@ -64,25 +93,92 @@ impl Lab {
     /// # Errors
     /// The lab can't be run, or refuses the script or its options.
     pub(crate) fn play(&self, scenario: &Scenario, server: &str, style: Style) -> Result<LabTrace> {
+        let mut arguments = vec!["trace".to_owned(), "--style".to_owned(), server.to_owned()];
+        arguments.extend(scenario.options(style));
+        let trace: LabTrace = self.output(&arguments, scenario.script())?;
+        Ok(trace.moved(&self.copy, &self.root))
+    }
+
+    /// Runs a script on several servers, with the same options. Returns the result as `lab run` prints it.
+    ///
+    /// # Errors
+    /// As [`Lab::play`].
+    pub(crate) fn result(
+        &self,
+        servers: &[&str],
+        options: &[String],
+        script: &str,
+    ) -> Result<Value> {
+        let servers = servers.iter().map(|server| format!("--server={server}"));
+        let arguments = [String::from("run")].into_iter().chain(servers);
+        let arguments: Vec<String> = arguments.chain(options.iter().cloned()).collect();
+        self.output(&arguments, script)
+    }
+
+    fn output<T: DeserializeOwned>(&self, arguments: &[String], script: &str) -> Result<T> {
         let mut lab = Command::new(&self.program)
-            .args(["trace", "--style", server])
-            .args(scenario.options(style))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .context("the lab")?;
         // It reads the script to its end before it prints anything.
-        let written = lab.stdin.take().map(|mut input| {
-            let script = scenario.script().as_bytes();
-            input.write_all(script)
-        });
+        let mut input = lab.stdin.take();
+        let written = input
+            .as_mut()
+            .map(|input| input.write_all(script.as_bytes()));
+        drop(input);
         let output = lab.wait_with_output()?;
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
         written.transpose().context("the lab's input")?;
         Ok(serde_json::from_slice(&output.stdout)?)
+    }
+}
+
+/// Makes or updates the copy of the crates. Returns its root.
+fn make_copy(workspace: &Workspace) -> Result<PathBuf> {
+    let copy = workspace.target.join(COPY);
+    let table = published::read(&workspace.root).context(published::TABLE)?;
+    let changes = published::changes(&table);
+    bugs::make_copy(&workspace.root, &copy, &changes, &table).context(published::TABLE)?;
+    Ok(copy.canonicalize()?)
+}
+
+/// Builds the program from the copy. Returns its path.
+fn build(workspace: &Workspace, copy: &Path, arguments: &[&str]) -> Result<PathBuf> {
+    let (target, manifest) = (workspace.target.to_string_lossy(), copy.join(MANIFEST));
+    let manifest = manifest.to_string_lossy();
+    let manifest = ["--manifest-path", &manifest, "--target-dir", &target];
+    let arguments = [arguments, &manifest, &["--bin", COPY]].concat();
+    let programs = cargo::build(&mut workspace.cargo(), &arguments);
+    let program = programs.context("book/lab")?.remove(COPY);
+    program.context("book/lab makes no program")
+}
+
+/// Builds the program as WebAssembly. Returns the path of the module, or `None` if the toolchain has no such
+/// target.
+///
+/// # Errors
+/// The program doesn't build.
+pub(crate) fn build_for_web(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut rustc = workspace.command(rustc);
+    let output = rustc
+        .args(["--print", "target-libdir", "--target", WEB])
+        .output();
+    // A rustc that doesn't know the target fails.
+    let folder = output.map_or_else(|_| Vec::new(), |output| output.stdout);
+    let folder = String::from_utf8_lossy(&folder).trim().to_owned();
+    let is_there = Path::new(&folder).is_dir() && workspace.root.join(MANIFEST).is_file();
+    match is_there {
+        true => {
+            let copy = make_copy(workspace)?;
+            build(workspace, &copy, &["--profile", "web", "--target", WEB]).map(Some)
+        }
+        false => Ok(None),
     }
 }
 

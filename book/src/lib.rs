@@ -15,6 +15,7 @@
     )
 )]
 
+mod break_it;
 pub mod build;
 pub mod check;
 pub mod checkout;
@@ -30,8 +31,12 @@ pub mod grades;
 mod html;
 mod items;
 pub mod lab;
+pub mod lab_files;
+mod lab_view;
+mod limited;
 mod line_diff;
 mod log_capture;
+mod play;
 mod plot;
 pub mod preprocessor;
 pub mod problem;

@@ -23,7 +23,7 @@ use book::check::Site;
 use book::destination::Destination;
 use book::problem::{self, Problem};
 use book::workspace::Workspace;
-use book::{concept_table, grades, lab, preprocessor, serve, stacks};
+use book::{concept_table, grades, lab, lab_files, preprocessor, serve, stacks};
 use clap::{Parser, Subcommand};
 use common::{StopSignal, args, output};
 use signal_hook::consts::SIGXFSZ;
@@ -43,6 +43,9 @@ struct Args {
     /// Don't open the browser
     #[arg(long)]
     no_open: bool,
+    /// Let the book's pages grade a server of yours: they can then run any command on this machine
+    #[arg(long)]
+    grade: bool,
 }
 
 #[derive(Subcommand)]
@@ -52,6 +55,10 @@ enum Command {
         /// The folder: a new or an empty one, or an earlier build, which is replaced [default: target/book]
         #[arg(long)]
         dest: Option<PathBuf>,
+        /// The lab's program for pages, WebAssembly that was built elsewhere [default: built now, if the
+        /// toolchain has the target wasm32-wasip1]
+        #[arg(long, value_name = "FILE")]
+        lab_wasm: Option<PathBuf>,
     },
     /// List the problems of the book; fails if there are any
     Check,
@@ -103,10 +110,13 @@ fn run(args: &Args) -> Result<ExitCode> {
             let options = serve::ServeOptions {
                 port: args.port,
                 open: !args.no_open,
+                grade: args.grade,
             };
             serve::serve(workspace()?, options)?;
         }
-        Some(Command::Build { dest }) => return build(&workspace()?, dest.as_deref()),
+        Some(Command::Build { dest, lab_wasm }) => {
+            return build(&workspace()?, dest.as_deref(), lab_wasm.as_deref());
+        }
         Some(Command::Check) => return check(workspace()?),
         Some(Command::Simulate { args }) => return simulate(args),
         Some(Command::Stacks) => {
@@ -128,19 +138,27 @@ fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn build(workspace: &Workspace, folder: Option<&Path>) -> Result<ExitCode> {
+fn build(
+    workspace: &Workspace,
+    folder: Option<&Path>,
+    lab_wasm: Option<&Path>,
+) -> Result<ExitCode> {
     let default = workspace.target.join("book");
     let destination = Destination::new(folder.unwrap_or(&default), &workspace.root)?;
     let stop = StopSignal::on_signals()?;
     let built = BuiltSite::new(&workspace.root, destination.parent())?;
-    ensure!(!stop.is_raised(), "stopped before anything was replaced");
-    if built.problems.is_empty() {
-        destination.replace(built)?;
-        let folder = destination.folder().display();
-        output::print(format_args!("the book is in {folder}\n"))?;
-        return Ok(ExitCode::SUCCESS);
+    if !built.problems.is_empty() {
+        return Ok(report(&built.problems));
     }
-    Ok(report(&built.problems))
+    // Where the book is served, the program runs as it is, and the reader doesn't wait for this.
+    if let Some(missing) = lab_files::write_module(workspace, &built.site(), lab_wasm)? {
+        output::print_to_stderr(format_args!("{missing}"));
+    }
+    ensure!(!stop.is_raised(), "stopped before anything was replaced");
+    destination.replace(built)?;
+    let folder = destination.folder().display();
+    output::print(format_args!("the book is in {folder}\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(workspace: Workspace) -> Result<ExitCode> {

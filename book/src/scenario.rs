@@ -46,12 +46,33 @@ struct ScenariosFile {
 }
 
 impl Scenario {
+    /// A scenario of a page's own.
+    pub(crate) fn new(name: &str, about: &str, options: Vec<String>, script: String) -> Self {
+        Scenario {
+            name: name.to_owned(),
+            about: about.to_owned(),
+            server: options,
+            kernel: Vec::new(),
+            descriptors: BTreeMap::new(),
+            script,
+        }
+    }
+
     /// The options for `lab trace`.
     pub fn options(&self, style: Style) -> Vec<String> {
         let limit = self.descriptors.get(&style);
         let limit = limit.map(|limit| format!("--descriptors={limit}"));
-        let named = self.server.iter().chain(&self.kernel).cloned();
-        named.chain(limit).collect()
+        self.common_options().cloned().chain(limit).collect()
+    }
+
+    /// The options that all styles share.
+    pub(crate) fn common_options(&self) -> impl Iterator<Item = &String> {
+        self.server.iter().chain(&self.kernel)
+    }
+
+    /// For each style whose descriptors are limited, the limit.
+    pub(crate) fn descriptors(&self) -> &BTreeMap<Style, usize> {
+        &self.descriptors
     }
 
     /// Whether the server has few descriptors.

@@ -1,8 +1,11 @@
 //! Serves the book on a loopback address, and rebuilds and reloads it when something changes.
 
 mod connections;
+mod grade;
 mod http;
+mod lab;
 mod notices;
+mod request;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
@@ -13,6 +16,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use common::{StopSignal, output};
 
+use self::lab::LabService;
 use self::notices::Notices;
 use crate::build::{self, SiteFiles};
 use crate::problem::Problem;
@@ -26,6 +30,8 @@ pub struct ServeOptions {
     pub port: u16,
     /// Whether to open the book in the browser.
     pub open: bool,
+    /// Whether pages can run the checker, and with it any command.
+    pub grade: bool,
 }
 
 /// The site that is being served.
@@ -33,6 +39,9 @@ pub struct ServeOptions {
 struct ServedSite {
     workspace: Workspace,
     snapshot: Mutex<Arc<Snapshot>>,
+    lab: LabService,
+    /// Whether pages can run the checker, and with it any command.
+    can_grade: bool,
 }
 
 /// The site after its last build.
@@ -44,6 +53,15 @@ struct Snapshot {
 }
 
 impl ServedSite {
+    fn new(workspace: Workspace, snapshot: Snapshot, can_grade: bool) -> Self {
+        ServedSite {
+            workspace,
+            snapshot: Mutex::new(Arc::new(snapshot)),
+            lab: LabService::default(),
+            can_grade,
+        }
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         let snapshot = self.snapshot.lock();
         Arc::clone(&snapshot.unwrap_or_else(PoisonError::into_inner))
@@ -69,10 +87,11 @@ pub fn serve(workspace: Workspace, options: ServeOptions) -> Result<()> {
     let stop = StopSignal::on_signals()?;
     let listener = listen(options.port)?;
     let watch = Watcher::new(&workspace);
-    let site = Arc::new(ServedSite {
+    let site = Arc::new(ServedSite::new(
         workspace,
-        snapshot: Mutex::default(),
-    });
+        Snapshot::default(),
+        options.grade,
+    ));
     let notices = Notices::new();
     notices.add_problems(&site.rebuild()?);
     if stop.is_raised() {

@@ -11,11 +11,9 @@ use crate::style::Style;
 
 mod html;
 mod lab_trace;
-mod sources;
 
 use html::Lane;
 pub(crate) use lab_trace::LabTrace;
-pub use sources::Source;
 
 /// One scenario, played on the four servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +26,6 @@ pub struct ScenarioTrace {
     pub steps: Vec<String>,
     /// What each server does.
     pub styles: BTreeMap<Style, StyleTrace>,
-    /// The lines around each line that makes a call, by [`TraceEvent::place`].
-    pub sources: BTreeMap<String, Source>,
 }
 
 /// What one server does.
@@ -92,14 +88,13 @@ impl ScenarioTrace {
             scenario: scenario.name.clone(),
             about: scenario.about.clone(),
             steps: names(&steps),
-            sources: sources::collect(root, &styles)?,
             styles,
         })
     }
 
-    /// A table of the events, a column for each style, which the player brings to life.
-    pub fn render(&self) -> String {
-        html::render(self)
+    /// A table of the events, a column for each style.
+    pub fn table(&self) -> String {
+        html::of_styles(self)
     }
 
     /// The events of one style in one step.
@@ -128,7 +123,7 @@ fn names(steps: &[ScenarioStep]) -> Vec<String> {
 ///
 /// # Errors
 /// As [`ScenarioTrace::simulate`], but a server can return before the last step.
-pub fn render_servers(
+pub(crate) fn table_of_servers(
     lab: &Lab,
     scenario: &Scenario,
     root: &Path,
@@ -149,12 +144,16 @@ pub fn render_servers(
         trace,
     });
     let lanes: Vec<Lane> = lanes.collect();
-    let table = html::table(&scenario.name, &scenario.about, &names(&steps), &lanes);
-    Ok(format!("<div class=\"steps-trace\">\n{table}\n</div>\n"))
+    Ok(html::table(
+        &scenario.name,
+        &scenario.about,
+        &names(&steps),
+        &lanes,
+    ))
 }
 
 impl TraceEvent {
-    /// Where it was called: the key of its lines in [`ScenarioTrace::sources`].
+    /// Where it was called, as `FILE:LINE`.
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }

@@ -3,7 +3,7 @@
 //! | module | for |
 //! |---|---|
 //! | here | [`EchoClient`], a blocking client; the [`ServerAddress`] that people type; a [`RefusingAddress`] |
-//! | [`talk`], [`load`], [`check`] | what the program `echo-client` does |
+//! | [`talk`], [`play`], [`load`], [`check`] | what the program `echo-client` does |
 //! | [`program`] | a server that a test starts and stops |
 //! | [`server_process`] | starting a server as a child process, and never leaving one running |
 //! | [`numbered_lines`] | what the checker and the tests send |
@@ -16,6 +16,7 @@ mod echo_client;
 pub mod interrupt;
 pub mod load;
 pub mod numbered_lines;
+pub mod play;
 pub mod program;
 mod refusing_address;
 pub mod server_process;

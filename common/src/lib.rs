@@ -11,6 +11,7 @@
 //! | [`clock`] | the time of a loop, and when a deadline has passed |
 //! | [`output`] | what programs print |
 //! | `logging`, [`background_writer`] | what servers write while they run: the log, the trace |
+//! | `script` | scripts: what clients do to a server, step by step (feature `sim` or `client`) |
 //! | [`sys`] | the few system calls of every loop: counted, traced, and, if you like, faulted |
 //! | `sys::sim` | a simulated kernel behind the same calls (feature `sim`) |
 //! | `client` | the test client, the contract checker, the load generator (feature `client`) |
@@ -43,6 +44,8 @@ pub mod net;
 pub mod output;
 #[cfg(all(unix, feature = "server"))]
 pub mod run;
+#[cfg(any(feature = "sim", feature = "client"))]
+pub mod script;
 pub mod stop;
 pub mod sys;
 

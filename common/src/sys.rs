@@ -46,7 +46,7 @@
 //! connect 1; send 1 "hel"; send 1 "lo\n"; half-close 1; wait 2s; stop
 //! ```
 //!
-//! `sim::Script` lists all steps. From the root of the repository, this shows what a server does
+//! `script::Script` lists all steps. From the root of the repository, this shows what a server does
 //! with it, and whether it keeps the contract:
 //!
 //! ```sh

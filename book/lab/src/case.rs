@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 use common::Settings;
+use common::args::{MOST_CONNECTIONS, MOST_RECV_SIZE, number};
 use common::sys::Faults;
 use common::sys::sim::{Options, Schedule, Script, Trace};
 
-use crate::server::{ServerConfig, ServerConfigArgs};
+use crate::server::{ServerConfig, ServerConfigArgs, Style};
 
 /// A run of a server: the same case always gives the same trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +24,21 @@ pub struct SimulationCase {
     pub seed: u64,
 }
 
-/// The options of a run, for the command line.
+/// The options of a run of one server, for the command line.
 #[derive(Args, Debug, Clone)]
 pub struct SimulationArgs {
-    /// The server.
+    /// Style of the server
+    #[arg(long, value_enum, default_value = "select")]
+    pub style: Style,
     #[command(flatten)]
-    pub server: ServerConfigArgs,
+    options: CaseOptions,
+}
+
+/// The options of a run of any server.
+#[derive(Args, Debug, Clone)]
+pub struct CaseOptions {
+    #[command(flatten)]
+    server: ServerConfigArgs,
     #[command(flatten)]
     kernel: KernelArgs,
     /// Seed for everything that the script and the options leave open
@@ -50,22 +60,22 @@ struct KernelArgs {
     #[arg(long, value_name = "SPEC")]
     faults: Option<Faults>,
     /// Connections that can wait to be accepted
-    #[arg(long, default_value_t = Options::default().backlog)]
+    #[arg(long, default_value_t = Options::default().backlog, value_parser = number(1..=65535))]
     backlog: usize,
     /// Upper limit of the server's descriptors: each number is below it
-    #[arg(long, default_value_t = Options::default().descriptors)]
+    #[arg(long, default_value_t = Options::default().descriptors, value_parser = number(1..=MOST_CONNECTIONS))]
     descriptors: usize,
     /// Bytes that the kernel keeps for the server until it reads them
-    #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_receive_buffer)]
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_receive_buffer, value_parser = number(1..=MOST_RECV_SIZE))]
     server_receive_buffer: usize,
     /// Bytes from the server that the kernel holds until they are acknowledged
-    #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_send_buffer)]
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().server_send_buffer, value_parser = number(1..=MOST_RECV_SIZE))]
     server_send_buffer: usize,
     /// Bytes that the kernel keeps for a client until it reads them
-    #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_receive_buffer)]
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_receive_buffer, value_parser = number(1..=MOST_RECV_SIZE))]
     client_receive_buffer: usize,
     /// Bytes from a client that the kernel holds until they are acknowledged
-    #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_send_buffer)]
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().client_send_buffer, value_parser = number(1..=MOST_RECV_SIZE))]
     client_send_buffer: usize,
 }
 
@@ -78,11 +88,34 @@ enum ScheduleArg {
 }
 
 impl SimulationArgs {
+    /// Checks what clap can't.
+    ///
+    /// # Errors
+    /// As [`CaseOptions::check`].
+    pub fn check(&self) -> Result<(), String> {
+        self.options.check([self.style])
+    }
+
     /// The case for a script with these options.
     pub fn case(&self, script: Script) -> SimulationCase {
+        self.options.case(self.style, script)
+    }
+}
+
+impl CaseOptions {
+    /// Checks what clap can't: whether these styles take the options.
+    ///
+    /// # Errors
+    /// A sentence like clap's.
+    pub fn check(&self, styles: impl IntoIterator<Item = Style>) -> Result<(), String> {
+        self.server.check(styles)
+    }
+
+    /// The case for a server and a script with these options.
+    pub fn case(&self, style: Style, script: Script) -> SimulationCase {
         let kernel = &self.kernel;
         SimulationCase {
-            server: ServerConfig::from(&self.server),
+            server: self.server.server(style),
             script,
             options: Options {
                 address: kernel.address,
@@ -97,7 +130,7 @@ impl SimulationArgs {
                     ScheduleArg::Random => Schedule::Random,
                 },
                 faults: kernel.faults.clone(),
-                record: true,
+                ..Options::default()
             },
             seed: self.seed,
         }

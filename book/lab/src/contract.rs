@@ -4,10 +4,11 @@
 use std::fmt::{self, Display, Formatter};
 
 use common::connection_limit::RETRY_AFTER;
-use common::sys::sim::{Connection, ConnectionState, Trace};
+use common::sys::sim::{Connection, ConnectionState, Ending, Record, Trace, TraceEvent};
+use serde::Serialize;
 
 use crate::case::SimulationCase;
-use crate::history::{Moment, Open, walk};
+use crate::history::{Moment, Open, is_last, walk};
 use crate::plan::{ClientPlan, Plan};
 use crate::server::ServerConfig;
 
@@ -16,18 +17,21 @@ mod outcome;
 mod rest;
 
 /// A rule that a run broke.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
     /// What the run did.
+    #[serde(rename = "text")]
     pub what: String,
     /// The record of the trace that shows it; `None` if the end of the run shows it.
+    #[serde(rename = "record")]
     pub place: Option<usize>,
 }
 
 /// The rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// The server returns, without an error, once it was stopped, and not before. It neither waits
     /// forever nor spins.
@@ -91,7 +95,7 @@ fn hold(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Outcome {
     }
 }
 
-/// Checks a run.
+/// Checks a run. If its script contains no stop, the server is expected to wait for ever at the end.
 ///
 /// # Errors
 /// The first rule that it broke.
@@ -101,19 +105,45 @@ pub fn check_contract(case: &SimulationCase, trace: &Trace) -> Result<(), Violat
         server: &case.server,
         plan: &plan,
     };
-    contract.ending(trace)?;
-    let summary = walk(trace, |moment| {
+    let records = &trace.records;
+    let last = records.iter().position(is_last);
+    let records = &records[..last.map_or(records.len(), |last| last + 1)];
+    let summary = walk(records, |moment| {
         contract.moment(moment).map_err(|broken| Violation {
             place: Some(moment.place),
             ..broken
         })
     })?;
+    match &trace.ending {
+        Ending::Cut => return Ok(()),
+        Ending::Waiting if !plan.has_stop => {
+            contract.lost_edges(trace)?;
+            let mut clients = trace.clients.iter();
+            return clients.try_for_each(|client| contract.client(client, &summary));
+        }
+        _ => contract.ending(trace)?,
+    }
     hold(summary.stop_at.is_some(), Rule::Ends, || {
         "it returns although no stop was requested".into()
     })?;
     trace.clients.iter().try_for_each(|client| {
-        contract.client(client, &summary)?;
-        contract.client_at_stop(client, &summary, trace)
+        let result = contract.client(client, &summary);
+        let result = result.and_then(|()| contract.client_at_stop(client, &summary, trace));
+        result.map_err(|broken| Violation {
+            place: closed_at(records, client.client),
+            ..broken
+        })
+    })
+}
+
+/// The record in which the server closes the connection of a client.
+fn closed_at(records: &[Record], client: u32) -> Option<usize> {
+    let name = format!("client {client}");
+    records.iter().position(|record| match &record.event {
+        TraceEvent::Call(call) => {
+            matches!(call.call, "close" | "dropped") && call.peer.as_ref() == Some(&name)
+        }
+        TraceEvent::Step(_) => false,
     })
 }
 

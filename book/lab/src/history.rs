@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::sys::sim::{CallRecord, Connection, ConnectionState, Record, Trace, TraceEvent};
+use common::sys::sim::{CallRecord, Connection, ConnectionState, Record, TraceEvent};
 
 /// A record of a trace, and what happened before it.
 #[derive(Debug)]
@@ -119,15 +119,18 @@ impl Moment<'_> {
 
     /// Whether this record is the stop.
     pub fn is_stop(&self) -> bool {
-        matches!(&self.record.event, TraceEvent::Step(step) if step == "stop")
+        matches!(&self.record.event, TraceEvent::Step(step) if is_stop(step))
     }
 
     /// Whether the server has just waited for longer than any packet took to arrive: until the next
-    /// step of the script, or the end of its time.
+    /// step of the script, or the end of its time, or for ever.
     pub fn is_rest(&self) -> bool {
         let Some(before) = self.before else {
             return false;
         };
+        if is_last(self.record) {
+            return self.is_waiting;
+        }
         let is_end_of_rest = match &self.record.event {
             TraceEvent::Step(_) => true,
             TraceEvent::Call(call) => call.call == "wake" && call.ready == Some(0),
@@ -141,13 +144,29 @@ impl Moment<'_> {
         match &self.record.event {
             TraceEvent::Step(step) => {
                 let number = name.strip_prefix("client ").unwrap_or(name);
-                let steps = step.strip_prefix("together {").unwrap_or(step).split(';');
-                let mut words = steps.map(|step| step.split_ascii_whitespace().nth(1));
+                let mut words = parts(step).map(|step| step.split_ascii_whitespace().nth(1));
                 words.any(|word| word == Some(number))
             }
             TraceEvent::Call(_) => false,
         }
     }
+}
+
+/// The steps that happen together in a step.
+fn parts(step: &str) -> impl Iterator<Item = &str> {
+    let inner = step.strip_prefix("together {");
+    let inner = inner.and_then(|inner| inner.strip_suffix('}'));
+    inner.unwrap_or(step).split(';').map(str::trim)
+}
+
+fn is_stop(step: &str) -> bool {
+    parts(step).any(|step| step == "stop")
+}
+
+/// Whether this call fails because the run is over, although the server hasn't returned. All calls after
+/// it fail, too.
+pub fn is_last(record: &Record) -> bool {
+    call_of(record).is_some_and(|call| call.error.as_deref() == Some("Other"))
 }
 
 fn call_of(record: &Record) -> Option<&CallRecord> {
@@ -157,20 +176,20 @@ fn call_of(record: &Record) -> Option<&CallRecord> {
     }
 }
 
-/// Calls `visit` with each moment of a trace, until it returns an error.
+/// Calls `visit` with each moment of a run, until it returns an error.
 ///
 /// # Errors
 /// That error.
 pub fn walk<E>(
-    trace: &Trace,
+    records: &[Record],
     mut visit: impl FnMut(&Moment) -> Result<(), E>,
 ) -> Result<RunSummary, E> {
     let mut open: BTreeMap<i32, Open> = BTreeMap::new();
     let (mut summary, mut before) = (RunSummary::default(), None);
     let (mut backs_off_since, mut iteration, mut is_waiting) = (None, 0, false);
-    for (place, record) in trace.records.iter().enumerate() {
+    for (place, record) in records.iter().enumerate() {
         match &record.event {
-            TraceEvent::Step(step) if step == "stop" => summary.stop(record, &open),
+            TraceEvent::Step(step) if is_stop(step) => summary.stop(record, &open),
             TraceEvent::Step(_) => {}
             TraceEvent::Call(call) => {
                 if call.call == "wake" {

@@ -1,16 +1,21 @@
 //! `lab trace` runs a server over a script from standard input and prints the trace as JSON;
+//! `lab run` runs several and prints what pages show of them;
 //! `lab simulate` runs many generated scripts and checks each run against the contract.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use common::sys::sim::Script;
+use common::script::{MOST_SCRIPT_BYTES, Script};
+use lab::bug;
 use lab::case::SimulationArgs;
 use lab::contract::check_contract;
+use lab::matrix::matrix;
+use lab::run::{RunArgs, run};
 use lab::server::Style;
 use lab::simulate::simulate;
+use serde::Serialize;
 
 /// Run the four styles over the simulated kernel
 #[derive(Parser)]
@@ -24,9 +29,15 @@ struct Cli {
 enum Command {
     /// Run a script from standard input, and print the trace as JSON
     Trace(SimulationArgs),
+    /// Run a script from standard input on several servers, and print what each of them does as JSON
+    Run(RunArgs),
     /// Run generated scripts, or one of your own, and check each run against the contract
     #[command(override_usage = "cargo run --release -p book -- simulate [OPTIONS]")]
     Simulate(SimulateArgs),
+    /// Print the published bugs as JSON
+    Bugs,
+    /// Print the published bugs as JSON, with what a run of each shows
+    Matrix,
 }
 
 #[derive(clap::Args)]
@@ -49,13 +60,20 @@ struct SimulateArgs {
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
-    let (Command::Trace(args) | Command::Simulate(SimulateArgs { case: args, .. })) = &command;
-    if let Err(error) = args.server.check() {
+    let checked = match &command {
+        Command::Trace(args) | Command::Simulate(SimulateArgs { case: args, .. }) => args.check(),
+        Command::Run(args) => args.check(),
+        Command::Bugs | Command::Matrix => Ok(()),
+    };
+    if let Err(error) = checked {
         clap::Error::raw(ErrorKind::ArgumentConflict, format_args!("{error}\n")).exit();
     }
     let done = match command {
         Command::Trace(args) => trace(&args).map(|()| true),
+        Command::Run(args) => run_from_args(&args).map(|()| true),
         Command::Simulate(args) => simulate_from_args(args),
+        Command::Bugs => say(bug::TABLE).map(|()| true),
+        Command::Matrix => matrix().and_then(say).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -71,9 +89,20 @@ fn trace(args: &SimulationArgs) -> io::Result<()> {
     let mut script = String::new();
     io::stdin().read_to_string(&mut script)?;
     let script: Script = script.parse().map_err(io::Error::other)?;
-    let trace = args.case(script).run();
-    let mut output = io::stdout().lock();
-    serde_json::to_writer(&mut output, &trace)?;
+    print_as_json(&args.case(script).run())
+}
+
+fn run_from_args(args: &RunArgs) -> io::Result<()> {
+    // One byte more shows that the script is too long.
+    let mut script = String::new();
+    let limit = MOST_SCRIPT_BYTES as u64 + 1;
+    io::stdin().take(limit).read_to_string(&mut script)?;
+    print_as_json(&run(args, &script)?)
+}
+
+fn print_as_json(value: &impl Serialize) -> io::Result<()> {
+    let mut output = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut output, value)?;
     output.write_all(b"\n")?;
     output.flush()
 }
@@ -89,7 +118,7 @@ fn simulate_from_args(args: SimulateArgs) -> io::Result<bool> {
     }
     let styles = match args.all {
         true => Style::ALL.to_vec(),
-        false => vec![args.case.server.style],
+        false => vec![args.case.style],
     };
     let mut is_good = true;
     for style in styles {

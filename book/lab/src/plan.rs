@@ -15,7 +15,7 @@ pub struct ClientPlan {
     /// How many bytes of the alphabet it has sent.
     alphabet: usize,
     /// Whether it has ended its stream, and can't send any more.
-    has_ended: bool,
+    pub has_ended: bool,
     /// Whether it sends after the stop.
     pub sends_late: bool,
     /// Whether it doesn't read for a while.
@@ -46,12 +46,23 @@ impl ClientPlan {
     }
 }
 
+/// Whether a step requests the stop.
+fn is_stop(step: &Step) -> bool {
+    match step {
+        Step::Stop => true,
+        Step::Together(steps) => steps.contains(&Step::Stop),
+        _ => false,
+    }
+}
+
 /// What a script makes all clients do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The clients, by their numbers.
     pub clients: BTreeMap<u32, ClientPlan>,
-    /// Whether there is time for everything before the stop.
+    /// Whether the script contains a stop.
+    pub has_stop: bool,
+    /// Whether there is time for everything before the stop, or no stop.
     pub is_patient: bool,
 }
 
@@ -59,10 +70,11 @@ impl Plan {
     /// The plan of a script.
     pub fn new(script: &Script) -> Self {
         let mut plan = Plan::default();
-        let stop = script.steps.iter().position(|step| *step == Step::Stop);
+        let stop = script.steps.iter().position(is_stop);
         let (before, after) = script.steps.split_at(stop.unwrap_or(script.steps.len()));
         before.iter().for_each(|step| plan.add(step));
-        plan.is_patient = stop.is_some() && before.last() == Some(&Step::Wait(LONG));
+        plan.has_stop = stop.is_some();
+        plan.is_patient = !plan.has_stop || before.last() == Some(&Step::Wait(LONG));
         let counts = plan.clients.clone();
         after.iter().for_each(|step| plan.add(step));
         for (number, client) in &mut plan.clients {

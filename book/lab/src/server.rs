@@ -97,9 +97,6 @@ impl Style {
 /// The options of a server, as its program takes them.
 #[derive(Args, Debug, Clone)]
 pub struct ServerConfigArgs {
-    /// Style of the server
-    #[arg(long, value_enum, default_value = "select")]
-    pub style: Style,
     #[command(flatten)]
     limits: LimitArgs,
     /// Send at the next writable event instead of at once (select and the reactor)
@@ -111,18 +108,19 @@ pub struct ServerConfigArgs {
 }
 
 impl ServerConfigArgs {
-    /// Checks what clap can't: whether the style can queue its output, if it is told to.
+    /// Checks what clap can't: whether these styles can queue their output, if they are told to.
     ///
     /// # Errors
     /// A sentence like clap's.
-    pub fn check(&self) -> Result<(), String> {
-        if self.queued && !self.style.can_queue() {
-            let style = self.style.name();
-            return Err(format!(
-                "the argument '--queued' cannot be used with '--style {style}'"
-            ));
+    pub fn check(&self, styles: impl IntoIterator<Item = Style>) -> Result<(), String> {
+        let mut styles = styles.into_iter();
+        match styles.find(|style| self.queued && !style.can_queue()) {
+            None => Ok(()),
+            Some(style) => Err(format!(
+                "the argument '--queued' cannot be used with the style {}",
+                style.name()
+            )),
         }
-        Ok(())
     }
 }
 
@@ -139,13 +137,14 @@ pub struct ServerConfig {
     pub max_line: usize,
 }
 
-impl From<&ServerConfigArgs> for ServerConfig {
-    fn from(args: &ServerConfigArgs) -> Self {
+impl ServerConfigArgs {
+    /// A server of this style with these options.
+    pub fn server(&self, style: Style) -> ServerConfig {
         ServerConfig {
-            style: args.style,
-            settings: Settings::from(&args.limits),
-            is_queued: args.queued,
-            max_line: args.max_line,
+            style,
+            settings: Settings::from(&self.limits),
+            is_queued: self.queued,
+            max_line: self.max_line,
         }
     }
 }
@@ -158,7 +157,11 @@ impl ServerConfig {
         })
     }
 
-    fn serve(&self, listener: Listener, stop: StopSignal) -> io::Result<()> {
+    /// Serves until the signal is raised.
+    ///
+    /// # Errors
+    /// The server fails.
+    pub fn serve(&self, listener: Listener, stop: StopSignal) -> io::Result<()> {
         use reactor_echo::EngineKind;
         let settings = self.settings.clone();
         let policy = match self.is_queued {

@@ -86,12 +86,12 @@ fn readable(file: BorrowedFd<'_>) -> PollFd<'_> {
 
 /// Responds on a new thread or, if the system has no more threads, on this one.
 fn serve(connection: &Arc<TcpStream>, site: &Arc<ServedSite>, notices: &Notices) {
-    let (its, snapshot) = (Arc::clone(connection), site.snapshot());
+    let (its, its_site) = (Arc::clone(connection), Arc::clone(site));
     // An error means that the browser has closed the connection, or was too slow.
-    let thread = thread::Builder::new().spawn(move || drop(respond(&its, &snapshot, TIME_LIMIT)));
+    let thread = thread::Builder::new().spawn(move || drop(respond(&its, &its_site, TIME_LIMIT)));
     if let Err(error) = thread {
         notices.warn(format!("serving one connection at a time: {error}"));
-        let _ = respond(connection, &site.snapshot(), TIME_LIMIT_WITHOUT_THREAD);
+        let _ = respond(connection, site, TIME_LIMIT_WITHOUT_THREAD);
     }
 }
 

@@ -1,21 +1,39 @@
-//! Handles one HTTP request.
+//! Responds to one HTTP request.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::Snapshot;
+use super::grade::Grading;
+use super::request::Request;
+use super::{ServedSite, Snapshot};
 
 /// The path that returns the version of the book that is served now.
 const VERSION: &str = "/__version";
 
-/// The maximum length of a request's head, in bytes.
-const MAX_HEAD: u64 = 64 * 1024;
+/// A response.
+#[derive(Debug)]
+pub struct Response {
+    /// For example `200 OK`.
+    pub status: &'static str,
+    /// The media type of the body.
+    pub kind: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+    /// What follows the body, piece by piece.
+    pub rest: Option<Box<Grading>>,
+}
 
-struct Response {
-    status: &'static str,
-    kind: &'static str,
-    body: Vec<u8>,
+impl Response {
+    /// A response with a whole body.
+    pub fn new(status: &'static str, kind: &'static str, body: Vec<u8>) -> Self {
+        Response {
+            status,
+            kind,
+            body,
+            rest: None,
+        }
+    }
 }
 
 /// A connection that ends at a deadline, however slowly its client sends or reads.
@@ -52,76 +70,74 @@ impl Write for DeadlineStream<'_> {
     }
 }
 
-/// Reads one request, and sends a file of the site, or its version. Reading and sending together take at
-/// most `limit`.
+/// Reads one request, and sends a file of the site, or its version, or what the lab did. Reading and
+/// sending take at most `limit` each.
 ///
 /// # Errors
 /// The browser has gone, or the time is over.
-pub fn respond(connection: &TcpStream, snapshot: &Snapshot, limit: Duration) -> io::Result<()> {
-    let deadline = Instant::now() + limit;
+pub fn respond(connection: &TcpStream, site: &ServedSite, limit: Duration) -> io::Result<()> {
     let mut connection = DeadlineStream {
         connection,
-        deadline,
+        deadline: Instant::now() + limit,
     };
-    let Some(url) = request_target(BufReader::new(Read::by_ref(&mut connection).take(MAX_HEAD)))?
-    else {
+    let Some(request) = Request::read(BufReader::new(&mut connection))? else {
         return Ok(());
     };
-    let Response { status, kind, body } = response_to(&url, snapshot);
+    let Response {
+        status,
+        kind,
+        body,
+        rest,
+    } = response_to(&request, site);
+    connection.deadline = Instant::now() + limit;
     let charset = match kind.starts_with("text/") {
         true => "; charset=utf-8",
         false => "",
     };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}{charset}\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    connection.write_all(&[head.as_bytes(), &body].concat())
-}
-
-/// The path that the client requests. Reads the head to its end, since closing with unread input would reset
-/// the connection.
-fn request_target(head: impl BufRead) -> io::Result<Option<String>> {
-    let mut lines = head.lines();
-    let Some(first) = lines.next().transpose()? else {
-        return Ok(None);
+    // Without a length, the body ends with the connection.
+    let length = match rest {
+        None => format!("Content-Length: {}\r\n", body.len()),
+        Some(_) => String::new(),
     };
-    for line in lines {
-        if line?.is_empty() {
-            break;
-        }
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}{charset}\r\n{length}\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+    );
+    connection.write_all(&[head.as_bytes(), &body].concat())?;
+    for piece in rest.into_iter().flatten() {
+        connection.deadline = Instant::now() + limit;
+        connection.write_all(piece.as_bytes())?;
     }
-    Ok(first.split(' ').nth(1).map(str::to_owned))
+    Ok(())
 }
 
-fn response_to(url: &str, snapshot: &Snapshot) -> Response {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
+fn response_to(request: &Request, site: &ServedSite) -> Response {
+    if !request.is_from_here() {
+        let error = b"only pages of this book, on this machine, get an answer";
+        return Response::new("403 Forbidden", "text/plain", error.to_vec());
+    }
+    match request.method.as_str() {
+        "POST" => site.lab.respond(request, site),
+        _ => file(&request.path, &site.snapshot(), site.can_grade),
+    }
+}
+
+fn file(path: &str, snapshot: &Snapshot, can_grade: bool) -> Response {
     if path == VERSION {
-        return Response {
-            status: "200 OK",
-            kind: "text/plain",
-            body: snapshot.version.to_string().into_bytes(),
-        };
+        let version = snapshot.version.to_string();
+        return Response::new("200 OK", "text/plain", version.into_bytes());
     }
     let name = file_of(path);
     let Some(content) = snapshot.files.get(&name) else {
-        return Response {
-            status: "404 Not Found",
-            kind: "text/html",
-            body: snapshot.files.get("404.html").cloned().unwrap_or_default(),
-        };
+        let body = snapshot.files.get("404.html").cloned().unwrap_or_default();
+        return Response::new("404 Not Found", "text/html", body);
     };
     let kind = media_type(&name);
     let body = match kind {
-        "text/html" => with_reload(content.clone(), snapshot.version),
+        "text/html" => served_page(content, snapshot.version, can_grade),
         _ => content.clone(),
     };
-    Response {
-        status: "200 OK",
-        kind,
-        body,
-    }
+    Response::new("200 OK", kind, body)
 }
 
 /// The name of the file for this path. For a folder, it is the folder's index.
@@ -133,17 +149,24 @@ fn file_of(path: &str) -> String {
     }
 }
 
-/// Adds a script that requests the version twice a second, and reloads the page when it has changed.
-fn with_reload(mut page: Vec<u8>, version: u64) -> Vec<u8> {
-    let script = format!(
-        "<script>setInterval(async () => {{\
+/// The page with an element that tells its scripts that this program serves it, and whether it can grade; and with a script that
+/// requests the version twice a second and reloads the page when it has changed.
+fn served_page(page: &[u8], version: u64, can_grade: bool) -> Vec<u8> {
+    let can = if can_grade { "grade" } else { "" };
+    let added = format!(
+        "<meta name=\"four-echoes-served\" content=\"{can}\"><script>setInterval(async () => {{\
          const answer = await fetch('{VERSION}').catch(() => null);\
          if (answer?.ok && await answer.text() !== '{version}') location.reload();\
          }}, 500)</script>"
     );
-    page.extend_from_slice(script.as_bytes());
-    page
+    let head_ends = page
+        .windows(HEAD_ENDS.len())
+        .position(|part| part == HEAD_ENDS);
+    let (head, rest) = page.split_at(head_ends.unwrap_or(page.len()));
+    [head, added.as_bytes(), rest].concat()
 }
+
+const HEAD_ENDS: &[u8] = b"</head>";
 
 fn media_type(file: &str) -> &'static str {
     match file.rsplit_once('.').map(|(_, extension)| extension) {
@@ -166,6 +189,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::workspace::Workspace;
 
     const LIMIT: Duration = Duration::from_millis(200);
     /// Most systems return `WouldBlock` when a socket's time is up; between two calls it is `TimedOut`.
@@ -183,6 +207,8 @@ mod tests {
         snapshot
             .files
             .insert("big.bin".to_owned(), vec![0; 32 << 20]);
+        let workspace = Workspace::here().map_err(io::Error::other)?;
+        let site = ServedSite::new(workspace, snapshot, false);
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -193,8 +219,7 @@ mod tests {
                     thread::sleep(Duration::from_millis(10));
                 }
             });
-            let error =
-                respond(&server, &snapshot, LIMIT).expect_err("it isn't the client that ends");
+            let error = respond(&server, &site, LIMIT).expect_err("it isn't the client that ends");
             is_over.store(true, Ordering::Relaxed);
             let _ = server.shutdown(Shutdown::Both); // The client can be in a read.
             Ok(error.kind())

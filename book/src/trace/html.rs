@@ -1,9 +1,6 @@
-//! A trace in a page: a table that is complete without script, and the data that the player needs
-//! besides.
+//! A trace in a page: a table that is complete without script.
 
 use std::fmt::Write;
-
-use serde_json::json;
 
 use super::{ScenarioTrace, StyleTrace, TraceEvent, grouped};
 use crate::html::escape;
@@ -19,9 +16,7 @@ pub(super) struct Lane<'t> {
     pub trace: &'t StyleTrace,
 }
 
-/// Markdown ends a block of HTML at an empty line, so there is none.
-pub(super) fn render(trace: &ScenarioTrace) -> String {
-    let name = &trace.scenario;
+pub(super) fn of_styles(trace: &ScenarioTrace) -> String {
     let lanes = Style::ALL.into_iter().filter_map(|style| {
         Some(Lane {
             name: style.name(),
@@ -30,15 +25,7 @@ pub(super) fn render(trace: &ScenarioTrace) -> String {
         })
     });
     let lanes: Vec<Lane> = lanes.collect();
-    let table = table(name, &trace.about, &trace.steps, &lanes);
-    let data = data(trace);
-    format!(
-        r#"<div class="trace" data-scenario="{name}" data-shown="select">
-{table}
-<script type="application/json">{data}</script>
-</div>
-"#
-    )
+    table(&trace.scenario, &trace.about, &trace.steps, &lanes)
 }
 
 /// The table of events, complete without script.
@@ -135,20 +122,4 @@ fn detail(event: &TraceEvent) -> Option<String> {
         (_, _, Some(ready)) => Some(format!("{ready} ready")),
         _ => None,
     }
-}
-
-/// What the player needs beside the table: the step and the source of each event, and the sources.
-fn data(trace: &ScenarioTrace) -> String {
-    let styles: serde_json::Map<_, _> = Style::ALL
-        .into_iter()
-        .map(|style| {
-            let steps: Vec<Vec<String>> = (0..trace.steps.len())
-                .map(|step| trace.events(style, step).map(TraceEvent::place).collect())
-                .collect();
-            (style.name().to_owned(), json!(steps))
-        })
-        .collect();
-    let data = json!({ "steps": trace.steps, "lanes": styles, "sources": trace.sources });
-    // HTML has no escapes within a script, and a `</script>` in the data would end it.
-    data.to_string().replace('<', "\\u003c")
 }

@@ -77,6 +77,20 @@ impl ClientEnd {
 }
 
 impl LabTrace {
+    /// Replaces the root of all files.
+    pub(crate) fn moved(mut self, from: &Path, to: &Path) -> Self {
+        let calls = self
+            .records
+            .iter_mut()
+            .filter_map(|record| record.call.as_mut());
+        for call in calls {
+            if let Ok(file) = Path::new(&call.file).strip_prefix(from) {
+                call.file = to.join(file).to_string_lossy().into_owned();
+            }
+        }
+        self
+    }
+
     /// Checks that the server returns without an error, and not before the last step.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
+use walkdir::WalkDir;
 
 fn book() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_book"));
@@ -42,15 +43,17 @@ impl Checkout {
         let checkout = Checkout { scratch };
         let from = Path::new(env!("CARGO_MANIFEST_DIR"));
         let to = checkout.root().join("book");
-        for folder in ["theme", "md"] {
-            fs::create_dir_all(to.join(folder))?;
-        }
+        fs::create_dir_all(to.join("md"))?;
         for file in ["book.toml", "concepts.toml"] {
             fs::copy(from.join(file), to.join(file))?;
         }
-        for entry in fs::read_dir(from.join("theme"))? {
-            let file = entry?;
-            fs::copy(file.path(), to.join("theme").join(file.file_name()))?;
+        for entry in WalkDir::new(from.join("theme")) {
+            let entry = entry?;
+            let copy = to.join(entry.path().strip_prefix(from)?);
+            match entry.file_type().is_dir() {
+                true => fs::create_dir_all(copy)?,
+                false => drop(fs::copy(entry.path(), copy)?),
+            }
         }
         fs::write(to.join("md/SUMMARY.md"), "# Summary\n\n- [Why](why.md)\n")?;
         fs::write(checkout.page(), "# Why\n\nFirst edition.\n")?;
@@ -156,12 +159,16 @@ impl ServedBook {
 
     /// The whole response to a request for the path.
     fn get(&self, path: &str) -> Result<String> {
+        self.request(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        ))
+    }
+
+    /// The whole response to a request.
+    fn request(&self, request: &str) -> Result<String> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        )?;
+        stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())

@@ -22,11 +22,47 @@ fn pages_are_served_with_a_script_that_reloads_them() -> Result<()> {
     let page = served.get("/why.html")?;
     ensure!(page.starts_with("HTTP/1.1 200") && page.contains("text/html"));
     ensure!(page.contains("First edition") && page.contains("/__version"));
+    ensure!(page.contains("<meta name=\"four-echoes-served\" content=\"\">"));
     ensure!(served.get("/__version")?.ends_with("\r\n1"));
     ensure!(served.get("/")?.starts_with("HTTP/1.1 200"));
     for path in ["/nothing.html", "/../Cargo.toml", "/%2e%2e/Cargo.toml"] {
         let answer = served.get(path)?;
         ensure!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+    }
+    Ok(())
+}
+
+#[test]
+fn pages_of_other_sites_get_nothing() -> Result<()> {
+    let checkout = Checkout::new()?;
+    let served = ServedBook::start_with(&mut checkout.book(""))?;
+    let (own, address) = (format!("Host: {}\r\n", served.address), served.address);
+    for (status, head) in [
+        ("200", format!("GET / HTTP/1.1\r\n{own}")),
+        (
+            "200",
+            format!("GET / HTTP/1.1\r\n{own}Origin: http://{address}\r\n"),
+        ),
+        ("403", "GET / HTTP/1.1\r\nHost: example.org\r\n".to_owned()),
+        (
+            "403",
+            format!("GET / HTTP/1.1\r\n{own}Origin: http://example.org\r\n"),
+        ),
+        (
+            "403",
+            format!("POST /lab/run HTTP/1.1\r\n{own}Origin: null\r\n"),
+        ),
+        (
+            "415",
+            format!("POST /lab/run HTTP/1.1\r\n{own}Origin: http://{address}\r\n"),
+        ),
+    ] {
+        let answer = served.request(&format!("{head}\r\n"))?;
+        ensure!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{head}: {answer}"
+        );
+        ensure!(!answer.contains("Access-Control"), "{answer}");
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ const REAL: BufferSizes = BufferSizes {
 #[test]
 fn a_trace_table_is_complete_without_javascript() -> Result<()> {
     let trace = WORKSPACE.trace("split-line")?;
-    let html = trace.render();
+    let html = trace.table();
     for step in &trace.steps {
         let step = step.replace('"', "&quot;");
         ensure!(html.contains(&step), "{step}");

@@ -1,9 +1,10 @@
-//! `echo-client`: talks to an echo server, checks its contract, and puts it under load.
+//! `echo-client`: talks to an echo server, plays scripts on it, checks its contract, and puts it under
+//! load.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::client::{check, interrupt, load, talk};
+use common::client::{check, interrupt, load, play, talk};
 use common::{args, output};
 
 /// A client for echo servers in any language
@@ -23,6 +24,8 @@ struct Arguments {
 enum What {
     /// Send lines and show what comes back
     Talk(talk::TalkOptions),
+    /// Play a script of the simulation on real sockets, and show what each client got
+    Play(play::PlayOptions),
     /// Grade a server against the echo contract
     Check(check::CheckOptions),
     /// Measure how many messages per second a server echoes, and how fast
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let _ = interrupt::watch();
     let outcome = match arguments.what {
         What::Talk(options) => talk::command(options),
+        What::Play(options) => play::command(options),
         What::Check(options) => check::command(options),
         What::Load(options) => load::command(options),
     };

@@ -39,6 +39,7 @@ mod server;
 mod traffic;
 
 pub use options::{CheckOptions, command};
+pub(in crate::client) use proc::wake_ups_if_asleep;
 pub use report::{Finding, Outcome, Report};
 pub use runner::{NotGraded, run, run_with};
 

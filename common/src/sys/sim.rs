@@ -62,23 +62,17 @@ use super::call::Call;
 use super::{Counters, Faults, Listener, counters, faults};
 use crate::StopSignal;
 
-mod client;
 mod epoll;
 pub(crate) mod handles;
 mod kernel;
-mod lexer;
-mod parser;
-mod script;
 mod select;
 mod tcp;
 mod trace;
 mod world;
 
-pub use lexer::ParseError;
-pub use script::{Payload, Script, Step};
+pub use crate::script::{ClientEnd, ClientTrace, ParseError, Payload, Script, Step};
 pub use trace::{
-    CallRecord, Caller, ClientEnd, ClientTrace, Connection, ConnectionState, Ending, LostEdge,
-    Record, Trace, TraceEvent,
+    CallRecord, Caller, Connection, ConnectionState, Ending, LostEdge, Record, Trace, TraceEvent,
 };
 
 use kernel::{Kernel, Object};
@@ -109,6 +103,12 @@ pub struct Options {
     pub faults: Option<Faults>,
     /// Whether the trace contains [`records`](Trace::records). Without them a run is faster.
     pub record: bool,
+    /// The run ends when it has made this many records, or ten times as many states of connections
+    /// in them.
+    pub most_records: usize,
+    /// Whether the run ends when the server waits after the last step. Otherwise time passes, so that
+    /// its timers can expire.
+    pub ends_with_script: bool,
 }
 
 impl Default for Options {
@@ -124,6 +124,8 @@ impl Default for Options {
             schedule: Schedule::default(),
             faults: None,
             record: true,
+            most_records: usize::MAX,
+            ends_with_script: false,
         }
     }
 }
@@ -211,7 +213,8 @@ impl Drop for Outside {
 /// Runs a server over a script, to its end. `serve` gets a listener and a stop signal of the
 /// simulated kernel, which handles every call that it makes through [`sys`](super).
 ///
-/// The run also ends if the server waits although the script is over, or spins: then every call
+/// The run also ends if the server waits although the script is over, or spins, or if the trace has
+/// as many records as the options allow: then every call
 /// fails, so that `serve` returns.
 ///
 /// Nothing of a run remains in the thread afterwards, even if `serve` panics.

@@ -3,6 +3,7 @@
 
 mod check;
 mod load;
+mod play;
 mod rates;
 mod servers;
 mod signals;

@@ -2,23 +2,34 @@
 
 use common::sys::sim::{ClientEnd, ClientTrace, Ending, Trace};
 
-use super::{Contract, Outcome, Rule, hold, microseconds};
+use super::{Contract, Outcome, Rule, Violation, broken, hold, microseconds};
 use crate::history::RunSummary;
 use crate::plan::ClientPlan;
 
 impl Contract<'_> {
     pub(super) fn ending(&self, trace: &Trace) -> Outcome {
         let ending = &trace.ending;
-        hold(*ending == Ending::Returned, Rule::Ends, || {
-            format!("{ending:?}")
+        hold(*ending == Ending::Returned, Rule::Ends, || match ending {
+            Ending::Spinning => "it spins".into(),
+            Ending::Waiting => "it waits after the last step".into(),
+            ending => format!("{ending:?}"),
         })?;
-        let lost = trace.lost_edges.first();
-        hold(lost.is_none(), Rule::SleepsOnlyWhenDone, || {
-            format!("{lost:?}")
-        })?;
+        self.lost_edges(trace)?;
         let open = &trace.open_descriptors;
         hold(open.is_empty(), Rule::ClosesDescriptors, || {
             format!("{open:?} are open at the end")
+        })
+    }
+
+    pub(super) fn lost_edges(&self, trace: &Trace) -> Outcome {
+        let Some(lost) = trace.lost_edges.first() else {
+            return Ok(());
+        };
+        let what = if lost.is_read { "readable" } else { "writable" };
+        let text = format!("it forgets that {} is {what}", lost.name);
+        Err(Violation {
+            place: Some(lost.record),
+            ..broken(Rule::SleepsOnlyWhenDone, text)
         })
     }
 
@@ -47,7 +58,10 @@ impl Contract<'_> {
         }
         let whole = self.answer(&plan.whole_stream());
         self.got(client, whole.len())?;
-        self.ended_with_fin(client)
+        match self.plan.has_stop || plan.has_ended {
+            true => self.ended_with_fin(client),
+            false => Ok(()),
+        }
     }
 
     /// Bytes that were read before the stop come back, and waiting clients are accepted. A client

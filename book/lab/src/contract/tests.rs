@@ -164,7 +164,7 @@ fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
         ),
         (
             Bug::SleepsOverTheEnd,
-            Rule::Ends,
+            Rule::SleepsOnlyWhenDone,
             "connect 1; half-close 1; stop",
         ),
         (
@@ -193,6 +193,38 @@ fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
     ] {
         let kept = outcome(Bug::Nothing, script, &settings)?;
         assert_eq!(kept, Ok(()), "{script}");
+        let broken = outcome(bug, script, &settings)?.err();
+        assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{bug:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_without_a_stop_is_checked_up_to_its_end() -> Result<(), sim::ParseError> {
+    let settings = Settings::default();
+    for (bug, rule, script) in [
+        (Bug::EndsEarly, Rule::Ends, "connect 1"),
+        (
+            Bug::SendsOneByteLess,
+            Rule::SleepsOnlyWhenDone,
+            "connect 1; send 1 9",
+        ),
+        (
+            Bug::SleepsOverTheEnd,
+            Rule::SleepsOnlyWhenDone,
+            "connect 1; send 1 9; half-close 1",
+        ),
+        (
+            Bug::AcceptsOnce,
+            Rule::AcceptsWhenItCan,
+            "connect 1; connect 2",
+        ),
+    ] {
+        assert_eq!(
+            outcome(Bug::Nothing, script, &settings)?,
+            Ok(()),
+            "{script}"
+        );
         let broken = outcome(bug, script, &settings)?.err();
         assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{bug:?}");
     }

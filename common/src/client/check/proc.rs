@@ -5,6 +5,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "proc/elsewhere.rs")]
 mod system;
 
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,19 @@ impl Queues {
     pub(super) fn not_read(&self) -> usize {
         self.unsent + self.unread
     }
+}
+
+/// How often a process was woken before now, if it sleeps now.
+///
+/// # Errors
+/// The system doesn't tell, or the process has ended.
+pub(in crate::client) fn wake_ups_if_asleep(pid: i32) -> io::Result<Option<u64>> {
+    let unknown = |error| match error {
+        CaseError::Fail(text) | CaseError::Skip(text) => io::Error::other(text),
+    };
+    let wake_ups = usage(pid).map_err(unknown)?.wake_ups;
+    let is_asleep = is_asleep(pid).map_err(unknown)?;
+    Ok(is_asleep.then_some(wake_ups))
 }
 
 /// What the process uses in the next `time`, and how long that really was.

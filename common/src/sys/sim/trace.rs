@@ -1,10 +1,10 @@
 //! The trace of a run: every call and every step, the state after each, and how it ended.
 
-use std::io::ErrorKind;
 use std::panic::Location;
 
 use serde::{Serialize, Serializer};
 
+use crate::script::{ClientEnd, ClientTrace};
 use crate::sys::Counters;
 use crate::sys::call::Call;
 
@@ -15,8 +15,11 @@ pub struct Trace {
     pub records: Vec<Record>,
     /// How the server's part of the run ended.
     pub ending: Ending,
-    /// How the run ended for each client, in the order of their numbers.
+    /// How the run ended for each client, in the order of their numbers. If the server didn't return
+    /// by itself, this is before its connections are closed.
     pub clients: Vec<ClientTrace>,
+    /// The connections at that moment: what the server had sent has arrived.
+    pub connections: Vec<Connection>,
     /// Counts of what the server did.
     #[serde(serialize_with = "as_json")]
     pub counters: Counters,
@@ -43,6 +46,8 @@ pub enum Ending {
     Waiting,
     /// It called the kernel very often without a wait or any progress.
     Spinning,
+    /// The trace has as many records as the options allow.
+    Cut,
 }
 
 /// One call or step, and the state after it.
@@ -53,6 +58,8 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub event: TraceEvent,
+    /// Whether the loop waits until a listener is readable.
+    pub listening: bool,
     /// Each connection of the server, including those that wait to be accepted.
     pub connections: Vec<Connection>,
 }
@@ -86,6 +93,9 @@ pub struct CallRecord {
     /// The descriptor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
+    /// What the descriptor refers to: `client 1` or another peer's address, `listener`, or `stop signal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// The bytes that were read or written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<usize>,
@@ -104,7 +114,11 @@ pub struct CallRecord {
 const USERS_FILE: &str = "/echo.rs";
 
 impl CallRecord {
-    pub(super) fn new(call: Call, caller: &'static Location<'static>) -> Self {
+    pub(super) fn new(
+        call: Call,
+        peer: Option<String>,
+        caller: &'static Location<'static>,
+    ) -> Self {
         CallRecord {
             by: match caller.file().ends_with(USERS_FILE) {
                 true => Caller::User,
@@ -115,6 +129,7 @@ impl CallRecord {
             milliseconds: call.milliseconds,
             ready: call.ready,
             fd: call.fd,
+            peer,
             bytes: call.bytes,
             error: call.error.map(|error| format!("{error:?}")),
             file: caller.file(),
@@ -189,41 +204,6 @@ pub enum ConnectionState {
     Closed,
 }
 
-/// How the run ended for a client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClientTrace {
-    /// Its number.
-    pub client: u32,
-    /// Bytes that its kernel took from it.
-    pub sent: u64,
-    /// What it read. In JSON, a text with escapes for bytes that aren't printable ASCII.
-    #[serde(serialize_with = "escaped")]
-    pub received: Vec<u8>,
-    /// How the server's stream ended for it; `None` if it hasn't, as far as the client has read.
-    pub ended: Option<ClientEnd>,
-}
-
-/// How a stream ended for a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientEnd {
-    /// With a FIN, after everything that the server had sent.
-    EndOfStream,
-    /// With a reset.
-    Reset,
-    /// The connection was never established.
-    NotConnected,
-}
-
-impl From<ErrorKind> for ClientEnd {
-    fn from(kind: ErrorKind) -> Self {
-        match kind {
-            ErrorKind::ConnectionRefused | ErrorKind::TimedOut => ClientEnd::NotConnected,
-            _ => ClientEnd::Reset,
-        }
-    }
-}
-
 /// A wait that began although a connection was ready: the server forgot what an edge had reported,
 /// and it is possible that no further edge comes.
 ///
@@ -240,10 +220,6 @@ pub struct LostEdge {
     pub name: String,
     /// Whether the server would find something to read; otherwise it could write.
     pub is_read: bool,
-}
-
-fn escaped<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&bytes.escape_ascii())
 }
 
 fn as_json<S: Serializer>(counters: &Counters, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::client::Client;
 use super::kernel::{Kernel, Object};
-use super::script::{Script, Step};
 use super::tcp::bits;
-use super::trace::{CallRecord, ClientTrace, Ending, LostEdge, Record, Trace, TraceEvent};
+use super::trace::{CallRecord, Connection, Ending, LostEdge, Record, Trace, TraceEvent};
 use super::{Options, Schedule};
+use crate::script::{ClientTrace, Script, ScriptedClient, Step};
 use crate::sys::Counters;
 use crate::sys::call::Call;
 
@@ -36,6 +35,9 @@ const MOST_FRUITLESS_WAITS: usize = 1_000;
 /// Waits that a server can begin after the end of the script, to let its timers expire.
 const MOST_TIMEOUTS: usize = 10_000;
 
+/// A client, and its end of the connection while it has one.
+type Client = ScriptedClient<usize>;
+
 #[derive(Debug)]
 pub(super) struct World {
     pub kernel: Kernel,
@@ -54,13 +56,27 @@ pub(super) struct World {
     rng: Option<Rng>,
     records: Vec<Record>,
     is_recording: bool,
+    most_records: usize,
+    ends_with_script: bool,
+    /// How many states of connections the records contain.
+    recorded_states: usize,
+    /// The descriptor that was closed last, and its peer.
+    last_closed: Option<(i32, String)>,
     lost_edges: Vec<LostEdge>,
-    /// Why the server can't go on: each of its calls fails.
-    ended: Option<Ending>,
+    /// Set when the server can't go on: each of its calls fails.
+    ended: Option<WorldEnd>,
     calls_since_rest: usize,
     has_progressed: bool,
     fruitless_waits: usize,
     timeouts: usize,
+}
+
+/// How a run ended, and its clients and connections at that moment.
+#[derive(Debug)]
+struct WorldEnd {
+    ending: Ending,
+    clients: Vec<ClientTrace>,
+    connections: Vec<Connection>,
 }
 
 /// A wait's question to the kernel, and the place for the result.
@@ -85,6 +101,10 @@ impl World {
             rng,
             records: Vec::new(),
             is_recording: options.record,
+            most_records: options.most_records,
+            ends_with_script: options.ends_with_script,
+            recorded_states: 0,
+            last_closed: None,
             lost_edges: Vec::new(),
             ended: None,
             calls_since_rest: 0,
@@ -117,15 +137,31 @@ impl World {
         if self.calls_since_rest > MOST_CALLS {
             self.end(Ending::Spinning);
         }
-        if let Some(ending) = &self.ended {
-            return Err(error_of(ending));
+        if let Some(end) = &self.ended {
+            return Err(error_of(&end.ending));
         }
         self.move_at_random();
         Ok(())
     }
 
     fn end(&mut self, ending: Ending) -> io::Error {
-        error_of(self.ended.get_or_insert(ending))
+        let ended = self.ended.take().unwrap_or_else(|| self.end_with(ending));
+        error_of(&self.ended.insert(ended).ending)
+    }
+
+    fn client_traces(&self) -> Vec<ClientTrace> {
+        let clients = self.clients.iter();
+        clients
+            .map(|(number, client)| client.trace(*number))
+            .collect()
+    }
+
+    fn end_with(&self, ending: Ending) -> WorldEnd {
+        WorldEnd {
+            ending,
+            clients: self.client_traces(),
+            connections: self.connections(),
+        }
     }
 
     /// Moves the network and the clients: with a random schedule, they don't wait for the server.
@@ -186,7 +222,12 @@ impl World {
         let step = (self.next_step < self.script.len()).then_some(self.step_at);
         let retry = self.kernel.next_retry();
         let events = [step, retry].into_iter().flatten();
-        let Some(next) = events.chain(deadline).min() else {
+        let next = events.chain(deadline).min();
+        let is_over = step.is_none() && self.ends_with_script;
+        let Some(next) = next.filter(|next| !is_over || *next <= self.step_at) else {
+            if is_over {
+                self.now = self.now.max(self.step_at);
+            }
             return Err(self.end(Ending::Waiting));
         };
         if step.is_none() && retry.is_none() {
@@ -214,7 +255,9 @@ impl World {
         self.next_step += 1;
         self.step_at = self.now + STEP_TAKES;
         let is_signal = self.perform(&step);
-        self.record(|| TraceEvent::Step(step.to_string()));
+        if self.is_recording {
+            self.record(TraceEvent::Step(step.to_string()));
+        }
         is_signal
     }
 
@@ -235,13 +278,13 @@ impl World {
             Step::IgnorePort(port) => {
                 self.kernel.silent_ports.insert(*port);
             }
-            Step::Send(client, payload) => self.client(*client).send(payload),
-            Step::Urgent(client, text) => self.client(*client).send_urgent(text),
-            Step::Read(client, count) => self.client(*client).read(*count),
-            Step::StopReading(client) => self.client(*client).stop_reading(),
-            Step::ResumeReading(client) => self.client(*client).resume_reading(),
-            Step::HalfClose(client) => self.client(*client).half_close(),
-            Step::Close(client) => self.client(*client).close(),
+            Step::Send(client, _)
+            | Step::Urgent(client, _)
+            | Step::Read(client, _)
+            | Step::StopReading(client)
+            | Step::ResumeReading(client)
+            | Step::HalfClose(client)
+            | Step::Close(client) => self.client(*client).begin(step),
             Step::Reset(client) => {
                 let client = self.client(*client);
                 let end = client.end;
@@ -309,46 +352,54 @@ impl World {
     /// close(2), which succeeds even at the end of the run.
     pub fn close(&mut self, fd: i32) {
         let _ = self.begin_call();
+        self.last_closed = self.peer(fd).map(|peer| (fd, peer));
         self.kernel.close(fd);
     }
 
     pub fn note(&mut self, call: Call, caller: &'static Location<'static>) {
         self.has_progressed |= call.is_progress();
-        self.record(|| TraceEvent::Call(CallRecord::new(call, caller)));
+        if self.is_recording {
+            let closed = self.last_closed.take_if(|(fd, _)| call.fd == Some(*fd));
+            let peer = call.fd.and_then(|fd| self.peer(fd));
+            let peer = peer.or(closed.map(|(_, peer)| peer));
+            self.record(TraceEvent::Call(CallRecord::new(call, peer, caller)));
+        }
     }
 
-    fn record(&mut self, event: impl FnOnce() -> TraceEvent) {
-        if self.is_recording {
-            let record = Record {
-                microseconds: self.now.as_micros() as u64,
-                event: event(),
-                connections: self.connections(),
-            };
-            self.records.push(record);
+    fn record(&mut self, event: TraceEvent) {
+        let is_full = self.records.len() >= self.most_records
+            || self.recorded_states / 10 >= self.most_records;
+        if is_full {
+            self.end(Ending::Cut);
+            return;
         }
+        let record = Record {
+            microseconds: self.now.as_micros() as u64,
+            event,
+            listening: self.listening(),
+            connections: self.connections(),
+        };
+        self.recorded_states += record.connections.len();
+        self.records.push(record);
     }
 
     /// Makes the trace of the run. What the server has sent still arrives.
     pub fn into_trace(mut self, served: io::Result<()>, counters: Counters) -> Trace {
         self.move_everything();
-        let ending = match (self.ended.take(), served) {
-            (Some(ending), _) => ending,
-            (None, Ok(())) => Ending::Returned,
-            (None, Err(error)) => Ending::Failed(error.to_string()),
-        };
+        let end = self.ended.take().unwrap_or_else(|| {
+            self.end_with(match served {
+                Ok(()) => Ending::Returned,
+                Err(error) => Ending::Failed(error.to_string()),
+            })
+        });
         let open = self.kernel.descriptors();
         let open = open.filter(|(_, object)| *object != Object::Standard);
         let open_descriptors = open.map(|(fd, _)| fd).collect();
-        let trace_of = |(client, state): (u32, Client)| ClientTrace {
-            client,
-            sent: state.sent,
-            received: state.received,
-            ended: state.ended,
-        };
         Trace {
             records: self.records,
-            ending,
-            clients: self.clients.into_iter().map(trace_of).collect(),
+            ending: end.ending,
+            clients: end.clients,
+            connections: end.connections,
             counters,
             lost_edges: self.lost_edges,
             steps_left: self.script.len() - self.next_step,
@@ -375,6 +426,7 @@ enum Passed {
 fn error_of(ending: &Ending) -> io::Error {
     io::Error::other(match ending {
         Ending::Waiting => "the script is over, and the server waits",
+        Ending::Cut => "the trace is full",
         _ => "the server spins",
     })
 }

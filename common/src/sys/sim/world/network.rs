@@ -1,14 +1,41 @@
 //! Moves bytes between the clients and the server's kernel.
 
+use std::io;
 use std::time::Duration;
 
 use super::World;
+use crate::script::ClientSocket;
 use crate::sys::faults::draw_below;
 use crate::sys::sim::kernel::{Owner, other};
-use crate::sys::sim::tcp::Phase;
+use crate::sys::sim::tcp::{Phase, Socket, bits};
 
 /// Most bytes that a client or a packet moves at once when the seed decides.
 const MOST_MOVED: usize = 8_192;
+
+impl ClientSocket for Socket {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Socket::send(self, bytes)
+    }
+
+    fn send_urgent(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Socket::send_urgent(self, bytes)
+    }
+
+    fn recv(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        let mut buffer = vec![0; most.min(self.received.len()).max(1)];
+        let count = Socket::recv(self, &mut buffer)?;
+        buffer.truncate(count);
+        Ok(buffer)
+    }
+
+    fn finish(&mut self) {
+        let _ = Socket::finish(self); // The connection can have ended already.
+    }
+
+    fn close(&mut self) {
+        Socket::close(self);
+    }
+}
 
 impl World {
     /// Lets the network and the clients move everything that can be moved.
@@ -92,10 +119,17 @@ impl World {
         let Owner::Client(number) = self.kernel.owners[end] else {
             return false;
         };
-        let client = self.clients.get(&number);
-        client.is_some_and(|client| {
-            client.end == Some(end) && client.can_act(&mut self.kernel.sockets[end])
-        })
+        let Some(client) = self.clients.get(&number).filter(|one| one.end == Some(end)) else {
+            return false;
+        };
+        let socket = &mut self.kernel.sockets[end];
+        if socket.phase == Phase::Connecting {
+            return false;
+        }
+        let readiness = socket.readiness();
+        client.wants_to_write() && readiness & bits::OUT != 0
+            || client.wants_to_read() && readiness & bits::IN != 0
+            || client.wants_to_end()
     }
 
     fn run_client(&mut self, end: usize, limit: usize) -> bool {
@@ -103,8 +137,11 @@ impl World {
             return false;
         };
         let client = self.clients.get_mut(&number);
+        let socket = &mut self.kernel.sockets[end];
         client.is_some_and(|client| {
-            client.end == Some(end) && client.run_client(&mut self.kernel.sockets[end], limit)
+            client.end == Some(end)
+                && socket.phase != Phase::Connecting
+                && client.run(socket, limit)
         })
     }
 

@@ -1,6 +1,7 @@
 //! The state of the connections, as the trace shows it.
 
 use super::World;
+use crate::script::ScriptedClient;
 use crate::sys::sim::kernel::{Object, Owner, other};
 use crate::sys::sim::tcp::{Phase, bits};
 use crate::sys::sim::trace::{Connection, ConnectionState};
@@ -12,6 +13,24 @@ impl World {
             Owner::Client(client) => format!("client {client}"),
             Owner::Server | Owner::None => self.kernel.sockets[end].peer.to_string(),
         }
+    }
+
+    /// What a descriptor refers to, as the trace names it.
+    pub(super) fn peer(&self, fd: i32) -> Option<String> {
+        match self.kernel.object(fd).ok()? {
+            Object::Stream(end) => Some(self.name(end)),
+            Object::Listener(_) => Some("listener".to_owned()),
+            Object::Stop => Some("stop signal".to_owned()),
+            Object::Standard | Object::Poll(_) => None,
+        }
+    }
+
+    /// Whether the server waits until a listener is readable.
+    pub(super) fn listening(&self) -> bool {
+        let mut descriptors = self.kernel.descriptors();
+        descriptors.any(|(fd, object)| {
+            matches!(object, Object::Listener(_)) && self.kernel.watched(fd) & bits::IN != 0
+        })
     }
 
     pub(super) fn connections(&self) -> Vec<Connection> {
@@ -54,14 +73,14 @@ impl World {
             watched_for_reading,
             watched_for_writing: watched & bits::OUT != 0,
             is_reading_paused: state == ConnectionState::Open && !watched_for_reading,
-            client_to_send: client.map_or(0, |client| client.to_send.len()),
+            client_to_send: client.map_or(0, ScriptedClient::bytes_to_send),
             client_send_buffer: peer.sending.len(),
             server_receive_buffer: server.received.len(),
             server_holds: server.bytes_read as i64 - server.bytes_written as i64,
             server_send_buffer: server.sending.len(),
             client_receive_buffer: peer.received.len(),
-            client_received: client.map_or(0, |client| client.received.len()),
-            client_ended: client.and_then(|client| client.ended),
+            client_received: client.map_or(0, ScriptedClient::bytes_received),
+            client_ended: client.and_then(ScriptedClient::ended),
         }
     }
 }

@@ -4,8 +4,16 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::lexer::ParseError;
-use super::parser::Parser;
+mod client;
+mod lexer;
+mod limits;
+mod parser;
+
+pub use client::{ClientEnd, ClientSocket, ClientTrace, ScriptedClient};
+pub use lexer::ParseError;
+use lexer::Tokens;
+pub use limits::MOST_SCRIPT_BYTES;
+use parser::Parser;
 
 /// What clients and users do to the server, in order.
 ///
@@ -13,13 +21,13 @@ use super::parser::Parser;
 /// comment that ends with its line:
 ///
 /// ```
-/// use common::sys::sim::Script;
+/// use common::script::Script;
 ///
 /// let script: Script = "connect 1; send 1 \"hello\\n\"; half-close 1; wait 2s; stop".parse()?;
 /// assert_eq!(script.steps.len(), 5);
 /// let error = "connect 1; sned 1".parse::<Script>().unwrap_err();
 /// assert_eq!((error.line, error.column), (1, 12));
-/// # Ok::<(), common::sys::sim::ParseError>(())
+/// # Ok::<(), common::script::ParseError>(())
 /// ```
 ///
 /// | step | what happens |
@@ -96,12 +104,34 @@ pub enum Payload {
     Count(usize),
 }
 
+impl Script {
+    /// Parses a script, and returns the comment of each step: the one on the line on which the step
+    /// begins. Of several steps on one line, the last one has it.
+    ///
+    /// # Errors
+    /// The text isn't a script.
+    pub fn with_comments(text: &str) -> Result<(Self, Vec<Option<String>>), ParseError> {
+        let Tokens {
+            tokens,
+            mut comments,
+        } = Tokens::new(text)?;
+        let steps = Parser::new(tokens).script()?;
+        let mut of_steps: Vec<_> = steps
+            .iter()
+            .rev()
+            .map(|(line, _)| comments.remove(line))
+            .collect();
+        of_steps.reverse();
+        let steps = steps.into_iter().map(|(_, step)| step).collect();
+        Ok((Script { steps }, of_steps))
+    }
+}
+
 impl FromStr for Script {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let steps = Parser::new(text)?.script()?;
-        Ok(Script { steps })
+        Self::with_comments(text).map(|(script, _)| script)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Splits the text of a script into tokens.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::iter::Peekable;
@@ -69,7 +70,7 @@ impl Display for ScriptToken {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    line: usize,
+    pub line: usize,
     column: usize,
 }
 
@@ -87,19 +88,32 @@ impl Place {
     }
 }
 
-/// Splits a text into tokens. The last one is [`ScriptToken::End`].
-pub(super) fn tokens(text: &str) -> Result<Vec<(Place, ScriptToken)>, ParseError> {
-    let mut lexer = Lexer {
-        chars: text.chars().peekable(),
-        place: Place::BEGIN,
-    };
-    let mut tokens = Vec::new();
-    loop {
-        let next = lexer.token()?;
-        let is_last = next.1 == ScriptToken::End;
-        tokens.push(next);
-        if is_last {
-            return Ok(tokens);
+/// The tokens of a text, and its comments.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    /// The last one is [`ScriptToken::End`].
+    pub tokens: Vec<(Place, ScriptToken)>,
+    /// Each comment by its line, without `#`.
+    pub comments: BTreeMap<usize, String>,
+}
+
+impl Tokens {
+    /// Splits a text into tokens.
+    pub fn new(text: &str) -> Result<Self, ParseError> {
+        let mut lexer = Lexer {
+            chars: text.chars().peekable(),
+            place: Place::BEGIN,
+            comments: BTreeMap::new(),
+        };
+        let mut tokens = Vec::new();
+        loop {
+            let next = lexer.token()?;
+            let is_last = next.1 == ScriptToken::End;
+            tokens.push(next);
+            if is_last {
+                let comments = lexer.comments;
+                return Ok(Tokens { tokens, comments });
+            }
         }
     }
 }
@@ -107,6 +121,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Place, ScriptToken)>, ParseError
 struct Lexer<'a> {
     chars: Peekable<Chars<'a>>,
     place: Place,
+    comments: BTreeMap<usize, String>,
 }
 
 impl Lexer<'_> {
@@ -134,7 +149,9 @@ impl Lexer<'_> {
     fn token(&mut self) -> Result<(Place, ScriptToken), ParseError> {
         self.take_while(|next| next.is_whitespace() && next != '\n');
         if self.chars.peek() == Some(&'#') {
-            self.take_while(|next| next != '\n');
+            let comment = self.take_while(|next| next != '\n');
+            let comment = comment.trim_start_matches('#').trim().to_owned();
+            self.comments.insert(self.place.line, comment);
         }
         let place = self.place;
         let is_word = |next: char| next.is_ascii_alphabetic() || next == '-';

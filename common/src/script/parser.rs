@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::lexer::{A_STEP, LONGEST, ParseError, Place, ScriptToken, tokens};
-use super::script::{Payload, Step};
+use super::lexer::{A_STEP, LONGEST, ParseError, Place, ScriptToken};
+use super::{Payload, Step};
 
 /// Most bytes of one `send` or `read`, and the highest number of a client.
 const MOST: u64 = 1 << 26;
@@ -20,19 +20,19 @@ pub(super) struct Parser {
 }
 
 impl Parser {
-    pub fn new(text: &str) -> Result<Self, ParseError> {
+    pub fn new(tokens: Vec<(Place, ScriptToken)>) -> Self {
         let mut parser = Parser {
-            tokens: tokens(text)?.into_iter(),
+            tokens: tokens.into_iter(),
             place: Place::BEGIN,
             token: ScriptToken::End,
             clients: BTreeSet::new(),
         };
         parser.advance();
-        Ok(parser)
+        parser
     }
 
-    /// Parses the whole text.
-    pub fn script(&mut self) -> Result<Vec<Step>, ParseError> {
+    /// Parses the whole text. Returns each step with the line on which it begins.
+    pub fn script(&mut self) -> Result<Vec<(usize, Step)>, ParseError> {
         let steps = self.steps(false)?;
         match self.token {
             ScriptToken::End => Ok(steps),
@@ -51,7 +51,7 @@ impl Parser {
         self.place.error(&self.token, expected)
     }
 
-    fn steps(&mut self, are_together: bool) -> Result<Vec<Step>, ParseError> {
+    fn steps(&mut self, are_together: bool) -> Result<Vec<(usize, Step)>, ParseError> {
         let mut steps = Vec::new();
         loop {
             match self.token {
@@ -60,7 +60,8 @@ impl Parser {
                 }
                 ScriptToken::End | ScriptToken::Close => return Ok(steps),
                 _ => {
-                    steps.push(self.step(are_together)?);
+                    let line = self.place.line;
+                    steps.push((line, self.step(are_together)?));
                     if !matches!(
                         self.token,
                         ScriptToken::Separator | ScriptToken::End | ScriptToken::Close
@@ -106,7 +107,8 @@ impl Parser {
         self.exactly(ScriptToken::Open)?;
         let steps = self.steps(true)?;
         self.exactly(ScriptToken::Close)?;
-        Ok(Step::Together(steps))
+        let steps = steps.into_iter().map(|(_, step)| step);
+        Ok(Step::Together(steps.collect()))
     }
 
     fn exactly(&mut self, token: ScriptToken) -> Result<(), ParseError> {
@@ -199,7 +201,7 @@ impl Parser {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::Script;
+    use super::super::Script;
     use super::*;
 
     #[test]

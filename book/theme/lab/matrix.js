@@ -1,0 +1,132 @@
+// The matrix: the same places in the same rows for all servers. Bytes go down: from the client through two
+// kernels to the server, and back through two kernels to the client. A row in which the servers differ has a ≠.
+
+(() => {
+    'use strict';
+
+    const lab = (globalThis.echoLab ??= {});
+    const { escape, fill, named } = lab.page;
+    const { EMPTY, amount, describeCall } = lab.model;
+    const LETTERS = 14; // Up to this many bytes are shown as letters.
+
+    const letters = ({ count, bytes }, dash = '–') => {
+        if (count === 0) return `<span class="none">${dash}</span>`;
+        return count <= LETTERS && bytes.length === count ? `<code>${escape(lab.script.visible(bytes))}</code>` : amount(count);
+    };
+
+    // A bar, filled as far as the bytes fill the whole, with a text over it.
+    function bar(whole, parts, text, marks = []) {
+        let at = 0;
+        const fills = parts.filter(({ count }) => count > 0).map(({ count, kind }) => {
+            const [from, size] = [at, Math.min(100 - at, (100 * count) / whole)];
+            at += size;
+            return `<i class="${kind ?? ''}" style="inset-inline-start:${from}%;inline-size:${Math.max(size, 1.5)}%"></i>`;
+        });
+        const lines = marks.filter((mark) => mark <= whole).map((mark, index) => `<u class="${index ? 'low' : ''}" style="inset-inline-start:${(100 * mark) / whole}%"></u>`);
+        return `<div class="lab-bar">${fills.join('')}${lines.join('')}<span>${text}</span></div>`;
+    }
+
+    const ENDS = { end_of_stream: 'end of stream', reset: 'reset', not_connected: 'not connected' };
+
+    class Matrix {
+        constructor(view, root) {
+            this.view = view;
+            root.innerHTML = '<table></table>';
+            this.table = root.firstElementChild;
+        }
+
+        draw() {
+            const { run, moment } = this.view;
+            const lanes = this.view.lanes();
+            const heads = lanes.map(({ server }) => `<th scope="col" data-style="${server.style}">${named(server)}</th>`).join('');
+            this.table.style.setProperty('--servers', lanes.length);
+            const rows = this.rows(lanes).map((row) => this.row(row, lanes));
+            fill(this.table, `<caption>Step ${moment.step}, call ${moment.call} of ${run.lengths[moment.step]}: what each server does, and where the bytes of client ${this.view.client} are</caption>
+                <thead><tr><td></td>${heads}</tr></thead><tbody>${rows.join('')}</tbody>`);
+        }
+
+        row({ name, kind = '', note = '', key, cell }, lanes) {
+            const keys = lanes.map(key);
+            const differs = new Set(keys).size > 1;
+            const sign = differs ? '<b class="differs" aria-hidden="true">≠</b><span class="visually-hidden"> (they differ)</span>' : '';
+            const cells = lanes.map((lane) => `<td data-style="${lane.server.style}">${cell(lane)}</td>`).join('');
+            return `<tr class="${kind} ${differs ? 'different' : ''}"><th scope="row">${name}${sign}${note ? `<small>${note}</small>` : ''}</th>${cells}</tr>`;
+        }
+
+        rows(lanes) {
+            const { client, run, moment } = this.view;
+            const places = new Map(lanes.map((lane) => [lane, run.bytes(lane, client, moment.step)]));
+            const one = (lane) => lane.state.clients[client] ?? EMPTY;
+            const buffers = this.view.buffers();
+            const buffer = (name, place, whole) => ({
+                name, kind: 'place',
+                key: (lane) => places.get(lane)[place].count,
+                cell: (lane) => bar(Math.max(whole, places.get(lane)[place].count), [places.get(lane)[place]], letters(places.get(lane)[place])),
+            });
+            const rows = [
+                { name: 'does now', key: (lane) => this.doing(lane).key, cell: (lane) => this.doing(lane).html },
+                { name: 'watches', key: (lane) => this.watched(lane), cell: (lane) => this.watched(lane) },
+            ];
+            if (!run.clients.includes(client)) return rows;
+            const most = Math.max(buffers.client_send * 2, ...lanes.map((lane) => places.get(lane).toSend.count));
+            return [...rows,
+                buffer(`client ${client} can’t send yet`, 'toSend', most),
+                buffer('client’s kernel, to send', 'clientOut', buffers.client_send),
+                buffer('server’s kernel, to read', 'serverIn', buffers.server_receive),
+                this.held(lanes, places, one),
+                buffer('server’s kernel, to send', 'serverOut', buffers.server_send),
+                buffer('client’s kernel, to read', 'clientIn', buffers.client_receive),
+                {
+                    name: `client ${client} has back`, kind: 'place back',
+                    key: (lane) => `${one(lane).client_received} ${one(lane).client_ended}`,
+                    cell: (lane) => {
+                        const { back, handed } = places.get(lane), end = one(lane).client_ended;
+                        return bar(Math.max(1, handed), [back], `${letters(back)} <small>of ${amount(handed)}${end ? ` · ${ENDS[end]}` : ''}</small>`);
+                    },
+                }];
+        }
+
+        held(lanes, places, one) {
+            const marks = this.view.waterMarks();
+            const most = Math.max(...lanes.map((lane) => places.get(lane).pending.count + places.get(lane).partial.count));
+            const whole = Math.max(most, marks[0] <= 8 * most || most === 0 ? marks[0] * 1.5 : 0);
+            const text = (lane) => {
+                const { pending, partial } = places.get(lane), { state, fd, is_reading_paused } = one(lane);
+                if (state === 'waiting') return '<small>not accepted yet</small>';
+                if (fd === null) return state ? '<small>closed</small>' : '<span class="none">–</span>';
+                const parts = [pending.count || !partial.count ? letters(pending) : '', partial.count ? `${letters(partial)} <small>no line yet</small>` : ''];
+                return `${parts.filter(Boolean).join(' + ')}${is_reading_paused ? ' <b class="paused">reading paused</b>' : ''}`;
+            };
+            return {
+                name: 'server holds', kind: 'place held', note: '┊ low, │ high-water mark', key: text,
+                cell: (lane) => bar(whole, [places.get(lane).pending, { ...places.get(lane).partial, kind: 'partial' }], text(lane), marks),
+            };
+        }
+
+        doing({ event, isNow, isOver, isWaiting, server }) {
+            if (isOver) {
+                const { ending, cut } = server;
+                const words = cut ? 'was cut off' : ending === 'returned' ? 'has returned' : ending.panicked ? `panicked: ${ending.panicked}` : `failed: ${ending.failed ?? ''}`;
+                return { key: words, html: `<b>${escape(words)}</b>` };
+            }
+            if (!event) return { key: '', html: '<span class="none">–</span>' };
+            const words = isWaiting && !isNow ? 'wait' : describeCall(event);
+            const whose = event.call === 'enter' || event.yours ? 'yours' : 'the style’s';
+            const place = event.place.split('/').pop();
+            return {
+                key: words,
+                html: `<b class="call">${escape(words).replace(/_/g, '_<wbr>')}</b> <span class="whose ${whose === 'yours' ? 'yours' : ''}">${whose}</span><small class="where">${escape(place)}</small>`,
+            };
+        }
+
+        watched({ state, isOver }) {
+            if (isOver) return '<span class="none">–</span>';
+            const sign = (isWatched, text) => `<span class="${isWatched ? 'on' : 'off'}">${isWatched ? '' : '<span class="visually-hidden">not </span>'}${text}</span>`;
+            const clients = Object.entries(state.clients).filter(([, { fd }]) => fd !== null).map(([number, one]) =>
+                `<span class="pair">${sign(one.watched_for_reading, `${number} r`)}${sign(one.watched_for_writing, 'w')}</span>`);
+            return `<div class="lab-watched">${sign(state.listening, 'listener')}${clients.join('')}</div>`;
+        }
+    }
+
+    lab.Matrix = Matrix;
+})();

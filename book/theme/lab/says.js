@@ -1,0 +1,66 @@
+// One sentence on what differs between the servers at a moment.
+
+(() => {
+    'use strict';
+
+    const lab = (globalThis.echoLab ??= {});
+    const { escape, list, named } = lab.page;
+    const { EMPTY, amount, countCalls } = lab.model;
+
+    const names = (lanes) => list(lanes.map(({ server }) => named(server)));
+    const have = (lanes, one, many) => (lanes.length === 1 ? one : many);
+
+    /** The sentence, as HTML. */
+    function difference(view) {
+        const { run, client, moment } = view;
+        const lanes = view.lanes();
+        if (run.last === 0) return 'The servers wait. Be the client: connect, and send something.';
+        const broken = lanes.filter(({ server: { violation } }) => violation && reached(violation, moment));
+        if (broken.length) return broken.map((lane) => breaks(lane, moment)).join(' ');
+        const ended = lanes.filter(({ isOver }) => isOver);
+        if (ended.length && ended.length < lanes.length) return `${names(ended)} ${have(ended, 'has', 'have')} returned. The others are still at work.`;
+        const one = (lane) => lane.state.clients[client] ?? EMPTY;
+        const bytes = (lane) => run.bytes(lane, client, moment.step);
+        for (const [is, say] of rules(view)) {
+            const those = lanes.filter((lane) => is(one(lane), bytes(lane), lane));
+            if (those.length && those.length < lanes.length) return say(those, lanes.filter((lane) => !those.includes(lane)));
+        }
+        const paused = lanes.filter((lane) => one(lane).is_reading_paused);
+        if (paused.length && paused.length === lanes.length) {
+            return `All of them have paused reading from client ${client}: each holds more than the high-water mark, ${amount(view.waterMarks()[0])}.`;
+        }
+        const counts = lanes.map(({ server }) => countCalls(server, moment.step));
+        if (new Set(counts.map(({ yours }) => yours)).size > 1) {
+            const each = lanes.map(({ server }, index) => `<b>${counts[index].yours} of ${counts[index].all}</b> in ${named(server)}`);
+            return `The state is the same, but not who makes the calls. In this step, your own code makes ${list(each)}.`;
+        }
+        return 'All of them are in the same state. Look at the stems: they differ in how they came here.';
+    }
+
+    const reached = ({ step, call }, moment) => moment.step > step || (moment.step === step && moment.call >= call);
+
+    function breaks({ server }, moment) {
+        const { step, call, text } = server.violation;
+        const when = step === moment.step && call === moment.call ? 'breaks the contract with this call' : `broke the contract at step ${step}, call ${call}`;
+        return `${named(server)} ${when}: ${escape(text)}.`;
+    }
+
+    // What one server can show that another doesn't, the most telling first.
+    function rules(view) {
+        const { client } = view;
+        const high = amount(view.waterMarks()[0]);
+        return [
+            [(one) => one.client_ended === 'reset', (those) => `Client ${client} has got a reset from ${names(those)}.`],
+            [(one, { partial }) => partial.count > 0, (those, others) => `${names(those)} ${have(those, 'holds', 'hold')} what isn’t a line yet. ${names(others)} ${have(others, 'echoes', 'echo')} bytes, whatever they are.`],
+            [(one) => one.is_reading_paused, (those) => `${names(those)} ${have(those, 'has', 'have')} paused reading from client ${client}, since more than ${high} are pending. The others still read from it.`],
+            [(one) => one.state === 'waiting', (those) => `${names(those)} ${have(those, 'hasn’t', 'haven’t')} accepted client ${client}, who waits in the kernel’s queue.`],
+            [(one) => one.fd === null && one.state, (those) => `${names(those)} ${have(those, 'has', 'have')} closed the connection of client ${client}. The others haven’t.`],
+            [(one) => one.watched_for_writing, (those) => `${names(those)} ${have(those, 'waits', 'wait')} until client ${client} can take more: only ${have(those, 'it watches', 'they watch')} for writing.`],
+            [(one, { pending }) => pending.count > 0, (those) => `${names(those)} ${have(those, 'holds', 'hold')} bytes for client ${client} that the kernel hasn’t taken yet.`],
+            [(one, { back, handed }) => back.count < handed, (those, others) => `Client ${client} has everything back from ${names(others)}, but not from ${names(those)}.`],
+            [(one, bytes, { isWaiting }) => isWaiting, (those, others) => `${names(those)} ${have(those, 'waits', 'wait')} already. ${names(others)} ${have(others, 'is', 'are')} still at work.`],
+        ];
+    }
+
+    lab.difference = difference;
+})();

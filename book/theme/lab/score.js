@@ -1,0 +1,281 @@
+// The score: one clock, and for each server a stave of three levels: you, the style, the kernel. A stem is a
+// call to the kernel, and starts at its caller; a dot on top is a call of the style to your handler. Below, when
+// the server watches the client, and how many bytes it holds for it.
+
+(() => {
+    'use strict';
+
+    const lab = (globalThis.echoLab ??= {});
+    const { escape, fill, named } = lab.page;
+    const { EMPTY, countCalls, describeCall } = lab.model;
+
+    const TOP = 34; // Pixels above the first stave, for the numbers of the steps.
+    const STAVE = 98;
+    const Y = { you: 12, style: 27, kernel: 43, reads: 52, writes: 57, high: 66, base: 86 };
+    const UNITS = { least: 7, most: 22 }; // Pixels from one call to the next.
+    const BEYOND = 400; // Pixels that are drawn beyond what is visible.
+
+    class Score {
+        constructor(view, root) {
+            this.view = view;
+            root.innerHTML = '<div class="lab-names" aria-hidden="true"></div><div class="lab-roll" tabindex="-1"><div class="lab-paper"><svg role="img"><g></g><g></g></svg></div></div>';
+            [this.names, this.roll] = root.children;
+            this.paper = this.roll.firstElementChild;
+            this.svg = this.paper.firstElementChild;
+            [this.staves, this.pointer] = this.svg.children;
+            // Both are kept, since to read them in the middle of a change would lay out the page again.
+            [this.width, this.left] = [this.roll.clientWidth || 800, 0];
+            this.roll.addEventListener('scroll', () => {
+                this.left = this.roll.scrollLeft;
+                if (this.view.run && !this.covers()) this.draw();
+            });
+            this.roll.addEventListener('click', (event) => this.click(event));
+            new ResizeObserver(() => {
+                if (this.width === this.roll.clientWidth) return;
+                this.width = this.roll.clientWidth;
+                if (this.view.run && this.width) this.draw();
+            }).observe(this.roll);
+        }
+
+        // Where each measure starts, in pixels. It is computed once for a run and a width.
+        layOut() {
+            const { run, shown } = this.view;
+            const { width } = this;
+            const calls = run.lengths.slice(0, shown + 1).reduce((sum, length) => sum + length + 1.5, 0);
+            this.unit = Math.max(UNITS.least, Math.min(UNITS.most, (width - 30 * (run.last - shown) - 20) / calls));
+            let x = 6;
+            this.starts = run.lengths.map((length, step) => {
+                const start = x;
+                x += step > shown ? 30 : Math.max(24, (length + 1.5) * this.unit);
+                return start;
+            });
+            this.end = Math.max(x, width - 2);
+            this.starts.push(this.end);
+        }
+
+        xOf({ step, call }) {
+            return this.starts[step] + (call + 0.6) * this.unit;
+        }
+
+        covers() {
+            const [from, to] = this.drawn;
+            return this.left >= from && Math.min(this.left + this.width, this.end) <= to;
+        }
+
+        // The staves are written only when they change; a move from call to call moves the pointer.
+        draw() {
+            const { run, shown, client } = this.view;
+            const subject = [run, shown, client, this.width];
+            const isNew = subject.some((part, index) => part !== this.subject?.[index]);
+            if (isNew) {
+                this.subject = subject;
+                this.layOut();
+                this.left = Math.min(this.left, Math.max(0, this.end - this.width));
+            }
+            if (isNew || !this.covers()) this.drawStaves();
+            this.point();
+            this.svg.setAttribute('aria-label', this.inWords());
+            fill(this.names, run.servers.map((server) => this.name(server)).join(''));
+        }
+
+        drawStaves() {
+            const { run, shown } = this.view;
+            const from = Math.max(0, this.left - BEYOND);
+            const to = Math.min(this.end, this.left + this.width + BEYOND);
+            this.drawn = [from, to];
+            const first = Math.max(0, this.starts.findLastIndex((start) => start <= from));
+            let last = first;
+            while (last < run.last && this.starts[last + 1] < to) last++;
+            const height = this.height = TOP + STAVE * run.servers.length;
+            Object.assign(this.paper.style, { inlineSize: `${this.end}px`, blockSize: `${height}px` });
+            this.svg.style.insetInlineStart = `${from}px`;
+            for (const [name, value] of Object.entries({ width: to - from, height, viewBox: `${from} 0 ${to - from} ${height}` })) {
+                this.svg.setAttribute(name, value);
+            }
+            const staves = run.servers.map((server, index) => this.stave(server, TOP + index * STAVE, first, Math.min(last, shown)));
+            this.staves.innerHTML = this.measures(first, last, height) + staves.join('') + this.veil(height);
+        }
+
+        name(server) {
+            const { all, yours, handlers } = countCalls(server, this.view.moment.step);
+            const count = all === 0 ? 'no call' : `<b>${yours}/${all}</b> yours`;
+            const called = handlers ? `<br>called <b>${handlers}×</b>` : '';
+            const levels = Object.entries({ you: 'you', style: 'style', kernel: 'kernel', reads: 'r w', high: 'holds' });
+            return `<div style="block-size:${STAVE}px"><strong>${named(server)}</strong><small>${count}${called}</small>${levels.map(([level, text]) =>
+                `<i style="inset-block-start:${Y[level] + (level === 'reads' ? 3 : level === 'high' ? 11 : 0)}px">${text}</i>`).join('')}</div>`;
+        }
+
+        measures(first, last, height) {
+            const { run, shown } = this.view;
+            let svg = '';
+            for (let step = first; step <= last; step++) {
+                const x = this.starts[step], width = this.starts[step + 1] - x;
+                svg += `<path class="bar" d="M${x} ${step ? 8 : TOP}V${height}"/>`;
+                if (step === 0) continue;
+                const isBroken = run.servers.some(({ violation }) => violation?.step === step && step <= shown);
+                svg += this.number(step, isBroken ? 'broken' : '');
+                const says = run.steps[step - 1].says;
+                if (says.length * 6.4 < width - 34 && step <= shown) svg += `<text class="says" x="${x + 22 + 6 * String(step).length}" y="20">${escape(says)}</text>`;
+            }
+            return svg;
+        }
+
+        number(step, kind) {
+            const x = this.starts[step], digits = String(step).length;
+            return `<g class="number ${kind}"><rect x="${x + 3}" y="7" width="${12 + 6 * digits}" height="18" rx="9"/><text x="${x + 9 + 3 * digits}" y="20">${step}</text></g>`;
+        }
+
+        // The moment: what comes later is pale.
+        point() {
+            const { run, moment, shown } = this.view;
+            const x = this.xOf(moment), after = x + this.unit / 2, height = this.height - TOP + 6;
+            const isBroken = run.servers.some(({ violation }) => violation?.step === moment.step);
+            const current = moment.step ? this.number(moment.step, isBroken ? 'current broken' : 'current') : '';
+            const until = this.starts[shown + 1] ?? this.end;
+            this.pointer.innerHTML = `<rect class="later" x="${after}" y="${TOP - 6}" width="${Math.max(0, until - after)}" height="${height}"/>
+                <rect class="cursor" x="${x - this.unit / 2}" y="${TOP - 6}" width="${this.unit}" height="${height}" rx="3"/><path class="pointer" d="M${x - 5} ${TOP - 8}h10l-5 6z"/>${current}`;
+        }
+
+        veil(height) {
+            const { run, shown } = this.view;
+            if (shown >= run.last) return '';
+            const x = this.starts[shown + 1];
+            return `<rect class="veil" x="${x + 2}" y="${TOP - 4}" width="${this.end - x}" height="${height - TOP}" rx="4"/><text class="question" x="${x + 14}" y="${TOP + 20}">?</text>`;
+        }
+
+        // One server from the measure `first` to `last`.
+        stave(server, top, first, last) {
+            const { run, client, shown } = this.view;
+            const y = (level) => top + Y[level];
+            const scale = this.scaleOf();
+            const yOf = (count) => y('base') - (count / scale) * (Y.base - Y.high);
+            const from = this.starts[first], to = this.starts[last + 1] ?? this.end;
+            const marks = this.view.waterMarks();
+            let notes = '', rests = '', watched = '', held = '';
+            // The stretch from one call to the next.
+            const stretch = (x, until, state) => {
+                const one = state.clients[client] ?? EMPTY;
+                const line = (kind, level) => (watched += `<path class="${kind}" d="M${x} ${y(level)}H${until}"/>`);
+                if (one.watched_for_reading) line('reads', 'reads');
+                if (one.watched_for_writing) line('writes', 'writes');
+                if (one.server_holds <= 0 || one.fd === null) return;
+                const { pending, partial } = run.held(server, one, client);
+                const area = (from, to, kind) => to > from && (held += `<rect class="${kind}" x="${x}" width="${until - x + 0.4}" y="${yOf(to)}" height="${yOf(from) - yOf(to)}"/>`);
+                area(0, pending, 'pending');
+                area(pending, Math.min(pending + partial, scale), 'partial');
+            };
+            let waitsFrom = null;
+            for (let step = first; step <= last; step++) {
+                const { before, calls } = server.measures[step];
+                // A measure can have thousands of calls: those that can be seen are drawn.
+                const callAt = (x) => Math.max(0, Math.min(calls.length, Math.floor((x - this.starts[step]) / this.unit)));
+                const [begin, until] = [Math.max(0, callAt(this.drawn[0]) - 2), callAt(this.drawn[1]) + 1];
+                if (step === first && this.waits(server, step, begin)) waitsFrom = from;
+                if (begin === 0) stretch(this.starts[step], calls.length ? this.xOf({ step, call: 1 }) : this.starts[step + 1], before);
+                for (let index = begin; index < Math.min(until, calls.length); index++) {
+                    const event = calls[index], at = { step, call: index + 1 }, x = this.xOf(at);
+                    stretch(x, index + 1 < calls.length ? x + this.unit : this.starts[step + 1], event.state);
+                    if (event.call === 'wait') waitsFrom = x;
+                    if (event.call === 'wake' && waitsFrom !== null) {
+                        rests += `<path class="rest" d="M${waitsFrom} ${y('kernel')}H${x}"/>`;
+                        waitsFrom = null;
+                    }
+                    notes += this.note(event, x, y);
+                    if (server.violation?.step === step && server.violation.call === at.call) {
+                        notes += `<circle class="violation" cx="${x}" cy="${(y('you') + y('kernel')) / 2}" r="${(Y.kernel - Y.you) / 2 + 6}"/>`;
+                    }
+                }
+                if (server.violation?.step === step && server.violation.call === 0) {
+                    notes += `<circle class="violation" cx="${this.xOf({ step, call: 0 })}" cy="${y('kernel')}" r="9"/>`;
+                }
+                if (step === shown && step === run.last && (server.ending === 'spinning' || server.cut)) {
+                    notes += `<text class="spins" x="${this.starts[step + 1] - 8}" y="${y('you') + 4}">${server.cut ? '… and so on' : '… for ever'}</text>`;
+                }
+            }
+            if (waitsFrom !== null) rests += `<path class="rest" d="M${waitsFrom} ${y('kernel')}H${to}"/>`;
+            const water = marks.map((count, index) => count <= scale && `<path class="mark ${index ? 'low' : ''}" d="M${from} ${yOf(count)}H${to}"/>`).filter(Boolean).join('');
+            return `<g data-style="${server.style}"><rect class="band" x="${from}" y="${y('you') - 8}" width="${to - from}" height="16"/>
+                <path class="level" d="M${from} ${y('style')}H${to}M${from} ${y('kernel')}H${to}M${from} ${y('base')}H${to}"/>${rests}${watched}${held}${water}${notes}</g>`;
+        }
+
+        // Whether a server waits before one of its calls.
+        waits(server, step, index) {
+            if (index > 0) return server.measures[step].calls[index - 1].call === 'wait';
+            const before = server.measures.slice(0, step).findLast(({ calls }) => calls.length > 0);
+            return before?.calls.at(-1).call === 'wait';
+        }
+
+        // One call.
+        note(event, x, y) {
+            const { call, yours, error } = event;
+            const top = yours ? y('you') : y('style'), ground = y('kernel');
+            const wing = Math.min(3.6, this.unit * 0.36);
+            const kind = error ? 'refused' : '';
+            const title = `<title>${escape(describeCall(event))}</title>`;
+            if (call === 'enter') {
+                return `<g class="note ${kind}">${title}<path d="M${x} ${y('style')}V${y('you')}"/><circle cx="${x}" cy="${y('you')}" r="${Math.min(4.6, this.unit * 0.42)}"/></g>`;
+            }
+            if (call === 'wake') {
+                return `<g class="note ${kind}">${title}<circle cx="${x}" cy="${ground}" r="${event.ready ? 3 : 1.8}"/></g>`;
+            }
+            const stem = {
+                recv: `M${x} ${ground}V${top}m${-wing} ${wing}l${wing} ${-wing}l${wing} ${wing}`,
+                send: `M${x} ${top}V${ground}m${-wing} ${-wing}l${wing} ${wing}l${wing} ${-wing}`,
+                accept: `M${x} ${ground}V${top}m${-wing} 0h${2 * wing}`,
+                wait: `M${x} ${top}V${ground}`,
+                shutdown: `M${x} ${top}V${ground}m${-wing} 0h${2 * wing}`,
+            }[call] ?? `M${x} ${top}V${ground}m${-wing} ${-wing}l${2 * wing} ${2 * wing}m0 ${-2 * wing}l${-2 * wing} ${2 * wing}`;
+            return `<path class="note ${kind} ${call === 'wait' ? 'waits' : ''}" d="${stem}">${title}</path>`;
+        }
+
+        // The bytes at the top of the lowest part: most of the pending output, and the high-water mark if it isn't
+        // far above that.
+        scaleOf() {
+            const { run, client } = this.view;
+            if (this.scaledFor === run && this.scaledClient === client) return this.scale;
+            let most = 0, part = 0;
+            for (const server of run.servers) {
+                for (const { calls } of server.measures) {
+                    for (const { state } of calls) {
+                        const { pending, partial } = run.held(server, state.clients[client] ?? EMPTY, client);
+                        [most, part] = [Math.max(most, pending), Math.max(part, partial)];
+                    }
+                }
+            }
+            const high = this.view.waterMarks()[0] * 1.2;
+            if (most === 0) most = part;
+            [this.scaledFor, this.scaledClient, this.scale] = [run, client, high < 6 * most || most === 0 ? Math.max(most, high) : most * 1.1];
+            return this.scale;
+        }
+
+        inWords() {
+            const { run, moment } = this.view;
+            const counts = run.servers.map((server) => {
+                const { all, yours, handlers } = countCalls(server, moment.step);
+                return `${server.name}: ${all} calls to the kernel, ${yours} of them yours, and ${handlers} calls to your handlers`;
+            });
+            return `Step ${moment.step}. ${counts.join('; ')}`;
+        }
+
+        /** Scrolls so that the moment is visible. */
+        follow() {
+            const x = this.xOf(this.view.moment);
+            if (x >= this.left + 40 && x <= this.left + this.width - 40) return;
+            if (this.end <= this.width) return;
+            this.left = Math.max(0, Math.min(x - this.width * 0.6, this.end - this.width));
+            this.roll.scrollLeft = this.left;
+            if (!this.covers()) this.drawStaves();
+        }
+
+        // A click goes to the call under it.
+        click(event) {
+            const { run, shown } = this.view;
+            const x = event.clientX - this.paper.getBoundingClientRect().left;
+            const step = Math.min(shown, Math.max(0, this.starts.findLastIndex((start) => start <= x)));
+            const call = Math.round((x - this.starts[step]) / this.unit - 0.6);
+            this.view.go({ step, call: Math.max(0, Math.min(run.lengths[step], call)) });
+        }
+    }
+
+    lab.Score = Score;
+})();

@@ -1,0 +1,38 @@
+// A link holds a script and its options after the `#`, so that opening it runs them. No server sees them.
+
+(() => {
+    'use strict';
+
+    const lab = (globalThis.echoLab ??= {});
+    const OWN = ['script', 'servers', 'room', 'bug', 'at'];
+
+    /** The part of a link after the `#`. */
+    function toHash({ script, servers, options, room, bug }, moment) {
+        const params = new URLSearchParams();
+        params.set('script', script.map(({ text, comment }) => (comment ? `${text} # ${comment}\n` : `${text}; `)).join('').replace(/; $/, ''));
+        if (servers.join() !== lab.model.STYLES.join()) params.set('servers', servers.join());
+        for (const [name, value] of Object.entries(options)) params.set(name, value);
+        if (room !== undefined) params.set('room', room);
+        if (bug) params.set('bug', bug);
+        if (moment) params.set('at', `${moment.step}.${moment.call}`);
+        return `#${params}`;
+    }
+
+    /** What a link says; null if it has no script. */
+    function fromHash(hash) {
+        const params = new URLSearchParams(hash.slice(1));
+        if (!params.has('script')) return null;
+        const named = [...params].filter(([name]) => !OWN.includes(name) && /^[a-z-]+$/.test(name));
+        const [step, call] = (params.get('at') ?? '').split('.').map(Number);
+        return {
+            script: lab.script.split(params.get('script')),
+            servers: params.get('servers')?.split(',').filter(Boolean) ?? lab.model.STYLES,
+            options: Object.fromEntries(named),
+            room: params.has('room') ? Number(params.get('room')) : undefined,
+            bug: params.get('bug') ?? '',
+            moment: params.has('at') && Number.isInteger(step) ? { step, call: call || 0 } : null,
+        };
+    }
+
+    lab.share = { toHash, fromHash };
+})();
