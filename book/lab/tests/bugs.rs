@@ -62,14 +62,15 @@ fn the_compiler_refuses_impossible_bugs_with_the_error_in_the_table() -> io::Res
     Ok(())
 }
 
-/// Type-checks the crate of a file. Returns the compiler's messages.
+/// Type-checks the crate of a file, in the folder of all builds, where the dependencies are checked already.
+/// Returns the compiler's messages.
 fn check(copy: &Path, file: &str) -> io::Result<String> {
     let krate = file.split('/').next().unwrap_or_default();
     let output = Command::new(env!("CARGO"))
         .args(["check", "--quiet", "--lib", "--offline", "--manifest-path"])
         .arg(copy.join(krate).join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(copy.join("target"))
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
         .output()?;
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
