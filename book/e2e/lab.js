@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { test } from 'node:test';
 import { NARROW, PAGE, STYLES, hasFile, read, test } from './reader.js';
 import { lowContrasts } from './contrast.js';
 
