@@ -135,6 +135,12 @@ impl<End> ScriptedClient<End> {
         self.may_read != Some(0) && self.ended.is_none()
     }
 
+    /// Whether it reads, and an echo server has something left for it: bytes, or the end of the stream.
+    pub fn expects_more(&self) -> bool {
+        let is_behind = (self.received.len() as u64) < self.sent;
+        self.end.is_some() && self.wants_to_read() && (is_behind || self.has_half_closed)
+    }
+
     /// Whether it has something to send.
     pub fn wants_to_write(&self) -> bool {
         !self.to_send.is_empty()

@@ -25,6 +25,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 /// If the system doesn't show what a server does, it is at rest when nothing has arrived for this long.
 const SILENCE: Duration = Duration::from_millis(100);
 
+/// The same at the end of a script, for a client that hasn't received as much as it has sent, or waits for the
+/// end of the stream: a busy machine can hold up the server.
+const LAST_SILENCE: Duration = Duration::from_secs(1);
+
 /// How long to wait for a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -120,7 +124,7 @@ impl Player {
                 self.is_stopped |= *step == Step::Stop;
             }
         }
-        self.settle()
+        self.settle(SILENCE)
     }
 
     /// Waits until the server has ended if it was stopped. Returns what became of the clients and of the
@@ -134,7 +138,8 @@ impl Player {
             move_everything(&mut self.clients);
             self.wait_for_activity(BETWEEN_LOOKS)?;
         }
-        self.settle()?;
+        let expects_more = self.clients.values().any(ScriptedClient::expects_more);
+        self.settle(if expects_more { LAST_SILENCE } else { SILENCE })?;
         let clients = self.clients.iter();
         let clients = clients.map(|(number, client)| client.trace(*number));
         Ok((clients.collect(), self.server.ending()?))
@@ -153,7 +158,7 @@ impl Player {
         }
     }
 
-    fn settle(&mut self) -> io::Result<()> {
+    fn settle(&mut self, silence: Duration) -> io::Result<()> {
         let deadline = Instant::now() + TIME_LIMIT;
         let mut before = Activity::Busy;
         while Instant::now() < deadline {
@@ -164,7 +169,7 @@ impl Player {
             let is_same = now == before;
             match now {
                 Activity::Unknown => {
-                    if !self.wait_for_activity(SILENCE)? {
+                    if !self.wait_for_activity(silence)? {
                         return Ok(());
                     }
                 }
