@@ -199,8 +199,12 @@ test('other servers can be chosen, and each has a stave and a column', () =>
 
 test('a run of a page is a start', () =>
     read(LAB, {}, async (page) => {
+        await lab(page).locator('.lab-starts').selectOption({ label: 'slow reader' });
+        await shown(page, 3); // Without what ends it.
+        assert.match(await heading(page).textContent(), /^Step 2 of 3 · client 1 sends eight lines/);
+        assert.equal(await button(page, 'line').getAttribute('aria-disabled'), 'false');
         await lab(page).locator('.lab-starts').selectOption({ label: 'out of descriptors' });
-        await shown(page, 6);
+        await shown(page, 5);
         assert.equal(await lab(page).locator('[data-condition="room"]').inputValue(), '1');
         await steps(page).nth(1).click();
         lab(page).locator('[data-client="2"]').click();
@@ -336,8 +340,7 @@ for (const theme of THEMES) {
 
 test('a page\'s view shows its run, and opens it in the lab', () =>
     read(PAGE, {}, async (page) => {
-        assert.match(await heading(page).textContent(), /^Step 1 of 5 · client 1 connects; it does not read/);
-        await steps(page).nth(1).click();
+        assert.match(await heading(page).textContent(), /^Step 2 of 5 · client 1 sends eight lines/);
         assert.match(await cell(page, 'server holds', 'select'), /reading paused/);
         await lab(page).locator('.lab-panes .resting, .lab-panes .running').first().waitFor();
         await lab(page).locator('[data-to="on"]').focus();
@@ -345,7 +348,8 @@ test('a page\'s view shows its run, and opens it in the lab', () =>
         assert.ok(page.url().endsWith(PAGE));
         await lab(page).locator('.lab-open a').click();
         await page.waitForURL(/lab\.html#/);
-        await shown(page, 5);
+        await shown(page, 3);
+        assert.match(await heading(page).textContent(), /^Step 3 of 3 · client 1 reads.*before/);
         assert.match(await cell(page, 'client 1 has back', 'select'), /of 128 B/);
     }));
 

@@ -41,7 +41,8 @@
         </div>
         <div class="lab-group">${act('reading', 'Stop reading', 'R')}${act('half-close', 'Half-close', 'H')}${act('reset', 'Reset', 'X')}</div>
         <div class="lab-group">${act('wait', 'Wait 1 s', 'W')}${act('stop', 'Stop servers', 'Q')}</div>
-        <div class="lab-group">${act('undo', 'Undo', 'Z')}</div>`;
+        <div class="lab-group">${act('undo', 'Undo', 'Z')}</div>
+        <p class="lab-why"></p>`;
 
     const range = ({ name, says }) => `<label class="lab-condition"><span>${says} <output data-for="${name}"></output></span>
         <input type="range" data-condition="${name}" min="0" max="${SIZES.length - 1}" step="1"></label>`;
@@ -162,6 +163,9 @@
                 if (button.dataset.act !== 'client') button.setAttribute('aria-disabled', String(!this.can(button.dataset.act)));
             }
             const own = clients[view.client];
+            const why = stopped ? 'This script stops the servers. Undo takes back its last step.'
+                : own?.closed ? `Client ${view.client} has closed its connection. Connect another one, or undo the last step.` : '';
+            fill(this.acts.querySelector('.lab-why'), why);
             this.acts.querySelector('[data-act="reading"] span').textContent = own && !own.reads ? 'Read again' : 'Stop reading';
             for (const { name, sets } of CONDITIONS) {
                 const values = new Set(sets.map((option) => view.option(option)));

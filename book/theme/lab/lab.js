@@ -6,7 +6,7 @@
     const lab = (globalThis.echoLab ??= {});
     const { escape, fill, named, withCode } = lab.page;
     const { STYLES, describeCall, withPauses } = lab.model;
-    const { clientsAfter, hasStopped, parse, split } = lab.script;
+    const { clientsAfter, firstTelling, hasStopped, parse, split, withoutEnd } = lab.script;
 
     const PARTS = `
         <section class="lab-script" aria-label="Script">
@@ -113,7 +113,7 @@
             fill(this.find('.lab-about'), escape(about ?? ''));
             this.client = 1;
             const servers = this.config.bug ? STYLES : this.config.servers;
-            this.change({ script, options, room, bug: '', servers });
+            this.change({ script: withoutEnd(script), options, room, bug: '', servers }, { moment: { step: firstTelling(script), call: Infinity } });
         }
 
         stateOf({ script }) {
@@ -246,10 +246,9 @@
             return;
         }
         root.lab = new lab.View(root, data);
-        root.lab.show(data.result, { step: 1, call: Infinity });
+        root.insertAdjacentHTML('beforeend', '<p class="lab-open"><a>Open in the lab</a>, and be the client yourself.</p>');
+        root.lab.show(data.result, { step: firstTelling(data.script), call: Infinity });
         root.lab.loadSources();
-        const link = `${lab.run.toRoot()}lab.html${lab.share.toHash(root.lab.config)}`;
-        root.insertAdjacentHTML('beforeend', `<p class="lab-open"><a href="${escape(link)}">Open in the lab</a>, and be the client yourself.</p>`);
     }
 
     // Calls `then` when an element comes near.

@@ -126,6 +126,16 @@
             const sentence = lab.difference(this);
             fill(this.find('.lab-says'), sentence);
             this.find('.lab-live').textContent = this.inWords();
+            this.drawLink();
+        }
+
+        // The link opens the lab at this moment. What only ends the script is left out, so that the reader can go on.
+        drawLink() {
+            const link = this.find('.lab-open a');
+            if (!link) return;
+            const { config, moment } = this;
+            const last = Math.max(moment.step, lab.script.withoutEnd(config.script).length);
+            link.href = `${lab.run.toRoot()}lab.html${lab.share.toHash({ ...config, script: config.script.slice(0, last) }, moment)}`;
         }
 
         // The chips of the steps. With hundreds of them, only those around the moment are written.
