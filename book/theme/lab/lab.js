@@ -15,8 +15,10 @@
             <div class="lab-acts"></div>
             <p class="lab-problem" role="alert" hidden></p>
         </section>
-        <section class="lab-conditions" aria-label="Conditions"></section>
-        <section class="lab-break" aria-label="Break it" hidden></section>`;
+        <details class="lab-setup"><summary>Conditions <small></small></summary>
+            <section class="lab-conditions" aria-label="Conditions"></section>
+            <section class="lab-break" aria-label="Break it" hidden></section>
+        </details>`;
     const PREDICT = '<label class="lab-predicting"><input type="checkbox" role="switch"> Predict first <kbd aria-hidden="true">P</kbd></label>';
     const MORE = `
         <section class="lab-real" aria-label="On real sockets" hidden></section>
@@ -60,6 +62,12 @@
             if (!linked) return;
             const { moment, ...config } = linked;
             this.change(config, { moment }).then(() => this.bugs.adopt());
+            this.unfold(config);
+        }
+
+        // Shows the conditions if they make these servers do what they don't do otherwise.
+        unfold({ bug, room, options, servers }) {
+            this.find('.lab-setup').open ||= Boolean(bug || options.faults) || room !== undefined || servers.join() !== STYLES.join();
         }
 
         build() {
@@ -69,7 +77,7 @@
             const prediction = document.createElement('section');
             prediction.className = 'lab-predict';
             prediction.setAttribute('aria-label', 'Prediction');
-            this.find('.lab-transport').after(prediction);
+            this.find('.lab-says').after(prediction);
             this.root.insertAdjacentHTML('beforeend', MORE);
             // The script is where the client acts.
             this.find('.lab-acts').before(this.find('.lab-steps'));
@@ -114,6 +122,7 @@
             this.client = 1;
             const servers = this.config.bug ? STYLES : this.config.servers;
             this.change({ script: withoutEnd(script), options, room, bug: '', servers }, { moment: { step: firstTelling(script), call: Infinity } });
+            this.unfold(this.latest);
         }
 
         stateOf({ script }) {
@@ -123,16 +132,21 @@
 
         /** Adds a step to the script. */
         add(text) {
-            this.change({ script: [...this.config.script, { text, comment: null }] });
+            this.change({ script: [...this.latest.script, { text, comment: null }] });
         }
 
         undo() {
-            if (this.config.script.length > 0) this.change({ script: this.config.script.slice(0, -1) });
+            if (this.latest.script.length > 0) this.change({ script: this.latest.script.slice(0, -1) });
+        }
+
+        /** What the reader wants to see. Its run can be under way still, and `config` is that of the run in the page. */
+        get latest() {
+            return this.wanted ?? this.config;
         }
 
         /** Changes the script or its conditions, and runs it. The page shows the old run until the new one is there. */
         async change(changes, { moment, isEdit = false } = {}) {
-            const config = (this.wanted = { ...(this.wanted ?? this.config), ...changes });
+            const config = (this.wanted = { ...this.latest, ...changes });
             this.state = this.stateOf(config);
             const script = config.script;
             let result;
@@ -150,6 +164,7 @@
             if (changes.script) this.prediction.restart(script.length);
             const at = this.prediction.isOn ? { step: this.prediction.open, call: Infinity } : moment ?? (stays ? this.moment : undefined);
             this.show(result, at);
+            history.replaceState(null, '', lab.share.toHash(config, this.moment)); // A reload, or a way back, shows this again.
             this.root.dispatchEvent(new CustomEvent('lab-shown'));
         }
 
@@ -214,7 +229,7 @@
 
         keydown(event) {
             if (event.key === 'Escape' && event.target.matches('input[type=text], textarea')) {
-                this.find('.lab-transport button').focus();
+                this.find('[data-to="on"]').focus();
                 return;
             }
             super.keydown(event);

@@ -4,7 +4,7 @@
     'use strict';
 
     const lab = (globalThis.echoLab ??= {});
-    const { escape, list, named } = lab.page;
+    const { list, named, withCode } = lab.page;
     const { EMPTY, amount, countCalls } = lab.model;
 
     const names = (lanes) => list(lanes.map(({ server }) => named(server)));
@@ -42,7 +42,7 @@
     function breaks({ server }, moment) {
         const { step, call, text } = server.violation;
         const when = step === moment.step && call === moment.call ? 'breaks the contract with this call' : `broke the contract at step ${step}, call ${call}`;
-        return `${named(server)} ${when}: ${escape(text)}.`;
+        return `${named(server)} ${when}: ${withCode(text)}.`;
     }
 
     // What one server can show that another doesn't, the most telling first.

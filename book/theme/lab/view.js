@@ -33,11 +33,11 @@
             <div class="lab-group" role="group" aria-label="Moment">${button('start', 'To the start (Home)')}${button('back', 'One call back (←)')}${button('on', 'One call on (→)')}${button('end', 'To the end (End)')}</div>
             <p class="lab-moment"></p>
         </div>
+        <p class="lab-says"></p>
         <ol class="lab-steps" aria-label="Steps of the clients"></ol>
         <div class="lab-score"></div>
         <ul class="lab-legend">${legend}</ul>
         <div class="lab-matrix" role="region" tabindex="0"></div>
-        <p class="lab-says"></p>
         <p class="lab-live visually-hidden" aria-live="polite"></p>`;
 
     class View {
@@ -53,6 +53,7 @@
             this.client = 1;
             this.engine = new lab.run.Engine();
             this.build();
+            root.tabIndex = -1; // A click on nothing gives the lab its keys, not mdBook.
             root.addEventListener('click', (event) => this.click(event));
             root.addEventListener('keydown', (event) => this.keydown(event));
         }
@@ -154,8 +155,12 @@
         }
 
         inWords() {
-            const lanes = this.lanes().map((lane) => `${lane.server.name}: ${lane.isOver ? 'has returned' : lane.isNow ? describeCall(lane.event) : 'waits'}`);
-            return `${lanes.join('; ')}. ${this.find('.lab-says').textContent}`;
+            const { run, moment: { step, call } } = this;
+            const calls = this.lanes().filter(({ isNow }) => isNow).map(({ server, event }) => `${server.name}: ${describeCall(event)}`);
+            const sentence = this.find('.lab-says').textContent;
+            const news = sentence === this.spoken ? '' : sentence;
+            this.spoken = sentence;
+            return `Step ${step}, call ${call} of ${run.lengths[step]}. ${calls.join('; ')}. ${news}`;
         }
 
         click({ target }) {
