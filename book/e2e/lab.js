@@ -71,6 +71,23 @@ test('a client that does not read is paused at the high-water mark, which the co
             assert.match(await cell(page, 'server holds', style), /96 B reading paused/, style);
         }
         assert.match(await cell(page, 'watches', 'select'), /not 1 rw/);
+        assert.match(await sentence(page), /reactor have paused reading.*chat reads on: a line without its end/);
+        // Each pause is told at its call, and so is the end of it.
+        const told = () => page.evaluate(() => {
+            const { lab } = document.querySelector('.lab');
+            return Array.from({ length: lab.run.lengths[lab.run.last] }, (_, call) => {
+                lab.go({ step: lab.run.last, call: call + 1 });
+                return lab.find('.lab-says').textContent;
+            }).join(' ');
+        });
+        const pauses = await told();
+        for (const style of ['select', 'dispatcher', 'reactor']) {
+            assert.match(pauses, new RegExp(`${style} stops reading from client 1: it holds 96 B`));
+        }
+        await act(page, 'reading');
+        assert.match(await told(), /select reads from client 1 again: it holds only/);
+        await button(page, 'undo').click();
+        await shown(page, 4);
         await unfold(page);
         const slider = lab(page).getByRole('slider', { name: 'high-water mark' });
         await slider.focus();
