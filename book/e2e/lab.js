@@ -171,18 +171,27 @@ test('a text is typed and sent without a mouse', () =>
 
 test('a prediction hides what comes, is committed, and is compared', () =>
     read(LAB, {}, async (page) => {
-        await steps(page).first().click();
         await lab(page).locator('.lab-predicting input').check();
         const prediction = lab(page).locator('.lab-predict');
         assert.equal(await lab(page).locator('.lab-paper .veil').count(), 1);
         await lab(page).locator('[data-to="end"]').click();
+        assert.match(await heading(page).textContent(), /^Step 0/);
+        // Nothing is chosen for the reader.
+        await prediction.getByRole('button', { name: 'That’s my prediction' }).click();
+        assert.match(await heading(page).textContent(), /^Step 0/);
+        await steps(page).nth(1).click();
         assert.match(await heading(page).textContent(), /^Step 1/);
+        assert.match(await prediction.textContent(), /Step 2: .*get back/);
         for (const guess of await prediction.locator('select').all()) await guess.selectOption('all');
         await prediction.getByRole('button', { name: 'That’s my prediction' }).click();
         assert.match(await prediction.textContent(), /3 of 4 as you said/);
         assert.match(await prediction.locator('.lab-wrong').textContent(), /chat: nothing/);
         assert.match(await heading(page).textContent(), /^Step 2/);
+        assert.match(await sentence(page), /chat holds what isn’t a line yet/);
         assert.equal(await lab(page).locator('.lab-paper .veil').count(), 0);
+        await steps(page).first().click();
+        assert.equal(await lab(page).locator('.lab-paper .veil').count(), 1);
+        assert.match(await prediction.textContent(), /Step 2: /);
     }));
 
 test('a link opens what its script shows, at its moment', () =>

@@ -110,6 +110,11 @@
             return this.prediction?.isOn ? this.prediction.open : this.run.last;
         }
 
+        select(step) {
+            if (this.prediction.isOn) this.prediction.select(step);
+            else super.select(step);
+        }
+
         fillStarts() {
             const options = this.starts.map(({ name }, index) => `<option value="${index}">${escape(name.replaceAll('-', ' '))}</option>`);
             fill(this.find('.lab-starts'), `<option value="">…</option><option value="nothing">an empty script</option>${options.join('')}`);

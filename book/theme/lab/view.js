@@ -166,7 +166,12 @@
         click({ target }) {
             const { to, step } = target.closest('button')?.dataset ?? {};
             if (to) this.move(to);
-            else if (step) this.go(this.run.endOf(Math.min(+step, this.shown)));
+            else if (step) this.select(+step);
+        }
+
+        /** Shows a step that the reader chose. */
+        select(step) {
+            this.go(this.run.endOf(step));
         }
 
         move(to) {
