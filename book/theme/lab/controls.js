@@ -49,7 +49,7 @@
     const CONDITIONS_HTML = `${CONDITIONS.map(range).join('')}
         <label class="lab-condition"><span>faults <b data-for="seed"></b></span><input type="range" data-condition="seed" min="0" max="20" step="1"></label>
         <label class="lab-condition"><span>descriptors</span><select data-condition="room"><option value="">enough</option>${[1, 2, 3].map((count) =>
-            `<option value="${count}">for ${count} client${count > 1 ? 's' : ''}</option>`).join('')}</select></label>
+            `<option value="${count}">room for ${count} client${count > 1 ? 's' : ''}</option>`).join('')}</select></label>
         <details class="lab-condition lab-choose"><summary>servers</summary><div role="group" aria-label="Servers to compare"></div></details>`;
 
     class Controls {

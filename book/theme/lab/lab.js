@@ -10,7 +10,7 @@
 
     const PARTS = `
         <section class="lab-script" aria-label="Script">
-            <label>Start from <select class="lab-starts"></select></label>
+            <div class="lab-head"><button type="button" class="lab-to-keys">All keys <kbd aria-hidden="true">?</kbd></button> <label>Start from <select class="lab-starts"></select></label></div>
             <p class="lab-about"></p>
             <div class="lab-acts"></div>
             <p class="lab-problem" role="alert" hidden></p>
@@ -98,12 +98,19 @@
                 clearTimeout(this.editing);
                 this.editing = setTimeout(() => this.change({ script: split(text.value) }, { isEdit: true }), EDIT_DELAY);
             });
+            this.find('.lab-to-keys').addEventListener('click', () => this.showKeys());
             this.find('.lab-table').addEventListener('toggle', () => this.drawTable());
             this.find('.lab-copy').addEventListener('click', async ({ target }) => {
                 await navigator.clipboard?.writeText(this.find('.lab-share a').href).catch(() => {});
                 target.textContent = 'Copied';
                 setTimeout(() => (target.textContent = 'Copy link'), 2000);
             });
+        }
+
+        showKeys() {
+            const keys = this.find('.lab-keys');
+            keys.open = true;
+            keys.firstElementChild.focus();
         }
 
         get shown() {
@@ -244,6 +251,10 @@
             if (event.shiftKey && event.key.length > 1) return false;
             if (event.key.toLowerCase() === 'p') {
                 this.prediction.toggle(!this.prediction.isOn);
+                return true;
+            }
+            if (event.key === '?') {
+                this.showKeys();
                 return true;
             }
             return this.controls.press(event);

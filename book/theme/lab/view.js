@@ -22,7 +22,7 @@
         ['M8 2V16', 'you call the kernel'], ['M8 10V16', 'the style does'],
         ['M8 16V5', 'the style calls you', '<circle cx="8" cy="4" r="3"/>'],
         ['M8 16V3m-3.5 3.5l3.5 -3.5l3.5 3.5', 'recv'], ['M8 2V15m-3.5 -3.5l3.5 3.5l3.5 -3.5', 'send'],
-        ['M8 16V3m-3.5 0h7', 'accept'], ['M8 2V14m-3 -3l6 6m0 -6l-6 6', 'close'], ['M8 2V16', 'refused', '', 'refused'],
+        ['M8 16V3m-3.5 0h7', 'accept'], ['M8 2V14m-3 -3l6 6m0 -6l-6 6', 'close'], ['M8 2V16', 'would block', '', 'refused'],
         ['M0 10H16', 'waits', '', 'rest'], ['M0 10H16', 'watched for reading', '', 'reads'], ['M0 10H16', 'for writing', '', 'writes'],
     ];
     const legend = LEGEND.map(([path, text, more = '', kind = '']) =>
@@ -35,6 +35,7 @@
         </div>
         <p class="lab-says"></p>
         <ol class="lab-steps" aria-label="Steps of the clients"></ol>
+        <p class="lab-key"><small><b>You</b> are the code that you write, <b>style</b> is the library code that it comes with. “3 of 7 yours”: in this step, your code makes 3 of the 7 calls to the kernel.</small></p>
         <div class="lab-score"></div>
         <ul class="lab-legend">${legend}</ul>
         <div class="lab-matrix" role="region" tabindex="0"></div>
