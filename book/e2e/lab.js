@@ -311,6 +311,16 @@ test('a published bug is found: its call, its rule, and its line beside the righ
         assert.deepEqual(await script(page), own);
     }));
 
+test('each bug of the catalogue leads to its run in the lab', () =>
+    read('break-it.html', {}, async (page) => {
+        const link = page.getByRole('link', { name: 'Run it in the lab' }).first();
+        const name = (await link.getAttribute('href')).split('bug=')[1];
+        await link.click();
+        await lab(page).locator('.lab-break .lab-verdict').waitFor();
+        assert.equal(await lab(page).locator('.lab-break [data-bug]').inputValue(), name);
+        assert.match(await lab(page).locator('.lab-matrix thead').textContent(), /buggy/);
+    }));
+
 test('on real sockets every client gets the same', () =>
     read(LAB, {}, async (page) => {
         await act(page, 'line');

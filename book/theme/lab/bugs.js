@@ -29,6 +29,11 @@
             this.bugs = globalThis.labBugs ?? [];
             this.adopt();
             this.draw();
+            // A link can name a bug only.
+            const linked = new URLSearchParams(location.hash.slice(1));
+            if (!this.bugs.some(({ name }) => name === linked.get('bug')) || linked.has('script')) return;
+            this.choose(linked.get('bug'));
+            this.view.unfold(this.view.latest);
         }
 
         // The bug of a link.

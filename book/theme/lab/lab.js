@@ -300,6 +300,14 @@
         question.querySelector('details')?.insertAdjacentHTML('beforeend', `<p class="lab-watch"><a href="#${view.id}">Watch it in a run</a></p>`);
     }
 
+    // Each bug of the catalogue can be run in the lab.
+    function offerBug(script) {
+        let heading = script;
+        while (heading && !heading.matches('h2')) heading = heading.previousElementSibling;
+        const link = heading && `${lab.run.toRoot()}lab.html#bug=${heading.id}`;
+        if (link) script.insertAdjacentHTML('beforebegin', `<p><a href="${escape(link)}">Run it in the lab</a></p>`);
+    }
+
     const views = [...document.querySelectorAll('.lab')];
     const MOST = 3; // The page of the whole book has dozens of views.
     for (const view of views) {
@@ -308,4 +316,5 @@
         else near(view, start);
     }
     if (views.length <= MOST) document.querySelectorAll('.predict').forEach(offerRun);
+    document.querySelectorAll('.bug-script').forEach(offerBug);
 })();
