@@ -29,6 +29,9 @@ async function act(page, name) {
     await shown(page, before + 1);
 }
 
+// Opens the conditions, and what else is below them.
+const unfold = (page) => lab(page).locator('.lab-setup > summary').click();
+
 const script = (page) => lab(page).locator('.lab-edit textarea').inputValue().then((text) => text.split('\n'));
 
 test('the lab shows who has answered half a line, before anything is done', () =>
@@ -45,7 +48,7 @@ test('the lab shows who has answered half a line, before anything is done', () =
 test('every action adds its step, and undo takes it back', () =>
     read(LAB, {}, async (page) => {
         for (const [name, step] of [
-            ['type', 'send 1 "hel"'], ['line', 'send 1 "hel\\n"'], ['reading', 'stop-reading 1'], ['block', 'send 1 320'],
+            ['type', 'send 1 "lo"'], ['line', 'send 1 "lo\\n"'], ['reading', 'stop-reading 1'], ['block', 'send 1 320'],
             ['reading', 'resume-reading 1'], ['half-close', 'half-close 1'], ['client', 'connect 2'], ['reset', 'reset 2'],
             ['wait', 'wait 1s'], ['stop', 'stop'],
         ]) {
@@ -68,7 +71,25 @@ test('a client that does not read is paused at the high-water mark, which the co
             assert.match(await cell(page, 'server holds', style), /96 B reading paused/, style);
         }
         assert.match(await cell(page, 'watches', 'select'), /not 1 rw/);
-        const slider = lab(page).locator('[data-condition="high-water"]');
+        assert.match(await sentence(page), /reactor have paused reading.*chat reads on: a line without its end/);
+        // Each pause is told at its call, and so is the end of it.
+        const told = () => page.evaluate(() => {
+            const { lab } = document.querySelector('.lab');
+            return Array.from({ length: lab.run.lengths[lab.run.last] }, (_, call) => {
+                lab.go({ step: lab.run.last, call: call + 1 });
+                return lab.find('.lab-says').textContent;
+            }).join(' ');
+        });
+        const pauses = await told();
+        for (const style of ['select', 'dispatcher', 'reactor']) {
+            assert.match(pauses, new RegExp(`${style} stops reading from client 1: it holds 96 B`));
+        }
+        await act(page, 'reading');
+        assert.match(await told(), /select reads from client 1 again: it holds only/);
+        await button(page, 'undo').click();
+        await shown(page, 4);
+        await unfold(page);
+        const slider = lab(page).getByRole('slider', { name: 'high-water mark' });
         await slider.focus();
         await page.keyboard.press('End');
         await page.waitForFunction(() => !document.querySelector('.lab-matrix').textContent.includes('paused'));
@@ -121,6 +142,16 @@ test('the lab by keyboard: the focus stays, and no key turns the page', () =>
             assert.match(await heading(page).textContent(), says, key);
         }
         assert.equal(await page.evaluate(() => document.activeElement.dataset.to), 'on');
+        // Keys in quick succession, a chip that goes away, and a click on nothing.
+        for (const key of 'zwww') await lab(page).locator('[data-to="on"]').evaluate((on, key) =>
+            on.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })), key);
+        await shown(page, 10);
+        await steps(page).last().focus();
+        await page.keyboard.press('z');
+        await shown(page, 9);
+        await page.keyboard.press('ArrowLeft');
+        await lab(page).locator('.lab-legend').click();
+        await page.keyboard.press('ArrowLeft');
         assert.deepEqual(await page.evaluate(() => window.leaks.filter((key) => key !== 'Shift')), []);
         assert.ok(page.url().includes(LAB));
     }));
@@ -140,18 +171,27 @@ test('a text is typed and sent without a mouse', () =>
 
 test('a prediction hides what comes, is committed, and is compared', () =>
     read(LAB, {}, async (page) => {
-        await steps(page).first().click();
         await lab(page).locator('.lab-predicting input').check();
         const prediction = lab(page).locator('.lab-predict');
         assert.equal(await lab(page).locator('.lab-paper .veil').count(), 1);
         await lab(page).locator('[data-to="end"]').click();
+        assert.match(await heading(page).textContent(), /^Step 0/);
+        // Nothing is chosen for the reader.
+        await prediction.getByRole('button', { name: 'That’s my prediction' }).click();
+        assert.match(await heading(page).textContent(), /^Step 0/);
+        await steps(page).nth(1).click();
         assert.match(await heading(page).textContent(), /^Step 1/);
+        assert.match(await prediction.textContent(), /Step 2: .*get back/);
         for (const guess of await prediction.locator('select').all()) await guess.selectOption('all');
         await prediction.getByRole('button', { name: 'That’s my prediction' }).click();
         assert.match(await prediction.textContent(), /3 of 4 as you said/);
         assert.match(await prediction.locator('.lab-wrong').textContent(), /chat: nothing/);
         assert.match(await heading(page).textContent(), /^Step 2/);
+        assert.match(await sentence(page), /chat holds what isn’t a line yet/);
         assert.equal(await lab(page).locator('.lab-paper .veil').count(), 0);
+        await steps(page).first().click();
+        assert.equal(await lab(page).locator('.lab-paper .veil').count(), 1);
+        assert.match(await prediction.textContent(), /Step 2: /);
     }));
 
 test('a link opens what its script shows, at its moment', () =>
@@ -161,11 +201,12 @@ test('a link opens what its script shows, at its moment', () =>
         const [hash, says] = [await link(page), await heading(page).textContent()];
         await page.goto('about:blank');
         await page.goBack();
+        await shown(page, 3); // The address has it.
         await page.goto(new URL(hash, page.url()).href);
         await page.reload();
         await shown(page, 3);
         assert.equal(await heading(page).textContent(), says);
-        assert.equal((await script(page)).at(-1), 'send 1 "hel\\n"');
+        assert.equal((await script(page)).at(-1), 'send 1 "lo\\n"');
     }));
 
 test('a bad script says where it is bad, and what was shown stays', () =>
@@ -188,6 +229,7 @@ test('a bad script says where it is bad, and what was shown stays', () =>
 
 test('other servers can be chosen, and each has a stave and a column', () =>
     read(LAB, {}, async (page) => {
+        await unfold(page);
         await lab(page).locator('.lab-choose summary').click();
         await lab(page).locator('[data-server="chat"]').uncheck();
         await lab(page).locator('[data-server="step-2"]').check();
@@ -199,8 +241,12 @@ test('other servers can be chosen, and each has a stave and a column', () =>
 
 test('a run of a page is a start', () =>
     read(LAB, {}, async (page) => {
+        await lab(page).locator('.lab-starts').selectOption({ label: 'slow reader' });
+        await shown(page, 3); // Without what ends it.
+        assert.match(await heading(page).textContent(), /^Step 2 of 3 · client 1 sends eight lines/);
+        assert.equal(await button(page, 'line').getAttribute('aria-disabled'), 'false');
         await lab(page).locator('.lab-starts').selectOption({ label: 'out of descriptors' });
-        await shown(page, 6);
+        await shown(page, 5);
         assert.equal(await lab(page).locator('[data-condition="room"]').inputValue(), '1');
         await steps(page).nth(1).click();
         lab(page).locator('[data-client="2"]').click();
@@ -240,10 +286,13 @@ test('without script the lab is a table of all events', () =>
 
 test('a published bug is found: its call, its rule, and its line beside the right one', () =>
     read(LAB, {}, async (page) => {
+        await act(page, 'line');
+        const own = await script(page);
+        await unfold(page);
         const broken = lab(page).locator('.lab-break');
         await broken.locator('[data-bug]').selectOption('tail-lost-at-half-close');
         await broken.locator('.lab-verdict').waitFor();
-        assert.match(await broken.textContent(), /buggy select breaks the rule nothing_is_lost/);
+        assert.match(await broken.textContent(), /buggy select breaks the rule nothing is lost/);
         assert.match(await broken.locator('.lab-right').textContent(), /is_empty\(\)/);
         await broken.getByRole('button', { name: 'Go to that call' }).click();
         assert.equal(await lab(page).locator('.lab-paper .violation').count(), 1);
@@ -259,6 +308,17 @@ test('a published bug is found: its call, its rule, and its line beside the righ
         await broken.locator('.lab-verdict').waitFor();
         await broken.locator('[data-bug]').selectOption('');
         await page.waitForFunction(() => document.querySelectorAll('.lab-matrix thead th').length === 4);
+        assert.deepEqual(await script(page), own);
+    }));
+
+test('each bug of the catalogue leads to its run in the lab', () =>
+    read('break-it.html', {}, async (page) => {
+        const link = page.getByRole('link', { name: 'Run it in the lab' }).first();
+        const name = (await link.getAttribute('href')).split('bug=')[1];
+        await link.click();
+        await lab(page).locator('.lab-break .lab-verdict').waitFor();
+        assert.equal(await lab(page).locator('.lab-break [data-bug]').inputValue(), name);
+        assert.match(await lab(page).locator('.lab-matrix thead').textContent(), /buggy/);
     }));
 
 test('on real sockets every client gets the same', () =>
@@ -280,7 +340,7 @@ test('from a folder the lab runs as WebAssembly, or says what is missing', () =>
             return;
         }
         await act(page, 'line');
-        assert.match(await cell(page, 'client 1 has back', 'chat'), /helhel↵/);
+        assert.match(await cell(page, 'client 1 has back', 'chat'), /hello↵/);
         await act(page, 'stop');
         await lab(page).locator('.lab-panes .resting').first().waitFor();
     }, { allows: /lab-wasm|ERR_FILE_NOT_FOUND/ }));
@@ -336,8 +396,7 @@ for (const theme of THEMES) {
 
 test('a page\'s view shows its run, and opens it in the lab', () =>
     read(PAGE, {}, async (page) => {
-        assert.match(await heading(page).textContent(), /^Step 1 of 5 · client 1 connects; it does not read/);
-        await steps(page).nth(1).click();
+        assert.match(await heading(page).textContent(), /^Step 2 of 5 · client 1 sends eight lines/);
         assert.match(await cell(page, 'server holds', 'select'), /reading paused/);
         await lab(page).locator('.lab-panes .resting, .lab-panes .running').first().waitFor();
         await lab(page).locator('[data-to="on"]').focus();
@@ -345,7 +404,8 @@ test('a page\'s view shows its run, and opens it in the lab', () =>
         assert.ok(page.url().endsWith(PAGE));
         await lab(page).locator('.lab-open a').click();
         await page.waitForURL(/lab\.html#/);
-        await shown(page, 5);
+        await shown(page, 3);
+        assert.match(await heading(page).textContent(), /^Step 3 of 3 · client 1 reads.*before/);
         assert.match(await cell(page, 'client 1 has back', 'select'), /of 128 B/);
     }));
 

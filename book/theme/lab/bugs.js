@@ -18,7 +18,9 @@
             root.addEventListener('click', ({ target }) => {
                 const { shows, reaches } = target.closest('button')?.dataset ?? {};
                 if (shows !== undefined) this.choose(this.chosen.name, this.style, true);
-                if (reaches !== undefined) this.view.go(this.view.run.violation);
+                if (reaches === undefined) return;
+                this.view.go(this.view.run.violation);
+                this.view.find('.lab-score').scrollIntoView({ block: 'center' });
             });
         }
 
@@ -27,6 +29,11 @@
             this.bugs = globalThis.labBugs ?? [];
             this.adopt();
             this.draw();
+            // A link can name a bug only.
+            const linked = new URLSearchParams(location.hash.slice(1));
+            if (!this.bugs.some(({ name }) => name === linked.get('bug')) || linked.has('script')) return;
+            this.choose(linked.get('bug'));
+            this.view.unfold(this.view.latest);
         }
 
         // The bug of a link.
@@ -36,13 +43,14 @@
             this.style = servers.find((server) => server.endsWith('!'))?.replace('!', '');
         }
 
-        /** Builds a bug into a server. Its own script comes with it. */
+        /** Builds a bug into a server. Its own script comes with it, and the reader's comes back when it goes. */
         choose(name, style) {
             this.chosen = this.bugs.find((bug) => bug.name === name) ?? null;
             if (!this.chosen) {
                 this.style = null;
-                return this.view.change({ servers: lab.model.STYLES, bug: '' });
+                return this.view.change(this.own ?? { servers: lab.model.STYLES, bug: '' });
             }
+            if (!this.view.latest.bug) this.own = this.view.latest;
             const possible = this.possible();
             this.style = possible.includes(style) ? style : possible[0];
             const { script, options = [] } = this.chosen.styles[this.style];
@@ -80,9 +88,10 @@
             const { file, line, right, wrong } = styles[this.style] ?? {};
             const impossible = Object.entries(styles).filter(([, how]) => how.impossible).map(([style, how]) =>
                 `<li>${named(identify(style))} can’t have it: ${escape(how.impossible)}</li>`);
-            const code = (mark, kind, text) => `<pre class="${kind}"><code>${text.split('\n').map((line) => `<span>${mark} ${escape(line)}\n</span>`).join('')}</code></pre>`;
+            const code = (mark, kind, text) => `<pre class="${kind}"><code>${(text || '(no line)').split('\n').map((line) => `<span>${mark} ${escape(line)}\n</span>`).join('')}</code></pre>`;
             return `<label>in <select data-key="bug-style" data-bug-style>${which}</select></label>
-                <p><b>${escape(title)}.</b> ${escape(summary)} <a href="${escape(source)}">${escape(source_title)}</a></p>
+                <p><b>${escape(title)}.</b> ${lab.page.withCode(summary)} <a href="${escape(source)}">${escape(source_title)}</a></p>
+                ${this.own ? '<p>This is the bug’s own script. Yours comes back with “no bug”.</p>' : ''}
                 <p class="where"><code>${escape(file)}:${line}</code></p>${code('✓', 'lab-right', right)}${code('✗', 'lab-wrong', wrong)}
                 ${impossible.length ? `<ul>${impossible.join('')}</ul>` : ''}${this.verdict()}`;
         }
@@ -96,7 +105,7 @@
                 return '<p role="status">This script doesn’t show the bug. A test is only as good as its script. <button type="button" data-key="bug-shows" data-shows>Use one that does</button></p>';
             }
             if (prediction.isOn && violation.step > prediction.open) return '<p role="status">There is something to find in a step that is still hidden.</p>';
-            return `<p class="lab-verdict" role="status"><b>Step ${violation.step}, call ${violation.call}</b>: ${named(violation.server)} breaks the rule <code>${escape(violation.rule)}</code>: ${escape(violation.text)}. The checker’s case is <code>${escape(this.chosen.case)}</code>.
+            return `<p class="lab-verdict" role="status"><b>Step ${violation.step}, call ${violation.call}</b>: ${named(violation.server)} breaks the rule <i>${escape(violation.rule.replaceAll('_', ' '))}</i>: ${lab.page.withCode(violation.text)}. The checker’s case is <code>${escape(this.chosen.case)}</code>.
                 <button type="button" data-key="bug-reaches" data-reaches>Go to that call</button></p>`;
         }
     }

@@ -22,7 +22,7 @@
     const MOST_SERVERS = 8;
     const BLOCKS = [64, 320, 1024, 4096, 65536];
 
-    const key = (name) => `<kbd aria-hidden="true">${name}</kbd>`;
+    const key = (name) => `<kbd aria-hidden="true">${name.replace('Shift+', '⇧').replace('Enter', '↵')}</kbd>`;
     const act = (name, text, shortcut, more = '') =>
         `<button type="button" data-act="${name}" aria-keyshortcuts="${shortcut}" ${more}><span>${text}</span> ${key(shortcut)}</button>`;
 
@@ -30,9 +30,9 @@
         <div class="lab-group lab-clients" role="group" aria-label="Client that acts"></div>
         <div class="lab-group">
             <label class="visually-hidden" for="lab-text">Text to send</label>
-            <input id="lab-text" type="text" value="hel" size="9" autocomplete="off" spellcheck="false" maxlength="400" aria-keyshortcuts="T">
-            ${act('type', 'Send', '⇧↵', 'title="Sends the text as it is"')}
-            ${act('line', 'Send line', '↵', 'title="Sends the text and the end of the line"')}
+            <input id="lab-text" type="text" value="lo" size="9" autocomplete="off" spellcheck="false" maxlength="400" aria-keyshortcuts="T">
+            ${act('type', 'Send', 'Shift+Enter', 'title="Sends the text as it is"')}
+            ${act('line', 'Send line', 'Enter', 'title="Sends the text and the end of the line"')}
         </div>
         <div class="lab-group">
             <label class="visually-hidden" for="lab-block">Size of a block</label>
@@ -41,14 +41,15 @@
         </div>
         <div class="lab-group">${act('reading', 'Stop reading', 'R')}${act('half-close', 'Half-close', 'H')}${act('reset', 'Reset', 'X')}</div>
         <div class="lab-group">${act('wait', 'Wait 1 s', 'W')}${act('stop', 'Stop servers', 'Q')}</div>
-        <div class="lab-group">${act('undo', 'Undo', 'Z')}</div>`;
+        <div class="lab-group">${act('undo', 'Undo', 'Z')}</div>
+        <p class="lab-why"></p>`;
 
-    const range = ({ name, says }) => `<label class="lab-condition"><span>${says} <output data-for="${name}"></output></span>
+    const range = ({ name, says }) => `<label class="lab-condition"><span>${says} <b data-for="${name}"></b></span>
         <input type="range" data-condition="${name}" min="0" max="${SIZES.length - 1}" step="1"></label>`;
     const CONDITIONS_HTML = `${CONDITIONS.map(range).join('')}
-        <label class="lab-condition"><span>faults <output data-for="seed"></output></span><input type="range" data-condition="seed" min="0" max="20" step="1"></label>
+        <label class="lab-condition"><span>faults <b data-for="seed"></b></span><input type="range" data-condition="seed" min="0" max="20" step="1"></label>
         <label class="lab-condition"><span>descriptors</span><select data-condition="room"><option value="">enough</option>${[1, 2, 3].map((count) =>
-            `<option value="${count}">for ${count} client${count > 1 ? 's' : ''}</option>`).join('')}</select></label>
+            `<option value="${count}">room for ${count} client${count > 1 ? 's' : ''}</option>`).join('')}</select></label>
         <details class="lab-condition lab-choose"><summary>servers</summary><div role="group" aria-label="Servers to compare"></div></details>`;
 
     class Controls {
@@ -66,6 +67,9 @@
                 if (act) this.do(act);
                 if (client) this.choosesClient(+client);
             });
+            // What has been sent is selected, so that typing replaces it.
+            this.sent = this.text.value;
+            this.text.addEventListener('click', () => this.text.value === this.sent && this.text.select());
             this.text.addEventListener('keydown', (event) => {
                 if (event.key !== 'Enter' || event.isComposing) return;
                 event.preventDefault();
@@ -109,6 +113,7 @@
                 wait: () => 'wait 1s',
                 stop: () => 'stop',
             }[name]();
+            this.sent = this.text.value;
             view.add(step);
         }
 
@@ -124,7 +129,7 @@
             const own = clients[this.view.client];
             if (name === 'wait') return true;
             if (name === 'stop') return !stopped;
-            if (name === 'undo') return this.view.config.script.length > 0;
+            if (name === 'undo') return this.view.latest.script.length > 0;
             if (!own || own.closed) return false;
             return !['type', 'line', 'block', 'half-close'].includes(name) || !own.ended;
         }
@@ -133,8 +138,8 @@
         sets({ dataset: { condition, server }, value }) {
             const { view } = this;
             if (server) return this.setServers();
-            const options = { ...view.config.options };
-            let { room } = view.config;
+            const options = { ...view.latest.options };
+            let { room } = view.latest;
             if (condition === 'seed') {
                 delete options.faults;
                 if (+value) options.faults = value;
@@ -150,7 +155,10 @@
             const boxes = [...this.choose.querySelectorAll('input')];
             const servers = boxes.filter(({ checked }) => checked).map(({ dataset }) => dataset.server);
             if (servers.length > 0 && servers.length <= MOST_SERVERS) this.view.change({ servers, bug: '' });
-            else this.draw();
+            else {
+                this.view.say(`The lab compares 1 to ${MOST_SERVERS} servers.`, false);
+                this.draw();
+            }
         }
 
         draw() {
@@ -162,16 +170,21 @@
                 if (button.dataset.act !== 'client') button.setAttribute('aria-disabled', String(!this.can(button.dataset.act)));
             }
             const own = clients[view.client];
+            const why = stopped ? 'This script stops the servers. Undo takes back its last step.'
+                : own?.closed ? `Client ${view.client} has closed its connection. Connect another one, or undo the last step.` : '';
+            fill(this.acts.querySelector('.lab-why'), why);
             this.acts.querySelector('[data-act="reading"] span').textContent = own && !own.reads ? 'Read again' : 'Stop reading';
             for (const { name, sets } of CONDITIONS) {
                 const values = new Set(sets.map((option) => view.option(option)));
                 const slider = this.conditions.querySelector(`[data-condition="${name}"]`);
                 const value = Math.min(...values);
                 if (document.activeElement !== slider || SIZES[slider.value] !== value) slider.value = nearest(value);
-                const text = values.size > 1 ? `${amount(value)} or more` : amount(value);
+                const text = values.size > 1 ? `${value} to ${amount(Math.max(...values))}` : amount(value);
                 this.conditions.querySelector(`[data-for="${name}"]`).textContent = text;
                 slider.setAttribute('aria-valuetext', text);
             }
+            const summary = CONDITIONS.map(({ name, says }) => `${says} ${this.conditions.querySelector(`[data-for="${name}"]`).textContent}`);
+            fill(view.find('.lab-setup small'), `${summary.join(' · ')} · faults · servers · Break it`);
             const seed = view.config.options.faults ?? '0';
             const slider = this.conditions.querySelector('[data-condition="seed"]');
             slider.value = parseInt(seed, 10) || 0;

@@ -8,7 +8,7 @@
     const { escape, fill } = lab.page;
 
     const FORM = `<form><p><b>Grade your own server.</b> The checker starts it with a command, or connects to it.</p>
-        <div class="lab-grade-fields"><label>Command <input type="text" name="command" size="24" placeholder="steps 3" spellcheck="false"></label>
+        <div class="lab-grade-fields"><label>Command <input type="text" name="command" size="40" placeholder="path/to/your-server" spellcheck="false"></label>
         <label>or address <input type="text" name="address" size="16" placeholder="127.0.0.1:8881" spellcheck="false"></label>
         <label>It echoes <select name="kind"><option value="stream">a stream of bytes</option><option value="line">whole lines</option></select></label>
         <button type="submit">Grade it</button></div></form><p class="lab-graded" role="status"></p><div></div>`;
@@ -47,7 +47,8 @@
         }
 
         async grade(request) {
-            if (!request || this.isRunning) return;
+            if (this.isRunning) return;
+            if (!request) return fill(this.status, 'Name a command or an address.');
             this.isRunning = true;
             const cases = [];
             fill(this.status, 'The checker runs. Its slow cases come last, and it takes about half a minute.');
@@ -63,7 +64,7 @@
                     fill(this.result, this.table(cases));
                 });
             } catch (error) {
-                fill(this.status, escape(error.message));
+                fill(this.status, `<span class="lab-problem">${escape(error.message)}</span>`);
             } finally {
                 this.isRunning = false;
             }

@@ -6,17 +6,19 @@
     const lab = (globalThis.echoLab ??= {});
     const { escape, fill, named, withCode } = lab.page;
     const { STYLES, describeCall, withPauses } = lab.model;
-    const { clientsAfter, hasStopped, parse, split } = lab.script;
+    const { clientsAfter, firstTelling, hasStopped, parse, split, withoutEnd } = lab.script;
 
     const PARTS = `
         <section class="lab-script" aria-label="Script">
-            <label>Start from <select class="lab-starts"></select></label>
+            <div class="lab-head"><button type="button" class="lab-to-keys">All keys <kbd aria-hidden="true">?</kbd></button> <label>Start from <select class="lab-starts"></select></label></div>
             <p class="lab-about"></p>
             <div class="lab-acts"></div>
             <p class="lab-problem" role="alert" hidden></p>
         </section>
-        <section class="lab-conditions" aria-label="Conditions"></section>
-        <section class="lab-break" aria-label="Break it" hidden></section>`;
+        <details class="lab-setup"><summary>Conditions <small></small></summary>
+            <section class="lab-conditions" aria-label="Conditions"></section>
+            <section class="lab-break" aria-label="Break it" hidden></section>
+        </details>`;
     const PREDICT = '<label class="lab-predicting"><input type="checkbox" role="switch"> Predict first <kbd aria-hidden="true">P</kbd></label>';
     const MORE = `
         <section class="lab-real" aria-label="On real sockets" hidden></section>
@@ -60,6 +62,12 @@
             if (!linked) return;
             const { moment, ...config } = linked;
             this.change(config, { moment }).then(() => this.bugs.adopt());
+            this.unfold(config);
+        }
+
+        // Shows the conditions if they make these servers do what they don't do otherwise.
+        unfold({ bug, room, options, servers }) {
+            this.find('.lab-setup').open ||= Boolean(bug || options.faults) || room !== undefined || servers.join() !== STYLES.join();
         }
 
         build() {
@@ -69,7 +77,7 @@
             const prediction = document.createElement('section');
             prediction.className = 'lab-predict';
             prediction.setAttribute('aria-label', 'Prediction');
-            this.find('.lab-transport').after(prediction);
+            this.find('.lab-says').after(prediction);
             this.root.insertAdjacentHTML('beforeend', MORE);
             // The script is where the client acts.
             this.find('.lab-acts').before(this.find('.lab-steps'));
@@ -90,6 +98,7 @@
                 clearTimeout(this.editing);
                 this.editing = setTimeout(() => this.change({ script: split(text.value) }, { isEdit: true }), EDIT_DELAY);
             });
+            this.find('.lab-to-keys').addEventListener('click', () => this.showKeys());
             this.find('.lab-table').addEventListener('toggle', () => this.drawTable());
             this.find('.lab-copy').addEventListener('click', async ({ target }) => {
                 await navigator.clipboard?.writeText(this.find('.lab-share a').href).catch(() => {});
@@ -98,8 +107,19 @@
             });
         }
 
+        showKeys() {
+            const keys = this.find('.lab-keys');
+            keys.open = true;
+            keys.firstElementChild.focus();
+        }
+
         get shown() {
             return this.prediction?.isOn ? this.prediction.open : this.run.last;
+        }
+
+        select(step) {
+            if (this.prediction.isOn) this.prediction.select(step);
+            else super.select(step);
         }
 
         fillStarts() {
@@ -113,7 +133,8 @@
             fill(this.find('.lab-about'), escape(about ?? ''));
             this.client = 1;
             const servers = this.config.bug ? STYLES : this.config.servers;
-            this.change({ script, options, room, bug: '', servers });
+            this.change({ script: withoutEnd(script), options, room, bug: '', servers }, { moment: { step: firstTelling(script), call: Infinity } });
+            this.unfold(this.latest);
         }
 
         stateOf({ script }) {
@@ -123,16 +144,21 @@
 
         /** Adds a step to the script. */
         add(text) {
-            this.change({ script: [...this.config.script, { text, comment: null }] });
+            this.change({ script: [...this.latest.script, { text, comment: null }] });
         }
 
         undo() {
-            if (this.config.script.length > 0) this.change({ script: this.config.script.slice(0, -1) });
+            if (this.latest.script.length > 0) this.change({ script: this.latest.script.slice(0, -1) });
+        }
+
+        /** What the reader wants to see. Its run can be under way still, and `config` is that of the run in the page. */
+        get latest() {
+            return this.wanted ?? this.config;
         }
 
         /** Changes the script or its conditions, and runs it. The page shows the old run until the new one is there. */
         async change(changes, { moment, isEdit = false } = {}) {
-            const config = (this.wanted = { ...(this.wanted ?? this.config), ...changes });
+            const config = (this.wanted = { ...this.latest, ...changes });
             this.state = this.stateOf(config);
             const script = config.script;
             let result;
@@ -150,6 +176,7 @@
             if (changes.script) this.prediction.restart(script.length);
             const at = this.prediction.isOn ? { step: this.prediction.open, call: Infinity } : moment ?? (stays ? this.moment : undefined);
             this.show(result, at);
+            history.replaceState(null, '', lab.share.toHash(config, this.moment)); // A reload, or a way back, shows this again.
             this.root.dispatchEvent(new CustomEvent('lab-shown'));
         }
 
@@ -214,7 +241,7 @@
 
         keydown(event) {
             if (event.key === 'Escape' && event.target.matches('input[type=text], textarea')) {
-                this.find('.lab-transport button').focus();
+                this.find('[data-to="on"]').focus();
                 return;
             }
             super.keydown(event);
@@ -224,6 +251,10 @@
             if (event.shiftKey && event.key.length > 1) return false;
             if (event.key.toLowerCase() === 'p') {
                 this.prediction.toggle(!this.prediction.isOn);
+                return true;
+            }
+            if (event.key === '?') {
+                this.showKeys();
                 return true;
             }
             return this.controls.press(event);
@@ -246,10 +277,9 @@
             return;
         }
         root.lab = new lab.View(root, data);
-        root.lab.show(data.result, { step: 1, call: Infinity });
+        root.insertAdjacentHTML('beforeend', '<p class="lab-open"><a>Open in the lab</a>, and be the client yourself.</p>');
+        root.lab.show(data.result, { step: firstTelling(data.script), call: Infinity });
         root.lab.loadSources();
-        const link = `${lab.run.toRoot()}lab.html${lab.share.toHash(root.lab.config)}`;
-        root.insertAdjacentHTML('beforeend', `<p class="lab-open"><a href="${escape(link)}">Open in the lab</a>, and be the client yourself.</p>`);
     }
 
     // Calls `then` when an element comes near.
@@ -270,6 +300,14 @@
         question.querySelector('details')?.insertAdjacentHTML('beforeend', `<p class="lab-watch"><a href="#${view.id}">Watch it in a run</a></p>`);
     }
 
+    // Each bug of the catalogue can be run in the lab.
+    function offerBug(script) {
+        let heading = script;
+        while (heading && !heading.matches('h2')) heading = heading.previousElementSibling;
+        const link = heading && `${lab.run.toRoot()}lab.html#bug=${heading.id}`;
+        if (link) script.insertAdjacentHTML('beforebegin', `<p><a href="${escape(link)}">Run it in the lab</a></p>`);
+    }
+
     const views = [...document.querySelectorAll('.lab')];
     const MOST = 3; // The page of the whole book has dozens of views.
     for (const view of views) {
@@ -278,4 +316,5 @@
         else near(view, start);
     }
     if (views.length <= MOST) document.querySelectorAll('.predict').forEach(offerRun);
+    document.querySelectorAll('.bug-script').forEach(offerBug);
 })();

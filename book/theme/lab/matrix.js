@@ -64,8 +64,8 @@
                 cell: (lane) => bar(Math.max(whole, places.get(lane)[place].count), [places.get(lane)[place]], letters(places.get(lane)[place])),
             });
             const rows = [
-                { name: 'does now', key: (lane) => this.doing(lane).key, cell: (lane) => this.doing(lane).html },
-                { name: 'watches', key: (lane) => this.watched(lane), cell: (lane) => this.watched(lane) },
+                { name: 'does now', kind: 'does', key: (lane) => this.doing(lane).key, cell: (lane) => this.doing(lane).html },
+                { name: 'watches', note: 'r: reading, w: writing', key: (lane) => this.watched(lane), cell: (lane) => this.watched(lane) },
             ];
             if (!run.clients.includes(client)) return rows;
             const most = Math.max(buffers.client_send * 2, ...lanes.map((lane) => places.get(lane).toSend.count));
@@ -88,8 +88,7 @@
 
         held(lanes, places, one) {
             const marks = this.view.waterMarks();
-            const most = Math.max(...lanes.map((lane) => places.get(lane).pending.count + places.get(lane).partial.count));
-            const whole = Math.max(most, marks[0] <= 8 * most || most === 0 ? marks[0] * 1.5 : 0);
+            const whole = this.view.score.scaleOf(); // One for the whole run, so that the marks don't move.
             const text = (lane) => {
                 const { pending, partial } = places.get(lane), { state, fd, is_reading_paused } = one(lane);
                 if (state === 'waiting') return '<small>not accepted yet</small>';
@@ -121,10 +120,10 @@
 
         watched({ state, isOver }) {
             if (isOver) return '<span class="none">–</span>';
-            const sign = (isWatched, text) => `<span class="${isWatched ? 'on' : 'off'}">${isWatched ? '' : '<span class="visually-hidden">not </span>'}${text}</span>`;
+            const sign = (isWatched, text, title) => `<span class="${isWatched ? 'on' : 'off'}" title="${isWatched ? 'watched' : 'not watched'} for ${title}">${isWatched ? '' : '<span class="visually-hidden">not </span>'}${text}</span>`;
             const clients = Object.entries(state.clients).filter(([, { fd }]) => fd !== null).map(([number, one]) =>
-                `<span class="pair">${sign(one.watched_for_reading, `${number} r`)}${sign(one.watched_for_writing, 'w')}</span>`);
-            return `<div class="lab-watched">${sign(state.listening, 'listener')}${clients.join('')}</div>`;
+                `<span class="pair">${sign(one.watched_for_reading, `${number} r`, 'reading')}${sign(one.watched_for_writing, 'w', 'writing')}</span>`);
+            return `<div class="lab-watched">${sign(state.listening, 'listener', 'new clients')}${clients.join('')}</div>`;
         }
     }
 

@@ -233,7 +233,7 @@
         if (call === 'recv' && bytes === 0 && !error) words.push('end of stream');
         else if ((call === 'recv' || call === 'send') && !error) words.push(amount(bytes ?? 0));
         if (call === 'wake' && !error) words.push(ready ? `${ready} ready` : 'time is over');
-        if (call === 'wait' && milliseconds !== undefined) words.push(`≤ ${milliseconds} ms`);
+        if (call === 'wait' && milliseconds !== undefined) words.push(milliseconds === 0 ? 'for no time' : `≤ ${milliseconds} ms`);
         if (error) words.push(error);
         return words.join(' ');
     }

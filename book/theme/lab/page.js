@@ -11,13 +11,17 @@
     const withCode = (text) => escape(text).replace(/“(.*?)”|`(.*?)`/g, (_, quoted, name) => `<code>${quoted ?? name}</code>`);
 
     /**
-     * Replaces the content of an element if it changes. What had the focus is found again by its `data-key`.
+     * Replaces the content of an element if it changes. What had the focus is found again by its `data-key`. If it is
+     * gone, the lab gets the focus, so that its keys still work.
      */
     function fill(element, html) {
         if (element.written === html) return;
-        const key = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+        const focused = document.activeElement;
+        const hadFocus = focused !== element && element.contains(focused);
         element.innerHTML = element.written = html;
-        if (key) element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+        if (!hadFocus) return;
+        const same = focused.dataset.key && element.querySelector(`[data-key="${CSS.escape(focused.dataset.key)}"]`);
+        (same || element.closest('.lab')).focus({ preventScroll: true });
     }
 
     /** A server's name with its marker, in its colour. */

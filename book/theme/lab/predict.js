@@ -53,9 +53,21 @@
 
         toggle(isOn) {
             this.isOn = isOn;
+            const { run, client, moment } = this.view;
+            if (!isOn) return this.view.go(moment);
+            const steps = Array.from({ length: run.last }, (_, before) => before);
+            this.ask(Math.max(0, steps.findIndex((before) => question(run, before + 1, client))));
+        }
+
+        /** Hides all after a step. One that is hidden becomes the question. */
+        select(step) {
+            this.ask(step > this.open ? step - 1 : step);
+        }
+
+        ask(open) {
+            this.open = open;
             this.verdict = '';
-            if (isOn) this.open = Math.min(this.view.moment.step, Math.max(0, this.view.run.last - 1));
-            this.view.go(isOn ? this.view.run.endOf(this.open) : this.view.moment);
+            this.view.go(this.view.run.endOf(open));
         }
 
         /** Another script: what was open can be no longer there. */
@@ -90,11 +102,11 @@
             if (step > run.last) return fill(this.root, `${this.verdict}<p>That was the last step. Add one to predict it.</p>`);
             const asked = question(run, step, this.view.client);
             const says = `<p><b>Step ${step}</b>: ${withCode(run.steps[step - 1].says)}. ${asked?.asks ?? 'There is nothing to guess in this step.'}</p>`;
-            const options = asked && Object.entries(asked.options).map(([value, text]) => `<option value="${value}">${text}</option>`).join('');
-            const guesses = asked ? run.servers.map((server, index) => `<label>${named(server)} <select data-key="guess-${index}">${options}</select></label>`).join('') : '';
+            const options = asked && '<option value="">choose…</option>' + Object.entries(asked.options).map(([value, text]) => `<option value="${value}">${text}</option>`).join('');
+            const guesses = asked ? run.servers.map((server, index) => `<label>${named(server)} <select required data-key="guess-${step}-${index}">${options}</select></label>`).join('') : '';
             fill(this.root, `${this.verdict}${says}<form><div class="lab-guesses">${guesses}</div>
                 ${asked ? '<button type="submit" value="commit" data-key="commit">That’s my prediction</button>' : ''}
-                <button type="submit" value="skip" data-key="skip">${asked ? 'Just show me' : 'Next step'}</button></form>`);
+                <button type="submit" value="skip" formnovalidate data-key="skip">${asked ? 'Just show me' : `Show step ${step}`}</button></form>`);
         }
     }
 

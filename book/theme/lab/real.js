@@ -45,7 +45,7 @@
             const rows = [];
             try {
                 for (const server of servers) {
-                    fill(this.result, `<p>${named(server)} is running. The first time, its program is built.</p>`);
+                    fill(this.result, `<p>${named(server)} is running. The first time, its program is built, which takes up to a minute.</p>`);
                     const { clients } = await lab.run.post('lab/play', { server: server.server, args, script });
                     rows.push(...compared(server, clients).map((row) => ({ server, ...row })));
                 }

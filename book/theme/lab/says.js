@@ -4,7 +4,7 @@
     'use strict';
 
     const lab = (globalThis.echoLab ??= {});
-    const { escape, list, named } = lab.page;
+    const { list, named, withCode } = lab.page;
     const { EMPTY, amount, countCalls } = lab.model;
 
     const names = (lanes) => list(lanes.map(({ server }) => named(server)));
@@ -19,6 +19,8 @@
         if (broken.length) return broken.map((lane) => breaks(lane, moment)).join(' ');
         const ended = lanes.filter(({ isOver }) => isOver);
         if (ended.length && ended.length < lanes.length) return `${names(ended)} ${have(ended, 'has', 'have')} returned. The others are still at work.`;
+        const changes = lanes.flatMap((lane) => pausesOrResumes(view, lane));
+        if (changes.length) return changes.join(' ');
         const one = (lane) => lane.state.clients[client] ?? EMPTY;
         const bytes = (lane) => run.bytes(lane, client, moment.step);
         for (const [is, say] of rules(view)) {
@@ -32,7 +34,7 @@
         const counts = lanes.map(({ server }) => countCalls(server, moment.step));
         if (new Set(counts.map(({ yours }) => yours)).size > 1) {
             const each = lanes.map(({ server }, index) => `<b>${counts[index].yours} of ${counts[index].all}</b> in ${named(server)}`);
-            return `The state is the same, but not who makes the calls. In this step, your own code makes ${list(each)}.`;
+            return `The bytes are in the same places, but not the same code makes the calls. In this step, your own code makes ${list(each)}.`;
         }
         return 'All of them are in the same state. Look at the stems: they differ in how they came here.';
     }
@@ -42,7 +44,20 @@
     function breaks({ server }, moment) {
         const { step, call, text } = server.violation;
         const when = step === moment.step && call === moment.call ? 'breaks the contract with this call' : `broke the contract at step ${step}, call ${call}`;
-        return `${named(server)} ${when}: ${escape(text)}.`;
+        return `${named(server)} ${when}: ${withCode(text)}.`;
+    }
+
+    // What a server's last call does to its reading, if it was made just now.
+    function pausesOrResumes(view, { server, state, isNow }) {
+        const { run, client, moment } = view;
+        const before = run.at(server, { step: moment.step, call: moment.call - 1 }).state.clients[client] ?? EMPTY;
+        const one = state.clients[client] ?? EMPTY;
+        if (!isNow || one.fd === null || one.is_reading_paused === before.is_reading_paused) return [];
+        const [high, low] = view.waterMarks().map(amount);
+        const holds = amount(run.held(server, one, client).pending);
+        return one.is_reading_paused
+            ? [`${named(server)} stops reading from client ${client}: it holds ${holds}, more than the high-water mark, ${high}.`]
+            : [`${named(server)} reads from client ${client} again: it holds only ${holds}, and the low-water mark is ${low}.`];
     }
 
     // What one server can show that another doesn't, the most telling first.
@@ -51,8 +66,12 @@
         const high = amount(view.waterMarks()[0]);
         return [
             [(one) => one.client_ended === 'reset', (those) => `Client ${client} has got a reset from ${names(those)}.`],
-            [(one, { partial }) => partial.count > 0, (those, others) => `${names(those)} ${have(those, 'holds', 'hold')} what isn’t a line yet. ${names(others)} ${have(others, 'echoes', 'echo')} bytes, whatever they are.`],
-            [(one) => one.is_reading_paused, (those) => `${names(those)} ${have(those, 'has', 'have')} paused reading from client ${client}, since more than ${high} are pending. The others still read from it.`],
+            [(one) => one.is_reading_paused, (those, others) => {
+                const part = others.filter((lane) => view.run.bytes(lane, client, view.moment.step).partial.count > 0);
+                const reads = part.length ? `${names(part)} ${have(part, 'reads', 'read')} on: a line without its end isn’t pending output.` : 'The others still read from it.';
+                return `${names(those)} ${have(those, 'has', 'have')} paused reading from client ${client}, since more than ${high} were pending. ${reads}`;
+            }],
+            [(one, { partial }) => partial.count > 0, (those, others) => `${names(those)} ${have(those, 'holds', 'hold')} what isn’t a line yet, and ${have(those, 'sends', 'send')} nothing of it back. ${names(others)} ${have(others, 'echoes', 'echo')} bytes, whatever they are.`],
             [(one) => one.state === 'waiting', (those) => `${names(those)} ${have(those, 'hasn’t', 'haven’t')} accepted client ${client}, who waits in the kernel’s queue.`],
             [(one) => one.fd === null && one.state, (those) => `${names(those)} ${have(those, 'has', 'have')} closed the connection of client ${client}. The others haven’t.`],
             [(one) => one.watched_for_writing, (those) => `${names(those)} ${have(those, 'waits', 'wait')} until client ${client} can take more: only ${have(those, 'it watches', 'they watch')} for writing.`],

@@ -29,7 +29,8 @@
                 this.left = this.roll.scrollLeft;
                 if (this.view.run && !this.covers()) this.draw();
             });
-            this.roll.addEventListener('click', (event) => this.click(event));
+            this.roll.addEventListener('click', (event) => this.view.run && this.view.go(this.momentAt(event)));
+            this.roll.addEventListener('mousemove', (event) => (this.roll.title = this.callAt(event)));
             new ResizeObserver(() => {
                 if (this.width === this.roll.clientWidth) return;
                 this.width = this.roll.clientWidth;
@@ -98,9 +99,9 @@
 
         name(server) {
             const { all, yours, handlers } = countCalls(server, this.view.moment.step);
-            const count = all === 0 ? 'no call' : `<b>${yours}/${all}</b> yours`;
-            const called = handlers ? `<br>called <b>${handlers}×</b>` : '';
-            const levels = Object.entries({ you: 'you', style: 'style', kernel: 'kernel', reads: 'r w', high: 'holds' });
+            const count = all === 0 ? 'no call' : `<b>${yours} of ${all}</b> yours`;
+            const called = handlers ? `<br>handlers: <b>${handlers}×</b>` : '';
+            const levels = Object.entries({ you: 'you', style: 'style', kernel: 'kernel', reads: 'watched', high: 'holds' });
             return `<div style="block-size:${STAVE}px"><strong>${named(server)}</strong><small>${count}${called}</small>${levels.map(([level, text]) =>
                 `<i style="inset-block-start:${Y[level] + (level === 'reads' ? 3 : level === 'high' ? 11 : 0)}px">${text}</i>`).join('')}</div>`;
         }
@@ -211,12 +212,11 @@
             const top = yours ? y('you') : y('style'), ground = y('kernel');
             const wing = Math.min(3.6, this.unit * 0.36);
             const kind = error ? 'refused' : '';
-            const title = `<title>${escape(describeCall(event))}</title>`;
             if (call === 'enter') {
-                return `<g class="note ${kind}">${title}<path d="M${x} ${y('style')}V${y('you')}"/><circle cx="${x}" cy="${y('you')}" r="${Math.min(4.6, this.unit * 0.42)}"/></g>`;
+                return `<g class="note ${kind}"><path d="M${x} ${y('style')}V${y('you')}"/><circle cx="${x}" cy="${y('you')}" r="${Math.min(4.6, this.unit * 0.42)}"/></g>`;
             }
             if (call === 'wake') {
-                return `<g class="note ${kind}">${title}<circle cx="${x}" cy="${ground}" r="${event.ready ? 3 : 1.8}"/></g>`;
+                return `<g class="note ${kind}"><circle cx="${x}" cy="${ground}" r="${event.ready ? 3 : 1.8}"/></g>`;
             }
             const stem = {
                 recv: `M${x} ${ground}V${top}m${-wing} ${wing}l${wing} ${-wing}l${wing} ${wing}`,
@@ -225,7 +225,7 @@
                 wait: `M${x} ${top}V${ground}`,
                 shutdown: `M${x} ${top}V${ground}m${-wing} 0h${2 * wing}`,
             }[call] ?? `M${x} ${top}V${ground}m${-wing} ${-wing}l${2 * wing} ${2 * wing}m0 ${-2 * wing}l${-2 * wing} ${2 * wing}`;
-            return `<path class="note ${kind} ${call === 'wait' ? 'waits' : ''}" d="${stem}">${title}</path>`;
+            return `<path class="note ${kind} ${call === 'wait' ? 'waits' : ''}" d="${stem}"/>`;
         }
 
         // The bytes at the top of the lowest part: most of the pending output, and the high-water mark if it isn't
@@ -267,13 +267,24 @@
             if (!this.covers()) this.drawStaves();
         }
 
-        // A click goes to the call under it.
-        click(event) {
+        /** The moment below the pointer. */
+        momentAt(event) {
             const { run, shown } = this.view;
             const x = event.clientX - this.paper.getBoundingClientRect().left;
             const step = Math.min(shown, Math.max(0, this.starts.findLastIndex((start) => start <= x)));
             const call = Math.round((x - this.starts[step]) / this.unit - 0.6);
-            this.view.go({ step, call: Math.max(0, Math.min(run.lengths[step], call)) });
+            return { step, call: Math.max(0, Math.min(run.lengths[step], call)) };
+        }
+
+        // The call below the pointer, in words.
+        callAt(event) {
+            const { run } = this.view;
+            const y = event.clientY - this.paper.getBoundingClientRect().top - TOP;
+            const server = run?.servers[Math.floor(y / STAVE)];
+            if (!server) return '';
+            const { step, call } = this.momentAt(event);
+            const made = server.measures[step].calls[call - 1];
+            return made ? `${server.name}: ${describeCall(made)}` : '';
         }
     }
 

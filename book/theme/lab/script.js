@@ -150,7 +150,16 @@
         return clients;
     }
 
+    /** A script without the steps at its end that only close and stop: a reader goes on from there. */
+    const withoutEnd = (script) => script.slice(0, script.findLastIndex(({ text }) => !/^(close\b|stop$)/.test(text)) + 1);
+
+    /** The first step that does more than connect. */
+    function firstTelling(script) {
+        const tells = ({ op }) => op !== 'connect' && op !== 'stop-reading';
+        return script.findIndex(({ text }) => flat(parse(text)).some(tells)) + 1 || script.length;
+    }
+
     const hasStopped = (steps) => steps.flatMap(flat).some(({ op }) => op === 'stop');
 
-    lab.script = { split, parse, quote, visible, describe, streams, clientsAfter, hasStopped };
+    lab.script = { split, parse, quote, visible, describe, streams, clientsAfter, hasStopped, withoutEnd, firstTelling };
 })();

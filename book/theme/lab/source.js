@@ -94,7 +94,7 @@
             if (!event) return caption;
             const [file, line] = place.split(':');
             const isTheNow = isNow && !waits;
-            return `${caption}<pre><code class="hljs" tabindex="0" role="group" aria-label="Source of ${escape(server.name)}">${this.lines(server, file, +line, isTheNow ? 'running' : 'resting')}</code></pre>`;
+            return `${caption}<pre><code class="hljs" data-key="code" tabindex="0" role="group" aria-label="Source of ${escape(server.name)}">${this.lines(server, file, +line, isTheNow ? 'running' : 'resting')}</code></pre>`;
         }
 
         // Where the bug is, at the call that shows it.

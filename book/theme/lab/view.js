@@ -22,7 +22,7 @@
         ['M8 2V16', 'you call the kernel'], ['M8 10V16', 'the style does'],
         ['M8 16V5', 'the style calls you', '<circle cx="8" cy="4" r="3"/>'],
         ['M8 16V3m-3.5 3.5l3.5 -3.5l3.5 3.5', 'recv'], ['M8 2V15m-3.5 -3.5l3.5 3.5l3.5 -3.5', 'send'],
-        ['M8 16V3m-3.5 0h7', 'accept'], ['M8 2V14m-3 -3l6 6m0 -6l-6 6', 'close'], ['M8 2V16', 'refused', '', 'refused'],
+        ['M8 16V3m-3.5 0h7', 'accept'], ['M8 2V14m-3 -3l6 6m0 -6l-6 6', 'close'], ['M8 2V16', 'would block', '', 'refused'],
         ['M0 10H16', 'waits', '', 'rest'], ['M0 10H16', 'watched for reading', '', 'reads'], ['M0 10H16', 'for writing', '', 'writes'],
     ];
     const legend = LEGEND.map(([path, text, more = '', kind = '']) =>
@@ -33,11 +33,12 @@
             <div class="lab-group" role="group" aria-label="Moment">${button('start', 'To the start (Home)')}${button('back', 'One call back (←)')}${button('on', 'One call on (→)')}${button('end', 'To the end (End)')}</div>
             <p class="lab-moment"></p>
         </div>
+        <p class="lab-says"></p>
         <ol class="lab-steps" aria-label="Steps of the clients"></ol>
+        <p class="lab-key"><small><b>You</b> are the code that you write, <b>style</b> is the library code that it comes with. “3 of 7 yours”: in this step, your code makes 3 of the 7 calls to the kernel.</small></p>
         <div class="lab-score"></div>
         <ul class="lab-legend">${legend}</ul>
         <div class="lab-matrix" role="region" tabindex="0"></div>
-        <p class="lab-says"></p>
         <p class="lab-live visually-hidden" aria-live="polite"></p>`;
 
     class View {
@@ -53,6 +54,7 @@
             this.client = 1;
             this.engine = new lab.run.Engine();
             this.build();
+            root.tabIndex = -1; // A click on nothing gives the lab its keys, not mdBook.
             root.addEventListener('click', (event) => this.click(event));
             root.addEventListener('keydown', (event) => this.keydown(event));
         }
@@ -126,6 +128,16 @@
             const sentence = lab.difference(this);
             fill(this.find('.lab-says'), sentence);
             this.find('.lab-live').textContent = this.inWords();
+            this.drawLink();
+        }
+
+        // The link opens the lab at this moment. What only ends the script is left out, so that the reader can go on.
+        drawLink() {
+            const link = this.find('.lab-open a');
+            if (!link) return;
+            const { config, moment } = this;
+            const last = Math.max(moment.step, lab.script.withoutEnd(config.script).length);
+            link.href = `${lab.run.toRoot()}lab.html${lab.share.toHash({ ...config, script: config.script.slice(0, last) }, moment)}`;
         }
 
         // The chips of the steps. With hundreds of them, only those around the moment are written.
@@ -144,14 +156,23 @@
         }
 
         inWords() {
-            const lanes = this.lanes().map((lane) => `${lane.server.name}: ${lane.isOver ? 'has returned' : lane.isNow ? describeCall(lane.event) : 'waits'}`);
-            return `${lanes.join('; ')}. ${this.find('.lab-says').textContent}`;
+            const { run, moment: { step, call } } = this;
+            const calls = this.lanes().filter(({ isNow }) => isNow).map(({ server, event }) => `${server.name}: ${describeCall(event)}`);
+            const sentence = this.find('.lab-says').textContent;
+            const news = sentence === this.spoken ? '' : sentence;
+            this.spoken = sentence;
+            return `Step ${step}, call ${call} of ${run.lengths[step]}. ${calls.join('; ')}. ${news}`;
         }
 
         click({ target }) {
             const { to, step } = target.closest('button')?.dataset ?? {};
             if (to) this.move(to);
-            else if (step) this.go(this.run.endOf(Math.min(+step, this.shown)));
+            else if (step) this.select(+step);
+        }
+
+        /** Shows a step that the reader chose. */
+        select(step) {
+            this.go(this.run.endOf(step));
         }
 
         move(to) {
