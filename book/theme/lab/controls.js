@@ -179,7 +179,7 @@
                 const slider = this.conditions.querySelector(`[data-condition="${name}"]`);
                 const value = Math.min(...values);
                 if (document.activeElement !== slider || SIZES[slider.value] !== value) slider.value = nearest(value);
-                const text = values.size > 1 ? `${value} to ${amount(Math.max(...values))}` : amount(value);
+                const text = values.size > 1 ? `${amount(value)} to ${amount(Math.max(...values))}` : amount(value);
                 this.conditions.querySelector(`[data-for="${name}"]`).textContent = text;
                 slider.setAttribute('aria-valuetext', text);
             }
