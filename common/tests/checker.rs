@@ -158,8 +158,9 @@ fn broken_echo(kind: Kind, bug: Option<&str>) -> io::Result<Target> {
     let options = ["--kind", kind]
         .into_iter()
         .chain(bug.into_iter().flatten());
-    // Otherwise glibc keeps memory for as many threads as ever ran at once.
-    let command = [OsString::from("MALLOC_ARENA_MAX=1"), program.into()];
+    // Otherwise glibc keeps heaps and stacks for as many threads as ever ran at once.
+    let one_heap = "GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.pthread.stack_cache_size=0";
+    let command = [OsString::from(one_heap), program.into()];
     Ok(Target::command(
         "env",
         command.into_iter().chain(options.map(OsString::from)),
