@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(super) use system::{
-    anonymous_memory, descriptors, is_asleep, listening_address, queues, usage,
+    anonymous_memory, descriptors, held_up_here, is_asleep, listening_address, queues, usage,
 };
 
 use super::case_run::CaseError;
@@ -64,6 +64,11 @@ pub(in crate::client) fn wake_ups_if_asleep(pid: i32) -> io::Result<Option<u64>>
     let wake_ups = usage(pid).map_err(unknown)?.wake_ups;
     let is_asleep = is_asleep(pid).map_err(unknown)?;
     Ok(is_asleep.then_some(wake_ups))
+}
+
+/// Time when the process, or the calling thread, could have run, but others had the processors.
+pub(super) fn held_up(pid: i32) -> Result<Duration, CaseError> {
+    Ok(usage(pid)?.held_up + held_up_here()?)
 }
 
 /// What the process uses in the next `time`, and how long that really was.

@@ -53,7 +53,7 @@ fn short_connections(case: &CaseRun) -> CaseResult {
 }
 
 /// If the checker knows the process, it stops it while the clients connect, as a busy machine
-/// can. Then only the backlog takes them.
+/// can. Then only the backlog takes them. Time when other processes had the processors doesn't count.
 fn thousand_at_once(case: &CaseRun) -> CaseResult {
     const CLIENTS: usize = 1000;
     allow_descriptors(CLIENTS as u64 + 100)?;
@@ -61,7 +61,13 @@ fn thousand_at_once(case: &CaseRun) -> CaseResult {
     let held = case.server().filter(|_| kernel_backlog() >= CLIENTS);
     let mut clients = Vec::with_capacity(CLIENTS);
     let message = lines(LINE);
-    let mut started = Instant::now();
+    let held_up = || {
+        let server = case.server().map(Server::pid);
+        server
+            .and_then(|pid| proc::held_up(pid).ok())
+            .unwrap_or_default()
+    };
+    let (mut started, mut before) = (Instant::now(), held_up());
     if let Some(server) = held {
         server.pause()?;
     }
@@ -73,7 +79,7 @@ fn thousand_at_once(case: &CaseRun) -> CaseResult {
         clients.push(client);
     }
     if let Some(server) = held {
-        started = Instant::now();
+        (started, before) = (Instant::now(), held_up());
         server.resume()?;
     }
     for (number, client) in clients.iter_mut().enumerate() {
@@ -85,9 +91,10 @@ fn thousand_at_once(case: &CaseRun) -> CaseResult {
         )?;
     }
     let took = started.elapsed();
+    let by_others = held_up().saturating_sub(before);
     clients.iter().try_for_each(will_reset)?;
     let seen = format!("all answered after {:.0} ms", took.as_secs_f64() * 1e3);
-    ensure!(took <= case.limit(200), "{seen}");
+    ensure!(took <= case.limit(200) + by_others, "{seen}");
     Ok(seen)
 }
 

@@ -52,6 +52,14 @@ pub(in crate::client::check) fn usage(pid: i32) -> Result<Usage, CaseError> {
     Ok(usage)
 }
 
+/// Time when the calling thread could have run, but others had the processors.
+pub(in crate::client::check) fn held_up_here() -> Result<Duration, CaseError> {
+    let schedule = fs::read_to_string("/proc/thread-self/schedstat").while_("/proc")?;
+    let run_delay = schedule.split_ascii_whitespace().nth(1);
+    let run_delay = run_delay.and_then(|nanoseconds| nanoseconds.parse().ok());
+    Ok(Duration::from_nanos(run_delay.unwrap_or(0)))
+}
+
 /// Whether none of its threads runs or waits for a processor.
 pub(in crate::client::check) fn is_asleep(pid: i32) -> Result<bool, CaseError> {
     let mut tasks = Process::new(pid)?.tasks()?.flatten();
