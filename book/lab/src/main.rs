@@ -6,7 +6,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use common::script::{MOST_SCRIPT_BYTES, Script};
 use lab::bug;
 use lab::case::SimulationArgs;
@@ -58,11 +59,44 @@ struct SimulateArgs {
     case: SimulationArgs,
 }
 
+impl SimulateArgs {
+    /// Checks what clap can't. A generated script comes with options of its own, so those of the command
+    /// line would have no effect.
+    fn check(&self, known: &clap::Command, given: &ArgMatches) -> Result<(), String> {
+        const OF_GENERATED: [&str; 4] = ["seeds", "first", "all", "style"];
+        if self.script.is_some() {
+            return self.case.check();
+        }
+        let (Some(known), Some(given)) = (
+            known.find_subcommand("simulate"),
+            given.subcommand_matches("simulate"),
+        ) else {
+            return Ok(());
+        };
+        let mut arguments = known.get_arguments();
+        let unused = arguments.find(|argument| {
+            let id = argument.get_id();
+            let is_given = given.ids().any(|given| given == id)
+                && given.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+            is_given && !OF_GENERATED.contains(&id.as_str())
+        });
+        match unused.and_then(clap::Arg::get_long) {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "the argument '--{name}' needs '--script': each generated script has options of its own"
+            )),
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let mut known = Cli::command();
+    let given = known.get_matches_mut();
+    let Cli { command } = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
     let checked = match &command {
-        Command::Trace(args) | Command::Simulate(SimulateArgs { case: args, .. }) => args.check(),
+        Command::Trace(args) => args.check(),
         Command::Run(args) => args.check(),
+        Command::Simulate(args) => args.check(&known, &given),
         Command::Bugs | Command::Matrix => Ok(()),
     };
     if let Err(error) = checked {

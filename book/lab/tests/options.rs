@@ -25,3 +25,24 @@ fn only_a_style_that_can_queue_takes_queued() -> io::Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn generated_scripts_take_no_options_of_a_run() -> io::Result<()> {
+    let simulate = |options: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_lab"))
+            .args(["simulate", "--seeds", "1", "--style", "chat"])
+            .args(options)
+            .output()
+    };
+    for option in ["--recv-size=16", "--faults=7", "--seed=1", "--queued"] {
+        let output = simulate(&[option])?;
+        let (name, _) = option.split_once('=').unwrap_or((option, ""));
+        let error = format!(
+            "error: the argument '{name}' needs '--script': each generated script has options of its own\n"
+        );
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*said), (Some(2), &*error));
+    }
+    assert_eq!(simulate(&["--first", "3"])?.status.code(), Some(0));
+    Ok(())
+}
