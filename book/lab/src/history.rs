@@ -73,6 +73,8 @@ pub struct ClientSummary {
     pub was_sending: bool,
     /// The bytes that the server had read when the stop came.
     pub read: usize,
+    /// The bytes that the server has sent.
+    pub sent: usize,
 }
 
 impl RunSummary {
@@ -86,6 +88,12 @@ impl RunSummary {
         let in_time = self.stop_at.is_none();
         let served = self.clients.entry(name.to_owned()).or_default();
         (served.accepted, served.in_time) = (true, in_time);
+    }
+
+    fn sent(&mut self, call: &CallRecord) {
+        if let (Some(name), Some(bytes)) = (&call.peer, call.bytes) {
+            self.clients.entry(name.clone()).or_default().sent += bytes;
+        }
     }
 
     fn stop(&mut self, record: &Record, open: &BTreeMap<i32, Open>) {
@@ -196,6 +204,9 @@ pub fn walk<E>(
                     iteration = record.microseconds;
                 }
                 note(&mut open, record, call, iteration);
+                if call.call == "send" {
+                    summary.sent(call);
+                }
                 let accepted = call.fd.filter(|_| is_accepted(call));
                 if let Some(one) = accepted.and_then(|fd| open.get(&fd)) {
                     summary.accepted(&one.name);

@@ -44,9 +44,7 @@ impl Contract<'_> {
             || format!("it sleeps with {unread} unread bytes of {name}, and {pending} pending"),
         )?;
         hold(!is_held(state) || pending <= 0 || unsent > 0, rule, || {
-            format!(
-                "it sleeps with {pending} pending bytes for {name}, which the kernel would take"
-            )
+            format!("it sleeps with {pending} bytes for {name} unsent, which the kernel would take")
         })?;
         let is_over = state == ConnectionState::PeerFinished && unread == 0 && pending == 0;
         hold(!is_over, rule, || {

@@ -115,6 +115,15 @@ fn echo(stream: &Stream, bug: Bug) -> io::Result<bool> {
 }
 
 fn outcome(bug: Bug, script: &str, settings: &Settings) -> Result<Outcome, sim::ParseError> {
+    let (case, trace) = case_and_trace(bug, script, settings)?;
+    Ok(check_contract(&case, &trace))
+}
+
+fn case_and_trace(
+    bug: Bug,
+    script: &str,
+    settings: &Settings,
+) -> Result<(SimulationCase, Trace), sim::ParseError> {
     let server = ServerConfig {
         style: Style::Select,
         settings: settings.clone(),
@@ -130,7 +139,7 @@ fn outcome(bug: Bug, script: &str, settings: &Settings) -> Result<Outcome, sim::
     let trace = sim::run(&case.script, &case.options, 0, |listener, stop| {
         serve(listener, stop, bug)
     });
-    Ok(check_contract(&case, &trace))
+    Ok((case, trace))
 }
 
 #[test]
@@ -253,5 +262,23 @@ fn limits_are_checked() -> Result<(), sim::ParseError> {
         let broken = outcome(Bug::Nothing, script, &settings)?.err();
         assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{script}");
     }
+    Ok(())
+}
+
+/// The sentence is shown at the server's close, when the bytes are still in the kernels.
+#[test]
+fn the_sentence_says_what_was_sent_and_what_is_read_in_the_end() -> Result<(), sim::ParseError> {
+    let script =
+        "connect 1; stop-reading 1; send 1 9; half-close 1; resume-reading 1; wait 100s; stop";
+    let (case, trace) = case_and_trace(Bug::SendsOneByteLess, script, &Settings::default())?;
+    let broken = check_contract(&case, &trace).expect_err("a byte is lost");
+    let expected = "of 9 bytes for client 1, the server has sent 8, and the client has read 8 at the end \
+                    of the run";
+    assert_eq!(
+        (broken.rule, &*broken.what),
+        (Rule::NothingIsLost, expected)
+    );
+    let shown = &trace.records[broken.place.expect("it closes")];
+    assert_eq!(shown.connections[0].client_received, 0);
     Ok(())
 }
