@@ -40,9 +40,11 @@ pub enum Rule {
     BytesInOrder,
     /// A client that reads receives the whole answer and then a FIN, if there is time.
     NothingIsLost,
-    /// A connection holds at most the high-water mark and one read (in chat, and one line).
+    /// A connection holds at most the high-water mark and one read (in chat, and one line). If no
+    /// option sets the size of a read, it's the largest one so far.
     BoundedMemory,
-    /// Between two waits, each readable connection is read once, at most `recv_size` bytes.
+    /// Between two waits, each readable connection is read once, at most `recv_size` bytes if the server
+    /// has this option.
     Fairness,
     /// While the server sleeps, no connection that it can read has anything to read, and it has
     /// nothing to send that the kernel would take.

@@ -32,6 +32,8 @@ pub struct Open {
     pub name: String,
     /// Bytes that the server has read.
     pub read: usize,
+    /// The most of them that it has read at once.
+    pub largest_read: usize,
     /// When a byte was last read or sent, or the connection was accepted, in microseconds.
     pub active_at: u64,
     /// Reads that returned bytes since the last wait.
@@ -290,6 +292,7 @@ fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iter
                 (open.active_at, open.active_iteration) = (now, iteration);
                 if call.call == "recv" {
                     open.read += bytes;
+                    open.largest_read = open.largest_read.max(bytes);
                     open.reads_since_wait += 1;
                     open.unread_since = None;
                 }

@@ -282,3 +282,43 @@ fn the_sentence_says_what_was_sent_and_what_is_read_in_the_end() -> Result<(), s
     assert_eq!(shown.connections[0].client_received, 0);
     Ok(())
 }
+
+/// A server that reads once per iteration into a buffer of a fixed size, and knows no limits.
+#[test]
+fn no_option_limits_the_reads_of_a_server_without_it() -> Result<(), sim::ParseError> {
+    let settings = Settings {
+        recv_size: 16,
+        high_water: 32,
+        ..Settings::default()
+    };
+    let outcome = |server, script: &str| -> Result<Outcome, sim::ParseError> {
+        let server = ServerConfig {
+            style: Style::Small(server),
+            settings: settings.clone(),
+            is_queued: false,
+            max_line: 65536,
+        };
+        let case = SimulationCase {
+            server,
+            script: script.parse()?,
+            options: Options {
+                server_send_buffer: 32,
+                client_receive_buffer: 16,
+                ..Options::default()
+            },
+            seed: 0,
+        };
+        Ok(check_contract(&case, &case.run()))
+    };
+    for server in steps::Server::ALL {
+        let is_kept = outcome(server, "connect 1; send 1 \"twenty bytes, a line\\n\"")?;
+        assert_eq!(is_kept, Ok(()), "{server:?}");
+    }
+    // It isn't its read size that breaks the rule, but the second read.
+    let grows = "connect 1; stop-reading 1; send 1 100; wait 1s; send 1 100";
+    let broken = outcome(steps::Server::Step3, grows)?.expect_err("nothing limits its memory");
+    assert_eq!(broken.rule, Rule::BoundedMemory);
+    let text = "it has read 200 bytes of client 1 and sent only 48; at most 132 can be pending";
+    assert_eq!(broken.what, text);
+    Ok(())
+}
