@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use common::script::{MOST_SCRIPT_BYTES, Script};
+use common::script::{MOST_SCRIPT_BYTES, ParseError, Script};
 use lab::bug;
 use lab::case::SimulationArgs;
 use lab::contract::check_contract;
@@ -131,7 +131,17 @@ fn run_from_args(args: &RunArgs) -> io::Result<()> {
     let mut script = String::new();
     let limit = MOST_SCRIPT_BYTES as u64 + 1;
     io::stdin().take(limit).read_to_string(&mut script)?;
-    print_as_json(&run(args, &script)?)
+    match run(args, &script) {
+        Ok(result) => print_as_json(&result),
+        Err(error) => {
+            // For a page, which shows the error where it is in the script.
+            let inside = error.get_ref();
+            if let Some(place) = inside.and_then(|error| error.downcast_ref::<ParseError>()) {
+                print_as_json(place)?;
+            }
+            Err(error)
+        }
+    }
 }
 
 fn print_as_json(value: &impl Serialize) -> io::Result<()> {

@@ -179,27 +179,27 @@ fn a_script_that_is_too_much_is_refused() -> io::Result<()> {
     let cases = [
         (
             "connect 1\nread 1",
-            "script, line 2, column 7: found the end of the script, expected a number",
+            "script:2:7: found the end of the script, expected a number",
         ),
         (
             &steps(2001),
-            "script, 2001 steps, and at most 2000 are possible",
+            "script:1:10001: the script has more than 2000 steps",
         ),
         (
             &together,
-            "script, 2001 steps, and at most 2000 are possible",
+            "script:1:10007: the script has more than 2000 steps",
         ),
         (
             &" ".repeat(65_537),
-            "script, 65537 bytes, and at most 65536 are possible",
+            "script:1:65537: the script has more than 65536 bytes",
         ),
         (
             "connect 1; send 1 1048576; urgent 1 \"x\"",
-            "script, 1048577 bytes to send, and at most 1048576 are possible",
+            "script:1:28: the clients send more than 1048576 bytes",
         ),
         (
-            "wait 3601s",
-            "script, step 1: `wait 3601s`, and at most 3600s are possible",
+            "stop\n wait 3601s",
+            "script:2:2: `wait 3601s` is longer than 3600s",
         ),
     ];
     for (script, error) in cases {
