@@ -46,6 +46,9 @@ pub enum Rule {
     /// Between two waits, each readable connection is read once, at most `recv_size` bytes if the server
     /// has this option.
     Fairness,
+    /// If a connection gets the descriptor of one that was closed in the same iteration, it is read only
+    /// after the next wait: no event so far can be its own.
+    ReadsWhenReported,
     /// While the server sleeps, no connection that it can read has anything to read, and it has
     /// nothing to send that the kernel would take.
     SleepsOnlyWhenDone,
@@ -179,6 +182,7 @@ impl Contract<'_> {
             return self.stops_in_time(moment, moment.record.microseconds - stop_at);
         }
         self.reads_what_is_ready(moment)?;
+        self.reads_when_reported(moment)?;
         self.backs_off_in_time(moment)?;
         self.memory(moment)?;
         self.is_closed_in_time(moment)?;

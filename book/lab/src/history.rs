@@ -43,6 +43,8 @@ pub struct Open {
     pub active_iteration: u64,
     /// Since when there are bytes that the server hasn't read.
     pub unread_since: Option<u64>,
+    /// The client that had the same descriptor, if the server hasn't waited since it closed that connection.
+    pub former: Option<String>,
     /// Whether the last wait reported that there is something to read, and no read was tried since.
     pub is_due: bool,
     /// Whether a signal interrupted the last read.
@@ -195,6 +197,8 @@ pub fn walk<E>(
     mut visit: impl FnMut(&Moment) -> Result<(), E>,
 ) -> Result<RunSummary, E> {
     let mut open: BTreeMap<i32, Open> = BTreeMap::new();
+    // The connections that were closed since the last wait.
+    let mut closed: BTreeMap<i32, String> = BTreeMap::new();
     let (mut summary, mut before) = (RunSummary::default(), None);
     let (mut backs_off_since, mut iteration, mut is_waiting) = (None, 0, false);
     for (place, record) in records.iter().enumerate() {
@@ -205,7 +209,7 @@ pub fn walk<E>(
                 if call.call == "wake" {
                     iteration = record.microseconds;
                 }
-                note(&mut open, record, call, iteration);
+                note(&mut open, &closed, record, call, iteration);
                 if call.call == "send" {
                     summary.sent(call);
                 }
@@ -231,12 +235,16 @@ pub fn walk<E>(
         })?;
         if let TraceEvent::Call(call) = &record.event {
             is_waiting = call.call == "wait";
+            if is_waiting {
+                closed.clear();
+            }
             if accept_error(call).is_some_and(|kind| !PASSING.contains(&kind)) {
                 backs_off_since = Some(record.microseconds);
             }
             if let ("close" | "dropped", Some(fd)) = (call.call, call.fd)
-                && open.remove(&fd).is_some()
+                && let Some(one) = open.remove(&fd)
             {
+                closed.insert(fd, one.name);
                 backs_off_since = None;
             }
         }
@@ -256,10 +264,19 @@ fn accept_error(call: &CallRecord) -> Option<&str> {
     call.error.as_deref().filter(|_| call.call == "accept")
 }
 
-fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iteration: u64) {
+fn note(
+    open: &mut BTreeMap<i32, Open>,
+    closed: &BTreeMap<i32, String>,
+    record: &Record,
+    call: &CallRecord,
+    iteration: u64,
+) {
     let now = record.microseconds;
     match (call.call, call.fd) {
-        ("wait", _) => open.values_mut().for_each(|open| open.reads_since_wait = 0),
+        ("wait", _) => open.values_mut().for_each(|open| {
+            open.reads_since_wait = 0;
+            open.former = None;
+        }),
         ("wake", _) if call.error.is_none() => {
             for connection in &record.connections {
                 if let Some(open) = connection.fd.and_then(|fd| open.get_mut(&fd)) {
@@ -275,6 +292,7 @@ fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iter
                 name: accepted.map_or_else(String::new, |one| one.name.clone()),
                 active_at: now,
                 active_iteration: iteration,
+                former: closed.get(&fd).cloned(),
                 ..Open::default()
             };
             open.insert(fd, connection);

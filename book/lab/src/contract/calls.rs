@@ -53,6 +53,18 @@ impl Contract<'_> {
         }
     }
 
+    pub(super) fn reads_when_reported(&self, moment: &Moment) -> Outcome {
+        let read = moment.call().filter(|call| call.call == "recv");
+        let open = read.and_then(|call| moment.open.get(&call.fd?));
+        match open.and_then(|open| Some((&open.name, open.former.as_ref()?))) {
+            Some((name, former)) => Err(broken(
+                Rule::ReadsWhenReported,
+                format!("it reads {name} at an event of {former}, which had the same descriptor"),
+            )),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn backs_off_in_time(&self, moment: &Moment) -> Outcome {
         let Some(since) = moment.backs_off_since else {
             return Ok(());

@@ -18,6 +18,7 @@ enum Bug {
     ChangesBytes,
     SendsOneByteLess,
     ReadsTwice,
+    ReadsAtAccept,
     ServesOne,
     SleepsOverTheEnd,
     AcceptsOnce,
@@ -79,7 +80,12 @@ fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
         accepts = true;
         if is_tried && (bug != Bug::AcceptsOnce || streams.is_empty()) {
             match listener.accept() {
-                Ok((stream, _)) => streams.push(stream),
+                Ok((stream, _)) => {
+                    if bug == Bug::ReadsAtAccept {
+                        echo(&stream, bug)?;
+                    }
+                    streams.push(stream);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => accepts = false,
             }
@@ -170,6 +176,11 @@ fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
             Bug::ServesOne,
             Rule::Fairness,
             "connect 1; connect 2; together { send 1 300; send 2 300 }; stop",
+        ),
+        (
+            Bug::ReadsAtAccept,
+            Rule::ReadsWhenReported,
+            "connect 1; together { half-close 1; connect 2 }; stop",
         ),
         (
             Bug::SleepsOverTheEnd,
