@@ -36,6 +36,8 @@ pub struct Open {
     pub largest_read: usize,
     /// When a byte was last read or sent, or the connection was accepted, in microseconds.
     pub active_at: u64,
+    /// The longest time without traffic before `active_at`, in microseconds.
+    pub longest_silence: u64,
     /// Reads that returned bytes since the last wait.
     pub reads_since_wait: usize,
     /// When a wait last ended before `active_at`: a loop uses that time for everything that it does
@@ -307,6 +309,7 @@ fn note(
                 open.is_interrupted = call.error.as_deref() == Some("Interrupted");
             }
             if bytes > 0 {
+                open.longest_silence = open.longest_silence.max(now - open.active_at);
                 (open.active_at, open.active_iteration) = (now, iteration);
                 if call.call == "recv" {
                     open.read += bytes;

@@ -154,7 +154,8 @@ pub enum Schedule {
     /// While the server waits, at once and completely, one step after the other.
     #[default]
     Lockstep,
-    /// Whenever the seed decides, in pieces, and steps can happen early.
+    /// Whenever the seed decides, in pieces, and steps can happen early. The server can be late when it
+    /// reads the clock.
     Random,
 }
 

@@ -35,7 +35,8 @@ impl Contract<'_> {
         let silence = moment.record.microseconds - open.active_at;
         // After a connection has been silent for too long, pending output is still sent, and no more
         // is read.
-        let is_idle = |timeout| silence + ITERATION >= microseconds(timeout);
+        let longest = silence.max(open.longest_silence);
+        let is_idle = |timeout| longest + ITERATION >= microseconds(timeout);
         let is_closing = pending > 0 && settings.idle_timeout.is_some_and(is_idle);
         let may_read = pending <= settings.low_water() as i64 && !is_closing;
         hold(
