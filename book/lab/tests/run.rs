@@ -236,3 +236,41 @@ fn a_long_run_is_cut() -> io::Result<()> {
     );
     Ok(())
 }
+
+/// The states of client 1, one for each record.
+fn states(run: &Value) -> Vec<Value> {
+    let mut states = BTreeMap::new();
+    let records = run["records"].as_array().into_iter().flatten();
+    let states = records.map(|record| {
+        apply(&mut states, &record["state"]);
+        json!(states.get("client 1"))
+    });
+    states.collect()
+}
+
+#[test]
+fn the_state_says_what_a_style_remembers_of_an_edge() -> io::Result<()> {
+    let servers = ["select", "reactor-select", "dispatcher", "chat", "reactor"];
+    let script = "connect 1; stop-reading 1; send 1 \"line 1 of eight\\nline 2 of eight\\nline 3 of eight\\n\
+                  line 4 of eight\\nline 5 of eight\\nline 6 of eight\\nline 7 of eight\\n\"; wait 1s; \
+                  resume-reading 1";
+    let small = "--recv-size 16 --high-water 32 --server-receive-buffer 40 --server-send-buffer 16 \
+                 --client-receive-buffer 16 --client-send-buffer 40";
+    let result = run_line(&servers, small, script)?;
+    for (index, server) in servers.into_iter().enumerate() {
+        let states = states(&result["servers"][index]);
+        let remembers = |what: &str| states.iter().any(|state| state[what] == true);
+        let has_edges = index >= 2;
+        assert_eq!(remembers("remembered_for_reading"), has_edges, "{server}");
+        // The reactor watches for writing as long as something is pending.
+        let sends_unwatched = ["dispatcher", "chat"].contains(&server);
+        let holds =
+            |state: &&Value| state["remembered_for_writing"] == true && state["server_holds"] == 32;
+        assert_eq!(
+            states.iter().any(|one| holds(&one)),
+            sends_unwatched,
+            "{server}"
+        );
+    }
+    Ok(())
+}
