@@ -161,6 +161,15 @@ test('one sentence says what differs', () => {
     assert.match(difference(view), /chat<\/span> holds what isn’t a line yet/);
 });
 
+test('the sentence says what an edge-triggered style remembers', () => {
+    const run = opened();
+    const lanes = run.servers.map((server) => run.at(server, run.endOf(1)));
+    const [first] = lanes;
+    const clients = { ...first.state.clients, 1: { ...first.state.clients[1], remembered_for_reading: true } };
+    const view = { run, client: 1, moment: run.endOf(1), lanes: () => [{ ...first, state: { ...first.state, clients } }, ...lanes.slice(1)], waterMarks: () => [64, 16] };
+    assert.match(difference(view), /no event is outstanding: the edge was reported already/);
+});
+
 test('a prediction asks what comes back, and knows the answers', () => {
     const { asks, answers } = question(opened(), 2, 1);
     assert.match(asks, /get back/);

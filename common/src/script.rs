@@ -8,12 +8,13 @@ mod client;
 mod lexer;
 mod limits;
 mod parser;
+mod place;
+mod typed;
 
 pub use client::{ClientEnd, ClientSocket, ClientTrace, ScriptedClient};
-pub use lexer::ParseError;
-use lexer::Tokens;
 pub use limits::MOST_SCRIPT_BYTES;
-use parser::Parser;
+pub use place::ParseError;
+pub use typed::TypedScript;
 
 /// What clients and users do to the server, in order.
 ///
@@ -104,34 +105,11 @@ pub enum Payload {
     Count(usize),
 }
 
-impl Script {
-    /// Parses a script, and returns the comment of each step: the one on the line on which the step
-    /// begins. Of several steps on one line, the last one has it.
-    ///
-    /// # Errors
-    /// The text isn't a script.
-    pub fn with_comments(text: &str) -> Result<(Self, Vec<Option<String>>), ParseError> {
-        let Tokens {
-            tokens,
-            mut comments,
-        } = Tokens::new(text)?;
-        let steps = Parser::new(tokens).script()?;
-        let mut of_steps: Vec<_> = steps
-            .iter()
-            .rev()
-            .map(|(line, _)| comments.remove(line))
-            .collect();
-        of_steps.reverse();
-        let steps = steps.into_iter().map(|(_, step)| step).collect();
-        Ok((Script { steps }, of_steps))
-    }
-}
-
 impl FromStr for Script {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        Self::with_comments(text).map(|(script, _)| script)
+        TypedScript::parse(text).map(|typed| typed.script)
     }
 }
 

@@ -227,7 +227,7 @@ fn random(seed: u64) -> (Options, u64) {
         server_send_buffer: 900,
         client_receive_buffer: 500,
         client_send_buffer: 600,
-        faults: "0:short=50,eintr=10,aborted=10".parse().ok(),
+        faults: format!("{seed}:short=50,eintr=10,aborted=10").parse().ok(),
         ..Options::default()
     };
     (options, seed)
@@ -309,6 +309,19 @@ fn the_same_seed_gives_the_same_bytes_of_json() -> serde_json::Result<()> {
             differs |= json(seed)? != json(seed + 1)?;
         }
         assert!(differs, "{name}: the seed decides nothing");
+        let with_faults = |faults: u64| -> serde_json::Result<String> {
+            let options = Options {
+                schedule: Schedule::Lockstep,
+                ..random(faults).0
+            };
+            serde_json::to_string(&sim::run(&script, &options, 0, serve))
+        };
+        assert_eq!(with_faults(1)?, with_faults(1)?, "{name}");
+        assert_ne!(
+            with_faults(1)?,
+            with_faults(2)?,
+            "{name}: the seed of faults"
+        );
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub struct Bug {
     /// The rule of the contract that it breaks. Empty if it breaks none.
     #[serde(default)]
     pub rule: String,
-    /// The checker's case that finds it. Empty if it is harmless.
+    /// The checker's case that finds it. Empty if no client can notice it.
     #[serde(default)]
     pub case: String,
     /// The server's options with which that case finds it.

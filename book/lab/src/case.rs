@@ -41,7 +41,7 @@ pub struct CaseOptions {
     server: ServerConfigArgs,
     #[command(flatten)]
     kernel: KernelArgs,
-    /// Seed for everything that the script and the options leave open
+    /// Seed of the random schedule
     #[arg(long, default_value_t = 0, help_heading = "Simulated kernel")]
     seed: u64,
 }
@@ -56,7 +56,7 @@ struct KernelArgs {
     /// When bytes arrive and clients act
     #[arg(long, value_enum, default_value = "lockstep")]
     schedule: ScheduleArg,
-    /// Calls that fail: SEED[:KIND=PERCENT,…], as for the servers' own `--faults`
+    /// Calls that fail: SEED[:KIND=PERCENT,…], as for the servers' own `--faults`; SEED decides which
     #[arg(long, value_name = "SPEC")]
     faults: Option<Faults>,
     /// Connections that can wait to be accepted

@@ -40,10 +40,15 @@ pub enum Rule {
     BytesInOrder,
     /// A client that reads receives the whole answer and then a FIN, if there is time.
     NothingIsLost,
-    /// A connection holds at most the high-water mark and one read (in chat, and one line).
+    /// A connection holds at most the high-water mark and one read (in chat, and one line). If no
+    /// option sets the size of a read, it's the largest one so far.
     BoundedMemory,
-    /// Between two waits, each readable connection is read once, at most `recv_size` bytes.
+    /// Between two waits, each readable connection is read once, at most `recv_size` bytes if the server
+    /// has this option.
     Fairness,
+    /// If a connection gets the descriptor of one that was closed in the same iteration, it is read only
+    /// after the next wait: no event so far can be its own.
+    ReadsWhenReported,
     /// While the server sleeps, no connection that it can read has anything to read, and it has
     /// nothing to send that the kernel would take.
     SleepsOnlyWhenDone,
@@ -177,6 +182,7 @@ impl Contract<'_> {
             return self.stops_in_time(moment, moment.record.microseconds - stop_at);
         }
         self.reads_what_is_ready(moment)?;
+        self.reads_when_reported(moment)?;
         self.backs_off_in_time(moment)?;
         self.memory(moment)?;
         self.is_closed_in_time(moment)?;

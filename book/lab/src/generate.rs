@@ -99,9 +99,14 @@ const MOST_CLIENTS: u32 = 4;
 /// With an idle timeout, the pause is often exactly as long as a connection can be silent.
 fn pause(rng: &mut Rng, idle_timeout: Option<Duration>) -> Duration {
     match idle_timeout.filter(|_| rng.bool()) {
-        Some(timeout) => timeout - Duration::from_micros(rng.u64(..6000)),
+        Some(timeout) => almost(rng, timeout),
         None => Duration::from_millis(rng.u64(20..300)),
     }
+}
+
+/// A little less: some steps later, the time is over.
+fn almost(rng: &mut Rng, timeout: Duration) -> Duration {
+    timeout - Duration::from_micros(rng.u64(..6000))
 }
 
 fn script(rng: &mut Rng, server: &ServerConfig) -> Script {
@@ -143,7 +148,18 @@ fn script(rng: &mut Rng, server: &ServerConfig) -> Script {
                 step
             }
         };
+        let sender = match step {
+            Step::Send(client, _) => Some(client),
+            _ => None,
+        };
         steps.push(step);
+        // Sometimes a client sends again right before it has been silent for too long.
+        if let (Some(timeout), Some(client)) = (server.settings.idle_timeout, sender)
+            && rng.u8(..4) == 0
+        {
+            steps.push(Step::Wait(almost(rng, timeout)));
+            steps.push(Step::Send(client, payload(rng, server.style)));
+        }
     }
     // Sometimes all clients read in the end, and everything has time to happen.
     if rng.u8(..3) != 0 {

@@ -32,8 +32,12 @@ pub struct Open {
     pub name: String,
     /// Bytes that the server has read.
     pub read: usize,
+    /// The most of them that it has read at once.
+    pub largest_read: usize,
     /// When a byte was last read or sent, or the connection was accepted, in microseconds.
     pub active_at: u64,
+    /// The longest time without traffic before `active_at`, in microseconds.
+    pub longest_silence: u64,
     /// Reads that returned bytes since the last wait.
     pub reads_since_wait: usize,
     /// When a wait last ended before `active_at`: a loop uses that time for everything that it does
@@ -41,6 +45,8 @@ pub struct Open {
     pub active_iteration: u64,
     /// Since when there are bytes that the server hasn't read.
     pub unread_since: Option<u64>,
+    /// The client that had the same descriptor, if the server hasn't waited since it closed that connection.
+    pub former: Option<String>,
     /// Whether the last wait reported that there is something to read, and no read was tried since.
     pub is_due: bool,
     /// Whether a signal interrupted the last read.
@@ -73,6 +79,8 @@ pub struct ClientSummary {
     pub was_sending: bool,
     /// The bytes that the server had read when the stop came.
     pub read: usize,
+    /// The bytes that the server has sent.
+    pub sent: usize,
 }
 
 impl RunSummary {
@@ -86,6 +94,12 @@ impl RunSummary {
         let in_time = self.stop_at.is_none();
         let served = self.clients.entry(name.to_owned()).or_default();
         (served.accepted, served.in_time) = (true, in_time);
+    }
+
+    fn sent(&mut self, call: &CallRecord) {
+        if let (Some(name), Some(bytes)) = (&call.peer, call.bytes) {
+            self.clients.entry(name.clone()).or_default().sent += bytes;
+        }
     }
 
     fn stop(&mut self, record: &Record, open: &BTreeMap<i32, Open>) {
@@ -185,6 +199,8 @@ pub fn walk<E>(
     mut visit: impl FnMut(&Moment) -> Result<(), E>,
 ) -> Result<RunSummary, E> {
     let mut open: BTreeMap<i32, Open> = BTreeMap::new();
+    // The connections that were closed since the last wait.
+    let mut closed: BTreeMap<i32, String> = BTreeMap::new();
     let (mut summary, mut before) = (RunSummary::default(), None);
     let (mut backs_off_since, mut iteration, mut is_waiting) = (None, 0, false);
     for (place, record) in records.iter().enumerate() {
@@ -195,7 +211,10 @@ pub fn walk<E>(
                 if call.call == "wake" {
                     iteration = record.microseconds;
                 }
-                note(&mut open, record, call, iteration);
+                note(&mut open, &closed, record, call, iteration);
+                if call.call == "send" {
+                    summary.sent(call);
+                }
                 let accepted = call.fd.filter(|_| is_accepted(call));
                 if let Some(one) = accepted.and_then(|fd| open.get(&fd)) {
                     summary.accepted(&one.name);
@@ -218,12 +237,16 @@ pub fn walk<E>(
         })?;
         if let TraceEvent::Call(call) = &record.event {
             is_waiting = call.call == "wait";
+            if is_waiting {
+                closed.clear();
+            }
             if accept_error(call).is_some_and(|kind| !PASSING.contains(&kind)) {
                 backs_off_since = Some(record.microseconds);
             }
             if let ("close" | "dropped", Some(fd)) = (call.call, call.fd)
-                && open.remove(&fd).is_some()
+                && let Some(one) = open.remove(&fd)
             {
+                closed.insert(fd, one.name);
                 backs_off_since = None;
             }
         }
@@ -243,10 +266,19 @@ fn accept_error(call: &CallRecord) -> Option<&str> {
     call.error.as_deref().filter(|_| call.call == "accept")
 }
 
-fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iteration: u64) {
+fn note(
+    open: &mut BTreeMap<i32, Open>,
+    closed: &BTreeMap<i32, String>,
+    record: &Record,
+    call: &CallRecord,
+    iteration: u64,
+) {
     let now = record.microseconds;
     match (call.call, call.fd) {
-        ("wait", _) => open.values_mut().for_each(|open| open.reads_since_wait = 0),
+        ("wait", _) => open.values_mut().for_each(|open| {
+            open.reads_since_wait = 0;
+            open.former = None;
+        }),
         ("wake", _) if call.error.is_none() => {
             for connection in &record.connections {
                 if let Some(open) = connection.fd.and_then(|fd| open.get_mut(&fd)) {
@@ -262,6 +294,7 @@ fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iter
                 name: accepted.map_or_else(String::new, |one| one.name.clone()),
                 active_at: now,
                 active_iteration: iteration,
+                former: closed.get(&fd).cloned(),
                 ..Open::default()
             };
             open.insert(fd, connection);
@@ -276,9 +309,11 @@ fn note(open: &mut BTreeMap<i32, Open>, record: &Record, call: &CallRecord, iter
                 open.is_interrupted = call.error.as_deref() == Some("Interrupted");
             }
             if bytes > 0 {
+                open.longest_silence = open.longest_silence.max(now - open.active_at);
                 (open.active_at, open.active_iteration) = (now, iteration);
                 if call.call == "recv" {
                     open.read += bytes;
+                    open.largest_read = open.largest_read.max(bytes);
                     open.reads_since_wait += 1;
                     open.unread_since = None;
                 }

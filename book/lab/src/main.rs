@@ -6,8 +6,9 @@ use std::io::{self, BufWriter, Read, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
-use common::script::{MOST_SCRIPT_BYTES, Script};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use common::script::{MOST_SCRIPT_BYTES, ParseError, Script};
 use lab::bug;
 use lab::case::SimulationArgs;
 use lab::contract::check_contract;
@@ -58,11 +59,44 @@ struct SimulateArgs {
     case: SimulationArgs,
 }
 
+impl SimulateArgs {
+    /// Checks what clap can't. A generated script comes with options of its own, so those of the command
+    /// line would have no effect.
+    fn check(&self, known: &clap::Command, given: &ArgMatches) -> Result<(), String> {
+        const OF_GENERATED: [&str; 4] = ["seeds", "first", "all", "style"];
+        if self.script.is_some() {
+            return self.case.check();
+        }
+        let (Some(known), Some(given)) = (
+            known.find_subcommand("simulate"),
+            given.subcommand_matches("simulate"),
+        ) else {
+            return Ok(());
+        };
+        let mut arguments = known.get_arguments();
+        let unused = arguments.find(|argument| {
+            let id = argument.get_id();
+            let is_given = given.ids().any(|given| given == id)
+                && given.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+            is_given && !OF_GENERATED.contains(&id.as_str())
+        });
+        match unused.and_then(clap::Arg::get_long) {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "the argument '--{name}' needs '--script': each generated script has options of its own"
+            )),
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let mut known = Cli::command();
+    let given = known.get_matches_mut();
+    let Cli { command } = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
     let checked = match &command {
-        Command::Trace(args) | Command::Simulate(SimulateArgs { case: args, .. }) => args.check(),
+        Command::Trace(args) => args.check(),
         Command::Run(args) => args.check(),
+        Command::Simulate(args) => args.check(&known, &given),
         Command::Bugs | Command::Matrix => Ok(()),
     };
     if let Err(error) = checked {
@@ -97,7 +131,17 @@ fn run_from_args(args: &RunArgs) -> io::Result<()> {
     let mut script = String::new();
     let limit = MOST_SCRIPT_BYTES as u64 + 1;
     io::stdin().take(limit).read_to_string(&mut script)?;
-    print_as_json(&run(args, &script)?)
+    match run(args, &script) {
+        Ok(result) => print_as_json(&result),
+        Err(error) => {
+            // For a page, which shows the error where it is in the script.
+            let inside = error.get_ref();
+            if let Some(place) = inside.and_then(|error| error.downcast_ref::<ParseError>()) {
+                print_as_json(place)?;
+            }
+            Err(error)
+        }
+    }
 }
 
 fn print_as_json(value: &impl Serialize) -> io::Result<()> {

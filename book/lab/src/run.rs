@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use common::script::{ClientTrace, Script, Step};
+use common::script::{ClientTrace, Step, TypedScript};
 use common::sys::sim::{self, Trace};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -135,9 +135,11 @@ struct ServerRun {
 /// Runs the servers over a script in its text form. The work is bounded, whatever the script does.
 ///
 /// # Errors
-/// The text isn't a script, or it is beyond a limit.
+/// The text isn't a script, or it is beyond a limit: a [`ParseError`](common::script::ParseError) inside. Or
+/// the servers are too many, or don't have the bug.
 pub fn run(args: &RunArgs, text: &str) -> io::Result<RunResult> {
-    let (script, texts) = Script::within_limits(text).map_err(io::Error::other)?;
+    let typed = TypedScript::within_limits(text).map_err(io::Error::other)?;
+    let (script, texts) = (typed.script, typed.comments);
     let count = args.servers.len();
     if count > MOST_SERVERS {
         let error = format!("{count} servers, and at most {MOST_SERVERS} are possible");

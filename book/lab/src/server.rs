@@ -150,6 +150,16 @@ impl ServerConfigArgs {
 }
 
 impl ServerConfig {
+    /// The most bytes that it reads at once, if its options set that. A small server can have a read
+    /// buffer of a fixed size.
+    pub fn recv_size(&self) -> Option<usize> {
+        let is_fixed = match self.style {
+            Style::Small(server) => server.missing_options().any(|option| option == "recv_size"),
+            _ => false,
+        };
+        (!is_fixed).then_some(self.settings.recv_size)
+    }
+
     /// Runs the server over a script.
     pub fn run(&self, script: &Script, options: &Options, seed: u64) -> Trace {
         sim::run(script, options, seed, |listener, stop| {

@@ -95,14 +95,20 @@ fn every_byte_comes_back_in_order_for_every_seed() {
         server_send_buffer: 900,
         client_receive_buffer: 500,
         client_send_buffer: 600,
-        faults: "0:short=50,eintr=10,spurious=10,aborted=10".parse().ok(),
         record: false,
         ..Options::default()
+    };
+    let with_faults = |seed: u64| Options {
+        faults: format!("{seed}:short=50,eintr=10,spurious=10,aborted=10")
+            .parse()
+            .ok(),
+        ..options.clone()
     };
     for engine in ENGINES {
         for write in [SendPolicy::AtOnce, SendPolicy::Queued] {
             for seed in 0..100 {
                 let which = format!("{engine:?}, {write:?}, seed {seed}");
+                let options = with_faults(seed);
                 let trace = run_with(engine, write, &settings, &options, seed, &script);
                 assert_eq!(trace.ending, Ending::Returned, "{which}");
                 assert_eq!(trace.lost_edges, [], "{which}");

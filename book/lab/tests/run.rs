@@ -179,27 +179,27 @@ fn a_script_that_is_too_much_is_refused() -> io::Result<()> {
     let cases = [
         (
             "connect 1\nread 1",
-            "script, line 2, column 7: found the end of the script, expected a number",
+            "script:2:7: found the end of the script, expected a number",
         ),
         (
             &steps(2001),
-            "script, 2001 steps, and at most 2000 are possible",
+            "script:1:10001: the script has more than 2000 steps",
         ),
         (
             &together,
-            "script, 2001 steps, and at most 2000 are possible",
+            "script:1:10007: the script has more than 2000 steps",
         ),
         (
             &" ".repeat(65_537),
-            "script, 65537 bytes, and at most 65536 are possible",
+            "script:1:65537: the script has more than 65536 bytes",
         ),
         (
             "connect 1; send 1 1048576; urgent 1 \"x\"",
-            "script, 1048577 bytes to send, and at most 1048576 are possible",
+            "script:1:28: the clients send more than 1048576 bytes",
         ),
         (
-            "wait 3601s",
-            "script, step 1: `wait 3601s`, and at most 3600s are possible",
+            "stop\n wait 3601s",
+            "script:2:2: `wait 3601s` is longer than 3600s",
         ),
     ];
     for (script, error) in cases {
@@ -234,5 +234,43 @@ fn a_long_run_is_cut() -> io::Result<()> {
         run["cut"] == true && records < MOST_RECORDS / 10,
         "{records}"
     );
+    Ok(())
+}
+
+/// The states of client 1, one for each record.
+fn states(run: &Value) -> Vec<Value> {
+    let mut states = BTreeMap::new();
+    let records = run["records"].as_array().into_iter().flatten();
+    let states = records.map(|record| {
+        apply(&mut states, &record["state"]);
+        json!(states.get("client 1"))
+    });
+    states.collect()
+}
+
+#[test]
+fn the_state_says_what_a_style_remembers_of_an_edge() -> io::Result<()> {
+    let servers = ["select", "reactor-select", "dispatcher", "chat", "reactor"];
+    let script = "connect 1; stop-reading 1; send 1 \"line 1 of eight\\nline 2 of eight\\nline 3 of eight\\n\
+                  line 4 of eight\\nline 5 of eight\\nline 6 of eight\\nline 7 of eight\\n\"; wait 1s; \
+                  resume-reading 1";
+    let small = "--recv-size 16 --high-water 32 --server-receive-buffer 40 --server-send-buffer 16 \
+                 --client-receive-buffer 16 --client-send-buffer 40";
+    let result = run_line(&servers, small, script)?;
+    for (index, server) in servers.into_iter().enumerate() {
+        let states = states(&result["servers"][index]);
+        let remembers = |what: &str| states.iter().any(|state| state[what] == true);
+        let has_edges = index >= 2;
+        assert_eq!(remembers("remembered_for_reading"), has_edges, "{server}");
+        // The reactor watches for writing as long as something is pending.
+        let sends_unwatched = ["dispatcher", "chat"].contains(&server);
+        let holds =
+            |state: &&Value| state["remembered_for_writing"] == true && state["server_holds"] == 32;
+        assert_eq!(
+            states.iter().any(|one| holds(&one)),
+            sends_unwatched,
+            "{server}"
+        );
+    }
     Ok(())
 }

@@ -102,10 +102,14 @@ fn verdict(bug: &Bug) -> String {
             escape(&bug.checked_with.join(" "))
         ),
     };
-    let case = escape(&bug.case);
-    let mut verdict = format!(
-        "<p>It breaks the rule <i>{rule}</i>. The checker finds it with <code>{case}</code>{options}."
-    );
+    let found = match bug.case.as_str() {
+        "" => "No case of the checker finds it.".to_owned(),
+        case => format!(
+            "The checker finds it with <code>{}</code>{options}.",
+            escape(case)
+        ),
+    };
+    let mut verdict = format!("<p>It breaks the rule <i>{rule}</i>. {found}");
     for (style, form) in &bug.styles {
         let name = style.name();
         let except = match (&form.case, &form.unnoticed) {

@@ -159,15 +159,24 @@ fn response_of(finished: io::Result<Finished>) -> Result<Response, Response> {
         ErrorKind::TimedOut => refused("504 Gateway Timeout", "the run takes longer than 10 s"),
         _ => refused("422 Unprocessable Content", error.to_string()),
     })?;
-    match finished.status.success() && finished.output.starts_with(b"{") {
-        true => Ok(Response::new("200 OK", "application/json", finished.output)),
-        false => {
+    let is_json = finished.output.starts_with(b"{");
+    match (finished.status.success(), is_json) {
+        (true, true) => Ok(Response::new("200 OK", "application/json", finished.output)),
+        // It says where the script is wrong, too.
+        (false, true) => Err(Response::new(
+            UNPROCESSABLE,
+            "application/json",
+            finished.output,
+        )),
+        (_, false) => {
             let errors = String::from_utf8_lossy(&finished.errors);
             let error = errors.trim().trim_start_matches("error: ");
-            Err(refused("422 Unprocessable Content", error))
+            Err(refused(UNPROCESSABLE, error))
         }
     }
 }
+
+const UNPROCESSABLE: &str = "422 Unprocessable Content";
 
 /// The body, which has to be JSON: a page of another site can't send that without asking first.
 fn body_of<T: DeserializeOwned>(request: &Request) -> Result<T, Response> {
@@ -242,10 +251,14 @@ mod tests {
         for (status, error, (got, answer)) in [
             (
                 "422",
-                "script, line 1, column 1: found `sned`",
+                "script:1:1: found `sned`",
                 run(&site, &one, "sned 1")?,
             ),
-            ("422", "script, 65537 bytes", run(&site, &one, &long)?),
+            (
+                "422",
+                "script:1:65537: the script has more than 65536 bytes",
+                run(&site, &one, &long)?,
+            ),
             (
                 "422",
                 "invalid value 'x' for '--server",
@@ -264,6 +277,16 @@ mod tests {
             let said = answer["error"].as_str().unwrap_or_default();
             assert!(got == status && said.contains(error), "{got}: {said}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_in_a_script_has_its_place() -> Result<()> {
+        let (status, answer) = run(&site()?, &["--server", "chat"], "connect 1\nstop; sned 1")?;
+        assert_eq!(status, "422");
+        assert_eq!((&answer["line"], &answer["column"]), (&json!(2), &json!(7)));
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert!(error.starts_with("script:2:7: found `sned`"), "{error}");
         Ok(())
     }
 
@@ -322,7 +345,7 @@ mod tests {
             (
                 "select",
                 "signal",
-                "script, step 1: `signal`: only the simulation can do this",
+                "script:1:1: `signal`: only the simulation can do this",
             ),
             ("nobody", "", "there is no program of the server \"nobody\""),
         ] {

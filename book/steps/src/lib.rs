@@ -117,6 +117,14 @@ impl Server {
         matches!(self, Server::Step8 | Server::FirstChat)
     }
 
+    /// The options that the server doesn't have, by their names in the code, such as `recv_size`. The
+    /// other servers of the repository have them all.
+    pub fn missing_options(self) -> impl Iterator<Item = &'static str> {
+        let is_missing = move |first: usize| self.step().is_none_or(|step| step < first);
+        let missing = ADDED.iter().filter(move |(_, first)| is_missing(*first));
+        missing.map(|(option, _)| *option)
+    }
+
     /// Makes everything that the server needs before it can serve. What this returns then serves
     /// until `stop` is raised. A server that doesn't know an option ignores it.
     ///
@@ -150,6 +158,16 @@ impl Server {
         })
     }
 }
+
+/// The options that not every server has, and the number of the first step that has them.
+const ADDED: [(&str, usize); 6] = [
+    ("max_connections", 4),
+    ("recv_size", 4),
+    ("high_water", 4),
+    ("idle_timeout", 5),
+    ("shutdown_timeout", 7),
+    ("max_line", 8),
+];
 
 /// The rest of a server's work: its loop.
 ///

@@ -19,16 +19,6 @@ struct Program {
     options: Options,
 }
 
-/// The options that not every server has, and the number of the first step that has them.
-const ADDED: [(&str, usize); 6] = [
-    ("max_connections", 4),
-    ("recv_size", 4),
-    ("high_water", 4),
-    ("idle_timeout", 5),
-    ("shutdown_timeout", 7),
-    ("max_line", 8),
-];
-
 fn main() -> ExitCode {
     let mut command = Program::command();
     let matches = command.get_matches_mut();
@@ -41,9 +31,8 @@ fn main() -> ExitCode {
 
 /// An option that the server doesn't have is a usage error.
 fn refuse_missing(command: &mut Command, matches: &ArgMatches, server: Server) {
-    for (option, first) in ADDED {
-        let is_given = matches.value_source(option) == Some(ValueSource::CommandLine);
-        if is_given && server.step().is_none_or(|step| step < first) {
+    for option in server.missing_options() {
+        if matches.value_source(option) == Some(ValueSource::CommandLine) {
             let option = option.replace('_', "-");
             let message = format!("this server has no --{option}");
             command.error(ErrorKind::UnknownArgument, message).exit();

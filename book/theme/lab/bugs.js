@@ -105,7 +105,7 @@
                 return '<p role="status">This script doesn’t show the bug. A test is only as good as its script. <button type="button" data-key="bug-shows" data-shows>Use one that does</button></p>';
             }
             if (prediction.isOn && violation.step > prediction.open) return '<p role="status">There is something to find in a step that is still hidden.</p>';
-            return `<p class="lab-verdict" role="status"><b>Step ${violation.step}, call ${violation.call}</b>: ${named(violation.server)} breaks the rule <i>${escape(violation.rule.replaceAll('_', ' '))}</i>: ${lab.page.withCode(violation.text)}. The checker’s case is <code>${escape(this.chosen.case)}</code>.
+            return `<p class="lab-verdict" role="status"><b>Step ${violation.step}, call ${violation.call}</b>: ${named(violation.server)} breaks the rule <i>${escape(violation.rule.replaceAll('_', ' '))}</i>: ${lab.page.withCode(violation.text)}.${this.chosen.case ? ` The checker’s case is <code>${escape(this.chosen.case)}</code>.` : ''}
                 <button type="button" data-key="bug-reaches" data-reaches>Go to that call</button></p>`;
         }
     }

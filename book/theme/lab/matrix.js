@@ -63,9 +63,10 @@
                 key: (lane) => places.get(lane)[place].count,
                 cell: (lane) => bar(Math.max(whole, places.get(lane)[place].count), [places.get(lane)[place]], letters(places.get(lane)[place])),
             });
+            const remembers = lanes.some(({ server, state }) => Object.entries(state.clients).some(([number, one]) => this.remembered(server, one, number)));
             const rows = [
                 { name: 'does now', kind: 'does', key: (lane) => this.doing(lane).key, cell: (lane) => this.doing(lane).html },
-                { name: 'watches', note: 'r: reading, w: writing', key: (lane) => this.watched(lane), cell: (lane) => this.watched(lane) },
+                { name: 'watches', note: `r: reading, w: writing${remembers ? '; remembers: an edge was reported, so the style needs no event' : ''}`, key: (lane) => this.watched(lane), cell: (lane) => this.watched(lane) },
             ];
             if (!run.clients.includes(client)) return rows;
             const most = Math.max(buffers.client_send * 2, ...lanes.map((lane) => places.get(lane).toSend.count));
@@ -118,11 +119,19 @@
             };
         }
 
-        watched({ state, isOver }) {
+        /** What an edge-triggered style remembers of a client: `r`, `w`, both, or nothing. */
+        remembered(server, one, number) {
+            if (one.fd === null) return '';
+            const writes = one.remembered_for_writing && this.view.run.held(server, one, number).pending > 0;
+            return `${one.remembered_for_reading ? 'r' : ''}${writes ? 'w' : ''}`;
+        }
+
+        watched({ server, state, isOver }) {
             if (isOver) return '<span class="none">–</span>';
             const sign = (isWatched, text, title) => `<span class="${isWatched ? 'on' : 'off'}" title="${isWatched ? 'watched' : 'not watched'} for ${title}">${isWatched ? '' : '<span class="visually-hidden">not </span>'}${text}</span>`;
+            const note = (remembered) => (remembered ? ` <small>remembers ${remembered}</small>` : '');
             const clients = Object.entries(state.clients).filter(([, { fd }]) => fd !== null).map(([number, one]) =>
-                `<span class="pair">${sign(one.watched_for_reading, `${number} r`, 'reading')}${sign(one.watched_for_writing, 'w', 'writing')}</span>`);
+                `<span class="pair">${sign(one.watched_for_reading, `${number} r`, 'reading')}${sign(one.watched_for_writing, 'w', 'writing')}${note(this.remembered(server, one, number))}</span>`);
             return `<div class="lab-watched">${sign(state.listening, 'listener', 'new clients')}${clients.join('')}</div>`;
         }
     }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::client::ServerAddress;
 use crate::output;
-use crate::script::{ClientEnd, ClientTrace, MOST_SCRIPT_BYTES, Script};
+use crate::script::{ClientEnd, ClientTrace, MOST_SCRIPT_BYTES, TypedScript};
 use player::Player;
 use server::{PlayedServer, ServerEnding};
 
@@ -62,13 +62,13 @@ struct PlayReport {
 pub fn command(options: PlayOptions) -> io::Result<ExitCode> {
     let script = parse(&options.script)?;
     let is_started = options.address.is_none();
-    player::check(&script, is_started)?;
+    player::check(&script, is_started).map_err(io::Error::other)?;
     let server = match options.address {
         Some(address) => PlayedServer::at(address.resolve()?),
         None => PlayedServer::start(&options.command)?,
     };
     let mut player = Player::new(server);
-    for step in &script.steps {
+    for step in &script.script.steps {
         player.play(step)?;
     }
     let (clients, ending) = player.finish()?;
@@ -80,7 +80,7 @@ pub fn command(options: PlayOptions) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn parse(script: &str) -> io::Result<Script> {
+fn parse(script: &str) -> io::Result<TypedScript> {
     let mut input = String::new();
     let text = match script {
         "-" => {
@@ -91,8 +91,7 @@ fn parse(script: &str) -> io::Result<Script> {
         }
         text => text,
     };
-    let (script, _comments) = Script::within_limits(text).map_err(io::Error::other)?;
-    Ok(script)
+    TypedScript::within_limits(text).map_err(io::Error::other)
 }
 
 impl PlayReport {

@@ -1,40 +1,12 @@
 //! Splits the text of a script into tokens.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Where a text isn't a script, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParseError {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What was found there.
-    pub found: String,
-    /// What was expected.
-    pub expected: String,
-}
-
-impl Display for ParseError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let ParseError {
-            line,
-            column,
-            found,
-            expected,
-        } = self;
-        write!(
-            f,
-            "line {line}, column {column}: found {found}, expected {expected}"
-        )
-    }
-}
-
-impl Error for ParseError {}
+use super::ParseError;
+use super::place::Place;
 
 /// The longest `wait`, in microseconds: about 11 days.
 pub(super) const LONGEST: u64 = 1_000_000_000_000;
@@ -64,26 +36,6 @@ impl Display for ScriptToken {
             ScriptToken::Open => f.write_str("`{`"),
             ScriptToken::Close => f.write_str("`}`"),
             ScriptToken::End => f.write_str("the end of the script"),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub line: usize,
-    column: usize,
-}
-
-impl Place {
-    /// The beginning of a text.
-    pub const BEGIN: Place = Place { line: 1, column: 1 };
-
-    pub fn error(self, found: impl Display, expected: impl Into<String>) -> ParseError {
-        ParseError {
-            line: self.line,
-            column: self.column,
-            found: found.to_string(),
-            expected: expected.into(),
         }
     }
 }
@@ -127,13 +79,7 @@ struct Lexer<'a> {
 impl Lexer<'_> {
     fn next_char(&mut self) -> Option<char> {
         let next = self.chars.next()?;
-        match next {
-            '\n' => {
-                self.place.line += 1;
-                self.place.column = 1;
-            }
-            _ => self.place.column += 1,
-        }
+        self.place = self.place.after(next);
         Some(next)
     }
 
@@ -161,7 +107,7 @@ impl Lexer<'_> {
             Some('0'..='9') => {
                 let digits = self.take_while(|next| next.is_ascii_digit());
                 let number = digits.parse().ok().filter(|number| *number <= LONGEST);
-                let most = || place.error(&digits, format!("a number up to {LONGEST}"));
+                let most = || place.unexpected(&digits, format!("a number up to {LONGEST}"));
                 let number = number.ok_or_else(most)?;
                 ScriptToken::Number(number, self.take_while(|next| next.is_ascii_alphabetic()))
             }
@@ -175,7 +121,7 @@ impl Lexer<'_> {
                     ';' | '\n' => ScriptToken::Separator,
                     '{' => ScriptToken::Open,
                     '}' => ScriptToken::Close,
-                    other => return Err(place.error(format_args!("{other:?}"), A_STEP)),
+                    other => return Err(place.unexpected(format_args!("{other:?}"), A_STEP)),
                 }
             }
         };
@@ -191,7 +137,7 @@ impl Lexer<'_> {
                 Some('"') => return Ok(text),
                 Some('\\') => text.push(self.escape(place)?),
                 Some('\n') | None => {
-                    return Err(begin.error("a text without an end", "a closing `\"`"));
+                    return Err(begin.unexpected("a text without an end", "a closing `\"`"));
                 }
                 Some(other) => {
                     text.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes());
@@ -219,6 +165,6 @@ impl Lexer<'_> {
             _ => None,
         };
         let expected = r#"`\n`, `\r`, `\t`, `\"`, `\\`, or `\x` with two hexadecimal digits"#;
-        byte.ok_or_else(|| place.error("an unknown escape", expected))
+        byte.ok_or_else(|| place.unexpected("an unknown escape", expected))
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Payload, Script, Step};
+use super::place::Place;
+use super::{ParseError, Payload, Step, TypedScript};
 
 /// The longest script from a page, in bytes.
 pub const MOST_SCRIPT_BYTES: usize = 64 * 1024;
@@ -16,52 +17,44 @@ const MOST_SENT: usize = 1024 * 1024;
 /// The longest wait of a step.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-impl Script {
-    /// Parses a script, with the comment of each step, and checks that it is within the limits: 64 KiB of
-    /// text, 2,000 steps, 1 MiB to send, and an hour for each wait.
+impl TypedScript {
+    /// Parses a script, and checks that it is within the limits: 64 KiB of text, 2,000 steps, 1 MiB to send,
+    /// and an hour for each wait.
     ///
     /// # Errors
-    /// Says what is wrong, and where.
-    pub fn within_limits(text: &str) -> Result<(Self, Vec<Option<String>>), String> {
-        at_most(text.len(), MOST_SCRIPT_BYTES, "bytes")?;
-        let (script, comments) =
-            Script::with_comments(text).map_err(|error| format!("script, {error}"))?;
-        script.check_limits()?;
-        Ok((script, comments))
-    }
-
-    fn check_limits(&self) -> Result<(), String> {
-        let (mut count, mut sent) = (0, 0);
-        for (place, step) in (1..).zip(&self.steps) {
-            let steps = match step {
-                Step::Together(steps) => steps.as_slice(),
-                _ => &[],
-            };
-            for step in std::iter::once(step).chain(steps) {
-                count += 1;
-                sent += match step {
-                    Step::Send(_, Payload::Text(text)) | Step::Urgent(_, text) => text.len(),
-                    Step::Send(_, Payload::Count(count)) => *count,
-                    _ => 0,
-                };
-                if matches!(step, Step::Wait(time) if *time > LONGEST_WAIT) {
-                    let most = LONGEST_WAIT.as_secs();
-                    return Err(format!(
-                        "script, step {place}: `{step}`, and at most {most}s are possible"
-                    ));
-                }
-            }
+    /// The text isn't a script, or is beyond a limit.
+    pub fn within_limits(text: &str) -> Result<Self, ParseError> {
+        if text.len() > MOST_SCRIPT_BYTES {
+            let within = text.char_indices();
+            let within = within.take_while(|(at, _)| *at < MOST_SCRIPT_BYTES);
+            let end = within.fold(Place::BEGIN, |place, (_, character)| place.after(character));
+            return Err(end.error(format!(
+                "the script has more than {MOST_SCRIPT_BYTES} bytes"
+            )));
         }
-        at_most(count, MOST_STEPS, "steps")?;
-        at_most(sent, MOST_SENT, "bytes to send")
-    }
-}
-
-fn at_most(count: usize, most: usize, what: &str) -> Result<(), String> {
-    match count <= most {
-        true => Ok(()),
-        false => Err(format!(
-            "script, {count} {what}, and at most {most} are possible"
-        )),
+        let script = TypedScript::parse(text)?;
+        let (mut count, mut sent) = (0, 0);
+        script.check(|step| {
+            count += 1;
+            sent += match step {
+                Step::Send(_, Payload::Text(text)) | Step::Urgent(_, text) => text.len(),
+                Step::Send(_, Payload::Count(count)) => *count,
+                _ => 0,
+            };
+            match step {
+                Step::Wait(time) if *time > LONGEST_WAIT => {
+                    let most = LONGEST_WAIT.as_secs();
+                    Some(format!("`{step}` is longer than {most}s"))
+                }
+                _ if count > MOST_STEPS => {
+                    Some(format!("the script has more than {MOST_STEPS} steps"))
+                }
+                _ if sent > MOST_SENT => {
+                    Some(format!("the clients send more than {MOST_SENT} bytes"))
+                }
+                _ => None,
+            }
+        })?;
+        Ok(script)
     }
 }

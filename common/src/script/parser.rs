@@ -1,10 +1,12 @@
 //! Parses the tokens of a script into steps.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::time::Duration;
 
-use super::lexer::{A_STEP, LONGEST, ParseError, Place, ScriptToken};
-use super::{Payload, Step};
+use super::lexer::{A_STEP, LONGEST, ScriptToken};
+use super::place::Place;
+use super::{ParseError, Payload, Step};
 
 /// Most bytes of one `send` or `read`, and the highest number of a client.
 const MOST: u64 = 1 << 26;
@@ -17,7 +19,37 @@ pub(super) struct Parser {
     token: ScriptToken,
     /// The clients that exist so far.
     clients: BTreeSet<u32>,
+    /// Where each step begins, so far.
+    places: Vec<Place>,
 }
+
+/// A whole script.
+pub(super) struct Parsed {
+    /// Each step with the line on which it begins.
+    pub steps: Vec<(usize, Step)>,
+    /// Where each step begins. The steps of a `together` follow it.
+    pub places: Vec<Place>,
+}
+
+/// The steps that exist.
+const STEPS: [&str; 16] = [
+    "connect",
+    "send",
+    "urgent",
+    "read",
+    "stop-reading",
+    "resume-reading",
+    "half-close",
+    "close",
+    "reset",
+    "listen",
+    "ignore-port",
+    "wait",
+    "stop",
+    "signal",
+    "descriptors",
+    "together",
+];
 
 impl Parser {
     pub fn new(tokens: Vec<(Place, ScriptToken)>) -> Self {
@@ -26,16 +58,20 @@ impl Parser {
             place: Place::BEGIN,
             token: ScriptToken::End,
             clients: BTreeSet::new(),
+            places: Vec::new(),
         };
         parser.advance();
         parser
     }
 
-    /// Parses the whole text. Returns each step with the line on which it begins.
-    pub fn script(&mut self) -> Result<Vec<(usize, Step)>, ParseError> {
+    /// Parses the whole text.
+    pub fn script(mut self) -> Result<Parsed, ParseError> {
         let steps = self.steps(false)?;
         match self.token {
-            ScriptToken::End => Ok(steps),
+            ScriptToken::End => Ok(Parsed {
+                steps,
+                places: self.places,
+            }),
             _ => Err(self.unexpected(A_STEP)),
         }
     }
@@ -47,8 +83,8 @@ impl Parser {
         old
     }
 
-    fn unexpected(&self, expected: impl Into<String>) -> ParseError {
-        self.place.error(&self.token, expected)
+    fn unexpected(&self, expected: impl Display) -> ParseError {
+        self.place.unexpected(&self.token, expected)
     }
 
     fn steps(&mut self, are_together: bool) -> Result<Vec<(usize, Step)>, ParseError> {
@@ -82,6 +118,7 @@ impl Parser {
             return Err(self.unexpected("a step that takes no time"));
         }
         let (place, found) = self.advance();
+        self.places.push(place);
         Ok(match verb.as_str() {
             "connect" => Step::Connect(self.new_client()?, self.optional_port()?),
             "listen" => Step::Listen(self.new_client()?, self.port()?),
@@ -99,7 +136,10 @@ impl Parser {
             "signal" => Step::Signal,
             "descriptors" => Step::Descriptors(self.count("a number of descriptors")?),
             "together" => self.together()?,
-            _ => return Err(place.error(found, A_STEP)),
+            _ => {
+                let known = format!("one of {}", STEPS.join(", "));
+                return Err(place.unexpected(found, known));
+            }
         })
     }
 
@@ -134,7 +174,7 @@ impl Parser {
         let (place, found) = (self.place, self.token.clone());
         let expected = "the number of a port";
         let number = self.count(expected)?;
-        u16::try_from(number).map_err(|_| place.error(found, expected))
+        u16::try_from(number).map_err(|_| place.unexpected(found, expected))
     }
 
     fn optional_port(&mut self) -> Result<Option<u16>, ParseError> {
@@ -149,7 +189,9 @@ impl Parser {
         let client = self.count("the number of a client")? as u32;
         match self.clients.insert(client) {
             true => Ok(client),
-            false => Err(place.error(format_args!("`{client}`"), "the number of a new client")),
+            false => {
+                Err(place.unexpected(format_args!("`{client}`"), "the number of a new client"))
+            }
         }
     }
 
@@ -158,7 +200,7 @@ impl Parser {
         let client = self.count(expected)? as u32;
         match self.clients.contains(&client) {
             true => Ok(client),
-            false => Err(place.error(format_args!("`{client}`"), expected)),
+            false => Err(place.unexpected(format_args!("`{client}`"), expected)),
         }
     }
 
@@ -201,7 +243,7 @@ impl Parser {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Script;
+    use super::super::{Script, TypedScript};
     use super::*;
 
     #[test]
@@ -225,66 +267,95 @@ mod tests {
         let cases = [
             (
                 "conect 1",
-                "line 1, column 1: found `conect`, expected a step, such as `connect 1`",
+                "script:1:1: found `conect`, expected one of connect, send, urgent, read, stop-reading, \
+                 resume-reading, half-close, close, reset, listen, ignore-port, wait, stop, signal, \
+                 descriptors, together",
             ),
             (
                 "connect 1;\n send 2 \"x\"",
-                "line 2, column 7: found `2`, expected the number of a client that has connected",
+                "script:2:7: found `2`, expected the number of a client that has connected",
             ),
             (
                 "connect 1; connect 1",
-                "line 1, column 20: found `1`, expected the number of a new client",
+                "script:1:20: found `1`, expected the number of a new client",
             ),
             (
                 "connect 1; send 1",
-                "line 1, column 18: found the end of the script, expected a text or a number of \
+                "script:1:18: found the end of the script, expected a text or a number of \
                  bytes, at most 67108864",
             ),
             (
                 "connect 1; send 1 \"x",
-                "line 1, column 19: found a text without an end, expected a closing `\"`",
+                "script:1:19: found a text without an end, expected a closing `\"`",
             ),
             (
                 "connect 1; send 1 \"\\q\"",
-                r#"line 1, column 20: found an unknown escape, expected `\n`, `\r`, `\t`, `\"`, `\\`, or `\x` with two hexadecimal digits"#,
+                r#"script:1:20: found an unknown escape, expected `\n`, `\r`, `\t`, `\"`, `\\`, or `\x` with two hexadecimal digits"#,
             ),
             (
                 "wait 2",
-                "line 1, column 6: found `2`, expected a duration up to 1000000s, such as `200us`, \
+                "script:1:6: found `2`, expected a duration up to 1000000s, such as `200us`, \
                  `5ms`, or `2s`",
             ),
             (
                 "stop stop",
-                "line 1, column 6: found `stop`, expected the end of the step: `;` or a new line",
+                "script:1:6: found `stop`, expected the end of the step: `;` or a new line",
             ),
             (
                 "together { wait 1s }",
-                "line 1, column 12: found `wait`, expected a step that takes no time",
+                "script:1:12: found `wait`, expected a step that takes no time",
             ),
             (
                 "together { stop",
-                "line 1, column 16: found the end of the script, expected `}`",
+                "script:1:16: found the end of the script, expected `}`",
             ),
             (
                 "stop }",
-                "line 1, column 6: found `}`, expected a step, such as `connect 1`",
+                "script:1:6: found `}`, expected a step, such as `connect 1`",
             ),
             (
                 "connect 1 70000",
-                "line 1, column 11: found `70000`, expected the number of a port",
+                "script:1:11: found `70000`, expected the number of a port",
             ),
             (
                 "ü",
-                "line 1, column 1: found 'ü', expected a step, such as `connect 1`",
+                "script:1:1: found 'ü', expected a step, such as `connect 1`",
             ),
             (
                 "connect 99999999999999999999",
-                "line 1, column 9: found 99999999999999999999, expected a number up to 1000000000000",
+                "script:1:9: found 99999999999999999999, expected a number up to 1000000000000",
             ),
         ];
         for (text, message) in cases {
             let error = text.parse::<Script>().expect_err(text);
             assert_eq!(error.to_string(), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_step_in_the_list_exists() {
+        for step in STEPS {
+            let text = format!("{step} x");
+            let error = text.parse::<Script>().expect_err(&text);
+            assert!(!error.reason.contains("one of"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_step_is_that_in_the_text() {
+        let text = "connect 1; # the first\n\n send 1 2; together { stop\n  signal }; wait 1s";
+        let typed = TypedScript::parse(text).expect("it is a script");
+        for (step, line, column) in [
+            (Step::Connect(1, None), 1, 1),
+            (Step::Send(1, Payload::Count(2)), 3, 2),
+            (Step::Stop, 3, 23),
+            (Step::Signal, 4, 3),
+            (Step::Wait(Duration::from_secs(1)), 4, 13),
+        ] {
+            let error = typed.check(|one| (*one == step).then(|| "no".into()));
+            let error = error.expect_err("the step is there");
+            assert_eq!((error.line, error.column), (line, column), "{step}");
+            assert_eq!(error.to_string(), format!("script:{line}:{column}: no"));
         }
     }
 }

@@ -102,10 +102,11 @@ pub(super) struct FaultState(bool, (Faults, Rng));
 
 #[cfg(feature = "sim")]
 impl FaultState {
-    /// The state for these faults and this seed; or for none.
-    pub fn new(faults: Option<&Faults>, seed: u64) -> Self {
+    /// The state for these faults; or for none.
+    pub fn new(faults: Option<&Faults>) -> Self {
         let faults_or_none = faults.cloned().unwrap_or_default();
-        FaultState(faults.is_some(), (faults_or_none, Rng::with_seed(seed)))
+        let rng = Rng::with_seed(faults_or_none.seed);
+        FaultState(faults.is_some(), (faults_or_none, rng))
     }
 }
 

@@ -36,7 +36,8 @@
 //!
 //! With [`Schedule::Lockstep`], the world moves only while the server waits, and everything that
 //! can move does, at once. With [`Schedule::Random`], the seed decides when packets and clients move,
-//! even between two calls, and where their bytes are split.
+//! even between two calls, and where their bytes are split. Calls that fail ([`Options::faults`]) have
+//! a seed of their own.
 //!
 //! # What is simulated
 //!
@@ -98,7 +99,7 @@ pub struct Options {
     pub client_send_buffer: usize,
     /// When bytes arrive and clients act.
     pub schedule: Schedule,
-    /// How often calls fail. The run's seed replaces this one's. Serialized as its text form.
+    /// How often calls fail, with a seed of its own. Serialized as its text form.
     #[serde(with = "as_text")]
     pub faults: Option<Faults>,
     /// Whether the trace contains [`records`](Trace::records). Without them a run is faster.
@@ -153,7 +154,8 @@ pub enum Schedule {
     /// While the server waits, at once and completely, one step after the other.
     #[default]
     Lockstep,
-    /// Whenever the seed decides, in pieces, and steps can happen early.
+    /// Whenever the seed decides, in pieces, and steps can happen early. The server can be late when it
+    /// reads the clock.
     Random,
 }
 
@@ -225,10 +227,7 @@ pub fn run(
     serve: impl FnOnce(Listener, StopSignal) -> io::Result<()>,
 ) -> Trace {
     let world = World::new(script, options, seed);
-    let outside = Outside::enter(
-        world,
-        faults::FaultState::new(options.faults.as_ref(), seed),
-    );
+    let outside = Outside::enter(world, faults::FaultState::new(options.faults.as_ref()));
     let served = begin(options).and_then(|(stop, listener)| serve(listener, stop));
     let world = WORLD.take();
     let counters = counters();

@@ -68,29 +68,32 @@ fn steps_that_only_the_simulation_can_do_are_refused() -> io::Result<()> {
     for (script, error) in [
         (
             "connect 1; descriptors 8",
-            format!("step 2: `descriptors 8`: {simulated}"),
+            format!("script:1:12: `descriptors 8`: {simulated}"),
         ),
         (
-            "together { connect 1; signal }",
-            format!("step 1: `signal`: {simulated}"),
+            "together {\n connect 1; signal }",
+            format!("script:2:13: `signal`: {simulated}"),
         ),
         (
             "connect 1 9000",
-            format!("step 1: `connect 1 9000`: {simulated}"),
+            format!("script:1:1: `connect 1 9000`: {simulated}"),
         ),
         (
             "listen 1 9000",
-            format!("step 1: `listen 1 9000`: {simulated}"),
+            format!("script:1:1: `listen 1 9000`: {simulated}"),
         ),
         (
             "ignore-port 9000",
-            format!("step 1: `ignore-port 9000`: {simulated}"),
+            format!("script:1:1: `ignore-port 9000`: {simulated}"),
         ),
         (
             "stop",
             "only a server that is started here can be stopped".into(),
         ),
-        ("sned 1", "script, line 1, column 1: found `sned`".into()),
+        (
+            "# one\nconnect 1; sned 1",
+            "script:2:12: found `sned`, expected one of connect, send".into(),
+        ),
     ] {
         let output = echo_client(&["play", script, "127.0.0.1:1"], b"")?;
         assert_eq!(output.status.code(), Some(1), "{output:?}");

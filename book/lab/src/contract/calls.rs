@@ -4,14 +4,14 @@ use common::connection_limit::RETRY_AFTER;
 use common::sys::sim::ConnectionState;
 
 use super::{Contract, ITERATION, Outcome, Rule, broken, hold, is_held, microseconds};
-use crate::history::Moment;
+use crate::history::{Moment, Open};
 
 impl Contract<'_> {
     pub(super) fn fairness(&self, moment: &Moment) -> Outcome {
         let Some((call, fd)) = moment.call().and_then(|call| Some((call, call.fd?))) else {
             return Ok(());
         };
-        let most = self.server.settings.recv_size;
+        let most = self.server.recv_size().unwrap_or(usize::MAX);
         let bytes = call.bytes.unwrap_or(0);
         hold(call.call != "recv" || bytes <= most, Rule::Fairness, || {
             format!("it reads {bytes} bytes of descriptor {fd} at once, more than {most}")
@@ -48,6 +48,18 @@ impl Contract<'_> {
                     "{} was readable, but isn't read before the next wait",
                     open.name
                 ),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn reads_when_reported(&self, moment: &Moment) -> Outcome {
+        let read = moment.call().filter(|call| call.call == "recv");
+        let open = read.and_then(|call| moment.open.get(&call.fd?));
+        match open.and_then(|open| Some((&open.name, open.former.as_ref()?))) {
+            Some((name, former)) => Err(broken(
+                Rule::ReadsWhenReported,
+                format!("it reads {name} at an event of {former}, which had the same descriptor"),
             )),
             None => Ok(()),
         }
@@ -120,23 +132,34 @@ impl Contract<'_> {
     }
 
     pub(super) fn memory(&self, moment: &Moment) -> Outcome {
-        let settings = &self.server.settings;
-        let line = match self.server.style.is_of_lines() {
-            true => self.server.max_line + settings.recv_size,
-            false => 0,
-        };
-        let most = (settings.high_water + settings.recv_size + line) as i64;
         moment.record.connections.iter().try_for_each(|connection| {
             let holds = connection.server_holds;
             let name = &connection.name;
             hold(holds >= 0, Rule::BytesInOrder, || {
                 format!("{name} was sent {} more bytes than were read", -holds)
             })?;
-            let is_held = is_held(connection.state);
-            hold(!is_held || holds <= most, Rule::BoundedMemory, || {
-                format!("it holds {holds} bytes of {name}; the most is {most}")
+            let open = connection.fd.and_then(|fd| moment.open.get(&fd));
+            let Some(open) = open.filter(|_| is_held(connection.state)) else {
+                return Ok(());
+            };
+            let most = self.most_held(open) as i64;
+            hold(holds <= most, Rule::BoundedMemory, || {
+                let (read, sent) = (open.read, open.read as i64 - holds);
+                format!(
+                    "it has read {read} bytes of {name} and sent only {sent}; at most {most} can be pending"
+                )
             })
         })
+    }
+
+    /// The most bytes that the server can hold for a connection.
+    fn most_held(&self, open: &Open) -> usize {
+        let read = self.server.recv_size().unwrap_or(open.largest_read);
+        let line = match self.server.style.is_of_lines() {
+            true => self.server.max_line + read,
+            false => 0,
+        };
+        self.server.settings.high_water + read + line
     }
 
     /// A connection that neither its peer nor a stop has ended is only closed for its silence.

@@ -48,7 +48,7 @@ impl Contract<'_> {
                 .take_while(|(a, b)| a == b)
                 .count();
             format!(
-                "client {number}: of {} bytes received, the first {right} are right",
+                "of the {} bytes that client {number} reads, the first {right} are right",
                 received.len()
             )
         })?;
@@ -57,7 +57,7 @@ impl Contract<'_> {
             return Ok(());
         }
         let whole = self.answer(&plan.whole_stream());
-        self.got(client, whole.len())?;
+        self.got(client, whole.len(), summary)?;
         match self.plan.has_stop || plan.has_ended {
             true => self.ended_with_fin(client),
             false => Ok(()),
@@ -84,7 +84,8 @@ impl Contract<'_> {
             return Ok(());
         }
         if served.accepted {
-            self.got(client, self.answer(&plan.stream(served.read)).len())?;
+            let answer = self.answer(&plan.stream(served.read));
+            self.got(client, answer.len(), summary)?;
             return self.ended_with_fin(client);
         }
         let can_accept = self.server.settings.max_connections == usize::MAX
@@ -95,18 +96,28 @@ impl Contract<'_> {
         })
     }
 
-    fn got(&self, client: &ClientTrace, expected: usize) -> Outcome {
+    /// The sentence is shown at the moment when the server closes the connection. What it has sent can
+    /// still be on its way then, and a reset can destroy it.
+    fn got(&self, client: &ClientTrace, expected: usize, summary: &RunSummary) -> Outcome {
         let (number, got) = (client.client, client.received.len());
         hold(got >= expected, Rule::NothingIsLost, || {
-            format!("client {number} got {got} of {expected} bytes")
+            let sent = summary.of(number).sent;
+            format!(
+                "of {expected} bytes for client {number}, the server has sent {sent}, and the client has \
+                 read {got} at the end of the run"
+            )
         })
     }
 
     fn ended_with_fin(&self, client: &ClientTrace) -> Outcome {
         let is_orderly = client.ended == Some(ClientEnd::EndOfStream);
-        let (number, ended) = (client.client, client.ended);
         hold(is_orderly, Rule::NothingIsLost, || {
-            format!("client {number}'s connection ends with {ended:?}")
+            let ending = match client.ended {
+                Some(ClientEnd::Reset) => "ends with a reset",
+                Some(_) => "is never established",
+                None => "has no end",
+            };
+            format!("the connection of client {} {ending}", client.client)
         })
     }
 

@@ -35,7 +35,8 @@ impl Contract<'_> {
         let silence = moment.record.microseconds - open.active_at;
         // After a connection has been silent for too long, pending output is still sent, and no more
         // is read.
-        let is_idle = |timeout| silence + ITERATION >= microseconds(timeout);
+        let longest = silence.max(open.longest_silence);
+        let is_idle = |timeout| longest + ITERATION >= microseconds(timeout);
         let is_closing = pending > 0 && settings.idle_timeout.is_some_and(is_idle);
         let may_read = pending <= settings.low_water() as i64 && !is_closing;
         hold(
@@ -44,9 +45,7 @@ impl Contract<'_> {
             || format!("it sleeps with {unread} unread bytes of {name}, and {pending} pending"),
         )?;
         hold(!is_held(state) || pending <= 0 || unsent > 0, rule, || {
-            format!(
-                "it sleeps with {pending} pending bytes for {name}, which the kernel would take"
-            )
+            format!("it sleeps with {pending} bytes for {name} unsent, which the kernel would take")
         })?;
         let is_over = state == ConnectionState::PeerFinished && unread == 0 && pending == 0;
         hold(!is_over, rule, || {

@@ -18,6 +18,7 @@ enum Bug {
     ChangesBytes,
     SendsOneByteLess,
     ReadsTwice,
+    ReadsAtAccept,
     ServesOne,
     SleepsOverTheEnd,
     AcceptsOnce,
@@ -79,7 +80,12 @@ fn serve(listener: Listener, stop: StopSignal, bug: Bug) -> io::Result<()> {
         accepts = true;
         if is_tried && (bug != Bug::AcceptsOnce || streams.is_empty()) {
             match listener.accept() {
-                Ok((stream, _)) => streams.push(stream),
+                Ok((stream, _)) => {
+                    if bug == Bug::ReadsAtAccept {
+                        echo(&stream, bug)?;
+                    }
+                    streams.push(stream);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => accepts = false,
             }
@@ -115,6 +121,15 @@ fn echo(stream: &Stream, bug: Bug) -> io::Result<bool> {
 }
 
 fn outcome(bug: Bug, script: &str, settings: &Settings) -> Result<Outcome, sim::ParseError> {
+    let (case, trace) = case_and_trace(bug, script, settings)?;
+    Ok(check_contract(&case, &trace))
+}
+
+fn case_and_trace(
+    bug: Bug,
+    script: &str,
+    settings: &Settings,
+) -> Result<(SimulationCase, Trace), sim::ParseError> {
     let server = ServerConfig {
         style: Style::Select,
         settings: settings.clone(),
@@ -130,7 +145,7 @@ fn outcome(bug: Bug, script: &str, settings: &Settings) -> Result<Outcome, sim::
     let trace = sim::run(&case.script, &case.options, 0, |listener, stop| {
         serve(listener, stop, bug)
     });
-    Ok(check_contract(&case, &trace))
+    Ok((case, trace))
 }
 
 #[test]
@@ -161,6 +176,11 @@ fn each_bug_breaks_its_rule() -> Result<(), sim::ParseError> {
             Bug::ServesOne,
             Rule::Fairness,
             "connect 1; connect 2; together { send 1 300; send 2 300 }; stop",
+        ),
+        (
+            Bug::ReadsAtAccept,
+            Rule::ReadsWhenReported,
+            "connect 1; together { half-close 1; connect 2 }; stop",
         ),
         (
             Bug::SleepsOverTheEnd,
@@ -253,5 +273,63 @@ fn limits_are_checked() -> Result<(), sim::ParseError> {
         let broken = outcome(Bug::Nothing, script, &settings)?.err();
         assert_eq!(broken.map(|broken| broken.rule), Some(rule), "{script}");
     }
+    Ok(())
+}
+
+/// The sentence is shown at the server's close, when the bytes are still in the kernels.
+#[test]
+fn the_sentence_says_what_was_sent_and_what_is_read_in_the_end() -> Result<(), sim::ParseError> {
+    let script =
+        "connect 1; stop-reading 1; send 1 9; half-close 1; resume-reading 1; wait 100s; stop";
+    let (case, trace) = case_and_trace(Bug::SendsOneByteLess, script, &Settings::default())?;
+    let broken = check_contract(&case, &trace).expect_err("a byte is lost");
+    let expected = "of 9 bytes for client 1, the server has sent 8, and the client has read 8 at the end \
+                    of the run";
+    assert_eq!(
+        (broken.rule, &*broken.what),
+        (Rule::NothingIsLost, expected)
+    );
+    let shown = &trace.records[broken.place.expect("it closes")];
+    assert_eq!(shown.connections[0].client_received, 0);
+    Ok(())
+}
+
+/// A server that reads once per iteration into a buffer of a fixed size, and knows no limits.
+#[test]
+fn no_option_limits_the_reads_of_a_server_without_it() -> Result<(), sim::ParseError> {
+    let settings = Settings {
+        recv_size: 16,
+        high_water: 32,
+        ..Settings::default()
+    };
+    let outcome = |server, script: &str| -> Result<Outcome, sim::ParseError> {
+        let server = ServerConfig {
+            style: Style::Small(server),
+            settings: settings.clone(),
+            is_queued: false,
+            max_line: 65536,
+        };
+        let case = SimulationCase {
+            server,
+            script: script.parse()?,
+            options: Options {
+                server_send_buffer: 32,
+                client_receive_buffer: 16,
+                ..Options::default()
+            },
+            seed: 0,
+        };
+        Ok(check_contract(&case, &case.run()))
+    };
+    for server in steps::Server::ALL {
+        let is_kept = outcome(server, "connect 1; send 1 \"twenty bytes, a line\\n\"")?;
+        assert_eq!(is_kept, Ok(()), "{server:?}");
+    }
+    // It isn't its read size that breaks the rule, but the second read.
+    let grows = "connect 1; stop-reading 1; send 1 100; wait 1s; send 1 100";
+    let broken = outcome(steps::Server::Step3, grows)?.expect_err("nothing limits its memory");
+    assert_eq!(broken.rule, Rule::BoundedMemory);
+    let text = "it has read 200 bytes of client 1 and sent only 48; at most 132 can be pending";
+    assert_eq!(broken.what, text);
     Ok(())
 }

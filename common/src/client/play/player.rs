@@ -13,7 +13,7 @@ use socket2::SockRef;
 
 use super::server::{Activity, PlayedServer, ServerEnding};
 use crate::client::TIME_LIMIT;
-use crate::script::{ClientSocket, ClientTrace, Script, ScriptedClient, Step};
+use crate::script::{ClientSocket, ClientTrace, ParseError, ScriptedClient, Step, TypedScript};
 
 /// Most bytes to read at once.
 const CHUNK: usize = 64 * 1024;
@@ -35,31 +35,22 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// Checks that all steps can be played.
 ///
 /// # Errors
-/// Names the first step that can't.
-pub(super) fn check(script: &Script, is_started: bool) -> io::Result<()> {
-    for (number, step) in (1..).zip(&script.steps) {
-        let steps = match step {
-            Step::Together(steps) => steps.as_slice(),
-            step => std::slice::from_ref(step),
+/// Says which is the first step that can't.
+pub(super) fn check(script: &TypedScript, is_started: bool) -> Result<(), ParseError> {
+    script.check(|step| {
+        let reason = match step {
+            Step::Connect(_, Some(_))
+            | Step::Listen(..)
+            | Step::IgnorePort(_)
+            | Step::Signal
+            | Step::Descriptors(_) => "only the simulation can do this",
+            Step::Stop if !is_started => {
+                "only a server that is started here can be stopped: give its command after `--`"
+            }
+            _ => return None,
         };
-        for step in steps {
-            let reason = match step {
-                Step::Connect(_, Some(_))
-                | Step::Listen(..)
-                | Step::IgnorePort(_)
-                | Step::Signal
-                | Step::Descriptors(_) => "only the simulation can do this",
-                Step::Stop if !is_started => {
-                    "only a server that is started here can be stopped: give its command after `--`"
-                }
-                _ => continue,
-            };
-            return Err(io::Error::other(format!(
-                "script, step {number}: `{step}`: {reason}"
-            )));
-        }
-    }
-    Ok(())
+        Some(format!("`{step}`: {reason}"))
+    })
 }
 
 type Client = ScriptedClient<Rc<TcpStream>>;

@@ -56,6 +56,12 @@ impl Epoll {
         self.watched.get(&fd).map_or(0, |watched| watched.bits)
     }
 
+    /// Whether a descriptor is watched and has no news.
+    pub fn is_reported(&self, fd: i32) -> bool {
+        let watched = self.watched.get(&fd);
+        watched.is_some_and(|watched| !watched.is_queued)
+    }
+
     /// The watched descriptors without news, and what they are watched for.
     pub fn quiet(&self) -> impl Iterator<Item = (i32, u32)> {
         let quiet = self

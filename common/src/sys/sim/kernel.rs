@@ -300,4 +300,9 @@ impl Kernel {
         let polled = self.polls.iter().map(|poll| poll.watched(fd));
         polled.fold(self.selected.watched(fd), |all, bits| all | bits)
     }
+
+    /// Whether a loop watches a descriptor for edges, and has got all of them so far.
+    pub fn is_reported(&self, fd: i32) -> bool {
+        self.polls.iter().any(|poll| poll.is_reported(fd))
+    }
 }

@@ -162,6 +162,13 @@ pub struct Connection {
     pub watched_for_reading: bool,
     /// Whether the loop waits until it is writable.
     pub watched_for_writing: bool,
+    /// Whether the server has to remember that the connection is readable: its kernel reports edges, has
+    /// reported this one, and is silent until more arrives.
+    pub remembered_for_reading: bool,
+    /// Whether the server has to remember that the connection is writable: its kernel reports edges, and the
+    /// server holds bytes and doesn't watch for writing, so no event will say that it can send them. (It
+    /// also holds a line without an end, which a server of lines doesn't send.)
+    pub remembered_for_writing: bool,
     /// Whether the loop has paused reading: it doesn't watch the open connection for more input.
     pub is_reading_paused: bool,
     /// Bytes that the client's program has not handed to its kernel.

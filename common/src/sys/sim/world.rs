@@ -27,6 +27,9 @@ const CALL_TAKES: Duration = Duration::from_micros(1);
 /// The time between two steps of the script.
 const STEP_TAKES: Duration = Duration::from_millis(1);
 
+/// The longest time that passes before the server reads the clock, in microseconds.
+const MOST_LATE: u64 = 2_000;
+
 /// After this many calls between two waits that last, or this many waits without progress, the
 /// server counts as spinning.
 const MOST_CALLS: usize = 1_000_000;
@@ -114,7 +117,14 @@ impl World {
         }
     }
 
-    pub fn time(&self) -> Instant {
+    /// The time. A program on a busy machine can be late when it looks at the clock: with a random
+    /// schedule, some time passes before that, once in a while.
+    pub fn time(&mut self) -> Instant {
+        if let Some(rng) = &mut self.rng
+            && rng.u8(..4) == 0
+        {
+            self.now += Duration::from_micros(rng.u64(..MOST_LATE));
+        }
         self.base + self.now
     }
 

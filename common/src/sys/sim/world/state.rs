@@ -65,18 +65,27 @@ impl World {
             (_, false, true) => ConnectionState::ServerFinished,
             (_, false, false) => ConnectionState::Open,
         };
-        let watched_for_reading = watched & bits::IN != 0;
+        let (watched_for_reading, watched_for_writing) =
+            (watched & bits::IN != 0, watched & bits::OUT != 0);
+        let is_reported = fd.is_some_and(|fd| self.kernel.is_reported(fd));
+        let is_usable = matches!(state, ConnectionState::Open | ConnectionState::PeerFinished);
+        let sends_by_edges = is_usable && !self.kernel.polls.is_empty();
+        let server_holds = server.bytes_read as i64 - server.bytes_written as i64;
         Connection {
             name: self.name(end),
             fd,
             state,
             watched_for_reading,
-            watched_for_writing: watched & bits::OUT != 0,
+            watched_for_writing,
+            remembered_for_reading: watched_for_reading
+                && is_reported
+                && !server.received.is_empty(),
+            remembered_for_writing: sends_by_edges && server_holds > 0 && !watched_for_writing,
             is_reading_paused: state == ConnectionState::Open && !watched_for_reading,
             client_to_send: client.map_or(0, ScriptedClient::bytes_to_send),
             client_send_buffer: peer.sending.len(),
             server_receive_buffer: server.received.len(),
-            server_holds: server.bytes_read as i64 - server.bytes_written as i64,
+            server_holds,
             server_send_buffer: server.sending.len(),
             client_receive_buffer: peer.received.len(),
             client_received: client.map_or(0, ScriptedClient::bytes_received),
