@@ -9,6 +9,7 @@
 //! | [`lifecycle`] | where a connection is in its life |
 //! | [`stop`] | SIGINT and SIGTERM as a descriptor that any loop can wait on |
 //! | [`clock`] | the time of a loop, and when a deadline has passed |
+//! | [`proxy_protocol`] | the header with which a proxy begins a connection |
 //! | [`output`] | what programs print |
 //! | `logging`, [`background_writer`] | what servers write while they run: the log, the trace |
 //! | `script` | scripts: what clients do to a server, step by step (feature `sim` or `client`) |
@@ -42,6 +43,7 @@ pub mod logging;
 pub mod net;
 #[cfg(unix)]
 pub mod output;
+pub mod proxy_protocol;
 #[cfg(all(unix, feature = "server"))]
 pub mod run;
 #[cfg(any(feature = "sim", feature = "client"))]
