@@ -7,8 +7,8 @@ use std::io;
 use std::process::Command;
 
 use options::{
-    absurd_numbers_are_refused, failing_accepts_are_retried_calmly, stalled_counters_stop_nothing,
-    stalled_trace_stops_nothing, unfinished_connections_are_logged,
+    absurd_numbers_are_refused, failing_accepts_are_retried_calmly, proxy_headers_name_the_client,
+    stalled_counters_stop_nothing, stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
 
 fn server() -> Command {
@@ -38,4 +38,9 @@ fn failing_accepts_are_retried_without_spinning() -> io::Result<()> {
 #[test]
 fn connections_that_a_stop_cuts_off_are_logged_as_such() -> io::Result<()> {
     unfinished_connections_are_logged(&server)
+}
+
+#[test]
+fn the_header_of_a_proxy_names_the_client() -> io::Result<()> {
+    proxy_headers_name_the_client(&server)
 }

@@ -54,6 +54,10 @@ pub struct ListenArgs {
     /// Connections that can wait in the kernel to be accepted
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(i32).range(1..=65535))]
     pub backlog: i32,
+    /// Expect a header of the PROXY protocol (v1 or v2) at the start of each connection, and log the
+    /// client's address from it; only proxies may then connect
+    #[arg(long)]
+    pub proxy_protocol: bool,
 }
 
 /// Limits for each connection, and for all of them together.

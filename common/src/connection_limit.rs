@@ -152,8 +152,10 @@ pub struct Permit {
 
 impl Permit {
     /// The client's address, as accept(2) returned it: after a reset, the socket no longer knows it.
+    /// Behind a proxy, the address that the proxy has sent, once it has arrived.
+    #[inline]
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        sys::client_of(self.peer)
     }
 
     /// Keeps the first reason why the connection ended early, for the log.
@@ -168,7 +170,8 @@ impl Drop for Permit {
         self.shared.backoff().retry_at = None;
         let why = self.error.as_ref();
         let why = why.map_or("finished".to_owned(), io::Error::to_string);
-        info!(peer = %self.peer, connections, %why, "disconnected");
+        let peer = sys::take_client_of(self.peer);
+        info!(%peer, connections, %why, "disconnected");
     }
 }
 

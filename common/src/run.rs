@@ -48,7 +48,10 @@ where
     S: FnOnce() -> io::Result<()>,
 {
     let stop = StopSignal::on_signals().map_err(cannot_start)?;
-    let listener = net::listen(&args.listen.host, args.listen.port, args.listen.backlog)?;
+    let mut listener = net::listen(&args.listen.host, args.listen.port, args.listen.backlog)?;
+    if args.listen.proxy_protocol {
+        listener.expect_proxy_headers();
+    }
     let address = listener.local_addr()?;
     let serve = start(listener, Settings::from(&args.limits), stop).map_err(cannot_start)?;
     // Without a free descriptor it could never accept a client.

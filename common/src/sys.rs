@@ -6,6 +6,7 @@
 //! | to | use |
 //! |---|---|
 //! | listen, accept, connect, read, write | [`Listener`], [`Stream`] |
+//! | know the client behind a proxy | [`Listener::expect_proxy_headers`], [`client_of`] |
 //! | wait for readiness, level by level | [`select()`] and [`FdSet`] |
 //! | wait for readiness, edge by edge | `Poll`, `Events`, `Event` (feature `poll`) |
 //! | remember an edge until it is over | `Readiness` (feature `poll`) |
@@ -66,6 +67,7 @@ mod errno;
 mod faults;
 #[cfg(feature = "poll")]
 mod poll;
+mod proxied;
 mod select;
 mod socket;
 
@@ -90,8 +92,11 @@ pub use errno::is_unusable;
 pub use faults::{Faults, inject};
 #[cfg(feature = "poll")]
 pub use poll::{Event, Events, Interest, Poll, Readiness, Token};
+pub use proxied::client_of;
 pub use select::{FD_SETSIZE, FdSet, check_fits, select};
 pub use socket::{File, Listener, Stream};
+
+pub(crate) use proxied::take_client_of;
 
 use call::{Call, record};
 use counters::count;

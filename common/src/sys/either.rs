@@ -139,6 +139,7 @@ impl Listener {
 
 either!(Stream {
     fn recv(buffer: &mut [u8]) -> io::Result<usize>;
+    fn peek(buffer: &mut [u8]) -> io::Result<usize>;
     fn send(bytes: &[u8]) -> io::Result<usize>;
     fn finish() -> io::Result<()>;
     fn take_error() -> io::Result<Option<io::Error>>;

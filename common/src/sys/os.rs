@@ -108,6 +108,10 @@ impl Stream {
         (&self.0).read(buffer)
     }
 
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.peek(buffer)
+    }
+
     #[inline(always)]
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         (&self.0).write(bytes)

@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use super::call::{Call, record, record_moved};
 use super::counters::{self, count};
 use super::descriptor::{AsDescriptor, Descriptor};
-use super::{count_blocked, faults, kernel};
+use super::{count_blocked, faults, kernel, proxied};
 
 /// A listening socket, non-blocking.
 #[derive(Debug)]
 pub struct Listener {
     inner: kernel::Listener,
+    expects_headers: bool,
 }
 
 /// A connection, non-blocking.
@@ -56,6 +57,9 @@ impl Listener {
         let result = result.map(|(stream, peer)| (Stream::from(stream), peer));
         match &result {
             Ok((stream, peer)) => {
+                if self.expects_headers {
+                    proxied::accepted(number(stream), *peer);
+                }
                 count(|counters| &counters.accepts);
                 record(|| Call {
                     peer: Some(*peer),
@@ -68,6 +72,17 @@ impl Listener {
             }
         }
         result
+    }
+
+    /// From now on, accepts connections only from a proxy that begins each with a header of the PROXY
+    /// protocol. [`Stream::recv`] reads the header before the client's first byte, and fails with
+    /// `InvalidData` if there is none. A client that connects directly could write any address into
+    /// a header, so only proxies may reach such a listener.
+    ///
+    /// The header can arrive after [`accept`](Self::accept) has returned the proxy's address. Once it
+    /// is read, [`client_of`](super::client_of) returns the client's.
+    pub fn expect_proxy_headers(&mut self) {
+        self.expects_headers = true;
     }
 
     /// The address that it listens on: getsockname(2).
@@ -100,14 +115,19 @@ impl Stream {
 
     /// Reads into `buffer`, once: recv(2). Returns the number of bytes; 0 is the end of the
     /// stream.
+    /// If the connection begins with a header, reads that first; see
+    /// [`expect_proxy_headers`](Listener::expect_proxy_headers).
     ///
     /// # Errors
-    /// `WouldBlock` if there is nothing to read, `Interrupted`, or an error that ended the
-    /// connection (`ConnectionReset` and others).
+    /// `WouldBlock` if there is nothing to read, `Interrupted`, an error that ended the connection
+    /// (`ConnectionReset` and others), or that of a bad header.
     #[track_caller]
     #[inline(always)] // In a loop, a function's frame would be half of the work.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let result = faults::interrupted().and_then(|()| self.inner.recv(buffer));
+        let result = match proxied::read_header(number(self), &self.inner) {
+            Ok(()) => faults::interrupted().and_then(|()| self.inner.recv(buffer)),
+            Err(error) => Err(error),
+        };
         counters::count_read(&result);
         record_moved("recv", || number(self), &result);
         result
@@ -237,6 +257,7 @@ macro_rules! socket {
             #[track_caller]
             fn close_as(&mut self, name: &'static str) {
                 let fd = number(self);
+                proxied::closed(fd);
                 self.inner.close();
                 count(|counters| &counters.closes);
                 record(|| Call::on(name, fd));
@@ -252,18 +273,27 @@ macro_rules! socket {
                 }
             }
         }
-
-        impl From<kernel::$type> for $type {
-            #[inline]
-            fn from(inner: kernel::$type) -> Self {
-                $type { inner }
-            }
-        }
     };
 }
 
 socket!(Listener);
 socket!(Stream);
+
+impl From<kernel::Listener> for Listener {
+    fn from(inner: kernel::Listener) -> Self {
+        Listener {
+            inner,
+            expects_headers: false,
+        }
+    }
+}
+
+impl From<kernel::Stream> for Stream {
+    #[inline]
+    fn from(inner: kernel::Stream) -> Self {
+        Stream { inner }
+    }
+}
 
 impl File {
     /// Closes it: close(2). So does dropping it.

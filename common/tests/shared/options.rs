@@ -180,6 +180,49 @@ pub fn unfinished_connections_are_logged(server: &dyn Fn() -> Command) -> io::Re
     Ok(())
 }
 
+/// Expects `server`, with `--proxy-protocol`, to log the address of the client that a header contains,
+/// to answer only what comes after the header, and to reset a connection that begins otherwise.
+pub fn proxy_headers_name_the_client(server: &dyn Fn() -> Command) -> io::Result<()> {
+    let log = Scratch::new("proxy.log");
+    let mut command = server();
+    command.args(["--port", "0", "--proxy-protocol"]);
+    let program = Program::start(command.stderr(fs::File::create(&log.0)?))?;
+    let line = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n";
+    let binary =
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x08\xc6\x33\x64\x01\xdc\x04\x01\xbb";
+    let health_check = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+    for header in [&line[..], binary, health_check] {
+        let mut proxy = EchoClient::connect(program.address())?;
+        let (first, rest) = header.split_at(14);
+        proxy.send(first)?;
+        proxy.send(&[rest, b"hello\n"].concat())?;
+        assert_eq!(proxy.receive(6)?, b"hello\n");
+        assert_eq!(proxy.echo(b"again\n")?, b"again\n");
+        proxy.finish()?;
+        assert_eq!(proxy.receive_to_end()?, b"");
+    }
+    let mut client = EchoClient::connect(program.address())?;
+    client.send(b"hello\n")?;
+    let end = client.receive_to_end().expect_err("it is reset");
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+    let (status, _) = program.stop()?;
+    assert!(status.success(), "{status}");
+    let log = fs::read_to_string(&log.0)?;
+    let ended = log.lines().filter(|line| line.contains("disconnected"));
+    let ended: Vec<_> = ended.collect();
+    let expected = [
+        "peer=192.0.2.7:56324",
+        "peer=192.0.2.8:56324",
+        "peer=127.0.0.1",
+        "bad PROXY header",
+    ];
+    assert_eq!(ended.len(), expected.len(), "{log}");
+    for (line, expected) in ended.iter().zip(expected) {
+        assert!(line.contains(expected), "{expected} isn't in {line}");
+    }
+    Ok(())
+}
+
 /// The server on a free port, without a log.
 fn quiet(server: &dyn Fn() -> Command) -> Command {
     let mut command = server();

@@ -91,6 +91,11 @@ impl Stream {
         self.0.call(recv)
     }
 
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let peek = |kernel: &mut Kernel, fd| kernel.on_socket(fd, |socket| socket.peek(buffer));
+        self.0.call(peek)
+    }
+
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let send = |kernel: &mut Kernel, fd| kernel.on_socket(fd, |socket| socket.send(bytes));
         self.0.call(send)

@@ -137,6 +137,19 @@ impl Socket {
             self.bytes_read += count as u64;
             return Ok(count);
         }
+        self.nothing_to_read()
+    }
+
+    /// recv(2) with MSG_PEEK: the same, but the data stays.
+    pub fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.received.peek(buffer);
+        if count > 0 || buffer.is_empty() && !self.received.is_empty() {
+            return Ok(count);
+        }
+        self.nothing_to_read()
+    }
+
+    fn nothing_to_read(&mut self) -> io::Result<usize> {
         if self.peer_finished {
             return Ok(0);
         }

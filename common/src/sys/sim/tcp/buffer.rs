@@ -72,6 +72,18 @@ impl Buffer {
         count
     }
 
+    /// Copies what [`read`](Self::read) would copy, and removes nothing.
+    pub fn peek(&self, buffer: &mut [u8]) -> usize {
+        let skipped = usize::from(self.urgent == Some(0));
+        let before_mark = match self.urgent {
+            None | Some(0) => usize::MAX,
+            Some(urgent) => urgent,
+        };
+        let bytes = self.bytes.iter().skip(skipped).take(before_mark);
+        let places = buffer.iter_mut().zip(bytes);
+        places.map(|(place, byte)| *place = *byte).count()
+    }
+
     /// Whether a read finds anything but the urgent byte: `tcp_stream_is_readable`.
     pub fn is_readable(&self) -> bool {
         self.len() > usize::from(self.urgent == Some(0))

@@ -173,3 +173,25 @@ fn an_unanswered_connect_knows_no_peer() {
     assert_eq!(socket.readiness() & bits::ERR, bits::ERR);
     assert_eq!(socket.take_error(), Some(ErrorKind::ConnectionRefused));
 }
+
+#[test]
+fn a_peek_shows_what_a_read_returns_and_removes_nothing() -> io::Result<()> {
+    let [mut one, mut other] = connected();
+    one.send(b"ab")?;
+    one.send_urgent(b"!")?;
+    one.send(b"cd")?;
+    deliver_all(&mut one, &mut other);
+    let mut buffer = [0; 9];
+    for expected in [&b"ab"[..], b"cd"] {
+        for _ in 0..2 {
+            let count = other.peek(&mut buffer)?;
+            assert_eq!(&buffer[..count], expected);
+        }
+        assert_eq!(read(&mut other)?, expected);
+    }
+    assert_eq!(kind(other.peek(&mut buffer)), ErrorKind::WouldBlock);
+    one.finish()?;
+    deliver_all(&mut one, &mut other);
+    assert_eq!(other.peek(&mut buffer)?, 0);
+    Ok(())
+}
