@@ -8,6 +8,7 @@ mod figure;
 mod grades;
 mod index;
 mod lab;
+mod machines;
 mod plot;
 mod predict;
 mod snippet;
@@ -26,11 +27,12 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 15] = [
+const DIRECTIVES: [Directive; 16] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
     ("lab", lab::render),
+    ("machines", machines::render),
     ("try", try_it::render),
     ("predict", predict::render),
     ("question", predict::render_question),

@@ -36,6 +36,7 @@ mod lab_view;
 mod limited;
 mod line_diff;
 mod log_capture;
+pub mod machines;
 mod play;
 mod plot;
 pub mod preprocessor;
