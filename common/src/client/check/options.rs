@@ -89,7 +89,7 @@ impl CheckOptions {
     }
 }
 
-/// Runs the cases, prints a line when each one ends, and then the totals.
+/// Runs the cases, prints a line for each, and then the totals.
 fn show(target: &Target, selection: &Selection, json: bool) -> Result<Report, NotGraded> {
     let bar = progress_bar(selection.cases().count());
     let colours = terminal::has_colours();

@@ -1,6 +1,7 @@
 //! Runs the selected cases: one by one if they measure time, at the same time if they mostly
 //! wait.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -131,7 +132,7 @@ fn run_cases(target: &Target, selection: &Selection, keep: &mut Keep<'_>) -> Res
         keep(run_case(case, target, selection))?;
     }
     let (sender, receiver) = mpsc::channel();
-    let queue = Mutex::new(together.into_iter());
+    let queue = Mutex::new(together.into_iter().enumerate());
     thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             let (queue, sender) = (&queue, sender.clone());
@@ -142,20 +143,38 @@ fn run_cases(target: &Target, selection: &Selection, keep: &mut Keep<'_>) -> Res
         }
         drop(sender);
         // If nothing receives any more, the receiver is dropped, and no other case begins.
-        receiver.into_iter().try_for_each(keep)
+        keep_in_order(receiver, keep)
     })
+}
+
+/// Keeps each finding once those before it are there, so that the same cases print the same lines on
+/// every machine.
+fn keep_in_order(
+    findings: impl IntoIterator<Item = (usize, Finding)>,
+    keep: &mut Keep<'_>,
+) -> Result<(), NotGraded> {
+    let (mut early, mut next) = (BTreeMap::new(), 0);
+    for (place, finding) in findings {
+        early.insert(place, finding);
+        while let Some(finding) = early.remove(&next) {
+            keep(finding)?;
+            next += 1;
+        }
+    }
+    Ok(())
 }
 
 /// Runs cases from the queue until it is empty.
 fn work_off(
-    queue: &Mutex<impl Iterator<Item = &'static Case>>,
+    queue: &Mutex<impl Iterator<Item = (usize, &'static Case)>>,
     target: &Target,
     selection: &Selection,
-    sender: Sender<Finding>,
+    sender: Sender<(usize, Finding)>,
 ) {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    while let Some(case) = next() {
-        if sender.send(run_case(case, target, selection)).is_err() {
+    while let Some((place, case)) = next() {
+        let finding = run_case(case, target, selection);
+        if sender.send((place, finding)).is_err() {
             return;
         }
     }
