@@ -59,6 +59,23 @@ fn in_the_chat_room_the_others_hear_it() -> io::Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_line_that_is_late_ends_its_connection() -> io::Result<()> {
+    let server = Program::start_example("reactor_deadline", &["127.0.0.1:0", "0.2"])?;
+    let mut in_time = EchoClient::connect(server.address())?;
+    in_time.send(b"one\ntw")?; // The second line has begun when the first one comes back.
+    assert_eq!(in_time.receive(4)?, b"one\n");
+    in_time.send(b"o\n")?;
+    assert_eq!(in_time.receive(4)?, b"two\n");
+    let mut late = EchoClient::connect(server.address())?;
+    late.send(b"half a line")?;
+    assert_eq!(late.receive_to_end()?, b"");
+    // The time of the first client's second line has passed as well, but that line is complete.
+    in_time.send(b"three\n")?;
+    assert_eq!(in_time.receive(6)?, b"three\n");
+    Ok(())
+}
+
 struct Member {
     reading: BufReader<TcpStream>,
     name: String,
