@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use common::output;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{SockRef, TcpKeepalive};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(5);
@@ -55,25 +54,41 @@ fn main() -> io::Result<()> {
     let unlimited = Connection::open("pending output, no limit")?;
     unlimited.fill()?;
     let limited = Connection::open("pending output, TCP_USER_TIMEOUT of 1 s")?;
-    set_user_timeout(&limited.socket, SECOND)?;
+    options::set_user_timeout(&limited.socket, SECOND)?;
     limited.fill()?;
     let silent = Connection::open("nothing to send, keepalive each second")?;
-    let keepalive = TcpKeepalive::new().with_time(SECOND).with_interval(SECOND);
-    let keepalive = keepalive.with_retries(2);
-    SockRef::from(&silent.socket).set_tcp_keepalive(&keepalive)?;
+    options::set_keepalive(&silent.socket, SECOND)?;
     watch(vec![limited, unlimited, silent])
 }
 
-/// tcp(7): how long sent data can remain unacknowledged, and data that the peer has no space for
-/// unsent.
-#[cfg(target_os = "linux")]
-fn set_user_timeout(socket: &TcpStream, limit: Duration) -> io::Result<()> {
-    SockRef::from(socket).set_tcp_user_timeout(Some(limit))
-}
+/// The options that this needs. The systems name and count them differently, so only Linux has them here.
+mod options {
+    use super::{Duration, TcpStream, io};
 
-#[cfg(not(target_os = "linux"))]
-fn set_user_timeout(_: &TcpStream, _: Duration) -> io::Result<()> {
-    Err(ErrorKind::Unsupported.into())
+    /// tcp(7): how long sent data can remain unacknowledged, and data that the peer has no space for
+    /// unsent.
+    #[cfg(target_os = "linux")]
+    pub fn set_user_timeout(socket: &TcpStream, limit: Duration) -> io::Result<()> {
+        socket2::SockRef::from(socket).set_tcp_user_timeout(Some(limit))
+    }
+
+    /// SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, and TCP_KEEPCNT: two probes.
+    #[cfg(target_os = "linux")]
+    pub fn set_keepalive(socket: &TcpStream, interval: Duration) -> io::Result<()> {
+        let keepalive = socket2::TcpKeepalive::new();
+        let keepalive = keepalive.with_time(interval).with_interval(interval);
+        socket2::SockRef::from(socket).set_tcp_keepalive(&keepalive.with_retries(2))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub use unsupported as set_user_timeout;
+    #[cfg(not(target_os = "linux"))]
+    pub use unsupported as set_keepalive;
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn unsupported(_: &TcpStream, _: Duration) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Prints when each connection ends, and which ones are left in the end.

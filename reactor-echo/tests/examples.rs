@@ -1,7 +1,10 @@
 //! Runs each example and checks what it does.
 
+use std::env;
+use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process;
 use std::sync::mpsc;
 use std::thread;
 
@@ -74,6 +77,32 @@ fn a_line_that_is_late_ends_its_connection() -> io::Result<()> {
     in_time.send(b"three\n")?;
     assert_eq!(in_time.receive(6)?, b"three\n");
     Ok(())
+}
+
+#[test]
+fn a_restarted_server_takes_over_the_listener() -> io::Result<()> {
+    let control = env::temp_dir().join(format!("reactor_restart-{}", process::id()));
+    let arguments = ["127.0.0.1:0", &control.to_string_lossy()];
+    let mut old = Program::start_example("reactor_restart", &arguments)?;
+    let mut client = EchoClient::connect(old.address())?;
+    client.send(b"before")?;
+    assert_eq!(client.receive(6)?, b"before");
+
+    let new = Program::start_example("reactor_restart", &arguments)?;
+    assert_eq!(new.address(), old.address());
+    let mut next = EchoClient::connect(new.address())?;
+    next.send(b"new")?;
+    assert_eq!(next.receive(3)?, b"new");
+    client.send(b"after")?; // The old process serves this client as long as it stays.
+    assert_eq!(client.receive(5)?, b"after");
+    assert!(!old.has_ended()?);
+    drop(client);
+    let (status, _) = old.wait_within(TIME_LIMIT)?;
+    assert!(status.success(), "{status}");
+    next.send(b"only")?;
+    assert_eq!(next.receive(4)?, b"only");
+    new.stop()?;
+    fs::remove_file(control)
 }
 
 struct Member {
