@@ -205,7 +205,12 @@ fn starts_server(command: &str) -> bool {
 const PEERS: [&str; 3] = ["sequential", "threads", "steps"];
 
 /// The examples that pages start as servers. Each gets its address as an argument.
-const EXAMPLES: [&str; 2] = ["reactor_deadline", "reactor_restart"];
+const EXAMPLES: [&str; 4] = [
+    "reactor_deadline",
+    "reactor_lag",
+    "reactor_proxy",
+    "reactor_restart",
+];
 
 fn server_in(command: &str) -> Option<&str> {
     let is_server = |word: &&str| {
