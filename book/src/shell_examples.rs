@@ -205,11 +205,12 @@ fn starts_server(command: &str) -> bool {
 const PEERS: [&str; 3] = ["sequential", "threads", "steps"];
 
 /// The examples that pages start as servers. Each gets its address as an argument.
-const EXAMPLES: [&str; 4] = [
+const EXAMPLES: [&str; 5] = [
     "reactor_deadline",
     "reactor_lag",
     "reactor_proxy",
     "reactor_restart",
+    "reactor_threads",
 ];
 
 fn server_in(command: &str) -> Option<&str> {

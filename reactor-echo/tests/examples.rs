@@ -105,6 +105,24 @@ fn a_restarted_server_takes_over_the_listener() -> io::Result<()> {
     fs::remove_file(control)
 }
 
+#[test]
+fn a_thread_wakes_the_loop_on_every_engine() -> io::Result<()> {
+    for engine in EngineKind::ALL {
+        let arguments = ["127.0.0.1:0", &format!("{engine:?}")];
+        let server = Program::start_example("reactor_threads", &arguments)?;
+        let mut client = EchoClient::connect(server.address())?;
+        // More jobs than threads, so that some have to wait for one.
+        client.send(&b"thread 0.01\n".repeat(20))?;
+        let answers = b"done on a thread\n".repeat(20);
+        assert_eq!(client.receive(answers.len())?, answers, "{engine:?}");
+        client.send(b"hello\n")?;
+        assert_eq!(client.receive(6)?, b"hello\n");
+        let (status, _) = server.stop()?;
+        assert!(status.success(), "{engine:?}: {status}");
+    }
+    Ok(())
+}
+
 struct Member {
     reading: BufReader<TcpStream>,
     name: String,
