@@ -30,14 +30,15 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Starts a shell in the root, which finds the programs of a folder by name.
+    /// Starts a shell in the root, which finds the programs of a folder, and the examples below it, by
+    /// name.
     ///
     /// # Errors
     /// The shell can't be started.
     pub fn start(workspace: &Workspace, programs: &Path) -> Result<Self> {
         let others = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths(
-            [programs.to_owned()]
+            [programs.to_owned(), programs.join("examples")]
                 .into_iter()
                 .chain(env::split_paths(&others)),
         )?;

@@ -204,10 +204,21 @@ fn starts_server(command: &str) -> bool {
 /// The servers that pages show besides the four.
 const PEERS: [&str; 3] = ["sequential", "threads", "steps"];
 
+/// The examples that pages start as servers. Each gets its address as an argument.
+const EXAMPLES: [&str; 5] = [
+    "reactor_deadline",
+    "reactor_lag",
+    "reactor_proxy",
+    "reactor_restart",
+    "reactor_threads",
+];
+
 fn server_in(command: &str) -> Option<&str> {
     let is_server = |word: &&str| {
         let name = word.rsplit('/').next().unwrap_or(word);
-        PEERS.contains(&name) || Style::ALL.iter().any(|style| style.program() == name)
+        PEERS.contains(&name)
+            || EXAMPLES.contains(&name)
+            || Style::ALL.iter().any(|style| style.program() == name)
     };
     command.split_whitespace().find(is_server)
 }
@@ -215,12 +226,17 @@ fn server_in(command: &str) -> Option<&str> {
 /// The command of a server, with its default port as an option, so that it can be replaced.
 fn with_port(command: &str) -> String {
     match server_in(command) {
-        Some(server) if starts_server(command) && !command.contains("--port") => {
+        Some(server) if starts_server(command) && !names_port(command) => {
             let explicit = format!("{server} --port {PORT}");
             command.replacen(server, &explicit, 1)
         }
         _ => command.to_owned(),
     }
+}
+
+/// Whether the command says where to listen.
+fn names_port(command: &str) -> bool {
+    command.contains("--port") || command.contains(":888")
 }
 
 /// Whether the lines are the expected ones. Each `…` matches anything.
@@ -310,8 +326,13 @@ mod tests {
             with_port("target/release/chat-echo --quiet &"),
             "target/release/chat-echo --port 8881 --quiet &"
         );
-        let other = "echo-client check -- target/release/chat-echo";
-        assert_eq!(with_port(other), other);
+        for other in [
+            "echo-client check -- target/release/chat-echo",
+            "reactor_deadline 127.0.0.1:8881 1 &",
+        ] {
+            assert_eq!(with_port(other), other);
+        }
+        assert!(starts_server("reactor_deadline 127.0.0.1:8881 1 &"));
         let mut ports = Ports::default();
         let first = ports.replace("nc localhost 8881")?;
         assert!(!first.contains("8881"));

@@ -1,7 +1,10 @@
 //! Runs each example and checks what it does.
 
+use std::env;
+use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process;
 use std::sync::mpsc;
 use std::thread;
 
@@ -56,6 +59,67 @@ fn in_the_chat_room_the_others_hear_it() -> io::Result<()> {
     assert_eq!(bert.hear()?, format!("{}: hello\n", anna.name));
     drop(anna);
     assert!(bert.hear()?.ends_with(": goes out\n"));
+    Ok(())
+}
+
+#[test]
+fn a_line_that_is_late_ends_its_connection() -> io::Result<()> {
+    let server = Program::start_example("reactor_deadline", &["127.0.0.1:0", "0.2"])?;
+    let mut in_time = EchoClient::connect(server.address())?;
+    in_time.send(b"one\ntw")?; // The second line has begun when the first one comes back.
+    assert_eq!(in_time.receive(4)?, b"one\n");
+    in_time.send(b"o\n")?;
+    assert_eq!(in_time.receive(4)?, b"two\n");
+    let mut late = EchoClient::connect(server.address())?;
+    late.send(b"half a line")?;
+    assert_eq!(late.receive_to_end()?, b"");
+    // The time of the first client's second line has passed as well, but that line is complete.
+    in_time.send(b"three\n")?;
+    assert_eq!(in_time.receive(6)?, b"three\n");
+    Ok(())
+}
+
+#[test]
+fn a_restarted_server_takes_over_the_listener() -> io::Result<()> {
+    let control = env::temp_dir().join(format!("reactor_restart-{}", process::id()));
+    let arguments = ["127.0.0.1:0", &control.to_string_lossy()];
+    let mut old = Program::start_example("reactor_restart", &arguments)?;
+    let mut client = EchoClient::connect(old.address())?;
+    client.send(b"before")?;
+    assert_eq!(client.receive(6)?, b"before");
+
+    let new = Program::start_example("reactor_restart", &arguments)?;
+    assert_eq!(new.address(), old.address());
+    let mut next = EchoClient::connect(new.address())?;
+    next.send(b"new")?;
+    assert_eq!(next.receive(3)?, b"new");
+    client.send(b"after")?; // The old process serves this client as long as it stays.
+    assert_eq!(client.receive(5)?, b"after");
+    assert!(!old.has_ended()?);
+    drop(client);
+    let (status, _) = old.wait_within(TIME_LIMIT)?;
+    assert!(status.success(), "{status}");
+    next.send(b"only")?;
+    assert_eq!(next.receive(4)?, b"only");
+    new.stop()?;
+    fs::remove_file(control)
+}
+
+#[test]
+fn a_thread_wakes_the_loop_on_every_engine() -> io::Result<()> {
+    for engine in EngineKind::ALL {
+        let arguments = ["127.0.0.1:0", &format!("{engine:?}")];
+        let server = Program::start_example("reactor_threads", &arguments)?;
+        let mut client = EchoClient::connect(server.address())?;
+        // More jobs than threads, so that some have to wait for one.
+        client.send(&b"thread 0.01\n".repeat(20))?;
+        let answers = b"done on a thread\n".repeat(20);
+        assert_eq!(client.receive(answers.len())?, answers, "{engine:?}");
+        client.send(b"hello\n")?;
+        assert_eq!(client.receive(6)?, b"hello\n");
+        let (status, _) = server.stop()?;
+        assert!(status.success(), "{engine:?}: {status}");
+    }
     Ok(())
 }
 
