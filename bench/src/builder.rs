@@ -165,11 +165,22 @@ fn build(candidates: &[&Candidate], profile: Profile) -> io::Result<HashMap<Stri
     for family in [Family::Ours, Family::Rust] {
         let mut chosen = Vec::new();
         for candidate in candidates.iter().filter(|one| one.family == family) {
-            if let Made::Cargo {
-                package, program, ..
+            let Made::Cargo {
+                package,
+                program,
+                feature,
+                ..
             } = candidate.made
-            {
-                chosen.extend(["--package", package, "--bin", program]);
+            else {
+                continue;
+            };
+            let one = ["--package", package, "--bin", program];
+            match feature {
+                Some(feature) => {
+                    let one = [&one[..], &["--features", feature]].concat();
+                    programs.extend(cargo_build(profile, &one)?);
+                }
+                None => chosen.extend(one),
             }
         }
         if !chosen.is_empty() {

@@ -32,6 +32,9 @@ pub enum Made {
         package: &'static str,
         /// The program.
         program: &'static str,
+        /// The feature of the package that the program needs, if any. It is built separately, so
+        /// that no other program gets this feature.
+        feature: Option<&'static str>,
         /// Its arguments.
         arguments: &'static [&'static str],
     },
@@ -197,6 +200,22 @@ pub const ALL: &[Candidate] = &[
     ),
 ];
 
+/// tokio with several threads. It takes part only where servers with several threads are compared.
+pub const TOKIO_THREADS: Candidate = Candidate {
+    made: Made::Cargo {
+        package: "bench",
+        program: "tokio-threads",
+        feature: Some("multi-thread"),
+        arguments: &[],
+    },
+    ..rust(
+        "tokio-threads",
+        "tokio's threads, which take each other's tasks",
+        MANY,
+        &["bench/peers/rust/tokio_threads.rs"],
+    )
+};
+
 /// The four styles, each with its default engine.
 pub const THE_FOUR: [&str; 4] = ["select", "dispatcher", "chat", "reactor-tokio"];
 
@@ -216,6 +235,7 @@ const fn ours(
     let made = Made::Cargo {
         package,
         program: package,
+        feature: None,
         arguments,
     };
     other(Family::Ours, name, about, most_connections, made, written)
@@ -230,6 +250,7 @@ const fn rust(
     let made = Made::Cargo {
         package: "bench",
         program: name,
+        feature: None,
         arguments: &[],
     };
     other(Family::Rust, name, about, most_connections, made, written)

@@ -46,6 +46,11 @@ impl Harness {
         Ok(Harness { cores })
     }
 
+    /// A harness that lets the system choose the cores, for servers with several threads.
+    pub fn without_cores() -> Self {
+        Harness { cores: None }
+    }
+
     /// The two cores, if each side has its own.
     pub fn cores(&self) -> Option<Cores> {
         self.cores
@@ -56,13 +61,22 @@ impl Harness {
     /// # Errors
     /// The errors of [`Program::start`].
     pub fn start(&self, ready: &Ready) -> io::Result<Server> {
-        let program = self.launch(&mut ready.command(), TIME_LIMIT);
+        self.start_with(ready.candidate, &mut ready.command())
+    }
+
+    /// Starts a candidate with this command.
+    pub(crate) fn start_with(
+        &self,
+        candidate: &'static Candidate,
+        command: &mut Command,
+    ) -> io::Result<Server> {
+        let program = self.launch(command, TIME_LIMIT);
         let named = |error: io::Error| {
-            let name = ready.candidate.name;
+            let name = candidate.name;
             io::Error::new(error.kind(), format!("{name} did not start: {error}"))
         };
         Ok(Server {
-            candidate: ready.candidate,
+            candidate,
             program: program.map_err(named)?,
             idle: Vec::new(),
         })

@@ -14,6 +14,7 @@
 //! | [`comparison`] | all of it, to be written as JSON |
 //! | [`report`] | all of it as text: tables and sentences |
 //! | [`live`] | the live comparison: `cargo run --release -p bench` |
+//! | [`workers`] | what several workers of one server change |
 //! | [`cores`] | which core each program runs on |
 //! | [`machine`] | the machine and its software |
 
@@ -36,3 +37,4 @@ pub mod report;
 pub mod run;
 pub mod table;
 pub mod trial;
+pub mod workers;

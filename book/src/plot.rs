@@ -22,6 +22,7 @@ mod table;
 use anyhow::Result;
 use common::comparison::Comparison;
 use figures::{Figure, Subject};
+pub use number::day;
 use own::Own;
 
 use crate::html;

@@ -6,7 +6,7 @@ mod contract;
 use std::io;
 
 use common::client::check::{Kind, Selection};
-use contract::{grade, grade_with_faults};
+use contract::{grade, grade_with_faults, grade_with_workers};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_chat-echo");
 
@@ -18,4 +18,9 @@ fn the_contract_is_kept() -> io::Result<()> {
 #[test]
 fn the_contract_is_kept_with_faults() -> io::Result<()> {
     grade_with_faults(SERVER, Kind::Line)
+}
+
+#[test]
+fn the_contract_is_kept_with_two_workers() -> io::Result<()> {
+    grade_with_workers(SERVER, Kind::Line)
 }

@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use std::num::IntErrorKind;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -21,6 +22,9 @@ pub use generate::parse;
 /// by default (`/proc/sys/fs/nr_open`).
 pub const MOST_CONNECTIONS: usize = 1 << 24;
 
+/// The most loops that a server starts.
+pub const MOST_WORKERS: usize = 1024;
+
 /// The most bytes that a server can be set to read at once: more than a socket's buffer holds.
 pub const MOST_RECV_SIZE: usize = 1 << 26;
 
@@ -33,6 +37,9 @@ pub struct ServerArgs {
     /// Where to listen.
     #[command(flatten)]
     pub listen: ListenArgs,
+    /// Loops that serve at the same time, each on its own thread: a number, or auto for one per core
+    #[arg(long, value_name = "WORKERS", default_value = "1", value_parser = workers, help_heading = "Listening")]
+    pub workers: usize,
     /// How much each connection can use.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -220,6 +227,17 @@ pub fn number(
     }
 }
 
+/// Parses a number of workers; `auto` is the number of cores that the process can use
+/// ([`available_parallelism`]).
+fn workers(text: &str) -> Result<usize, String> {
+    match text {
+        "auto" => Ok(available_parallelism()
+            .map_or(1, usize::from)
+            .min(MOST_WORKERS)),
+        _ => number(1..=MOST_WORKERS)(text).map_err(|error| format!("{error}, or auto")),
+    }
+}
+
 /// Parses an address or a name to listen on, without a port; `[::1]` means `::1`.
 fn host(text: &str) -> Result<String, String> {
     let inner = text
@@ -312,6 +330,16 @@ mod tests {
         }
         for bad in ["", "-1", "1e3", "ten", "1 "] {
             assert_eq!(parse(bad), Err("not a whole number".into()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn workers_are_a_number_or_one_per_core() {
+        assert_eq!((workers("1"), workers("1024")), (Ok(1), Ok(MOST_WORKERS)));
+        let cores = available_parallelism().map_or(1, usize::from);
+        assert_eq!(workers("auto"), Ok(cores.min(MOST_WORKERS)));
+        for bad in ["0", "1025", "-1", "two", "Auto", ""] {
+            assert!(workers(bad).is_err(), "{bad}");
         }
     }
 

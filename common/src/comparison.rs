@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 mod benchmark;
 mod counts;
 mod estimate;
+mod workers;
 
 pub use benchmark::{Benchmark, NoiseFloor, Row, Unit, Verdict};
 pub use counts::{Calls, Counts};
 pub use estimate::Estimate;
+pub use workers::{Balance, WorkersRecord, WorkersRow};
 
 /// Raised when fields change their name or meaning.
 pub const SCHEMA: u32 = 2;

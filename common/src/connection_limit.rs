@@ -1,5 +1,6 @@
 //! Limits how many connections a server holds, and decides when it can accept the next one.
 
+use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,14 +31,46 @@ struct SharedCount {
     most: AtomicUsize,
     connections: AtomicUsize,
     backoff: Mutex<Backoff>,
+    process: ProcessTotals,
 }
 
 #[derive(Debug, Default)]
 struct Backoff {
     retry_at: Option<Instant>,
-    warned_at: Option<Instant>,
     /// Calls of accept(2) that failed in a row, each for its own connection.
     failures: usize,
+}
+
+/// What the log says about a process whose loops run on several threads: how many connections they
+/// hold together, and when one of them last warned about accept(2). Clones share both.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessTotals(Arc<Totals>);
+
+#[derive(Debug, Default)]
+struct Totals {
+    connections: AtomicUsize,
+    warned_at: Mutex<Option<Instant>>,
+}
+
+thread_local! {
+    static TOTALS: RefCell<Option<ProcessTotals>> = const { RefCell::new(None) };
+}
+
+impl ProcessTotals {
+    /// From now on, the limits that this thread creates count here. Otherwise, a limit counts alone.
+    pub fn use_on_this_thread(&self) {
+        TOTALS.replace(Some(self.clone()));
+    }
+
+    /// Whether no loop has warned in the last second. If so, the caller warns now.
+    fn may_warn(&self, now: Instant) -> bool {
+        let mut warned_at = locked(&self.0.warned_at);
+        let may_warn = warned_at.is_none_or(|at| now - at >= WARN_AFTER);
+        if may_warn {
+            *warned_at = Some(now);
+        }
+        may_warn
+    }
 }
 
 impl ConnectionLimit {
@@ -47,6 +80,7 @@ impl ConnectionLimit {
             most: AtomicUsize::new(most),
             connections: AtomicUsize::new(0),
             backoff: Mutex::default(),
+            process: TOTALS.with_borrow(Clone::clone).unwrap_or_default(),
         }))
     }
 
@@ -72,7 +106,9 @@ impl ConnectionLimit {
 
     /// Counts a connection that accept(2) has returned, until the permit is dropped.
     pub fn accepted(&self, peer: SocketAddr) -> Permit {
-        let connections = self.0.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        self.0.connections.fetch_add(1, Ordering::Relaxed);
+        let totals = &self.0.process.0;
+        let connections = totals.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let mut backoff = self.0.backoff();
         (backoff.retry_at, backoff.failures) = (None, 0);
         info!(%peer, connections, "connected");
@@ -127,9 +163,10 @@ impl ConnectionLimit {
         let now = sys::now();
         let mut backoff = self.0.backoff();
         (backoff.retry_at, backoff.failures) = (Some(now + RETRY_AFTER), 0);
-        if backoff.warned_at.is_none_or(|at| now - at >= WARN_AFTER) {
-            backoff.warned_at = Some(now);
-            let connections = self.connections();
+        drop(backoff);
+        let process = &self.0.process;
+        if process.may_warn(now) {
+            let connections = process.0.connections.load(Ordering::Relaxed);
             warn!(%error, connections, "cannot accept: trying again when a connection closes, or in 0.5 s");
         }
     }
@@ -137,8 +174,12 @@ impl ConnectionLimit {
 
 impl SharedCount {
     fn backoff(&self) -> MutexGuard<'_, Backoff> {
-        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.backoff)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One connection's place within the limit. A permit lives exactly as long as the connection's
@@ -166,7 +207,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let connections = self.shared.connections.fetch_sub(1, Ordering::Relaxed) - 1;
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        let totals = &self.shared.process.0;
+        let connections = totals.connections.fetch_sub(1, Ordering::Relaxed) - 1;
         self.shared.backoff().retry_at = None;
         let why = self.error.as_ref();
         let why = why.map_or("finished".to_owned(), io::Error::to_string);
@@ -194,6 +237,28 @@ mod tests {
         drop(permit);
         assert!(limit.is_open());
         assert_eq!(limit.connections(), 0);
+    }
+
+    #[test]
+    fn limits_of_one_process_warn_once_a_second_together() {
+        let totals = ProcessTotals::default();
+        totals.use_on_this_thread();
+        let limits = [ConnectionLimit::new(9), ConnectionLimit::new(9)];
+        TOTALS.replace(None);
+        let permits = limits.each_ref().map(|limit| limit.accepted(peer()));
+        assert_eq!(totals.0.connections.load(Ordering::Relaxed), 2);
+        assert_eq!(limits[0].connections(), 1, "its own");
+        drop(permits);
+        assert_eq!(totals.0.connections.load(Ordering::Relaxed), 0);
+
+        let now = Instant::now();
+        assert!(limits[0].0.process.may_warn(now));
+        assert!(!limits[1].0.process.may_warn(now + WARN_AFTER / 2));
+        assert!(limits[1].0.process.may_warn(now + WARN_AFTER));
+        assert!(
+            ConnectionLimit::new(9).0.process.may_warn(now),
+            "it is alone"
+        );
     }
 
     #[test]

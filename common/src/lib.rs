@@ -3,7 +3,7 @@
 //! | module | for |
 //! |---|---|
 //! | [`args`] | the options that every server takes, and the [`Settings`] made from them |
-//! | `run` | from parsed arguments to a serving loop and an exit status (feature `server`, as is `logging`) |
+//! | `run`, `workers` | from parsed arguments to a serving loop, or several, and an exit status (feature `server`, as is `logging`) |
 //! | [`net`] | listening, connecting and tuning sockets, in one place |
 //! | [`connection_limit`] | how many connections a server holds, and when it accepts the next one |
 //! | [`lifecycle`] | where a connection is in its life |
@@ -50,6 +50,8 @@ pub mod run;
 pub mod script;
 pub mod stop;
 pub mod sys;
+#[cfg(all(unix, feature = "server"))]
+mod workers;
 
 pub use args::{SendPolicy, Settings};
 pub use clock::Clock;

@@ -44,11 +44,12 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Starts the log, and the trace if requested.
+    /// Starts the log, and the trace if requested. If several loops write to them, each line names
+    /// the thread that it comes from (`names_threads`).
     ///
     /// # Errors
     /// A trace file that can't be created, or a second call in one process.
-    pub fn start(args: &ObserveArgs) -> io::Result<Self> {
+    pub fn start(args: &ObserveArgs, names_threads: bool) -> io::Result<Self> {
         // At the limit for a file's size (`ulimit -f`), this signal would end the server. With any
         // handler, write(2) returns EFBIG instead.
         flag::register(SIGXFSZ, Arc::default())?;
@@ -66,9 +67,10 @@ impl Outputs {
             ),
             trace: args.trace.as_deref().map(trace_writer).transpose()?,
         };
+        let trace = outputs.trace.clone();
         tracing_subscriber::registry()
-            .with(log_layer(args, outputs.log.clone()))
-            .with(outputs.trace.clone().map(trace_layer))
+            .with(log_layer(args, names_threads, outputs.log.clone()))
+            .with(trace.map(|trace| trace_layer(names_threads, trace)))
             .try_init()
             .map_err(io::Error::other)?;
         Ok(outputs)
@@ -114,11 +116,13 @@ fn dropped_lines(count: u64) -> String {
 
 fn log_layer(
     args: &ObserveArgs,
+    names_threads: bool,
     writer: BackgroundWriter,
 ) -> Box<dyn Layer<Registry> + Send + Sync> {
     let layer = fmt::layer()
         .with_ansi(false)
         .with_target(false)
+        .with_thread_names(names_threads)
         .with_writer(move || writer.clone());
     let layer = match args.log_format {
         LogFormat::Text => layer.boxed(),
@@ -153,7 +157,7 @@ fn trace_writer(path: &Path) -> io::Result<BackgroundWriter> {
 }
 
 /// What [`sys`](crate::sys) reports, one line of JSON for each call.
-fn trace_layer<S>(writer: BackgroundWriter) -> impl Layer<S>
+fn trace_layer<S>(names_threads: bool, writer: BackgroundWriter) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -163,6 +167,7 @@ where
         .with_timer(uptime())
         .with_level(false)
         .with_target(false)
+        .with_thread_names(names_threads)
         .with_writer(move || writer.clone());
     layer.with_filter(Targets::new().with_target(TRACE_TARGET, LevelFilter::TRACE))
 }

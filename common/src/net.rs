@@ -53,6 +53,16 @@ pub fn listen(host: &str, port: u16, backlog: i32) -> io::Result<Listener> {
 /// What socket(2), bind(2), or listen(2) returns.
 #[cfg(unix)]
 pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    bind_with(address, backlog, |_| Ok(()))
+}
+
+/// Listens on `address` as [`bind`] does. Before it binds the socket, it calls `prepare` with it.
+#[cfg(unix)]
+pub(crate) fn bind_with(
+    address: SocketAddr,
+    backlog: i32,
+    prepare: impl FnOnce(&Socket) -> io::Result<()>,
+) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -61,6 +71,7 @@ pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     set_congestion_control(&socket); // Accepted sockets inherit it.
+    prepare(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     Ok(socket.into())

@@ -39,15 +39,7 @@ impl StopSignal {
     #[cfg(unix)]
     pub fn on_signals() -> io::Result<Self> {
         let (stopper, stop) = Self::pair()?;
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order, so that the first signal doesn't count as the second.
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))?;
-            flag::register(signal, Arc::clone(&asked))?;
-            low_level::pipe::register(signal, stopper.pipe.try_clone()?)?;
-        }
-        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
-        signals.thread_unblock()?;
+        stop_on_signals(&[stopper])?;
         Ok(stop)
     }
 
@@ -109,6 +101,27 @@ impl Stopper {
     }
 }
 
+/// Handles SIGINT and SIGTERM as [`StopSignal::on_signals`] does, for several loops: the first one
+/// stops all of them.
+///
+/// # Errors
+/// There is no descriptor, or a signal can't be handled.
+#[cfg(unix)]
+pub fn stop_on_signals(stoppers: &[Stopper]) -> io::Result<()> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order, so that the first signal doesn't count as the second.
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))?;
+        flag::register(signal, Arc::clone(&asked))?;
+        for stopper in stoppers {
+            low_level::pipe::register(signal, stopper.pipe.try_clone()?)?;
+        }
+    }
+    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    signals.thread_unblock()?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,12 +136,18 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_raises_it() -> io::Result<()> {
+    fn a_signal_raises_those_of_all_loops() -> io::Result<()> {
         SigSet::from_iter([Signal::SIGTERM]).thread_block()?; // As a parent process can do.
-        let stop = StopSignal::on_signals()?;
-        assert!(!stop.is_raised());
+        let pairs = [StopSignal::pair()?, StopSignal::pair()?];
+        let (stoppers, stops) = pairs.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        stop_on_signals(&stoppers)?;
+        for stop in &stops {
+            assert!(!stop.is_raised());
+        }
         low_level::raise(SIGTERM)?;
-        assert!(stop.is_raised());
+        for stop in &stops {
+            assert!(stop.is_raised());
+        }
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ mod contract;
 use std::io;
 
 use common::client::check::{Kind, Selection};
-use contract::{grade, grade_with_faults};
+use contract::{grade, grade_with_faults, grade_with_workers};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_select-echo");
 
@@ -24,4 +24,9 @@ fn the_contract_is_kept_when_answers_are_queued() -> io::Result<()> {
 #[test]
 fn the_contract_is_kept_with_faults() -> io::Result<()> {
     grade_with_faults(SERVER, Kind::Stream)
+}
+
+#[test]
+fn the_contract_is_kept_with_two_workers() -> io::Result<()> {
+    grade_with_workers(SERVER, Kind::Stream)
 }

@@ -125,3 +125,44 @@ fn a_trace_file_that_cannot_be_written_is_an_error() -> io::Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn counters_are_summed_and_each_line_of_the_trace_names_its_worker() -> io::Result<()> {
+    let path = std::env::temp_dir().join(format!("select-echo-workers-{}", std::process::id()));
+    let mut command = server();
+    command.args(["--port", "0", "-qq", "--workers", "2", "--counters"]);
+    let program = Program::start(command.arg("--trace").arg(&path))?;
+    for _ in 0..40 {
+        let mut client = EchoClient::connect(program.address())?;
+        assert_eq!(client.echo(b"hello\n")?, b"hello\n");
+    }
+    let (status, lines) = program.stop()?;
+    assert!(status.success(), "{status}");
+    let counters: serde_json::Value = serde_json::from_str(&lines[0])?;
+    let accepts = |counters: &serde_json::Value| counters["accepts"].as_u64().unwrap_or(0);
+    let each = counters["workers"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let each: Vec<u64> = each.iter().map(accepts).collect();
+    assert_eq!(
+        (each.len(), each.iter().sum::<u64>()),
+        (2, 40),
+        "{counters}"
+    );
+    assert_eq!(accepts(&counters), 40);
+
+    let trace = fs::read_to_string(&path)?;
+    fs::remove_file(&path)?;
+    let mut traced = [0, 0];
+    for line in trace.lines() {
+        let event: serde_json::Value = serde_json::from_str(line)?;
+        let worker = match event["threadName"].as_str() {
+            Some("main") => 0,
+            Some("worker-2") => 1,
+            _ => panic!("no worker in {line}"),
+        };
+        traced[worker] += u64::from(event["call"] == "accept" && event["peer"].is_string());
+    }
+    assert_eq!(traced[..], each);
+    Ok(())
+}

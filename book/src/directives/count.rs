@@ -5,10 +5,14 @@ use crate::code_stats::CodeStats;
 use crate::style::Style;
 use anyhow::{Context, Result, anyhow};
 
+mod workers;
+
 pub fn render(block: &Block) -> Rendered {
     let line = block.only_line()?;
     match line.split_once(' ') {
         None if line == "code" => code(block).map_err(block_error),
+        None if line == "workers" => workers::rates(block.workspace).map_err(block_error),
+        None if line == "balance" => workers::balances(block.workspace).map_err(block_error),
         Some(("counters", scenario)) => counters(block, scenario.trim()).map_err(block_error),
         _ => Err(block_error(anyhow!("there is no count {line}"))),
     }

@@ -23,7 +23,7 @@ impl Options {
     /// program's exit status.
     pub fn run<S>(
         &self,
-        start: impl FnOnce(Listener, Settings, usize, StopSignal) -> io::Result<S>,
+        start: impl Fn(Listener, Settings, usize, StopSignal) -> io::Result<S> + Sync,
     ) -> ExitCode
     where
         S: FnOnce() -> io::Result<()>,
@@ -45,7 +45,7 @@ impl Options {
 /// }
 /// ```
 pub fn run(
-    serve: impl FnOnce(Listener, Settings, usize, StopSignal) -> io::Result<()>,
+    serve: impl Fn(Listener, Settings, usize, StopSignal) -> io::Result<()> + Sync,
 ) -> ExitCode {
     #[derive(Parser)]
     struct Program {
@@ -53,6 +53,7 @@ pub fn run(
         options: Options,
     }
     let options = args::parse::<Program>().options;
+    let serve = &serve;
     options.run(|listener, settings, max_line, stop| {
         Ok(move || serve(listener, settings, max_line, stop))
     })

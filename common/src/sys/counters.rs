@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::iter::Sum;
 
-/// Counts of what one thread's loop has done. [`Display`](fmt::Display) is one line of JSON.
+/// Counts of what one thread's loop has done, or the sums of several loops. [`Display`](fmt::Display) is one line of JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Times the loop waited for readiness.
@@ -52,6 +53,23 @@ impl Counters {
             ("bytes_read", bytes_read),
             ("bytes_written", bytes_written),
         ]
+    }
+}
+
+/// The counts of several loops together.
+impl Sum for Counters {
+    fn sum<I: Iterator<Item = Counters>>(all: I) -> Counters {
+        all.fold(Counters::default(), |sum, one| Counters {
+            waits: sum.waits + one.waits,
+            wakeups: sum.wakeups + one.wakeups,
+            reads: sum.reads + one.reads,
+            writes: sum.writes + one.writes,
+            would_blocks: sum.would_blocks + one.would_blocks,
+            accepts: sum.accepts + one.accepts,
+            closes: sum.closes + one.closes,
+            bytes_read: sum.bytes_read + one.bytes_read,
+            bytes_written: sum.bytes_written + one.bytes_written,
+        })
     }
 }
 

@@ -31,3 +31,28 @@ pub fn grade_with_faults(program: &str, kind: Kind) -> io::Result<()> {
     let arguments = ["--quiet", "--recv-size", "1000", "--faults", faults];
     grade(program, &arguments, Selection::of(kind).only(cases))
 }
+
+/// Expects `program` to pass with two workers what can go wrong between them: start, stop, limits, and
+/// the log. Each other promise is one worker's alone.
+pub fn grade_with_workers(program: &str, kind: Kind) -> io::Result<()> {
+    let cases = [
+        "full-duplex",
+        "fairness",
+        "thousand-at-once",
+        "port-in-use",
+        "few-descriptors-at-start",
+        "sigterm-pending-output",
+        "sigterm-never-reader",
+        "second-signal",
+        "stop-backlog",
+        "quiet-idle-timeout",
+        "out-of-descriptors",
+        "out-of-descriptors-quiet",
+        "max-connections",
+    ];
+    grade(
+        program,
+        &["--workers", "2"],
+        Selection::of(kind).only(cases),
+    )
+}
