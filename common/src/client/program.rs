@@ -15,6 +15,10 @@ mod trace;
 pub use serving::Serving;
 pub use trace::{Traced, tells, trace_of_one_line};
 
+/// The longest time that a program can take until it listens. On a machine with much other work, a
+/// debug build that fills a large buffer first needs seconds.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
 /// A running program that prints `listening on ADDRESS`. Dropping it kills the program, with
 /// everything that it has started.
 #[derive(Debug)]
@@ -25,12 +29,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts the program and waits until it listens, for at most [`TIME_LIMIT`].
+    /// Starts the program and waits until it listens, for at most half a minute.
     ///
     /// # Errors
     /// The program can't be started, or prints something else or nothing.
     pub fn start(command: &mut Command) -> io::Result<Self> {
-        Self::start_within(command, TIME_LIMIT)
+        Self::start_within(command, START_LIMIT)
     }
 
     /// Like [`start`](Self::start), with another limit.
