@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 
 // The scripts are classic ones: each adds its part to one global object.
-for (const name of ['script', 'model', 'page', 'score', 'matrix', 'source', 'says', 'run', 'share', 'predict', 'real']) {
+for (const name of ['script', 'model', 'page', 'stave', 'score', 'matrix', 'source', 'says', 'run', 'share', 'predict', 'real']) {
     await import(`../theme/lab/${name}.js`);
 }
 const { script, model, run, share, compared, decides, withBug, difference, question } = globalThis.echoLab;

@@ -209,8 +209,8 @@
             }
         }
 
-        draw() {
-            super.draw();
+        write() {
+            super.write();
             this.prediction.draw();
             this.find('.lab-predicting input').checked = this.prediction.isOn;
             this.controls.draw();

@@ -117,12 +117,17 @@
         }
 
         draw() {
+            this.write();
+            this.score.scroll();
+        }
+
+        /** Writes what all parts show at the moment. */
+        write() {
             const { run, moment } = this;
             const says = moment.step ? withCode(run.steps[moment.step - 1].says) : 'the servers start';
             fill(this.find('.lab-moment'), `<b>Step ${moment.step} of ${run.last}</b> · ${says}<small>${moment.call ? `call ${moment.call} of ${run.lengths[moment.step]}` : 'before the first call'}</small>`);
             this.drawSteps();
-            this.score.draw();
-            this.score.follow();
+            this.score.draw({ follows: true });
             this.matrix.draw();
             this.source.draw();
             const sentence = lab.difference(this);
