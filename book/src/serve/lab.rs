@@ -1,9 +1,10 @@
 //! What a served page can request of the lab: `POST /lab/run` runs a script in the simulation,
-//! `POST /lab/play` on the real program, and `POST /lab/grade` runs the checker.
+//! `POST /lab/play` on the real program, and `POST /lab/grade` runs the checker. `POST /lab/build` builds the
+//! programs for the last two, and tells how far it is.
 
 use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,8 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::ServedSite;
+use super::building::{Building, Cache};
 use super::grade::GradeRequest;
 use super::http::Response;
+use super::program::{Pieces, Slot};
 use super::request::{Body, Request};
 use crate::lab::Lab;
 use crate::limited::Finished;
@@ -29,13 +32,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct LabService {
     /// The program, and the version of the site that it was built for.
-    lab: Mutex<Option<(u64, Arc<Lab>)>>,
+    lab: Cache<Lab>,
     /// The real programs, as well.
-    programs: Mutex<Option<(u64, Arc<PlayPrograms>)>>,
-    /// How many runs are under way.
-    runs: AtomicUsize,
-    /// Whether a server is being graded.
-    is_grading: Arc<AtomicBool>,
+    programs: Arc<Cache<PlayPrograms>>,
+    /// How many runs, gradings, and builds are under way.
+    runs: Arc<AtomicUsize>,
+    gradings: Arc<AtomicUsize>,
+    builds: Arc<AtomicUsize>,
 }
 
 /// A script, and the arguments of `lab run`.
@@ -56,14 +59,10 @@ struct PlayRequest {
     script: String,
 }
 
-/// A run that is under way.
-struct Run<'service>(&'service AtomicUsize);
-
-impl Drop for Run<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+/// A request that says all with its path: `{}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoDetails {}
 
 impl LabService {
     /// Responds to a request with a body.
@@ -72,19 +71,20 @@ impl LabService {
             "/lab/run" => body_of(request).and_then(|body| self.run(&body, site)),
             "/lab/grade" => body_of(request).and_then(|body| self.grade(body, site)),
             "/lab/play" => body_of(request).and_then(|body| self.play(&body, site)),
+            "/lab/build" => body_of(request).and_then(|body| self.build(&body, site)),
             _ => Err(refused("404 Not Found", "there is no such request")),
         };
         response.unwrap_or_else(|refused| refused)
     }
 
     fn run(&self, request: &RunRequest, site: &ServedSite) -> Result<Response, Response> {
-        let _run = self.begin()?;
+        let _slot = slot(&self.runs, MOST_RUNS, "other runs are under way")?;
         let lab = current(&self.lab, site, || Lab::build(&site.workspace))?;
         response_of(lab.run(&request.args, &request.script, TIME_LIMIT))
     }
 
     fn play(&self, request: &PlayRequest, site: &ServedSite) -> Result<Response, Response> {
-        let _run = self.begin()?;
+        let _slot = slot(&self.runs, MOST_RUNS, "other runs are under way")?;
         let programs = current(&self.programs, site, || {
             Ok(PlayPrograms::build(&site.workspace)?)
         })?;
@@ -94,6 +94,15 @@ impl LabService {
             script,
         } = request;
         response_of(programs.play(server, args, script, TIME_LIMIT))
+    }
+
+    fn build(&self, _: &NoDetails, site: &ServedSite) -> Result<Response, Response> {
+        let slot = slot(&self.builds, MOST_RUNS, "other builds are under way")?;
+        let version = site.snapshot().version;
+        let building = Building::start(&site.workspace, version, &self.programs, slot);
+        let building =
+            building.map_err(|error| refused("500 Internal Server Error", error.to_string()))?;
+        Ok(in_lines(building))
     }
 
     fn grade(&self, request: GradeRequest, site: &ServedSite) -> Result<Response, Response> {
@@ -108,34 +117,25 @@ impl LabService {
         })?;
         let checker = programs.checker(&site.workspace);
         let missing = || refused("500 Internal Server Error", "there is no echo-client");
-        let started = request.start(checker.ok_or_else(missing)?, &self.is_grading);
+        let started = request.start(checker.ok_or_else(missing)?, &self.gradings);
         let grading = started.map_err(|error| match error.kind() {
             ErrorKind::ResourceBusy => {
                 refused("503 Service Unavailable", "another server is being graded")
             }
             _ => refused("422 Unprocessable Content", error.to_string()),
         })?;
-        Ok(Response {
-            rest: Some(Box::new(grading)),
-            ..Response::new("200 OK", "application/x-ndjson", Vec::new())
-        })
+        Ok(in_lines(grading))
     }
+}
 
-    fn begin(&self) -> Result<Run<'_>, Response> {
-        let run = Run(&self.runs);
-        match self.runs.fetch_add(1, Ordering::Relaxed) < MOST_RUNS {
-            true => Ok(run),
-            false => Err(refused(
-                "503 Service Unavailable",
-                format!("{MOST_RUNS} runs are under way"),
-            )),
-        }
-    }
+/// Takes a slot, or says what takes all of them.
+fn slot(taken: &Arc<AtomicUsize>, most: usize, busy: &str) -> Result<Slot, Response> {
+    Slot::take(taken, most).map_err(|_| refused("503 Service Unavailable", busy))
 }
 
 /// What was built for the site as it is, or is built now. That is quick when nothing has changed.
 fn current<T>(
-    built: &Mutex<Option<(u64, Arc<T>)>>,
+    built: &Cache<T>,
     site: &ServedSite,
     build: impl FnOnce() -> Result<T>,
 ) -> Result<Arc<T>, Response> {
@@ -151,6 +151,14 @@ fn current<T>(
         value.map_err(|error| refused("500 Internal Server Error", format!("{error:#}")))?;
     *built = Some((version, Arc::clone(&value)));
     Ok(value)
+}
+
+/// A response of lines of JSON, which come one by one.
+fn in_lines(lines: impl Pieces + 'static) -> Response {
+    Response {
+        rest: Some(Box::new(lines)),
+        ..Response::new("200 OK", "application/x-ndjson", Vec::new())
+    }
 }
 
 /// What a program has printed, if that is JSON.
@@ -201,10 +209,15 @@ fn refused(status: &'static str, error: impl Into<String>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use anyhow::Context;
+    use serde_json::Value;
+
     use super::*;
     use crate::serve::Snapshot;
     use crate::workspace::Workspace;
-    use serde_json::Value;
 
     fn site() -> Result<ServedSite> {
         Ok(ServedSite::new(
@@ -287,6 +300,27 @@ mod tests {
         assert_eq!((&answer["line"], &answer["column"]), (&json!(2), &json!(7)));
         let error = answer["error"].as_str().unwrap_or_default();
         assert!(error.starts_with("script:2:7: found `sned`"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_programs_are_built_for_a_page() -> Result<()> {
+        let site = site()?;
+        let request = Request {
+            path: "/lab/build".into(),
+            content_type: Some("application/json".into()),
+            body: Body::Bytes(b"{}".to_vec()),
+            ..Request::default()
+        };
+        let mut building = site.lab.respond(&request, &site);
+        assert_eq!(building.status, "200 OK");
+        let (browser, _other_end) = UnixStream::pair()?;
+        let mut rest = building.rest.take().context("no lines")?;
+        let lines: Vec<String> = std::iter::from_fn(|| rest.next(browser.as_fd())).collect();
+        let last = lines.last().context("no line")?;
+        assert_eq!(last, "{\"ready\":true}\n", "{lines:?}");
+        let is_stored = site.lab.programs.lock().is_ok_and(|built| built.is_some());
+        assert!(is_stored);
         Ok(())
     }
 
@@ -380,7 +414,9 @@ mod tests {
     #[test]
     fn only_some_runs_are_under_way() -> Result<()> {
         let site = site()?;
-        let runs: Vec<_> = (0..MOST_RUNS).map(|_| site.lab.begin()).collect();
+        let runs: Vec<_> = (0..MOST_RUNS)
+            .map(|_| Slot::take(&site.lab.runs, MOST_RUNS))
+            .collect();
         assert_eq!(run(&site, &["--server", "select"], "")?.0, "503");
         drop(runs);
         assert_eq!(run(&site, &["--server", "select"], "")?.0, "200");
