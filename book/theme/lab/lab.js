@@ -4,7 +4,7 @@
     'use strict';
 
     const lab = (globalThis.echoLab ??= {});
-    const { escape, fill, withCode } = lab.page;
+    const { escape, fill } = lab.page;
     const { STYLES, withPauses } = lab.model;
     const { PARTS, PREDICT, MORE } = lab.parts;
     const { clientsAfter, firstTelling, hasStopped, parse, split, withoutEnd } = lab.script;
@@ -27,8 +27,8 @@
         openLink() {
             const linked = lab.share.fromHash(location.hash);
             if (!linked) return;
-            const { moment, ...config } = linked;
-            this.change(config, { moment }).then(() => this.bugs.adopt());
+            const { moment, predict, ...config } = linked;
+            this.change(config, { moment, predict }).then(() => this.bugs.adopt());
             this.unfold(config);
         }
 
@@ -124,7 +124,7 @@
         }
 
         /** Changes the script or its conditions, and runs it. The page shows the old run until the new one is there. */
-        async change(changes, { moment, isEdit = false } = {}) {
+        async change(changes, { moment, predict, isEdit = false } = {}) {
             const config = (this.wanted = { ...this.latest, ...changes });
             this.state = this.stateOf(config);
             const script = config.script;
@@ -134,32 +134,34 @@
             } catch (error) {
                 if (error.name === 'AbortError') return;
                 if (!(error instanceof lab.run.RunError)) throw error;
-                this.refuse(error, isEdit);
+                this.refuse(error, isEdit ? this.find('textarea').value : textOf(script), isEdit);
                 return;
             }
             this.say('', isEdit);
             const stays = this.run && !changes.script; // Other conditions, the same moment.
             this.config = config;
-            if (changes.script) this.prediction.restart(script.length);
+            if (predict !== undefined) this.prediction.isOn = predict !== null;
+            if (predict) this.prediction.startAt(Math.min(predict, script.length));
+            else if (changes.script) this.prediction.restart(script.length);
             const at = this.prediction.isOn ? { step: this.prediction.open, call: Infinity } : moment ?? (stays ? this.moment : undefined);
             this.show(result, at);
-            history.replaceState(null, '', lab.share.toHash(config, this.moment)); // A reload, or a way back, shows this again.
+            history.replaceState(null, '', this.link()); // A reload, or a way back, shows this again.
             this.root.dispatchEvent(new CustomEvent('lab-shown'));
         }
 
         // The script can't be run: what is shown stays, and so does what was typed.
-        refuse(error, isEdit) {
+        refuse(error, typed, isEdit) {
             this.wanted = this.config;
             this.state = this.stateOf(this.config);
-            this.say(withPlaces(error.message), isEdit);
+            this.say(lab.problem.describe(error, typed), isEdit);
             this.controls.draw();
         }
 
         say(problem, isEdit) {
-            for (const place of this.root.querySelectorAll('.lab-problem')) {
+            for (const place of this.root.querySelectorAll('.lab-problem[role=alert]')) {
                 const isHere = Boolean(problem) && isEdit === (place.id !== '');
                 place.hidden = !isHere;
-                fill(place, isHere ? withCode(problem) : '');
+                fill(place, isHere ? problem : '');
             }
         }
 
@@ -172,7 +174,7 @@
         writeScript() {
             const text = this.find('textarea');
             if (document.activeElement !== text) {
-                text.value = this.config.script.map(({ text, comment }) => (comment ? `${text}  # ${comment}` : text)).join('\n');
+                text.value = textOf(this.config.script);
             }
         }
 
@@ -185,8 +187,12 @@
             this.real.draw();
             this.writeCalls();
             const link = this.find('.lab-share a');
-            link.href = lab.share.toHash(this.config, this.moment);
+            link.href = this.link();
             fill(link, escape(link.hash.length > 120 ? `${link.hash.slice(0, 119)}…` : link.hash));
+        }
+
+        link() {
+            return lab.share.toHash(this.config, this.moment, this.prediction.asked);
         }
 
         writeCalls() {
@@ -216,8 +222,8 @@
         }
     }
 
-    // The engine's script has a line for each step of the page's, so a line's number is a step's.
-    const withPlaces = (message) => message.replace(/\bline (\d+)/, 'step $1');
+    // A script as the reader can edit it: a step on each line.
+    const textOf = (script) => script.map(({ text, comment }) => (comment ? `${text}  # ${comment}` : text)).join('\n');
 
     lab.Lab = Lab;
 })();
