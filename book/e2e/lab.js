@@ -289,6 +289,29 @@ test('on a phone the lab fits, and one source is shown at a time', () =>
         const columns = await lab(page).locator('.lab-matrix thead th').evaluateAll((heads) =>
             heads.map((head) => head.getBoundingClientRect().top));
         assert.equal(new Set(columns).size, 1);
+        const ends = await lab(page).locator(':is(input, select, button):visible').evaluateAll((controls) =>
+            controls.map((control) => control.getBoundingClientRect().right));
+        assert.ok(Math.max(...ends) <= NARROW.width, `${ends}`);
+    }));
+
+test('on a phone the step that is shown is visible among many', () =>
+    read(`${LAB}#script=${encodeURIComponent('connect 1' + '; send 1 "hello"'.repeat(40))}`, { viewport: NARROW }, async (page) => {
+        await shown(page, 41);
+        const isVisible = () => steps(page).locator('css=:scope[aria-current]').evaluate((chip) => {
+            const [own, list] = [chip, chip.closest('.lab-steps')].map((element) => element.getBoundingClientRect());
+            return own.top >= list.top && own.bottom <= list.bottom;
+        });
+        assert.ok(await isVisible());
+        await lab(page).locator('[data-to="start"]').click();
+        await lab(page).locator('[data-to="on"]').press('ArrowDown');
+        assert.match(await heading(page).textContent(), /^Step 1/);
+        assert.ok(await isVisible());
+    }));
+
+test('on a phone the table of bugs needs no scrolling', () =>
+    read('break-it.html', { viewport: NARROW }, async (page) => {
+        const [needed, given] = await page.locator('figure.bugs').evaluate(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth]);
+        assert.ok(needed <= given, `${needed} of ${given}`);
     }));
 
 test('without script the lab is a table of all events', () =>

@@ -66,7 +66,9 @@
         }
 
         table(cases) {
-            const rows = cases.map(({ case: name, outcome, saw, rule, about, page }) => {
+            // What failed comes first.
+            const sorted = [...cases].sort((one, other) => (other.outcome === 'fail') - (one.outcome === 'fail'));
+            const rows = sorted.map(({ case: name, outcome, saw, rule, about, page }) => {
                 const isFailed = outcome === 'fail';
                 const why = isFailed ? `<br><small>${escape(rule)}</small> <a href="${escape(lab.run.toRoot() + page)}">Why it matters</a>` : '';
                 return `<tr class="lab-${escape(outcome)}"><td>${MARKS[outcome] ?? '?'}<span class="visually-hidden">${escape(outcome)}</span></td>

@@ -47,7 +47,7 @@
             this.find('.lab-says').after(prediction);
             this.root.insertAdjacentHTML('beforeend', MORE);
             // The script is where the client acts.
-            this.find('.lab-acts').before(this.find('.lab-steps'));
+            this.find('.lab-about').before(this.find('.lab-steps'));
             this.prediction = new lab.Prediction(this, prediction);
             this.controls = new lab.Controls(this, this.find('.lab-acts'), this.find('.lab-conditions'));
             this.bugs = new lab.Bugs(this, this.find('.lab-break'));
@@ -91,7 +91,7 @@
 
         fillStarts() {
             const options = this.starts.map(({ name }, index) => `<option value="${index}">${escape(name.replaceAll('-', ' '))}</option>`);
-            fill(this.find('.lab-starts'), `<option value="">…</option><option value="nothing">an empty script</option>${options.join('')}`);
+            fill(this.find('.lab-starts'), `<option value="">choose a run …</option><option value="nothing">an empty script</option>${options.join('')}`);
         }
 
         startFrom(value) {
@@ -188,7 +188,8 @@
             this.writeCalls();
             const link = this.find('.lab-share a');
             link.href = this.link();
-            fill(link, escape(link.hash.length > 120 ? `${link.hash.slice(0, 119)}…` : link.hash));
+            const { step, call } = this.moment;
+            fill(link, `This script at step ${step}, call ${call}${this.prediction.isOn ? ', to be predicted first' : ''}`);
         }
 
         link() {

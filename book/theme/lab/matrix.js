@@ -112,10 +112,10 @@
             if (!event) return { key: '', html: '<span class="none">–</span>' };
             const words = isWaiting && !isNow ? 'wait' : describeCall(event);
             const whose = event.call === 'enter' || event.yours ? 'yours' : 'the style’s';
-            const place = event.place.split('/').pop();
+            const place = escape(event.place.split('/').pop()).replace(':', '<wbr>:');
             return {
                 key: words,
-                html: `<b class="call">${escape(words).replace(/_/g, '_<wbr>')}</b> <span class="whose ${whose === 'yours' ? 'yours' : ''}">${whose}</span><small class="where">${escape(place)}</small>`,
+                html: `<b class="call">${escape(words).replace(/_/g, '_<wbr>')}</b> <span class="whose ${whose === 'yours' ? 'yours' : ''}">${whose}</span><small class="where">${place}</small>`,
             };
         }
 

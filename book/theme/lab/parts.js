@@ -7,7 +7,7 @@
 
     const PARTS = `
         <section class="lab-script" aria-label="Script">
-            <div class="lab-head"><button type="button" class="lab-to-keys">All keys <kbd aria-hidden="true">?</kbd></button> <label>Start from <select class="lab-starts"></select></label></div>
+            <div class="lab-head"><label>Start from <select class="lab-starts"></select></label> <button type="button" class="lab-to-keys">Keys <kbd aria-hidden="true">?</kbd></button></div>
             <p class="lab-about"></p>
             <div class="lab-acts"></div>
             <p class="lab-problem" role="alert" hidden></p>

@@ -119,6 +119,15 @@
         draw() {
             this.write();
             this.score.scroll();
+            this.scrollToStep();
+        }
+
+        // Many chips scroll within their list.
+        scrollToStep() {
+            const list = this.find('.lab-steps'), chip = list.querySelector('[aria-current]')?.parentElement;
+            if (!chip || list.scrollHeight <= list.clientHeight) return;
+            const top = chip.offsetTop - list.offsetTop;
+            if (top < list.scrollTop || top + chip.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 3;
         }
 
         /** Writes what all parts show at the moment. */
