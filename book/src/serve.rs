@@ -4,6 +4,7 @@ mod building;
 mod connections;
 mod grade;
 mod http;
+mod json;
 mod lab;
 mod notices;
 mod program;

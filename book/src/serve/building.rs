@@ -1,4 +1,5 @@
-//! `POST /lab/build`: builds the real programs, and says which crates are done.
+//! Programs that are built for pages: once for each version of the site. `POST /lab/build` builds the real
+//! programs, and says which crates are done.
 
 use std::collections::HashMap;
 use std::io;
@@ -6,15 +7,42 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Result;
 use common::cargo::{self, Artifact};
 use serde_json::{Value, json};
 
+use super::ServedSite;
+use super::http::Response;
+use super::json::refused;
 use super::program::{Pieces, RunningProgram, Slot};
 use crate::play::PlayPrograms;
 use crate::workspace::Workspace;
 
 /// What was built, and for which version of the site.
 pub type Cache<T> = Mutex<Option<(u64, Arc<T>)>>;
+
+/// What was built for the site as it is, or is built now. That is quick when nothing has changed.
+///
+/// # Errors
+/// It doesn't build: a response that says so.
+pub fn current<T>(
+    built: &Cache<T>,
+    site: &ServedSite,
+    build: impl FnOnce() -> Result<T>,
+) -> Result<Arc<T>, Response> {
+    let version = site.snapshot().version;
+    let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, value)) = &*built
+        && *of == version
+    {
+        return Ok(Arc::clone(value));
+    }
+    let value = build().map(Arc::new);
+    let value =
+        value.map_err(|error| refused("500 Internal Server Error", format!("{error:#}")))?;
+    *built = Some((version, Arc::clone(&value)));
+    Ok(value)
+}
 
 /// A build that is under way. Each piece is a line of JSON: `{"built": CRATE}` for a crate that is done, and at
 /// the end `{"ready": true}` or `{"error": WHY}`. Dropping it ends the build.
