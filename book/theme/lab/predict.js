@@ -81,7 +81,7 @@
             this.verdict = '';
         }
 
-        /** The step for a link, so that whoever opens it predicts the same: the question, or what was just answered. */
+        /** The step for a link, so that someone who opens it predicts the same: the question, or the one just answered. */
         get asked() {
             return this.isOn ? this.open + (this.verdict ? 0 : 1) : null;
         }

@@ -5,7 +5,7 @@
     'use strict';
 
     const lab = (globalThis.echoLab ??= {});
-    const { escape, fill, named, withCode } = lab.page;
+    const { escape, fill, named } = lab.page;
     const { amount, unescape } = lab.model;
     const MOST = 40; // Longer texts are shown as a number of bytes.
     const [START, STOP] = ['Run it on real sockets', 'Stop'];
@@ -38,18 +38,18 @@
 
         // Builds the programs, and plays the script on one after the other. A second click stops that.
         async play() {
-            const { run } = this.view;
+            const { run, config } = this.view;
+            const script = config.script.map(({ text }) => text).join('\n');
             this.for = run;
             this.stopper = new AbortController();
             this.button.textContent = STOP;
             const show = (html) => fill(this.result, `<p>${html}</p>`);
             try {
                 await lab.run.build(this.stopper.signal, show);
-                const rows = await this.playAll(run, show);
-                if (this.for === this.view.run) fill(this.result, this.table(rows));
+                fill(this.result, this.table(await this.playAll(run, script, show)));
             } catch (error) {
                 if (error.name === 'AbortError') show('Stopped.');
-                else if (error instanceof lab.run.RunError) fill(this.result, `<p class="lab-problem">${withCode(error.message)}</p>`);
+                else if (error instanceof lab.run.RunError) fill(this.result, `<p class="lab-problem">${lab.problem.describe(error, script)}</p>`);
                 else throw error;
             } finally {
                 this.stopper = null;
@@ -57,15 +57,13 @@
             }
         }
 
-        async playAll({ servers }, show) {
-            const { script, options } = this.view.config;
-            const text = script.map(({ text }) => text).join('\n');
-            const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+        async playAll({ servers }, script, show) {
+            const args = Object.entries(this.view.config.options).map(([name, value]) => `--${name}=${value}`);
             const rows = [];
-            // Nobody has built the bugs into a program.
+            // No program contains a bug.
             for (const server of servers.filter(({ hasBug }) => !hasBug)) {
                 show(`${named(server)} plays your script …`);
-                const { clients } = await lab.run.post('lab/play', { server: server.server, args, script: text }, this.stopper.signal);
+                const { clients } = await lab.run.post('lab/play', { server: server.server, args, script }, this.stopper.signal);
                 rows.push(...compared(server, clients).map((row) => ({ server, ...row })));
             }
             return rows;
@@ -84,6 +82,7 @@
             if (this.for && this.for !== this.view.run) {
                 this.for = null;
                 fill(this.result, '');
+                this.stopper?.abort();
             }
         }
     }

@@ -77,25 +77,27 @@
             this.place = place;
         }
 
-        /** An error as the engine prints it: JSON with its place, or only a text. */
-        static parse({ error, line, column }) {
-            return line ? new RunError(error.replace(/^script:\d+:\d+: /, ''), { line, column }) : new RunError(error);
+        /** An error as the engine prints it: a text, which can begin with its place. */
+        static parse(text) {
+            const [, line, column, reason] = /^script:(\d+):(\d+): ([^]*)$/.exec(text) ?? [];
+            return line ? new RunError(reason, { line: +line, column: +column }) : new RunError(text);
         }
+    }
+
+    // An error of the network, unless the reader has ended the request.
+    function lost(error) {
+        if (error.name === 'AbortError') throw error;
+        throw new RunError('The book is no longer served.');
     }
 
     /** Sends a request to the program that serves the book. */
     async function send(path, body, signal) {
-        let response;
-        try {
-            response = await fetch(`${toRoot()}${path}`, {
-                method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
-            });
-        } catch (error) {
-            if (error.name === 'AbortError') throw error;
-            throw new RunError('The book is no longer served.');
-        }
+        const response = await fetch(`${toRoot()}${path}`, {
+            method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+        }).catch(lost);
         if (response.ok) return response;
-        throw RunError.parse({ error: `The request failed with status ${response.status}.`, ...await response.json().catch(() => ({})) });
+        const { error } = await response.json().catch(() => ({}));
+        throw RunError.parse(error ?? `The request failed with status ${response.status}.`);
     }
 
     const post = (...request) => send(...request).then((response) => response.json());
@@ -106,7 +108,7 @@
         const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
         let rest = '';
         for (;;) {
-            const { value, done } = await reader.read();
+            const { value, done } = await reader.read().catch(lost);
             const lines = (rest + (value ?? '')).split('\n');
             rest = done ? '' : lines.pop();
             lines.filter((line) => line.trim()).forEach((line) => then(JSON.parse(line)));
@@ -120,7 +122,7 @@
         show('Building the servers …');
         await lines('lab/build', {}, signal, ({ built, error }) => {
             if (error) throw new RunError(error);
-            // A screen reader need not read every crate.
+            // A screen reader doesn't read every crate.
             if (built) show(`Building the servers, which takes up to a minute the first time<span aria-hidden="true">: ${lab.page.escape(built)} is done, ${++count} in all</span> …`);
         });
     }
@@ -156,9 +158,8 @@
                 signal.addEventListener('abort', stop);
                 worker.onmessage = ({ data: { status, output, errors } }) => {
                     signal.removeEventListener('abort', stop);
-                    const text = new TextDecoder().decode(output);
-                    if (status === 0) resolve(JSON.parse(text));
-                    else reject(RunError.parse(text ? JSON.parse(text) : { error: errors.trim().replace(/^error: /, '') }));
+                    if (status === 0) resolve(JSON.parse(new TextDecoder().decode(output)));
+                    else reject(RunError.parse(errors.trim().replace(/^error: /, '')));
                 };
                 worker.onerror = (event) => reject(new RunError(event.message));
                 worker.postMessage({ args: ['lab', 'run', ...args], input: script });
