@@ -119,7 +119,7 @@
         draw() {
             this.write();
             this.score.scroll();
-            this.scrollToStep();
+            if (this.hasNewSteps) this.scrollToStep();
         }
 
         // Many chips scroll within their list.
@@ -166,7 +166,7 @@
             }
             if (from > 1) chips.unshift(`<li>… ${from - 1} before</li>`);
             if (to < run.last) chips.push(`<li>… ${run.last - to} more</li>`);
-            fill(this.find('.lab-steps'), chips.join(''));
+            this.hasNewSteps = fill(this.find('.lab-steps'), chips.join(''));
         }
 
         inWords() {
