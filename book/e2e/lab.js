@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { NARROW, PAGE, STYLES, hasFile, read, test } from './reader.js';
+import { NARROW, PAGE, STEP_2, STYLES, hasFile, read, test } from './reader.js';
 import { lowContrasts } from './contrast.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -185,6 +185,7 @@ test('a prediction hides what comes, is committed, and is compared', () =>
         for (const guess of await prediction.locator('select').all()) await guess.selectOption('all');
         await prediction.getByRole('button', { name: 'That’s my prediction' }).click();
         assert.match(await prediction.textContent(), /3 of 4 as you said/);
+        assert.match(await link(page), /predict=2$/); // Whoever opens it gets the same question.
         assert.match(await prediction.locator('.lab-wrong').textContent(), /chat: nothing/);
         assert.match(await heading(page).textContent(), /^Step 2/);
         assert.match(await sentence(page), /chat holds what isn’t a line yet/);
@@ -192,6 +193,17 @@ test('a prediction hides what comes, is committed, and is compared', () =>
         await steps(page).first().click();
         assert.equal(await lab(page).locator('.lab-paper .veil').count(), 1);
         assert.match(await prediction.textContent(), /Step 2: /);
+    }));
+
+test('a link can start with a prediction', () =>
+    read(`${LAB}#script=${encodeURIComponent('connect 1\nsend 1 "a"\nsend 1 "b\\n"')}&predict=3`, {}, async (page) => {
+        await shown(page, 3);
+        assert.ok(await lab(page).locator('.lab-predicting input').isChecked());
+        assert.match(await heading(page).textContent(), /^Step 2 of 3/);
+        assert.match(await lab(page).locator('.lab-predict').textContent(), /Step 3: .*get back/);
+        assert.match(await link(page), /predict=3$/);
+        await lab(page).locator('.lab-predicting input').uncheck();
+        assert.doesNotMatch(await link(page), /predict/);
     }));
 
 test('a link opens what its script shows, at its moment', () =>
@@ -215,11 +227,12 @@ test('a bad script says where it is bad, and what was shown stays', () =>
         await lab(page).locator('.lab-edit summary').click();
         const text = lab(page).locator('textarea');
         // The browser logs a refused request as an error, which is what it is for.
-        await text.fill('connect 1\nsed 1 "a"');
+        await text.fill('connect 1\n# a letter\nsed 1 "a"');
         const problem = lab(page).locator('#lab-edit-problem');
         await problem.waitFor();
-        assert.match(await problem.textContent(), /step 2.*sed/);
-        assert.equal(await text.inputValue(), 'connect 1\nsed 1 "a"');
+        assert.match(await problem.textContent(), /^Line 3, column 1: found .*sed/);
+        assert.equal(await problem.locator('mark').textContent(), 'sed');
+        assert.equal(await text.inputValue(), 'connect 1\n# a letter\nsed 1 "a"');
         assert.equal(await steps(page).count(), 2);
         await text.fill('connect 1\nsend 1 "b"  # a letter\nstop');
         await shown(page, 3);
@@ -276,6 +289,29 @@ test('on a phone the lab fits, and one source is shown at a time', () =>
         const columns = await lab(page).locator('.lab-matrix thead th').evaluateAll((heads) =>
             heads.map((head) => head.getBoundingClientRect().top));
         assert.equal(new Set(columns).size, 1);
+        const ends = await lab(page).locator(':is(input, select, button):visible').evaluateAll((controls) =>
+            controls.map((control) => control.getBoundingClientRect().right));
+        assert.ok(Math.max(...ends) <= NARROW.width, `${ends}`);
+    }));
+
+test('on a phone the step that is shown is visible among many', () =>
+    read(`${LAB}#script=${encodeURIComponent('connect 1' + '; send 1 "hello"'.repeat(40))}`, { viewport: NARROW }, async (page) => {
+        await shown(page, 41);
+        const isVisible = () => steps(page).locator('css=:scope[aria-current]').evaluate((chip) => {
+            const [own, list] = [chip, chip.closest('.lab-steps')].map((element) => element.getBoundingClientRect());
+            return own.top >= list.top && own.bottom <= list.bottom;
+        });
+        assert.ok(await isVisible());
+        await lab(page).locator('[data-to="start"]').click();
+        await lab(page).locator('[data-to="on"]').press('ArrowDown');
+        assert.match(await heading(page).textContent(), /^Step 1/);
+        assert.ok(await isVisible());
+    }));
+
+test('on a phone the table of bugs needs no scrolling', () =>
+    read('break-it.html', { viewport: NARROW }, async (page) => {
+        const [needed, given] = await page.locator('figure.bugs').evaluate(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth]);
+        assert.ok(needed <= given, `${needed} of ${given}`);
     }));
 
 test('without script the lab is a table of all events', () =>
@@ -329,7 +365,45 @@ test('on real sockets every client gets the same', () =>
         await result.locator('table').waitFor({ timeout: 200_000 });
         assert.match(await result.textContent(), /Every client gets the same/);
         assert.equal(await result.locator('tbody tr').count(), 4);
+        // Another run says what it does, and a second click stops it.
+        const saw = await page.evaluate(() => {
+            const [root] = document.querySelectorAll('.lab-real'), button = root.querySelector('button');
+            button.click();
+            const saw = [root.querySelector('[role="status"]').textContent, button.textContent];
+            button.click();
+            return saw;
+        });
+        assert.deepEqual(saw, ['Building the servers …', 'Stop']);
+        await result.getByText('Stopped.').waitFor();
+        await lab(page).getByRole('button', { name: 'Run it on real sockets' }).waitFor();
     }));
+
+test('a server is graded: what the checker saw, where that is explained, and an end before the end', () =>
+    read(LAB, {}, async (page) => {
+        const grade = lab(page).locator('.lab-grade'), status = grade.locator('[role="status"]');
+        const rows = grade.locator('tbody tr');
+        await grade.getByLabel('Command').fill(STEP_2);
+        await grade.getByRole('button', { name: 'Grade it' }).click();
+        await rows.first().waitFor({ timeout: 200_000 });
+        assert.match(await status.textContent(), /The checker runs: \d+ passed, \d+ failed/);
+        await grade.getByRole('button', { name: 'Stop' }).click();
+        await grade.getByText(/^Stopped: \d+ passed/).waitFor();
+        // The checker ends soon after that, and until then no other server is graded.
+        const begun = grade.locator('tbody tr, .lab-problem').first();
+        for (let times = 0; times < 100 && (times === 0 || await rows.count() === 0); times++) {
+            await grade.getByRole('button', { name: 'Grade it' }).click();
+            await begun.waitFor({ timeout: 200_000 });
+        }
+        await grade.getByText(/^\d+ passed, \d+ failed, \d+ skipped\.$/).waitFor({ timeout: 200_000 });
+        assert.match(await status.textContent(), /^[1-9]\d* passed, [1-9]\d* failed/);
+        assert.ok((await rows.locator('td:last-child').allTextContents()).every((saw) => saw.trim()));
+        const failed = grade.locator('tr.lab-fail', { hasText: 'half-close-flushes' });
+        assert.match(await failed.textContent(), /bytes came before the end.*Why it matters/s);
+        assert.equal(await failed.getByRole('link', { name: 'Why it matters' }).getAttribute('href'), 'concepts/half-close.html');
+        await failed.getByRole('link', { name: 'half-close-flushes' }).click();
+        await page.waitForURL(/cases\.html#case-half-close-flushes$/);
+        assert.match(await page.locator(':target').textContent(), /all pending output at the half-close arrives/);
+    }, { allows: /503/ }));
 
 test('from a folder the lab runs as WebAssembly, or says what is missing', () =>
     read(LAB, { from: 'folder' }, async (page) => {
@@ -357,9 +431,12 @@ test('from key press to redrawn page', (context) =>
         for (const name of ['line', 'reading', 'block', 'reading', 'half-close', 'client', 'line', 'wait']) await act(page, name);
         const times = await page.evaluate(async () => {
             const root = document.querySelector('.lab');
+            // Until the next frame is painted.
             const press = (key) => new Promise((resolve) => {
                 const start = performance.now();
-                root.addEventListener('lab-shown', () => resolve(performance.now() - start), { once: true });
+                const painted = new MessageChannel();
+                painted.port1.onmessage = () => resolve(performance.now() - start);
+                root.addEventListener('lab-shown', () => requestAnimationFrame(() => painted.port2.postMessage('')), { once: true });
                 root.querySelector('[data-to]').dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
             });
             const move = (key) => {
@@ -373,7 +450,7 @@ test('from key press to redrawn page', (context) =>
             for (let time = 0; time < 30; time++) moves.push(move('ArrowLeft'));
             return { run: median(runs), move: median(moves) };
         });
-        context.diagnostic(`a step is run and drawn within ${times.run.toFixed(0)} ms, and a moment is drawn within ${times.move.toFixed(1)} ms (medians)`);
+        context.diagnostic(`a step is run and painted within ${times.run.toFixed(0)} ms, and a moment is drawn within ${times.move.toFixed(1)} ms (medians)`);
         assert.match(await heading(page).textContent(), /^Step \d+ of 10/);
     }));
 

@@ -6,10 +6,10 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 
 // The scripts are classic ones: each adds its part to one global object.
-for (const name of ['script', 'model', 'page', 'score', 'matrix', 'source', 'says', 'run', 'share', 'predict', 'real']) {
+for (const name of ['script', 'model', 'page', 'stave', 'score', 'matrix', 'source', 'says', 'run', 'share', 'predict', 'real', 'problem']) {
     await import(`../theme/lab/${name}.js`);
 }
-const { script, model, run, share, compared, decides, withBug, difference, question } = globalThis.echoLab;
+const { script, model, run, share, compared, decides, withBug, difference, question, problem } = globalThis.echoLab;
 const ROOT = resolve(import.meta.dirname, '../..');
 
 const steps = (text) => script.split(text).map(({ text }) => script.parse(text));
@@ -182,8 +182,22 @@ test('a link holds the script, the options, and the moment', () => {
         script: script.split('connect 1; send 1 "a&#\\n" # it sends & waits\nstop'), servers: ['select', 'select!'],
         options: { 'recv-size': '32' }, room: 1, bug: 'tail-lost',
     };
-    assert.deepEqual(share.fromHash(share.toHash(config, { step: 2, call: 5 })), { ...config, moment: { step: 2, call: 5 } });
+    const moment = { step: 2, call: 5 };
+    assert.deepEqual(share.fromHash(share.toHash(config, moment)), { ...config, moment, predict: null });
+    assert.deepEqual(share.fromHash(share.toHash(config, moment, 2)), { ...config, moment, predict: 2 });
     assert.equal(share.fromHash('#what-to-notice-first'), null);
+});
+
+test('an error is shown where it is in the text, whose lines aren\'t those that the engine got', () => {
+    const typed = '# first\nconnect 1; send 1 "é"; sed <1>\nstop';
+    const place = { line: 3, column: 1 }; // One line for each step.
+    assert.deepEqual(problem.placeOf(problem.indexOf(place, typed), typed), { line: 2, column: 24, text: 'connect 1; send 1 "é"; sed <1>' });
+    const shown = problem.describe({ message: 'found `sed`', place }, typed);
+    assert.match(shown, /^Line 2, column 24: found <code>sed<\/code>/);
+    assert.match(shown, /send 1 &quot;é&quot;; <mark>sed<\/mark> &lt;1>/);
+    assert.match(problem.describe({ message: 'found `}`', place: { line: 2, column: 99 } }, 'together {\nstop\n}; stop }'), /^Line 3, column 10/);
+    assert.equal(problem.describe({ message: 'too long', place: { line: 9, column: 1 } }, typed), 'too long');
+    assert.equal(problem.describe({ message: 'too slow', place: null }, typed), 'too slow');
 });
 
 test('servers with equal options share a run, and their results are joined', () => {

@@ -14,6 +14,9 @@ const TARGET = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
 const BOOK = resolve(TARGET, 'debug/book');
 const FOLDER = resolve(TARGET, 'book-e2e');
 
+/** A server of the book as a command, once it is built: a step that passes some of the checker's cases only. */
+export const STEP_2 = `${resolve(TARGET, 'debug/steps')} 2`;
+
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--no-first-run'];
@@ -50,7 +53,7 @@ export const test = (name, run) => tests.push({ name, run });
 export async function start() {
     const opened = chromium.launch({ executablePath: BROWSERS.find(existsSync), args: FLAGS });
     const built = execute(BOOK, ['build', '--dest', FOLDER], { cwd: ROOT });
-    server = spawn(BOOK, ['--port', '0', '--no-open'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    server = spawn(BOOK, ['--port', '0', '--no-open', '--grade'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(server.stdout)) {
         served = line.match(/^the book is at (http:.*)$/)?.[1];
         if (served) break;

@@ -1,6 +1,7 @@
 //! The fenced blocks that are replaced by something made from code or recordings.
 
 mod bugs;
+mod cases;
 mod compare;
 mod count;
 mod diff;
@@ -27,7 +28,7 @@ use crate::workspace::Workspace;
 /// A directive: its name, and the function that renders its block.
 type Directive = (&'static str, fn(&Block) -> Rendered);
 
-const DIRECTIVES: [Directive; 16] = [
+const DIRECTIVES: [Directive; 17] = [
     ("snippet", snippet::render),
     ("compare", compare::render),
     ("trace", trace::render),
@@ -44,6 +45,7 @@ const DIRECTIVES: [Directive; 16] = [
     ("grades", grades::render),
     ("diff", diff::render),
     ("bugs", bugs::render),
+    ("cases", cases::render),
 ];
 
 /// Whether a block with this text after its fence is a directive.
@@ -327,6 +329,17 @@ mod tests {
         let (question, answer) = html.split_once("<details").unwrap();
         assert!(question.contains("reads?") && !question.contains("Two"));
         assert!(answer.contains("Two.\n\nOr three."));
+    }
+
+    #[test]
+    fn a_case_in_a_table_of_grades_leads_to_its_entry() {
+        let (all, _) = expanded("```cases\n```\n");
+        let (grades, _) = expanded("```grades\nstep-2\n```\n");
+        let entry = "<tr id=\"case-half-close-flushes\"><td>14</td>";
+        let page = "(<a href=\"../concepts/half-close.html\">Half-close and the ways to close</a>)";
+        assert!(all.contains(entry) && all.contains(page), "{all}");
+        let link = "<a href=\"../cases.html#case-late-reader-served\">";
+        assert!(grades.contains(link), "{grades}");
     }
 
     #[test]

@@ -16,6 +16,19 @@ pub fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
+/// A line of code that fits a phone: its indentation is an element of its own, which can be narrower there, and
+/// a long expression wraps at its parts.
+pub fn wrapping_code(line: &str) -> String {
+    let text = line.trim_start();
+    let indent = &line[..line.len() - text.len()];
+    let text = escape(text)
+        .replace("::", "::<wbr>")
+        .replace('(', "(<wbr>")
+        .replace("(<wbr>)", "()")
+        .replace('.', "<wbr>.");
+    format!("<span class=\"diff-indent\">{indent}</span>{text}")
+}
+
 /// A tag that opens an element.
 #[derive(Debug)]
 pub struct Element {
@@ -90,6 +103,16 @@ fn next_state(tag: &Tag) -> TokenSinkResult<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_code_wraps_at_its_parts() {
+        let html = wrapping_code("    a::b(c.d(), 1 < 2)");
+        let code = "a::<wbr>b(<wbr>c<wbr>.d(), 1 &lt; 2)";
+        assert_eq!(
+            html,
+            format!("<span class=\"diff-indent\">    </span>{code}")
+        );
+    }
 
     #[test]
     fn elements_are_found_but_not_in_scripts() {

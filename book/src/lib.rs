@@ -17,6 +17,7 @@
 
 mod break_it;
 pub mod build;
+mod case_pages;
 pub mod check;
 pub mod checkout;
 mod code_stats;

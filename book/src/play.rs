@@ -45,10 +45,19 @@ impl PlayPrograms {
     /// # Errors
     /// Cargo fails. Its messages are on standard error.
     pub fn build(workspace: &Workspace) -> io::Result<Self> {
+        cargo::build(&mut workspace.cargo(), &Self::arguments()).map(PlayPrograms)
+    }
+
+    /// The arguments of `cargo build`.
+    pub fn arguments() -> Vec<&'static str> {
         let packages = PACKAGES.iter().flat_map(|package| ["-p", package]);
         let arguments = ["--profile", PROFILE, "--bins"].into_iter().chain(packages);
-        let arguments: Vec<&str> = arguments.collect();
-        cargo::build(&mut workspace.cargo(), &arguments).map(PlayPrograms)
+        arguments.collect()
+    }
+
+    /// Programs that were built with [`arguments`](Self::arguments): their paths by their names.
+    pub fn new(programs: HashMap<String, PathBuf>) -> Self {
+        PlayPrograms(programs)
     }
 
     /// The checker, `echo-client`, as a command in the root of the workspace.

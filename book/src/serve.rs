@@ -1,10 +1,13 @@
 //! Serves the book on a loopback address, and rebuilds and reloads it when something changes.
 
+mod building;
 mod connections;
 mod grade;
 mod http;
+mod json;
 mod lab;
 mod notices;
+mod program;
 mod request;
 
 use std::net::{Ipv4Addr, TcpListener};

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::{Block, Rendered, block_error};
 use crate::break_it::{Bug, Form, Runs, Violation, run};
-use crate::html::escape;
+use crate::html::{escape, wrapping_code};
 use crate::style::Style;
 
 pub fn render(block: &Block) -> Rendered {
@@ -212,7 +212,7 @@ fn code(form: &Form) -> String {
         let indent = |line: &str| line.len() - line.trim_start().len();
         let shared = lines().map(indent).min().unwrap_or(0);
         for line in lines().map(|line| line.get(shared..).unwrap_or_default()) {
-            let (indent, text) = (indent(line), escape(line));
+            let (indent, text) = (indent(line), wrapping_code(line));
             let _ = write!(
                 code,
                 "<span class=\"diff-{class}\" style=\"--indent:{indent}\">\

@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use super::{Block, Rendered, block_error};
 use crate::grades::{kind_of, source_of};
-use crate::html::escape;
+use crate::html::{escape, wrapping_code};
 use crate::line_diff::{Hunk, LineKind, hunks};
 use crate::workspace::Workspace;
 
@@ -46,7 +46,7 @@ fn part(hunk: &Hunk, number: usize) -> String {
             LineKind::Added => ('+', "added"),
         };
         let indent = line.text.len() - line.text.trim_start().len();
-        let text = escape(line.text);
+        let text = wrapping_code(line.text);
         code.push_str(&format!(
             "<span class=\"diff-{class}\" style=\"--indent:{indent}\"><span class=\"diff-mark\">{mark}</span>{text}\n</span>"
         ));

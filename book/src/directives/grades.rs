@@ -9,6 +9,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result, anyhow};
 
 use super::{Block, Rendered, block_error};
+use crate::case_pages;
 use crate::grades::{Grade, Grades, OPENINGS, kind_of};
 use crate::html::escape;
 
@@ -16,37 +17,38 @@ pub fn render(block: &Block) -> Rendered {
     let line = block.only_line()?;
     let grades = Grades::read(block.workspace).map_err(block_error)?;
     let words: Vec<&str> = line.split_whitespace().collect();
+    let root = block.to_root();
     let html = match words[..] {
-        [server] => opening(&grades, server),
-        [server, "since", before] => since(&grades, server, before),
+        [server] => opening(&grades, server, &root),
+        [server, "since", before] => since(&grades, server, before, &root),
         _ => Err(anyhow!("{line:?} is not a request for grades")),
     };
     html.map_err(block_error)
 }
 
-fn opening(grades: &Grades, server: &str) -> Result<String> {
+fn opening(grades: &Grades, server: &str, root: &str) -> Result<String> {
     let kind = kind_of(server)?;
     let opening = OPENINGS.iter().find(|(_, step, _)| *step == server);
     let Some((before, _, case)) = opening else {
-        return red(grades, server, kind);
+        return red(grades, server, kind, root);
     };
     let grade = grades.of(before, kind)?.grade(case);
     let grade = grade.filter(|grade| grade.outcome == "fail");
     let grade = grade.with_context(|| format!("{before} doesn't fail {case}"))?;
     let title = format!("The checker on {}", spoken(before));
-    table(grades, &title, &mut std::iter::once(grade))
+    table(grades, &title, &mut std::iter::once(grade), root)
 }
 
-fn red(grades: &Grades, server: &str, kind: &str) -> Result<String> {
+fn red(grades: &Grades, server: &str, kind: &str, root: &str) -> Result<String> {
     let found = grades.of(server, kind)?;
     let count = |outcome| found.with_outcome(outcome).count();
     let (passed, failed) = (count("pass"), count("fail"));
     let server = spoken(server);
     let title = format!("The checker on {server}: {passed} cases are green, {failed} are red");
-    table(grades, &title, &mut found.with_outcome("fail"))
+    table(grades, &title, &mut found.with_outcome("fail"), root)
 }
 
-fn since(grades: &Grades, server: &str, before: &str) -> Result<String> {
+fn since(grades: &Grades, server: &str, before: &str, root: &str) -> Result<String> {
     let kind = kind_of(server)?;
     let (now, before) = (grades.of(server, kind)?, grades.of(before, kind)?);
     let had_passed = |grade: &&Grade| {
@@ -62,13 +64,19 @@ fn since(grades: &Grades, server: &str, before: &str) -> Result<String> {
     ];
     let mut html = String::from("<figure class=\"grades\">\n");
     for (outcome, words, found) in lists {
-        html += &list(grades, outcome, words, found)?;
+        html += &list(grades, outcome, words, found, root)?;
     }
     Ok(html + "</figure>")
 }
 
 /// Cases by their names, each with what it looks at. Nothing if there are none.
-fn list(grades: &Grades, outcome: &str, words: &str, found: Vec<&Grade>) -> Result<String> {
+fn list(
+    grades: &Grades,
+    outcome: &str,
+    words: &str,
+    found: Vec<&Grade>,
+    root: &str,
+) -> Result<String> {
     let count = match found.len() {
         0 => return Ok(String::new()),
         1 => "1 case".to_owned(),
@@ -80,8 +88,8 @@ fn list(grades: &Grades, outcome: &str, words: &str, found: Vec<&Grade>) -> Resu
         // Writing to a string cannot fail.
         let _ = writeln!(
             html,
-            "<li><code>{}</code> <span>{}</span></li>",
-            escape(&case.name),
+            "<li>{} <span>{}</span></li>",
+            link(&case.name, root),
             escape(&case.about)
         );
     }
@@ -89,15 +97,20 @@ fn list(grades: &Grades, outcome: &str, words: &str, found: Vec<&Grade>) -> Resu
 }
 
 /// Cases that failed, each with what the checker says.
-fn table(grades: &Grades, title: &str, found: &mut dyn Iterator<Item = &Grade>) -> Result<String> {
+fn table(
+    grades: &Grades,
+    title: &str,
+    found: &mut dyn Iterator<Item = &Grade>,
+    root: &str,
+) -> Result<String> {
     let mut rows = String::new();
     for grade in found {
         let case = grades.case(&grade.case)?;
         let seen = grade.seen.as_deref().unwrap_or_default();
         let _ = writeln!(
             rows,
-            "<tr><th scope=\"row\"><code>{}</code> {}</th><td class=\"grades-fail\">{}</td></tr>",
-            escape(&case.name),
+            "<tr><th scope=\"row\">{} {}</th><td class=\"grades-fail\">{}</td></tr>",
+            link(&case.name, root),
             escape(&case.about),
             escape(seen)
         );
@@ -108,6 +121,12 @@ fn table(grades: &Grades, title: &str, found: &mut dyn Iterator<Item = &Grade>) 
          <thead><tr><th scope=\"col\">case</th><th scope=\"col\">what the checker saw</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n</figure>"
     ))
+}
+
+/// The name of a case, which leads to its entry in the list of all cases.
+fn link(case: &str, root: &str) -> String {
+    let (entry, name) = (case_pages::entry_of(case), escape(case));
+    format!("<a href=\"{root}{entry}\"><code>{name}</code></a>")
 }
 
 /// A server's name in a sentence.

@@ -73,14 +73,18 @@ pub fn accept(
 }
 
 /// Waits until one of them is readable, or for a signal.
-fn wait(files: &mut [PollFd<'_>], limit: PollTimeout) -> io::Result<()> {
+///
+/// # Errors
+/// poll(2) fails.
+pub fn wait(files: &mut [PollFd<'_>], limit: PollTimeout) -> io::Result<()> {
     match poll(files, limit) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn readable(file: BorrowedFd<'_>) -> PollFd<'_> {
+/// What to wait for: something to read, or the end.
+pub fn readable(file: BorrowedFd<'_>) -> PollFd<'_> {
     PollFd::new(file, PollFlags::POLLIN)
 }
 

@@ -1,15 +1,17 @@
 //! `POST /lab/grade`: runs the checker against a server of the reader's, case by case.
 
-use std::io::{self, BufRead, BufReader, Lines, Read};
+use std::io;
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::os::fd::BorrowedFd;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicUsize;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use super::program::{Pieces, RunningProgram, Slot};
+use crate::case_pages;
 
 /// A server to grade: a command that starts it, or where it listens.
 #[derive(Debug, Deserialize)]
@@ -29,51 +31,14 @@ enum Kind {
     Line,
 }
 
-/// A checker that runs. Each item is a line of JSON: a case that has ended, or the totals at the end.
+/// A checker that runs. Each piece is a line of JSON: a case that has ended, or the totals at the end.
 /// Dropping it ends the checker, which ends its servers.
 #[derive(Debug)]
 pub struct Grading {
-    checker: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    checker: RunningProgram,
     /// The line that came before the response was begun.
     first: Option<String>,
-    is_running: Arc<AtomicBool>,
-}
-
-/// Which page explains what a case is about, by the beginning of the case's name. The first entry counts.
-const PAGES: [(&str, &str); 27] = [
-    ("half-close", "concepts/half-close"),
-    ("reset-", "concepts/isolation"),
-    ("vanishing-", "concepts/isolation"),
-    ("never-reader-harmless", "concepts/isolation"),
-    ("never-reader-", "concepts/back-pressure"),
-    ("memory-", "concepts/back-pressure"),
-    ("late-reader-", "concepts/partial-write"),
-    ("full-duplex", "concepts/partial-write"),
-    ("fairness", "concepts/fairness"),
-    ("no-delay", "concepts/nagle"),
-    ("half-a-line", "concepts/framing"),
-    ("line-", "concepts/framing"),
-    ("split-", "concepts/framing"),
-    ("unterminated-", "concepts/framing"),
-    ("max-line", "concepts/framing"),
-    ("short-", "concepts/accept"),
-    ("thousand-", "concepts/accept"),
-    ("max-connections", "concepts/accept"),
-    ("out-of-descriptors", "concepts/descriptors"),
-    ("beyond-", "concepts/scaling"),
-    ("idle-timeout", "concepts/timers"),
-    ("quiet-idle-timeout", "concepts/timers"),
-    ("sigterm-", "concepts/graceful-stop"),
-    ("sigint-", "concepts/graceful-stop"),
-    ("second-signal", "concepts/graceful-stop"),
-    ("stop", "concepts/graceful-stop"),
-    ("", "contract"),
-];
-
-fn page_of(case: &str) -> String {
-    let found = PAGES.iter().find(|(begin, _)| case.starts_with(begin));
-    format!("{}.html", found.map_or("contract", |(_, page)| page))
+    _slot: Slot,
 }
 
 impl GradeRequest {
@@ -86,7 +51,7 @@ impl GradeRequest {
     pub(super) fn start(
         self,
         mut checker: Command,
-        is_running: &Arc<AtomicBool>,
+        running: &Arc<AtomicUsize>,
     ) -> io::Result<Grading> {
         let kind = match self.kind {
             Kind::Stream => "stream",
@@ -106,65 +71,34 @@ impl GradeRequest {
                 ));
             }
         }
-        if is_running.swap(true, Ordering::Relaxed) {
-            return Err(io::ErrorKind::ResourceBusy.into());
-        }
-        let started = Grading::start(checker, Arc::clone(is_running));
-        if started.is_err() {
-            is_running.store(false, Ordering::Relaxed);
-        }
-        started
+        Grading::start(checker, Slot::take(running, 1)?)
     }
 }
 
 impl Grading {
-    fn start(mut checker: Command, is_running: Arc<AtomicBool>) -> io::Result<Self> {
-        let mut checker = checker
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let (output, errors) = (checker.stdout.take(), checker.stderr.take());
-        let output = output.ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut grading = Grading {
-            checker,
-            lines: BufReader::new(output).lines(),
-            first: None,
-            is_running,
-        };
-        grading.first = grading.lines.next().transpose()?;
-        if grading.first.is_none() {
-            let mut text = String::new();
-            errors
-                .map(|mut errors| errors.read_to_string(&mut text))
-                .transpose()?;
-            return Err(io::Error::other(text.trim().trim_start_matches("error: ")));
+    fn start(mut checker: Command, slot: Slot) -> io::Result<Self> {
+        let mut checker = RunningProgram::start(checker.stderr(Stdio::piped()))?;
+        let first = checker.line(None)?;
+        if first.is_none() {
+            let (_, why) = checker.finish()?;
+            return Err(io::Error::other(why.trim().trim_start_matches("error: ")));
         }
-        // The checker prints no more there: it shows its progress only on a terminal.
-        Ok(grading)
+        // The checker writes no more errors: it shows its progress only on a terminal.
+        Ok(Grading {
+            checker,
+            first,
+            _slot: slot,
+        })
     }
 }
 
-impl Iterator for Grading {
-    type Item = String;
-
-    fn next(&mut self) -> Option<String> {
+impl Pieces for Grading {
+    fn next(&mut self, browser: BorrowedFd<'_>) -> Option<String> {
         let line = match self.first.take() {
             Some(line) => line,
-            None => self.lines.next()?.ok()?,
+            None => self.checker.line(Some(browser)).ok()??,
         };
         Some(format!("{}\n", for_page(&line)))
-    }
-}
-
-impl Drop for Grading {
-    fn drop(&mut self) {
-        let _ = kill(
-            Pid::from_raw(self.checker.id().cast_signed()),
-            Signal::SIGTERM,
-        );
-        let _ = self.checker.wait();
-        self.is_running.store(false, Ordering::Relaxed);
     }
 }
 
@@ -178,7 +112,8 @@ fn for_page(line: &str) -> Value {
             "outcome": line["outcome"],
             "saw": line["seen"],
             "rule": line["rule"],
-            "page": page_of(name),
+            "about": case_pages::entry_of(name),
+            "page": format!("{}.html", case_pages::page_of(name)),
         }),
         None => line,
     }
@@ -186,31 +121,10 @@ fn for_page(line: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use anyhow::{Result, ensure};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::grades::Grades;
-    use crate::workspace::Workspace;
-
-    #[test]
-    fn each_case_has_a_page() -> Result<()> {
-        let workspace = Workspace::here()?;
-        let cases = Grades::read(&workspace)?.cases;
-        for case in &cases {
-            let page = page_of(&case.name).replace(".html", ".md");
-            ensure!(workspace.book().join("md").join(&page).is_file(), "{page}");
-        }
-        for (begin, page) in PAGES {
-            let is_used = cases
-                .iter()
-                .any(|case| page_of(&case.name) == format!("{page}.html"));
-            ensure!(
-                is_used && cases.iter().any(|case| case.name.starts_with(begin)),
-                "{begin}"
-            );
-        }
-        Ok(())
-    }
 
     fn start(request: Value) -> Result<Grading, String> {
         let request: GradeRequest =
@@ -225,15 +139,13 @@ mod tests {
 
     #[test]
     fn cases_are_told_as_they_end() {
-        let lines: Vec<String> = start(json!({"kind": "stream", "command": ["x"]}))
-            .unwrap()
-            .collect();
-        let lines: Vec<Value> = lines
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let (browser, _other_end) = UnixStream::pair().unwrap();
+        let mut grading = start(json!({"kind": "stream", "command": ["x"]})).unwrap();
+        let lines = std::iter::from_fn(|| grading.next(browser.as_fd()));
+        let lines = lines.map(|line| serde_json::from_str(&line).unwrap());
+        let lines: Vec<Value> = lines.collect();
         let case = json!({"case": "half-close-flushes", "number": 14, "outcome": "fail", "saw": "0 of 9", "rule": "r",
-                          "page": "concepts/half-close.html"});
+                          "about": "cases.html#case-half-close-flushes", "page": "concepts/half-close.html"});
         assert_eq!(lines, [case, json!({"passed": 0})]);
     }
 

@@ -2,9 +2,10 @@
 
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::grade::Grading;
+use super::program::Pieces;
 use super::request::Request;
 use super::{ServedSite, Snapshot};
 
@@ -12,7 +13,6 @@ use super::{ServedSite, Snapshot};
 const VERSION: &str = "/__version";
 
 /// A response.
-#[derive(Debug)]
 pub struct Response {
     /// For example `200 OK`.
     pub status: &'static str,
@@ -21,7 +21,7 @@ pub struct Response {
     /// The body.
     pub body: Vec<u8>,
     /// What follows the body, piece by piece.
-    pub rest: Option<Box<Grading>>,
+    pub rest: Option<Box<dyn Pieces>>,
 }
 
 impl Response {
@@ -104,7 +104,10 @@ pub fn respond(connection: &TcpStream, site: &ServedSite, limit: Duration) -> io
          Cache-Control: no-store\r\nConnection: close\r\n\r\n"
     );
     connection.write_all(&[head.as_bytes(), &body].concat())?;
-    for piece in rest.into_iter().flatten() {
+    let Some(mut rest) = rest else {
+        return Ok(());
+    };
+    while let Some(piece) = rest.next(connection.connection.as_fd()) {
         connection.deadline = Instant::now() + limit;
         connection.write_all(piece.as_bytes())?;
     }

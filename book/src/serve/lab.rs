@@ -1,22 +1,23 @@
 //! What a served page can request of the lab: `POST /lab/run` runs a script in the simulation,
-//! `POST /lab/play` on the real program, and `POST /lab/grade` runs the checker.
+//! `POST /lab/play` on the real program, and `POST /lab/grade` runs the checker. `POST /lab/build` builds the
+//! programs for the last two, and tells how far it is.
 
-use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use super::ServedSite;
+use super::building::{Building, Cache, current};
 use super::grade::GradeRequest;
 use super::http::Response;
-use super::request::{Body, Request};
+use super::json::{UNPROCESSABLE, body_of, in_lines, printed, refused};
+use super::program::Slot;
+use super::request::Request;
 use crate::lab::Lab;
-use crate::limited::Finished;
 use crate::play::PlayPrograms;
 
 /// Most runs at the same time.
@@ -29,13 +30,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct LabService {
     /// The program, and the version of the site that it was built for.
-    lab: Mutex<Option<(u64, Arc<Lab>)>>,
+    lab: Cache<Lab>,
     /// The real programs, as well.
-    programs: Mutex<Option<(u64, Arc<PlayPrograms>)>>,
-    /// How many runs are under way.
-    runs: AtomicUsize,
-    /// Whether a server is being graded.
-    is_grading: Arc<AtomicBool>,
+    programs: Arc<Cache<PlayPrograms>>,
+    /// How many runs, gradings, and builds are under way.
+    runs: Arc<AtomicUsize>,
+    gradings: Arc<AtomicUsize>,
+    builds: Arc<AtomicUsize>,
 }
 
 /// A script, and the arguments of `lab run`.
@@ -56,14 +57,10 @@ struct PlayRequest {
     script: String,
 }
 
-/// A run that is under way.
-struct Run<'service>(&'service AtomicUsize);
-
-impl Drop for Run<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+/// A request that says all with its path: `{}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoDetails {}
 
 impl LabService {
     /// Responds to a request with a body.
@@ -72,19 +69,20 @@ impl LabService {
             "/lab/run" => body_of(request).and_then(|body| self.run(&body, site)),
             "/lab/grade" => body_of(request).and_then(|body| self.grade(body, site)),
             "/lab/play" => body_of(request).and_then(|body| self.play(&body, site)),
+            "/lab/build" => body_of(request).and_then(|body| self.build(&body, site)),
             _ => Err(refused("404 Not Found", "there is no such request")),
         };
         response.unwrap_or_else(|refused| refused)
     }
 
     fn run(&self, request: &RunRequest, site: &ServedSite) -> Result<Response, Response> {
-        let _run = self.begin()?;
+        let _slot = slot(&self.runs, MOST_RUNS, "other runs are under way")?;
         let lab = current(&self.lab, site, || Lab::build(&site.workspace))?;
-        response_of(lab.run(&request.args, &request.script, TIME_LIMIT))
+        printed(lab.run(&request.args, &request.script, TIME_LIMIT))
     }
 
     fn play(&self, request: &PlayRequest, site: &ServedSite) -> Result<Response, Response> {
-        let _run = self.begin()?;
+        let _slot = slot(&self.runs, MOST_RUNS, "other runs are under way")?;
         let programs = current(&self.programs, site, || {
             Ok(PlayPrograms::build(&site.workspace)?)
         })?;
@@ -93,7 +91,16 @@ impl LabService {
             args,
             script,
         } = request;
-        response_of(programs.play(server, args, script, TIME_LIMIT))
+        printed(programs.play(server, args, script, TIME_LIMIT))
+    }
+
+    fn build(&self, _: &NoDetails, site: &ServedSite) -> Result<Response, Response> {
+        let slot = slot(&self.builds, MOST_RUNS, "other builds are under way")?;
+        let version = site.snapshot().version;
+        let building = Building::start(&site.workspace, version, &self.programs, slot);
+        let building =
+            building.map_err(|error| refused("500 Internal Server Error", error.to_string()))?;
+        Ok(in_lines(building))
     }
 
     fn grade(&self, request: GradeRequest, site: &ServedSite) -> Result<Response, Response> {
@@ -108,282 +115,21 @@ impl LabService {
         })?;
         let checker = programs.checker(&site.workspace);
         let missing = || refused("500 Internal Server Error", "there is no echo-client");
-        let started = request.start(checker.ok_or_else(missing)?, &self.is_grading);
+        let started = request.start(checker.ok_or_else(missing)?, &self.gradings);
         let grading = started.map_err(|error| match error.kind() {
             ErrorKind::ResourceBusy => {
                 refused("503 Service Unavailable", "another server is being graded")
             }
-            _ => refused("422 Unprocessable Content", error.to_string()),
+            _ => refused(UNPROCESSABLE, error.to_string()),
         })?;
-        Ok(Response {
-            rest: Some(Box::new(grading)),
-            ..Response::new("200 OK", "application/x-ndjson", Vec::new())
-        })
-    }
-
-    fn begin(&self) -> Result<Run<'_>, Response> {
-        let run = Run(&self.runs);
-        match self.runs.fetch_add(1, Ordering::Relaxed) < MOST_RUNS {
-            true => Ok(run),
-            false => Err(refused(
-                "503 Service Unavailable",
-                format!("{MOST_RUNS} runs are under way"),
-            )),
-        }
+        Ok(in_lines(grading))
     }
 }
 
-/// What was built for the site as it is, or is built now. That is quick when nothing has changed.
-fn current<T>(
-    built: &Mutex<Option<(u64, Arc<T>)>>,
-    site: &ServedSite,
-    build: impl FnOnce() -> Result<T>,
-) -> Result<Arc<T>, Response> {
-    let version = site.snapshot().version;
-    let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((of, value)) = &*built
-        && *of == version
-    {
-        return Ok(Arc::clone(value));
-    }
-    let value = build().map(Arc::new);
-    let value =
-        value.map_err(|error| refused("500 Internal Server Error", format!("{error:#}")))?;
-    *built = Some((version, Arc::clone(&value)));
-    Ok(value)
-}
-
-/// What a program has printed, if that is JSON.
-fn response_of(finished: io::Result<Finished>) -> Result<Response, Response> {
-    let finished = finished.map_err(|error| match error.kind() {
-        ErrorKind::TimedOut => refused("504 Gateway Timeout", "the run takes longer than 10 s"),
-        _ => refused("422 Unprocessable Content", error.to_string()),
-    })?;
-    let is_json = finished.output.starts_with(b"{");
-    match (finished.status.success(), is_json) {
-        (true, true) => Ok(Response::new("200 OK", "application/json", finished.output)),
-        // It says where the script is wrong, too.
-        (false, true) => Err(Response::new(
-            UNPROCESSABLE,
-            "application/json",
-            finished.output,
-        )),
-        (_, false) => {
-            let errors = String::from_utf8_lossy(&finished.errors);
-            let error = errors.trim().trim_start_matches("error: ");
-            Err(refused(UNPROCESSABLE, error))
-        }
-    }
-}
-
-const UNPROCESSABLE: &str = "422 Unprocessable Content";
-
-/// The body, which has to be JSON: a page of another site can't send that without asking first.
-fn body_of<T: DeserializeOwned>(request: &Request) -> Result<T, Response> {
-    let kind = request.content_type.as_deref().unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        let error = "the body is not application/json";
-        return Err(refused("415 Unsupported Media Type", error));
-    }
-    match &request.body {
-        Body::Bytes(bytes) => serde_json::from_slice(bytes)
-            .map_err(|error| refused("400 Bad Request", error.to_string())),
-        Body::TooLong => Err(refused("413 Content Too Large", "the body is too long")),
-        Body::None => Err(refused("411 Length Required", "there is no Content-Length")),
-    }
-}
-
-fn refused(status: &'static str, error: impl Into<String>) -> Response {
-    let body = json!({ "error": error.into() });
-    Response::new(status, "application/json", body.to_string().into_bytes())
+/// Takes a slot, or says what takes all of them.
+fn slot(taken: &Arc<AtomicUsize>, most: usize, busy: &str) -> Result<Slot, Response> {
+    Slot::take(taken, most).map_err(|_| refused("503 Service Unavailable", busy))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::serve::Snapshot;
-    use crate::workspace::Workspace;
-    use serde_json::Value;
-
-    fn site() -> Result<ServedSite> {
-        Ok(ServedSite::new(
-            Workspace::here()?,
-            Snapshot::default(),
-            true,
-        ))
-    }
-
-    fn post(site: &ServedSite, path: &str, body: &str) -> Result<(String, Value)> {
-        let request = Request {
-            method: "POST".into(),
-            path: path.into(),
-            content_type: Some("application/json; charset=utf-8".into()),
-            body: Body::Bytes(body.into()),
-            ..Request::default()
-        };
-        let response = site.lab.respond(&request, site);
-        Ok((
-            response.status[..3].into(),
-            serde_json::from_slice(&response.body)?,
-        ))
-    }
-
-    fn run(site: &ServedSite, args: &[&str], script: &str) -> Result<(String, Value)> {
-        let body = json!({ "args": args, "script": script });
-        post(site, "/lab/run", &body.to_string())
-    }
-
-    #[test]
-    fn a_script_is_run() -> Result<()> {
-        let site = site()?;
-        let (status, result) = run(&site, &["--server", "chat"], "connect 1; send 1 \"hi\\n\"")?;
-        assert_eq!(status, "200", "{result}");
-        assert_eq!(result["servers"][0]["clients"][0]["received"], "hi\\n");
-        Ok(())
-    }
-
-    #[test]
-    fn a_bad_request_is_refused() -> Result<()> {
-        let site = site()?;
-        let one = ["--server", "select"];
-        let long = "#".repeat(65_537);
-        for (status, error, (got, answer)) in [
-            (
-                "422",
-                "script:1:1: found `sned`",
-                run(&site, &one, "sned 1")?,
-            ),
-            (
-                "422",
-                "script:1:65537: the script has more than 65536 bytes",
-                run(&site, &one, &long)?,
-            ),
-            (
-                "422",
-                "invalid value 'x' for '--server",
-                run(&site, &["--server", "x"], "")?,
-            ),
-            ("422", "unexpected argument", run(&site, &["--trace"], "")?),
-            ("422", "", run(&site, &["--help"], "")?),
-            ("422", "nul byte", run(&site, &["\0"], "")?),
-            (
-                "400",
-                "missing field `script`",
-                post(&site, "/lab/run", r#"{"args": []}"#)?,
-            ),
-            ("404", "", post(&site, "/lab/sleep", "{}")?),
-        ] {
-            let said = answer["error"].as_str().unwrap_or_default();
-            assert!(got == status && said.contains(error), "{got}: {said}");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn an_error_in_a_script_has_its_place() -> Result<()> {
-        let (status, answer) = run(&site()?, &["--server", "chat"], "connect 1\nstop; sned 1")?;
-        assert_eq!(status, "422");
-        assert_eq!((&answer["line"], &answer["column"]), (&json!(2), &json!(7)));
-        let error = answer["error"].as_str().unwrap_or_default();
-        assert!(error.starts_with("script:2:7: found `sned`"), "{error}");
-        Ok(())
-    }
-
-    #[test]
-    fn a_server_is_graded_only_if_that_is_allowed() -> Result<()> {
-        let mut site = site()?;
-        let body = json!({ "kind": "stream", "command": ["/nothing/here"] }).to_string();
-        let (status, answer) = post(&site, "/lab/grade", &body)?;
-        let error = answer["error"].as_str().unwrap_or_default();
-        assert!(
-            status == "422" && error.contains("/nothing/here"),
-            "{answer}"
-        );
-        site.can_grade = false;
-        assert_eq!(post(&site, "/lab/grade", &body)?.0, "403");
-        Ok(())
-    }
-
-    /// What a program does is what the simulation says.
-    #[test]
-    fn a_script_is_played_on_the_real_program() -> Result<()> {
-        let site = site()?;
-        let script = "connect 1; send 1 \"hel\"; connect 2; send 1 \"lo\\nrest\"; half-close 1; \
-                      stop-reading 2; send 2 300; read 2 26; close 2; connect 3; stop";
-        let servers = [
-            "select",
-            "dispatcher",
-            "chat",
-            "reactor",
-            "reactor-select",
-            "step-3",
-        ];
-        let arguments = [
-            "--recv-size=100",
-            "--server-send-buffer",
-            "4096",
-            "--seed",
-            "1",
-        ];
-        for server in servers {
-            let body = json!({ "server": server, "args": arguments, "script": script });
-            let (status, played) = post(&site, "/lab/play", &body.to_string())?;
-            assert_eq!(status, "200", "{server}: {played}");
-            let all = [&["--server", server], &arguments[..]].concat();
-            let (_, simulated) = run(&site, &all, script)?;
-            assert_eq!(
-                played["clients"], simulated["servers"][0]["clients"],
-                "{server}"
-            );
-            assert_eq!(
-                played["ending"], simulated["servers"][0]["ending"],
-                "{server}"
-            );
-        }
-        for (server, script, error) in [
-            (
-                "select",
-                "signal",
-                "script:1:1: `signal`: only the simulation can do this",
-            ),
-            ("nobody", "", "there is no program of the server \"nobody\""),
-        ] {
-            let body = json!({ "server": server, "script": script });
-            let (status, answer) = post(&site, "/lab/play", &body.to_string())?;
-            assert_eq!((&*status, answer["error"].as_str()), ("422", Some(error)));
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn only_json_of_a_limited_length_is_read() -> Result<()> {
-        let site = site()?;
-        for (status, content_type, body) in [
-            ("415", Some("text/plain"), Body::Bytes(b"{}".to_vec())),
-            ("415", None, Body::Bytes(b"{}".to_vec())),
-            ("413", Some("application/json"), Body::TooLong),
-            ("411", Some("application/json"), Body::None),
-        ] {
-            let request = Request {
-                path: "/lab/run".into(),
-                content_type: content_type.map(str::to_owned),
-                body,
-                ..Request::default()
-            };
-            let response = site.lab.respond(&request, &site);
-            assert!(response.status.starts_with(status), "{}", response.status);
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn only_some_runs_are_under_way() -> Result<()> {
-        let site = site()?;
-        let runs: Vec<_> = (0..MOST_RUNS).map(|_| site.lab.begin()).collect();
-        assert_eq!(run(&site, &["--server", "select"], "")?.0, "503");
-        drop(runs);
-        assert_eq!(run(&site, &["--server", "select"], "")?.0, "200");
-        Ok(())
-    }
-}
+mod tests;

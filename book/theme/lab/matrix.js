@@ -66,7 +66,7 @@
             const remembers = lanes.some(({ server, state }) => Object.entries(state.clients).some(([number, one]) => this.remembered(server, one, number)));
             const rows = [
                 { name: 'does now', kind: 'does', key: (lane) => this.doing(lane).key, cell: (lane) => this.doing(lane).html },
-                { name: 'watches', note: `r: reading, w: writing${remembers ? '; remembers: an edge was reported, so the style needs no event' : ''}`, key: (lane) => this.watched(lane), cell: (lane) => this.watched(lane) },
+                { name: 'watches', kind: 'watches', note: `r: reading, w: writing${remembers ? '; remembers: was reported already' : ''}`, key: (lane) => this.watched(lane), cell: (lane) => this.watched(lane) },
             ];
             if (!run.clients.includes(client)) return rows;
             const most = Math.max(buffers.client_send * 2, ...lanes.map((lane) => places.get(lane).toSend.count));
@@ -112,10 +112,10 @@
             if (!event) return { key: '', html: '<span class="none">–</span>' };
             const words = isWaiting && !isNow ? 'wait' : describeCall(event);
             const whose = event.call === 'enter' || event.yours ? 'yours' : 'the style’s';
-            const place = event.place.split('/').pop();
+            const place = escape(event.place.split('/').pop()).replace(':', '<wbr>:');
             return {
                 key: words,
-                html: `<b class="call">${escape(words).replace(/_/g, '_<wbr>')}</b> <span class="whose ${whose === 'yours' ? 'yours' : ''}">${whose}</span><small class="where">${escape(place)}</small>`,
+                html: `<b class="call">${escape(words).replace(/_/g, '_<wbr>')}</b> <span class="whose ${whose === 'yours' ? 'yours' : ''}">${whose}</span><small class="where">${place}</small>`,
             };
         }
 

@@ -12,16 +12,17 @@
 
     /**
      * Replaces the content of an element if it changes. What had the focus is found again by its `data-key`. If it is
-     * gone, the lab gets the focus, so that its keys still work.
+     * gone, the lab gets the focus, so that its keys still work. Returns whether the content has changed.
      */
     function fill(element, html) {
-        if (element.written === html) return;
+        if (element.written === html) return false;
         const focused = document.activeElement;
         const hadFocus = focused !== element && element.contains(focused);
         element.innerHTML = element.written = html;
-        if (!hadFocus) return;
+        if (!hadFocus) return true;
         const same = focused.dataset.key && element.querySelector(`[data-key="${CSS.escape(focused.dataset.key)}"]`);
         (same || element.closest('.lab')).focus({ preventScroll: true });
+        return true;
     }
 
     /** A server's name with its marker, in its colour. */

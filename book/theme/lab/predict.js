@@ -72,8 +72,18 @@
 
         /** Another script: what was open can be no longer there. */
         restart(last) {
-            this.open = Math.max(0, Math.min(this.open, last - 1));
+            this.startAt(Math.min(this.open + 1, last));
+        }
+
+        /** Asks for this step when the next run is shown. */
+        startAt(step) {
+            this.open = Math.max(0, step - 1);
             this.verdict = '';
+        }
+
+        /** The step for a link, so that someone who opens it predicts the same: the question, or the one just answered. */
+        get asked() {
+            return this.isOn ? this.open + (this.verdict ? 0 : 1) : null;
         }
 
         reveal(isGuess) {

@@ -8,6 +8,7 @@
     const { escape, fill, named } = lab.page;
     const { amount, unescape } = lab.model;
     const MOST = 40; // Longer texts are shown as a number of bytes.
+    const [START, STOP] = ['Run it on real sockets', 'Stop'];
     const ENDS = { end_of_stream: 'then the end of the stream', reset: 'then a reset', not_connected: 'no connection' };
 
     /** What a client got, in words. */
@@ -27,35 +28,45 @@
 
     class RealRun {
         constructor(view, root) {
-            [this.view, this.root, this.rows, this.for] = [view, root, null, null];
+            [this.view, this.root, this.for, this.stopper] = [view, root, null, null];
             root.hidden = !lab.run.isServed();
-            root.innerHTML = `<p><button type="button">Run it on real sockets</button> <span>The real programs play your script over this machine’s kernel.
+            root.innerHTML = `<p><button type="button">${START}</button> <span>The real programs play your script over this machine’s kernel.
                 Its buffers are large, and its clock doesn’t wait, so the calls can differ. What each client gets shouldn’t.</span></p><div role="status"></div>`;
             [this.button, this.result] = root.querySelectorAll('button, div');
-            this.button.addEventListener('click', () => this.play());
+            this.button.addEventListener('click', () => (this.stopper ? this.stopper.abort() : this.play()));
         }
 
+        // Builds the programs, and plays the script on one after the other. A second click stops that.
         async play() {
             const { run, config } = this.view;
-            const servers = run.servers.filter(({ hasBug }) => !hasBug); // Nobody has built those into a program.
-            this.for = run;
-            this.button.setAttribute('aria-disabled', 'true');
             const script = config.script.map(({ text }) => text).join('\n');
-            const args = Object.entries(config.options).map(([name, value]) => `--${name}=${value}`);
-            const rows = [];
+            this.for = run;
+            this.stopper = new AbortController();
+            this.button.textContent = STOP;
+            const show = (html) => fill(this.result, `<p>${html}</p>`);
             try {
-                for (const server of servers) {
-                    fill(this.result, `<p>${named(server)} is running. The first time, its program is built, which takes up to a minute.</p>`);
-                    const { clients } = await lab.run.post('lab/play', { server: server.server, args, script });
-                    rows.push(...compared(server, clients).map((row) => ({ server, ...row })));
-                }
-                if (this.for === this.view.run) fill(this.result, this.table(rows));
+                await lab.run.build(this.stopper.signal, show);
+                fill(this.result, this.table(await this.playAll(run, script, show)));
             } catch (error) {
-                if (!(error instanceof lab.run.RunError)) throw error;
-                fill(this.result, `<p class="lab-problem">${lab.page.withCode(error.message)}</p>`);
+                if (error.name === 'AbortError') show('Stopped.');
+                else if (error instanceof lab.run.RunError) fill(this.result, `<p class="lab-problem">${lab.problem.describe(error, script)}</p>`);
+                else throw error;
             } finally {
-                this.button.removeAttribute('aria-disabled');
+                this.stopper = null;
+                this.button.textContent = START;
             }
+        }
+
+        async playAll({ servers }, script, show) {
+            const args = Object.entries(this.view.config.options).map(([name, value]) => `--${name}=${value}`);
+            const rows = [];
+            // No program contains a bug.
+            for (const server of servers.filter(({ hasBug }) => !hasBug)) {
+                show(`${named(server)} plays your script …`);
+                const { clients } = await lab.run.post('lab/play', { server: server.server, args, script }, this.stopper.signal);
+                rows.push(...compared(server, clients).map((row) => ({ server, ...row })));
+            }
+            return rows;
         }
 
         table(rows) {
@@ -71,6 +82,7 @@
             if (this.for && this.for !== this.view.run) {
                 this.for = null;
                 fill(this.result, '');
+                this.stopper?.abort();
             }
         }
     }

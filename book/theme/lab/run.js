@@ -71,29 +71,61 @@
 
     /** A script that the engine refuses, or an engine that isn't there. */
     class RunError extends Error {
-        constructor(message, isMissing = false) {
+        /** `place` is where the script is wrong, as `{ line, column }` from 1, if that is what it is. */
+        constructor(message, place = null) {
             super(message);
-            this.isMissing = isMissing;
+            this.place = place;
         }
+
+        /** An error as the engine prints it: a text, which can begin with its place. */
+        static parse(text) {
+            const [, line, column, reason] = /^script:(\d+):(\d+): ([^]*)$/.exec(text) ?? [];
+            return line ? new RunError(reason, { line: +line, column: +column }) : new RunError(text);
+        }
+    }
+
+    // An error of the network, unless the reader has ended the request.
+    function lost(error) {
+        if (error.name === 'AbortError') throw error;
+        throw new RunError('The book is no longer served.');
     }
 
     /** Sends a request to the program that serves the book. */
     async function send(path, body, signal) {
-        let response;
-        try {
-            response = await fetch(`${toRoot()}${path}`, {
-                method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
-            });
-        } catch (error) {
-            if (error.name === 'AbortError') throw error;
-            throw new RunError('The book is no longer served.', true);
-        }
+        const response = await fetch(`${toRoot()}${path}`, {
+            method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+        }).catch(lost);
         if (response.ok) return response;
         const { error } = await response.json().catch(() => ({}));
-        throw new RunError(error ?? `The request failed with status ${response.status}.`);
+        throw RunError.parse(error ?? `The request failed with status ${response.status}.`);
     }
 
     const post = (...request) => send(...request).then((response) => response.json());
+
+    /** Sends a request, and calls `then` with each line of JSON of the response, as it comes. */
+    async function lines(path, body, signal, then) {
+        const response = await send(path, body, signal);
+        const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+        let rest = '';
+        for (;;) {
+            const { value, done } = await reader.read().catch(lost);
+            const lines = (rest + (value ?? '')).split('\n');
+            rest = done ? '' : lines.pop();
+            lines.filter((line) => line.trim()).forEach((line) => then(JSON.parse(line)));
+            if (done) return;
+        }
+    }
+
+    /** Builds the real programs, unless they are there. `show` gets how far that is, as HTML. */
+    async function build(signal, show) {
+        let count = 0;
+        show('Building the servers …');
+        await lines('lab/build', {}, signal, ({ built, error }) => {
+            if (error) throw new RunError(error);
+            // A screen reader doesn't read every crate.
+            if (built) show(`Building the servers, which takes up to a minute the first time<span aria-hidden="true">: ${lab.page.escape(built)} is done, ${++count} in all</span> …`);
+        });
+    }
 
     const MISSING = 'This copy of the book was built without the engine, so it shows the runs of its pages only. '
         + 'In a clone of the repository, “cargo run --release -p book” serves the book with it.';
@@ -112,7 +144,7 @@
         }
 
         async runInWorker(args, script, signal) {
-            if (!(await load('lab-wasm.js')) || !globalThis.labWasm) throw new RunError(MISSING, true);
+            if (!(await load('lab-wasm.js')) || !globalThis.labWasm) throw new RunError(MISSING);
             const starting = (this.worker ??= lab.startWorker(globalThis.labWasm));
             const worker = await starting;
             signal.throwIfAborted();
@@ -127,7 +159,7 @@
                 worker.onmessage = ({ data: { status, output, errors } }) => {
                     signal.removeEventListener('abort', stop);
                     if (status === 0) resolve(JSON.parse(new TextDecoder().decode(output)));
-                    else reject(new RunError(errors.trim().replace(/^error: /, '')));
+                    else reject(RunError.parse(errors.trim().replace(/^error: /, '')));
                 };
                 worker.onerror = (event) => reject(new RunError(event.message));
                 worker.postMessage({ args: ['lab', 'run', ...args], input: script });
@@ -135,5 +167,5 @@
         }
     }
 
-    lab.run = { Engine, RunError, OWN_DESCRIPTORS, roomOf, commands, joined, load, send, post, isServed, canGrade, toRoot };
+    lab.run = { Engine, RunError, OWN_DESCRIPTORS, roomOf, commands, joined, load, post, lines, build, isServed, canGrade, toRoot };
 })();

@@ -8,10 +8,9 @@
     const lab = (globalThis.echoLab ??= {});
     const { escape, fill, named } = lab.page;
     const { EMPTY, countCalls, describeCall } = lab.model;
+    const { HEIGHT: STAVE, Y } = lab.Stave;
 
     const TOP = 34; // Pixels above the first stave, for the numbers of the steps.
-    const STAVE = 98;
-    const Y = { you: 12, style: 27, kernel: 43, reads: 52, writes: 57, high: 66, base: 86 };
     const UNITS = { least: 7, most: 22 }; // Pixels from one call to the next.
     const BEYOND = 400; // Pixels that are drawn beyond what is visible.
 
@@ -23,10 +22,10 @@
             this.paper = this.roll.firstElementChild;
             this.svg = this.paper.firstElementChild;
             [this.staves, this.pointer] = this.svg.children;
-            // Both are kept, since to read them in the middle of a change would lay out the page again.
-            [this.width, this.left] = [this.roll.clientWidth || 800, 0];
+            // All are kept, since to read them in the middle of a change would lay out the page again.
+            [this.width, this.left, this.scrolled] = [this.roll.clientWidth || 800, 0, 0];
             this.roll.addEventListener('scroll', () => {
-                this.left = this.roll.scrollLeft;
+                this.left = this.scrolled = this.roll.scrollLeft;
                 if (this.view.run && !this.covers()) this.draw();
             });
             this.roll.addEventListener('click', (event) => this.view.run && this.view.go(this.momentAt(event)));
@@ -63,8 +62,8 @@
             return this.left >= from && Math.min(this.left + this.width, this.end) <= to;
         }
 
-        // The staves are written only when they change; a move from call to call moves the pointer.
-        draw() {
+        /** Draws the moment. The staves are written only when they change; a move from call to call moves the pointer. */
+        draw({ follows = false } = {}) {
             const { run, shown, client } = this.view;
             const subject = [run, shown, client, this.width];
             const isNew = subject.some((part, index) => part !== this.subject?.[index]);
@@ -73,6 +72,7 @@
                 this.layOut();
                 this.left = Math.min(this.left, Math.max(0, this.end - this.width));
             }
+            if (follows) this.follow();
             if (isNew || !this.covers()) this.drawStaves();
             this.point();
             this.svg.setAttribute('aria-label', this.inWords());
@@ -93,7 +93,7 @@
             for (const [name, value] of Object.entries({ width: to - from, height, viewBox: `${from} 0 ${to - from} ${height}` })) {
                 this.svg.setAttribute(name, value);
             }
-            const staves = run.servers.map((server, index) => this.stave(server, TOP + index * STAVE, first, Math.min(last, shown)));
+            const staves = run.servers.map((server, index) => new lab.Stave(this, server, TOP + index * STAVE).svg(first, Math.min(last, shown)));
             this.staves.innerHTML = this.measures(first, last, height) + staves.join('') + this.veil(height);
         }
 
@@ -144,90 +144,6 @@
             return `<rect class="veil" x="${x + 2}" y="${TOP - 4}" width="${this.end - x}" height="${height - TOP}" rx="4"/><text class="question" x="${x + 14}" y="${TOP + 20}">?</text>`;
         }
 
-        // One server from the measure `first` to `last`.
-        stave(server, top, first, last) {
-            const { run, client, shown } = this.view;
-            const y = (level) => top + Y[level];
-            const scale = this.scaleOf();
-            const yOf = (count) => y('base') - (count / scale) * (Y.base - Y.high);
-            const from = this.starts[first], to = this.starts[last + 1] ?? this.end;
-            const marks = this.view.waterMarks();
-            let notes = '', rests = '', watched = '', held = '';
-            // The stretch from one call to the next.
-            const stretch = (x, until, state) => {
-                const one = state.clients[client] ?? EMPTY;
-                const line = (kind, level) => (watched += `<path class="${kind}" d="M${x} ${y(level)}H${until}"/>`);
-                if (one.watched_for_reading) line('reads', 'reads');
-                if (one.watched_for_writing) line('writes', 'writes');
-                if (one.server_holds <= 0 || one.fd === null) return;
-                const { pending, partial } = run.held(server, one, client);
-                const area = (from, to, kind) => to > from && (held += `<rect class="${kind}" x="${x}" width="${until - x + 0.4}" y="${yOf(to)}" height="${yOf(from) - yOf(to)}"/>`);
-                area(0, pending, 'pending');
-                area(pending, Math.min(pending + partial, scale), 'partial');
-            };
-            let waitsFrom = null;
-            for (let step = first; step <= last; step++) {
-                const { before, calls } = server.measures[step];
-                // A measure can have thousands of calls: those that can be seen are drawn.
-                const callAt = (x) => Math.max(0, Math.min(calls.length, Math.floor((x - this.starts[step]) / this.unit)));
-                const [begin, until] = [Math.max(0, callAt(this.drawn[0]) - 2), callAt(this.drawn[1]) + 1];
-                if (step === first && this.waits(server, step, begin)) waitsFrom = from;
-                if (begin === 0) stretch(this.starts[step], calls.length ? this.xOf({ step, call: 1 }) : this.starts[step + 1], before);
-                for (let index = begin; index < Math.min(until, calls.length); index++) {
-                    const event = calls[index], at = { step, call: index + 1 }, x = this.xOf(at);
-                    stretch(x, index + 1 < calls.length ? x + this.unit : this.starts[step + 1], event.state);
-                    if (event.call === 'wait') waitsFrom = x;
-                    if (event.call === 'wake' && waitsFrom !== null) {
-                        rests += `<path class="rest" d="M${waitsFrom} ${y('kernel')}H${x}"/>`;
-                        waitsFrom = null;
-                    }
-                    notes += this.note(event, x, y);
-                    if (server.violation?.step === step && server.violation.call === at.call) {
-                        notes += `<circle class="violation" cx="${x}" cy="${(y('you') + y('kernel')) / 2}" r="${(Y.kernel - Y.you) / 2 + 6}"/>`;
-                    }
-                }
-                if (server.violation?.step === step && server.violation.call === 0) {
-                    notes += `<circle class="violation" cx="${this.xOf({ step, call: 0 })}" cy="${y('kernel')}" r="9"/>`;
-                }
-                if (step === shown && step === run.last && (server.ending === 'spinning' || server.cut)) {
-                    notes += `<text class="spins" x="${this.starts[step + 1] - 8}" y="${y('you') + 4}">${server.cut ? '… and so on' : '… for ever'}</text>`;
-                }
-            }
-            if (waitsFrom !== null) rests += `<path class="rest" d="M${waitsFrom} ${y('kernel')}H${to}"/>`;
-            const water = marks.map((count, index) => count <= scale && `<path class="mark ${index ? 'low' : ''}" d="M${from} ${yOf(count)}H${to}"/>`).filter(Boolean).join('');
-            return `<g data-style="${server.style}"><rect class="band" x="${from}" y="${y('you') - 8}" width="${to - from}" height="16"/>
-                <path class="level" d="M${from} ${y('style')}H${to}M${from} ${y('kernel')}H${to}M${from} ${y('base')}H${to}"/>${rests}${watched}${held}${water}${notes}</g>`;
-        }
-
-        // Whether a server waits before one of its calls.
-        waits(server, step, index) {
-            if (index > 0) return server.measures[step].calls[index - 1].call === 'wait';
-            const before = server.measures.slice(0, step).findLast(({ calls }) => calls.length > 0);
-            return before?.calls.at(-1).call === 'wait';
-        }
-
-        // One call.
-        note(event, x, y) {
-            const { call, yours, error } = event;
-            const top = yours ? y('you') : y('style'), ground = y('kernel');
-            const wing = Math.min(3.6, this.unit * 0.36);
-            const kind = error ? 'refused' : '';
-            if (call === 'enter') {
-                return `<g class="note ${kind}"><path d="M${x} ${y('style')}V${y('you')}"/><circle cx="${x}" cy="${y('you')}" r="${Math.min(4.6, this.unit * 0.42)}"/></g>`;
-            }
-            if (call === 'wake') {
-                return `<g class="note ${kind}"><circle cx="${x}" cy="${ground}" r="${event.ready ? 3 : 1.8}"/></g>`;
-            }
-            const stem = {
-                recv: `M${x} ${ground}V${top}m${-wing} ${wing}l${wing} ${-wing}l${wing} ${wing}`,
-                send: `M${x} ${top}V${ground}m${-wing} ${-wing}l${wing} ${wing}l${wing} ${-wing}`,
-                accept: `M${x} ${ground}V${top}m${-wing} 0h${2 * wing}`,
-                wait: `M${x} ${top}V${ground}`,
-                shutdown: `M${x} ${top}V${ground}m${-wing} 0h${2 * wing}`,
-            }[call] ?? `M${x} ${top}V${ground}m${-wing} ${-wing}l${2 * wing} ${2 * wing}m0 ${-2 * wing}l${-2 * wing} ${2 * wing}`;
-            return `<path class="note ${kind} ${call === 'wait' ? 'waits' : ''}" d="${stem}"/>`;
-        }
-
         // The bytes at the top of the lowest part: most of the pending output, and the high-water mark if it isn't
         // far above that.
         scaleOf() {
@@ -257,14 +173,17 @@
             return `Step ${moment.step}. ${counts.join('; ')}`;
         }
 
-        /** Scrolls so that the moment is visible. */
+        // Chooses what is visible so that the moment is.
         follow() {
             const x = this.xOf(this.view.moment);
             if (x >= this.left + 40 && x <= this.left + this.width - 40) return;
             if (this.end <= this.width) return;
             this.left = Math.max(0, Math.min(x - this.width * 0.6, this.end - this.width));
-            this.roll.scrollLeft = this.left;
-            if (!this.covers()) this.drawStaves();
+        }
+
+        /** Scrolls to what was drawn. This lays out the page, so it comes after all other changes. */
+        scroll() {
+            if (this.scrolled !== this.left) this.roll.scrollLeft = this.scrolled = this.left;
         }
 
         /** The moment below the pointer. */

@@ -12,17 +12,20 @@
     const TOKEN = /"(?:\\[\s\S]|[^"\\])*"?|#[^\n]*|[\s\S]/g;
 
     /** The steps of a script as `{ text, comment }`. A comment belongs to the last step on its line. */
-    function split(script) {
+    const split = (script) => splitWithPlaces(script).map(({ text, comment }) => ({ text, comment }));
+
+    /** The same, each with its place: `from` is the index of its first character. */
+    function splitWithPlaces(script) {
         const steps = [];
-        let [text, depth, isNewLine] = ['', 0, true];
+        let [text, from, depth, isNewLine] = ['', 0, 0, true];
         function end() {
             if (text.trim()) {
-                steps.push({ text: text.trim(), comment: null });
+                steps.push({ text: text.trim(), comment: null, from });
                 isNewLine = false;
             }
             text = '';
         }
-        for (const [token] of script.matchAll(TOKEN)) {
+        for (const { 0: token, index } of script.matchAll(TOKEN)) {
             const isEnd = depth === 0 && (token === ';' || token === '\n' || token[0] === '#');
             if (isEnd) end();
             if (token[0] === '#' && depth === 0 && !isNewLine) steps.at(-1).comment = token.slice(1).trim();
@@ -30,6 +33,7 @@
             if (isEnd || token[0] === '#') continue;
             if (token === '{') depth++;
             if (token === '}') depth--;
+            if (!text.trim()) from = index;
             text += token === '\n' ? ' ' : token;
         }
         end();
@@ -161,5 +165,5 @@
 
     const hasStopped = (steps) => steps.flatMap(flat).some(({ op }) => op === 'stop');
 
-    lab.script = { split, parse, quote, visible, describe, streams, clientsAfter, hasStopped, withoutEnd, firstTelling };
+    lab.script = { split, splitWithPlaces, parse, quote, visible, describe, streams, clientsAfter, hasStopped, withoutEnd, firstTelling };
 })();

@@ -4,10 +4,10 @@
     'use strict';
 
     const lab = (globalThis.echoLab ??= {});
-    const OWN = ['script', 'servers', 'room', 'bug', 'at'];
+    const OWN = ['script', 'servers', 'room', 'bug', 'at', 'predict'];
 
-    /** The part of a link after the `#`. */
-    function toHash({ script, servers, options, room, bug }, moment) {
+    /** The part of a link after the `#`. `predict` is the step that is to be predicted first, if one is. */
+    function toHash({ script, servers, options, room, bug }, moment, predict) {
         const params = new URLSearchParams();
         params.set('script', script.map(({ text, comment }) => (comment ? `${text} # ${comment}\n` : `${text}; `)).join('').replace(/; $/, ''));
         if (servers.join() !== lab.model.STYLES.join()) params.set('servers', servers.join());
@@ -15,6 +15,7 @@
         if (room !== undefined) params.set('room', room);
         if (bug) params.set('bug', bug);
         if (moment) params.set('at', `${moment.step}.${moment.call}`);
+        if (predict) params.set('predict', predict);
         return `#${params}`;
     }
 
@@ -30,6 +31,7 @@
             options: Object.fromEntries(named),
             room: params.has('room') ? Number(params.get('room')) : undefined,
             bug: params.get('bug') ?? '',
+            predict: Number(params.get('predict')) || null,
             moment: params.has('at') && Number.isInteger(step) ? { step, call: call || 0 } : null,
         };
     }

@@ -28,7 +28,10 @@
         return index < 0 ? null : `${file}:${index + 2}`;
     }
 
-    const rust = (text) => window.hljs?.versionString?.startsWith('10.') ? hljs.highlight('rust', text, true).value : escape(text);
+    const coloured = (text) => window.hljs?.versionString?.startsWith('10.') ? hljs.highlight('rust', text, true).value : escape(text);
+
+    // A line as HTML. Where it is too long, it wraps at the parts of an expression.
+    const rust = (text) => coloured(text).replace(/::|\((?!\))/g, '$&<wbr>').replace(/\.(?=\w)/g, '<wbr>.');
 
     // The lines around a place, without the indentation that they share and without the tags of concepts.
     function around(text, line) {

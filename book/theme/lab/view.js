@@ -117,12 +117,26 @@
         }
 
         draw() {
+            this.write();
+            this.score.scroll();
+            if (this.hasNewSteps) this.scrollToStep();
+        }
+
+        // Many chips scroll within their list.
+        scrollToStep() {
+            const list = this.find('.lab-steps'), chip = list.querySelector('[aria-current]')?.parentElement;
+            if (!chip || list.scrollHeight <= list.clientHeight) return;
+            const top = chip.offsetTop - list.offsetTop;
+            if (top < list.scrollTop || top + chip.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 3;
+        }
+
+        /** Writes what all parts show at the moment. */
+        write() {
             const { run, moment } = this;
             const says = moment.step ? withCode(run.steps[moment.step - 1].says) : 'the servers start';
             fill(this.find('.lab-moment'), `<b>Step ${moment.step} of ${run.last}</b> · ${says}<small>${moment.call ? `call ${moment.call} of ${run.lengths[moment.step]}` : 'before the first call'}</small>`);
             this.drawSteps();
-            this.score.draw();
-            this.score.follow();
+            this.score.draw({ follows: true });
             this.matrix.draw();
             this.source.draw();
             const sentence = lab.difference(this);
@@ -152,7 +166,7 @@
             }
             if (from > 1) chips.unshift(`<li>… ${from - 1} before</li>`);
             if (to < run.last) chips.push(`<li>… ${run.last - to} more</li>`);
-            fill(this.find('.lab-steps'), chips.join(''));
+            this.hasNewSteps = fill(this.find('.lab-steps'), chips.join(''));
         }
 
         inWords() {
