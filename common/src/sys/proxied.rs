@@ -84,23 +84,22 @@ pub(super) fn closed(fd: Fd) {
     }
 }
 
-/// Reads the header, if the connection has one that isn't complete.
+/// Whether connections of this thread can begin with a header.
+#[inline(always)] // As `Stream::recv`.
+pub(super) fn is_used() -> bool {
+    IS_USED.get()
+}
+
+/// Reads the header, if the connection has one that isn't complete. Counts and traces each piece, and
+/// an error, as a read.
 ///
 /// # Errors
 /// `WouldBlock` while a part of it is missing, `InvalidData` or `UnexpectedEof` if it is bad, and the
 /// errors of recv(2).
 #[track_caller]
-#[inline(always)] // As `Stream::recv`.
-pub(super) fn read_header(fd: Fd, stream: &kernel::Stream) -> io::Result<()> {
-    match IS_USED.get() {
-        false => Ok(()),
-        true => read_incomplete(fd, stream),
-    }
-}
-
-#[track_caller]
 #[cold]
-fn read_incomplete(fd: Fd, stream: &kernel::Stream) -> io::Result<()> {
+#[inline(never)]
+pub(super) fn read_header(fd: Fd, stream: &kernel::Stream) -> io::Result<()> {
     let incomplete = PROXIED.with_borrow_mut(|proxied| proxied.incomplete.remove(&fd));
     let Some(mut partial) = incomplete else {
         return Ok(());
@@ -117,7 +116,11 @@ fn read_incomplete(fd: Fd, stream: &kernel::Stream) -> io::Result<()> {
             proxied.incomplete.insert(fd, partial);
         }
     });
-    result.map(drop)
+    result.map(drop).inspect_err(|error| {
+        let failed = Err(error.kind().into());
+        count_read(&failed);
+        record_moved("recv", || fd, &failed);
+    })
 }
 
 impl PartialHeader {
@@ -136,10 +139,10 @@ impl PartialHeader {
                 None => Header::parse(&[&self.start, &buffer[..seen]].concat())?,
             };
             let missing = header.map_or(seen, |header| header.length - self.taken);
-            let result = stream.recv(&mut buffer[..seen.min(missing)]);
-            count_read(&result);
-            record_moved("recv", || fd, &result);
-            let count = result?;
+            let count = stream.recv(&mut buffer[..seen.min(missing)])?;
+            let piece = Ok(count);
+            count_read(&piece);
+            record_moved("recv", || fd, &piece);
             if header.is_none() {
                 self.start.extend_from_slice(&buffer[..count]);
             }

@@ -114,8 +114,7 @@ impl Stream {
     }
 
     /// Reads into `buffer`, once: recv(2). Returns the number of bytes; 0 is the end of the
-    /// stream.
-    /// If the connection begins with a header, reads that first; see
+    /// stream. If the connection begins with a header, reads that first: see
     /// [`expect_proxy_headers`](Listener::expect_proxy_headers).
     ///
     /// # Errors
@@ -124,10 +123,10 @@ impl Stream {
     #[track_caller]
     #[inline(always)] // In a loop, a function's frame would be half of the work.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let result = match proxied::read_header(number(self), &self.inner) {
-            Ok(()) => faults::interrupted().and_then(|()| self.inner.recv(buffer)),
-            Err(error) => Err(error),
-        };
+        if proxied::is_used() {
+            proxied::read_header(number(self), &self.inner)?;
+        }
+        let result = faults::interrupted().and_then(|()| self.inner.recv(buffer));
         counters::count_read(&result);
         record_moved("recv", || number(self), &result);
         result
