@@ -84,6 +84,11 @@ pub(super) fn closed(fd: Fd) {
     }
 }
 
+/// Whether the connection has a header that isn't complete.
+pub(super) fn is_incomplete(fd: Fd) -> bool {
+    IS_USED.get() && PROXIED.with_borrow(|proxied| proxied.incomplete.contains_key(&fd))
+}
+
 /// Reads the header, if the connection has one that isn't complete.
 ///
 /// # Errors
