@@ -1,5 +1,6 @@
 //! Builds the candidates, and finds out which of them this machine lacks.
 
+mod features;
 mod peers;
 
 use std::collections::HashMap;
@@ -105,12 +106,17 @@ impl Builder {
         profile: Profile,
     ) -> io::Result<Self> {
         let candidates: Vec<_> = candidates.into_iter().collect();
+        // First, since the default build of such a program has the same place.
+        let separate = features::build(&candidates, profile)?;
         let programs = build(&candidates, profile)?;
         let asked_for = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let packages = target_folder(&programs, asked_for)?.join(PYTHON_PACKAGES);
         let mut builder = Builder::default();
         for candidate in candidates {
             let found = match &candidate.made {
+                Made::Cargo { arguments, .. } if candidate.is_variant() => {
+                    features::find(&separate, candidate.name, arguments)
+                }
                 Made::Cargo {
                     program, arguments, ..
                 } => cargo(&programs, program, arguments),
@@ -164,7 +170,8 @@ fn build(candidates: &[&Candidate], profile: Profile) -> io::Result<HashMap<Stri
     let mut programs = HashMap::new();
     for family in [Family::Ours, Family::Rust] {
         let mut chosen = Vec::new();
-        for candidate in candidates.iter().filter(|one| one.family == family) {
+        let of_family = candidates.iter().filter(|one| one.family == family);
+        for candidate in of_family.filter(|one| !one.is_variant()) {
             let Made::Cargo {
                 package,
                 program,

@@ -4,7 +4,6 @@ use std::io;
 
 use common::client::TIME_LIMIT;
 use common::client::load::{self, Length, LoadSettings, Summary};
-use common::comparison::Family;
 use serde::Deserialize;
 
 use crate::builder::Ready;
@@ -38,7 +37,7 @@ pub(crate) fn per_echo(
     ready: &Ready,
     settings: &LoadSettings,
 ) -> io::Result<Option<f64>> {
-    if ready.candidate.family != Family::Ours {
+    if !ready.candidate.counts_calls() {
         return Ok(None);
     }
     let program = harness.launch(ready.command().arg("--counters"), TIME_LIMIT)?;

@@ -51,6 +51,28 @@ const MANY: usize = usize::MAX;
 /// The connections that fit below FD_SETSIZE, next to a program's other descriptors.
 const FD_SETSIZE: usize = 1_000;
 
+impl Candidate {
+    /// Whether its counters count system calls. On io_uring, they count what the kernel has
+    /// completed: many reads and writes take one call.
+    pub(crate) fn counts_calls(&self) -> bool {
+        self.family == Family::Ours && self.name != "reactor-uring"
+    }
+
+    /// Whether it is another build of a program that is also built without the feature.
+    pub(crate) fn is_variant(&self) -> bool {
+        let has_feature = |made: &Made| {
+            matches!(
+                made,
+                Made::Cargo {
+                    feature: Some(_),
+                    ..
+                }
+            )
+        };
+        self.family == Family::Ours && has_feature(&self.made)
+    }
+}
+
 /// All candidates, in the order of the tables.
 pub const ALL: &[Candidate] = &[
     ours(
@@ -112,6 +134,22 @@ pub const ALL: &[Candidate] = &[
         &["--reactor", "select"],
         &["reactor-echo/src/echo.rs"],
     ),
+    Candidate {
+        made: Made::Cargo {
+            package: "reactor-echo",
+            program: "reactor-echo",
+            feature: Some("completion"),
+            arguments: &["--reactor", "uring"],
+        },
+        ..ours(
+            "reactor-uring",
+            "the same on io_uring",
+            MANY,
+            "reactor-echo",
+            &[],
+            &["reactor-echo/src/echo.rs"],
+        )
+    },
     rust(
         "sequential",
         "one client at a time",

@@ -150,6 +150,13 @@ pub fn read_window(buffer: &mut [u8]) -> &mut [u8] {
     &mut buffer[..length]
 }
 
+/// The part of `bytes` that the next send operation offers to the kernel: all of it, but with
+/// `--faults` sometimes less. [`send`](Stream::send) does this by itself.
+#[inline]
+pub fn write_window(bytes: &[u8]) -> &[u8] {
+    &bytes[..faults::shortened(bytes.len())]
+}
+
 /// Traces that a handler is entered: the moment when the loop calls its user's code.
 #[track_caller]
 #[inline]

@@ -35,8 +35,14 @@ const WORDS: [&str; 20] = [
     "elapsed",
 ];
 
-/// The engine on tokio has tokio watch the operating system's descriptors.
-const TOKIO: &str = "reactor-echo/src/engine/tokio.rs";
+/// The engines that pass the operating system's descriptors to a runtime: tokio watches them, and
+/// compio reads and sends on io_uring. What compio has done is counted and traced by
+/// `Stream::completed_recv` and `completed_send`.
+const WITH_A_RUNTIME: [&str; 3] = [
+    "reactor-echo/src/engine/tokio.rs",
+    "reactor-echo/src/engine/uring.rs",
+    "reactor-echo/src/engine/uring/operations.rs",
+];
 
 #[test]
 fn no_style_calls_the_kernel_itself() -> io::Result<()> {
@@ -45,7 +51,8 @@ fn no_style_calls_the_kernel_itself() -> io::Result<()> {
     for style in STYLES {
         for file in sources(&root.join(style).join("src"))? {
             let name = file.strip_prefix(&root).unwrap_or(&file).to_owned();
-            if name != Path::new(TOKIO) && !name.ends_with("tests.rs") {
+            let is_allowed = WITH_A_RUNTIME.iter().any(|file| name == Path::new(file));
+            if !is_allowed && !name.ends_with("tests.rs") {
                 found.extend(calls_in(&fs::read_to_string(&file)?, &name));
             }
         }

@@ -1,5 +1,5 @@
-//! Connections: their state, and what the loop does with them. This is the only place that reads,
-//! writes, and closes, for all engines.
+//! Connections: their state, and what the loop does with them. This is the only place that closes,
+//! and for all engines that wait for readiness, the only one that reads and sends.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -7,16 +7,18 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::sys::{self, Interest, Readiness, Stream};
+use common::sys::{self, Interest, Readiness};
 use common::{Permit, SendPolicy, Settings};
 
+use crate::engine::Completion;
 use crate::entry::{Entry, Object};
 use crate::producer::Registered;
+use crate::socket::Socket;
 use crate::{DelayedCall, Key, Protocol, Reactor, Reason, Transport};
 
 pub(crate) struct Connection {
     /// A [`StringTransport`](crate::testing::StringTransport) has none.
-    pub(crate) socket: Option<Stream>,
+    pub(crate) socket: Option<Socket>,
     /// Dropped after the socket.
     pub(crate) opened: Opened,
     /// Absent while one of its callbacks runs.
@@ -79,7 +81,7 @@ pub(crate) enum Lifecycle {
 impl Connection {
     pub(crate) fn new(
         opened: Opened,
-        socket: Option<Stream>,
+        socket: Option<Socket>,
         protocol: Box<dyn Protocol>,
         now: Instant,
     ) -> Self {
@@ -207,11 +209,29 @@ impl Connection {
         Interest::of(self.reads(), !self.pending_output.is_empty() || is_pulled)
     }
 
+    /// Starts the wanted operations on a completion engine, unless they are already under way.
+    pub(crate) fn start(&self, engine: &mut dyn Completion, key: Key, wanted: Option<Interest>) {
+        let (Some(Socket::Shared(socket)), Some(wanted)) = (&self.socket, wanted) else {
+            return;
+        };
+        if wanted.is_readable() {
+            engine.start_recv(key, socket);
+        }
+        if wanted.is_writable() {
+            engine.start_send(key, socket, self.pending_output.as_slices().0);
+        }
+    }
+
     /// Sends pending output once, from where the last send stopped.
     // CONCEPT: partial-write
     fn send_pending(&mut self, ready: &mut Readiness, now: Instant) {
         let Some(socket) = &self.socket else { return };
         let result = socket.send(self.pending_output.make_contiguous()); // One send for all of it.
+        self.sent_pending(result, ready, now);
+    }
+
+    /// Records the result of a send of pending output.
+    fn sent_pending(&mut self, result: io::Result<usize>, ready: &mut Readiness, now: Instant) {
         let sent = self.sent(result, ready, now);
         self.pending_output.drain(..sent);
         if self.pending_output.is_empty() {
@@ -288,7 +308,10 @@ impl Reactor {
         // Reads once, so that a flood of input can't delay the other connections.
         if can_read && let Some(socket) = &connection.socket {
             let window = sys::read_window(&mut self.buffer);
-            let result = socket.recv(window);
+            let result = match self.engine.completion() {
+                None => socket.recv(window),
+                Some(engine) => engine.finish_recv(key, window),
+            };
             entry.ready.record_read(&result, window.len());
             match result {
                 Ok(0) => self.end_of_stream(key),
@@ -310,6 +333,8 @@ impl Reactor {
         }
         if can_write {
             self.flush(key, true);
+        } else if self.engine.completion().is_some() {
+            self.mark_dirty(key); // To start the next read.
         }
     }
 
@@ -349,7 +374,7 @@ impl Reactor {
     }
 
     /// Writes for a protocol: sends at once if nothing is pending, and keeps what the kernel
-    /// doesn't take.
+    /// doesn't take. A completion engine sends it all later.
     #[inline]
     pub(crate) fn write(&mut self, key: Key, data: &[u8]) {
         let Some(entry) = self.entries.get_mut(key) else {
@@ -363,6 +388,7 @@ impl Reactor {
         }
         let mut sent = 0;
         if self.policy == SendPolicy::AtOnce
+            && self.engine.completion().is_none()
             && connection.pending_output.is_empty()
             && let Some(socket) = &connection.socket
         {
@@ -388,8 +414,15 @@ impl Reactor {
             return;
         };
         let is_open = connection.lifecycle != Lifecycle::Closed;
-        if can_write && is_open && !connection.pending_output.is_empty() {
-            connection.send_pending(&mut entry.ready, self.clock.now());
+        if can_write && is_open {
+            match self.engine.completion() {
+                None if connection.pending_output.is_empty() => {}
+                None => connection.send_pending(&mut entry.ready, self.clock.now()),
+                Some(engine) => {
+                    let result = engine.finish_send(key);
+                    connection.sent_pending(result, &mut entry.ready, self.clock.now());
+                }
+            }
         }
         connection.update_pause(&self.settings);
         let is_pulling = connection
@@ -402,7 +435,7 @@ impl Reactor {
         if connection.lifecycle == Lifecycle::Closed {
             return self.close(key);
         }
-        if wanted != entry.watched
+        if (wanted != entry.watched || self.engine.completion().is_some())
             && let Err(error) = self.watch(key, wanted)
         {
             self.request(key, |connection| {
@@ -420,7 +453,10 @@ impl Reactor {
 
     /// Closes a connection, and calls its producer and its protocol.
     pub(crate) fn close(&mut self, key: Key) {
-        self.unwatch(key);
+        match self.engine.completion() {
+            None => self.unwatch(key),
+            Some(engine) => engine.cancel(key),
+        }
         let Some(Entry {
             object: Object::Connection(connection),
             ..

@@ -199,6 +199,9 @@ impl Reactor {
 
     /// Replaces the pending connect with the connection, under the same key.
     fn connected(&mut self, key: Key) {
+        if self.engine.completion().is_some() {
+            self.unwatch(key); // From now on, the engine reads and sends.
+        }
         let Some(pending) = self.pending_connect(key) else {
             return;
         };
@@ -210,6 +213,7 @@ impl Reactor {
             self.cancel(&deadline);
         }
         let opened = Opened::ByUs(client.destination);
+        let socket = socket.map(|socket| self.engine.socket(socket));
         let connection = Connection::new(opened, socket, client.build_protocol(), self.clock.now());
         if let Some(entry) = self.entries.get_mut(key) {
             entry.object = Object::Connection(connection);

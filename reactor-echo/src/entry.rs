@@ -61,9 +61,7 @@ impl Entry {
 
     pub(crate) fn descriptor(&self) -> Option<Descriptor<'_>> {
         match &self.object {
-            Object::Connection(connection) => {
-                connection.socket.as_ref().map(AsDescriptor::descriptor)
-            }
+            Object::Connection(connection) => connection.socket.as_ref().map(|it| it.descriptor()),
             Object::Port(port) => Some(port.listener.descriptor()),
             Object::PendingConnect(pending) => {
                 pending.socket.as_ref().map(AsDescriptor::descriptor)

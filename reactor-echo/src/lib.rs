@@ -13,7 +13,7 @@
 //! | `timers` | `IDelayedCall` | [`DelayedCall`] |
 //! | `reactor`, `stop` | `ReactorBase` | [`Reactor`]: the loop |
 //! | `entry` | | [`Key`]: the key of everything that the reactor holds |
-//! | `port`, `connector`, `connection` | `twisted.internet.tcp` | what the loop does with ports, pending connects ([`Connector`]), and connections |
+//! | `port`, `connector`, `connection`, `socket` | `twisted.internet.tcp` | what the loop does with ports, pending connects ([`Connector`]), and connections |
 //! | [`engine`] | `selectreactor`, `epollreactor`, … | the part that waits for readiness: tokio, mio, select |
 //! | [`testing`] | `StringTransport`, `Clock` | a protocol without a socket |
 //!
@@ -36,6 +36,7 @@ mod port;
 mod producer;
 mod protocol;
 mod reactor;
+mod socket;
 mod stop;
 pub mod testing;
 mod timers;

@@ -130,7 +130,7 @@ impl Reactor {
             permit.failed(io::Error::other("refused by the factory"));
             return socket.close(); // First the socket, then its permit.
         };
-        let opened = Opened::ByPeer(permit);
+        let (opened, socket) = (Opened::ByPeer(permit), self.engine.socket(socket));
         let connection = Connection::new(opened, Some(socket), protocol, self.clock.now());
         let key = self
             .entries

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use common::sys::{self, Interest, Readiness};
 use common::{Clock, ConnectionLimit, SendPolicy, Settings, net};
 
-use crate::engine::{Engine, EngineKind, Event, Watched};
+use crate::engine::{AnyEngine, EngineKind, Event, Watched};
 use crate::entry::{Call, Entries, Entry, Object};
 use crate::timers::Timers;
 use crate::{Key, Transport};
@@ -67,7 +67,7 @@ mod tests;
 /// ```
 pub struct Reactor {
     pub(crate) entries: Entries,
-    engine: Box<dyn Engine>,
+    pub(crate) engine: AnyEngine,
     /// The events of this iteration, as the engine reported them.
     events: Vec<Event>,
     /// The ready entries: those that still are, and those that have become ready.
@@ -100,10 +100,14 @@ impl Reactor {
     /// An error if there is no descriptor for the engine, or no memory for the read buffer.
     pub fn new(engine: EngineKind, settings: Settings) -> io::Result<Self> {
         let buffer = settings.read_buffer()?;
-        Ok(Self::on(engine.start()?, settings, buffer))
+        Ok(Self::on(
+            engine.start(settings.recv_size)?,
+            settings,
+            buffer,
+        ))
     }
 
-    pub(crate) fn on(engine: Box<dyn Engine>, settings: Settings, buffer: Vec<u8>) -> Self {
+    pub(crate) fn on(engine: AnyEngine, settings: Settings, buffer: Vec<u8>) -> Self {
         Reactor {
             entries: Entries::with_key(),
             engine,
@@ -190,6 +194,7 @@ impl Reactor {
         let timeout = self.timeout();
         let waited = self
             .engine
+            .get()
             .wait(timeout, Watched(&self.entries), &mut self.events);
         self.clock.waited(waited.is_ok());
         for Event { key, ready } in self.events.drain(..) {
@@ -291,15 +296,23 @@ impl Reactor {
         }
     }
 
-    /// Tells the engine what to watch a descriptor for, if that has changed.
+    /// Tells the engine what to watch a descriptor for, if that has changed. A completion engine
+    /// doesn't watch connections: it starts the operations that are wanted.
     pub(crate) fn watch(&mut self, key: Key, wanted: Option<Interest>) -> io::Result<()> {
-        let Some(entry) = self.entries.get_mut(key).filter(|it| it.watched != wanted) else {
+        let Some(entry) = self.entries.get_mut(key) else {
             return Ok(());
         };
-        let Some(descriptor) = entry.descriptor() else {
-            return Ok(());
-        };
-        self.engine.watch(key, descriptor, entry.watched, wanted)?;
+        match (&entry.object, self.engine.completion()) {
+            (Object::Connection(connection), Some(engine)) => connection.start(engine, key, wanted),
+            _ if entry.watched == wanted => return Ok(()),
+            _ => {
+                let Some(descriptor) = entry.descriptor() else {
+                    return Ok(());
+                };
+                let engine = self.engine.get();
+                engine.watch(key, descriptor, entry.watched, wanted)?;
+            }
+        }
         entry.watched = wanted;
         // It can already be ready for what wasn't watched before.
         if (entry.can_read() || entry.can_write()) && !mem::replace(&mut entry.listed, true) {

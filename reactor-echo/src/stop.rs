@@ -60,7 +60,11 @@ impl Reactor {
             && connection.delivers()
             && let Some(socket) = &connection.socket
         {
-            match socket.recv(&mut self.buffer) {
+            let result = match self.engine.completion() {
+                None => socket.recv(&mut self.buffer),
+                Some(engine) => engine.finish_recv(key, &mut self.buffer),
+            };
+            match result {
                 Ok(0) => connection.peer_closed(),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {

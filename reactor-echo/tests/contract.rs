@@ -10,7 +10,8 @@ use contract::{grade, grade_with_faults, grade_with_workers};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_reactor-echo");
 
-/// The other engines. They share all code except the wait, so they need only the wire cases.
+/// The other engines that wait for readiness. They share all code except the wait, so they need only
+/// the wire cases.
 const OTHERS: [&str; 2] = ["mio", "select"];
 
 #[test]
@@ -32,7 +33,16 @@ fn the_contract_is_kept_when_answers_are_queued() -> io::Result<()> {
 
 #[test]
 fn the_contract_is_kept_with_faults() -> io::Result<()> {
-    grade_with_faults(SERVER, Kind::Stream)
+    grade_with_faults(SERVER, &[], Kind::Stream)
+}
+
+/// This engine also reads and sends, so it needs all cases.
+#[cfg(all(feature = "completion", target_os = "linux"))]
+#[test]
+fn the_contract_is_kept_on_io_uring() -> io::Result<()> {
+    let uring = ["--reactor", "uring"];
+    grade(SERVER, &uring, Selection::of(Kind::Stream))?;
+    grade_with_faults(SERVER, &uring, Kind::Stream)
 }
 
 fn wire_only() -> Selection {

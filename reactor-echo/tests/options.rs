@@ -12,6 +12,15 @@ use options::{
     stalled_counters_stop_nothing, stalled_trace_stops_nothing, unfinished_connections_are_logged,
 };
 
+/// The engines, by name.
+const ENGINES: &[&str] = &[
+    "tokio",
+    "mio",
+    "select",
+    #[cfg(all(feature = "completion", target_os = "linux"))]
+    "uring",
+];
+
 /// Runs `check` on the program with each engine, side by side.
 fn with_each_engine(check: fn(&dyn Fn() -> Command) -> io::Result<()>) -> io::Result<()> {
     let with = |engine| {
@@ -22,7 +31,10 @@ fn with_each_engine(check: fn(&dyn Fn() -> Command) -> io::Result<()>) -> io::Re
         })
     };
     thread::scope(|scope| {
-        let judged = ["tokio", "mio", "select"].map(|engine| scope.spawn(move || with(engine)));
+        let judged = ENGINES
+            .iter()
+            .map(|engine| scope.spawn(move || with(engine)));
+        let judged: Vec<_> = judged.collect(); // Starts them all.
         let mut judged = judged.into_iter();
         judged.try_for_each(|judged| judged.join().unwrap())
     })

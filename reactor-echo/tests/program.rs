@@ -5,7 +5,13 @@ use std::process::{Command, Stdio};
 
 use common::client::program::Program;
 
-const ENGINES: [&str; 3] = ["tokio", "mio", "select"];
+const ENGINES: &[&str] = &[
+    "tokio",
+    "mio",
+    "select",
+    #[cfg(all(feature = "completion", target_os = "linux"))]
+    "uring",
+];
 
 /// A server without descriptors for its engine reports that, and doesn't print `listening on`
 /// first.

@@ -23,7 +23,7 @@ fn the_contract_is_kept_when_answers_are_queued() -> io::Result<()> {
 
 #[test]
 fn the_contract_is_kept_with_faults() -> io::Result<()> {
-    grade_with_faults(SERVER, Kind::Stream)
+    grade_with_faults(SERVER, &[], Kind::Stream)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::comparison::{Calls, Family};
+use common::comparison::Calls;
 
 use super::tools::Tools;
 use super::under::{Report, Under, settings};
@@ -88,8 +88,8 @@ fn traced(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> io:
         .into_iter()
         .chain([report.0.clone().into_os_string()]);
     let mut command = tools.command(ready, "strace", arguments);
-    let ours = ready.candidate.family == Family::Ours;
-    if ours {
+    let counts_calls = ready.candidate.counts_calls();
+    if counts_calls {
         command.arg("--counters");
     }
     let server = Under::start(harness, &mut command)?;
@@ -97,7 +97,7 @@ fn traced(ready: &Ready, harness: &Harness, tools: &Tools, messages: u64) -> io:
     let last = server.stop()?;
     Ok(Traced {
         calls: written(&report)?,
-        own_count: match ours {
+        own_count: match counts_calls {
             true => Some(Counters::read(last.as_ref())?.calls()),
             false => None,
         },

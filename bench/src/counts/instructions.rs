@@ -27,6 +27,13 @@ pub fn per_echo(ready: &Ready, harness: &Harness, tools: &Tools) -> io::Result<O
     let [few, many] = match ready.candidate.made {
         // valgrind fails because of the Go runtime's own stacks.
         Made::Go(_) => return Err(io::Error::other("valgrind cannot run Go")),
+        // Under valgrind, no message comes back.
+        Made::Cargo {
+            feature: Some("completion"),
+            ..
+        } => {
+            return Err(io::Error::other("valgrind cannot run io_uring"));
+        }
         Made::Python(..) => FEW_MESSAGES,
         _ => MESSAGES,
     };

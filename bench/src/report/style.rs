@@ -24,7 +24,7 @@ pub(super) fn of(candidate: &str) -> Style {
         "python-asyncore" => ('□', ORANGE),
         "chat" => ('▲', GREEN),
         "python-asynchat" => ('△', GREEN),
-        "reactor-tokio" | "reactor-mio" | "reactor-select" => ('◆', PURPLE),
+        "reactor-tokio" | "reactor-mio" | "reactor-select" | "reactor-uring" => ('◆', PURPLE),
         "python-twisted" => ('◇', PURPLE),
         _ => ('·', None),
     };

@@ -223,6 +223,16 @@ impl Poll {
         kernel::Poll::new().map(Poll)
     }
 
+    /// The operating system's descriptor: readable while there are events, so that another loop can
+    /// watch it (epoll(7)).
+    ///
+    /// # Errors
+    /// `Unsupported` for a simulated poll.
+    #[cfg(unix)]
+    pub fn to_os(&self) -> io::Result<std::os::fd::BorrowedFd<'_>> {
+        self.0.to_os()
+    }
+
     /// Starts to watch a descriptor: epoll_ctl(2) with EPOLL_CTL_ADD. If it is ready already, the next
     /// wait reports it.
     ///

@@ -90,6 +90,11 @@ pub(super) fn is_used() -> bool {
     IS_USED.get()
 }
 
+/// Whether the connection has a header that isn't complete.
+pub(super) fn is_incomplete(fd: Fd) -> bool {
+    is_used() && PROXIED.with_borrow(|proxied| proxied.incomplete.contains_key(&fd))
+}
+
 /// Reads the header, if the connection has one that isn't complete. Counts and traces each piece, and
 /// an error, as a read.
 ///

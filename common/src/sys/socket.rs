@@ -149,6 +149,31 @@ impl Stream {
         result
     }
 
+    /// Whether the connection begins with a header that isn't complete, which only
+    /// [`recv`](Self::recv) can read; see [`expect_proxy_headers`](Listener::expect_proxy_headers).
+    #[inline]
+    pub fn awaits_header(&self) -> bool {
+        proxied::is_incomplete(number(self))
+    }
+
+    /// Counts and traces a read that the kernel has completed for an engine: the caller has started
+    /// it, and gets `result` instead of a result of [`recv`](Self::recv).
+    #[track_caller]
+    #[inline]
+    pub fn completed_recv(&self, result: &io::Result<usize>) {
+        counters::count_read(result);
+        record_moved("recv", || number(self), result);
+    }
+
+    /// Counts and traces a send that the kernel has completed for an engine: the caller has started
+    /// it, and gets `result` instead of a result of [`send`](Self::send).
+    #[track_caller]
+    #[inline]
+    pub fn completed_send(&self, result: &io::Result<usize>) {
+        counters::count_write(result);
+        record_moved("send", || number(self), result);
+    }
+
     /// Shuts down writing, and keeps reading: shutdown(2) with SHUT_WR. The peer gets a FIN after
     /// everything that was sent.
     ///

@@ -19,7 +19,7 @@ pub fn grade(program: &str, arguments: &[&str], selection: Selection) -> io::Res
 /// readiness, connections that are gone before they are accepted, and sometimes no descriptor for
 /// one. This shows that the real program copes with each kind; the simulation tries thousands of
 /// seeds.
-pub fn grade_with_faults(program: &str, kind: Kind) -> io::Result<()> {
+pub fn grade_with_faults(program: &str, arguments: &[&str], kind: Kind) -> io::Result<()> {
     let cases = [
         "one-line",
         "every-byte-value",
@@ -28,7 +28,8 @@ pub fn grade_with_faults(program: &str, kind: Kind) -> io::Result<()> {
         "reset-amid-traffic",
     ];
     let faults = "7:short=60,eintr=20,spurious=20,aborted=10,emfile=5";
-    let arguments = ["--quiet", "--recv-size", "1000", "--faults", faults];
+    let faulty = ["--quiet", "--recv-size", "1000", "--faults", faults];
+    let arguments = [arguments, &faulty].concat();
     grade(program, &arguments, Selection::of(kind).only(cases))
 }
 

@@ -11,7 +11,7 @@ use crate::Key;
 
 #[derive(Debug)]
 pub(super) struct Mio {
-    poll: Poll,
+    pub(super) poll: Poll,
     events: Events,
 }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 const LONG: Duration = Duration::from_secs(5);
 const NOW: Duration = Duration::ZERO;
 
-fn reactor_on(engine: Box<dyn Engine>) -> Reactor {
+fn reactor_on(engine: AnyEngine) -> Reactor {
     Reactor::on(engine, Settings::default(), Vec::new())
 }
 
@@ -33,7 +33,7 @@ fn each(
     for &kind in EngineKind::ALL {
         let (here, there) = UnixStream::pair()?;
         there.set_nonblocking(true)?;
-        let (mut reactor, there) = (reactor_on(kind.start()?), Rc::new(there));
+        let (mut reactor, there) = (reactor_on(kind.start(1)?), Rc::new(there));
         let key = reactor.add_reader(Rc::<UnixStream>::clone(&there), |_| {})?;
         test(&mut reactor, here, &there, key)?;
     }
@@ -74,7 +74,7 @@ fn a_descriptor_stays_ready_until_it_is_read() -> io::Result<()> {
 #[test]
 fn a_descriptor_that_stays_ready_does_not_hide_others() -> io::Result<()> {
     for &kind in EngineKind::ALL {
-        let (mut reactor, mut others) = (reactor_on(kind.start()?), Vec::new());
+        let (mut reactor, mut others) = (reactor_on(kind.start(1)?), Vec::new());
         for count in 1..=3 {
             let (mut here, there) = UnixStream::pair()?;
             reactor.add_reader(Rc::new(there), |_| {})?;
@@ -95,6 +95,7 @@ fn one_wait_reports_all_ready_descriptors() -> io::Result<()> {
         Box::new(select::Select),
     ];
     for engine in engines {
+        let engine = AnyEngine::Readiness(engine);
         let (mut reactor, mut others) = (reactor_on(engine), Vec::new());
         for _ in 0..CROWD {
             let (mut here, there) = UnixStream::pair()?;

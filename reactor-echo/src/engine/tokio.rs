@@ -25,12 +25,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{unconstrained, yield_now};
 use tokio::time;
 
+use super::wakers::Wakers;
 use super::{Engine, Event, Watched};
 use crate::Key;
-
-mod wakers;
-
-use wakers::Wakers;
 
 pub(super) struct Tokio {
     /// Declared before the runtime, so that the descriptors are dropped before it is.

@@ -7,6 +7,7 @@ use std::thread;
 use common::sys::Descriptor;
 
 use super::*;
+use crate::engine::Engine;
 use crate::{Protocol, Transport};
 
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -14,7 +15,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// An engine that fails to watch at one call.
 #[derive(Debug)]
 struct Failing {
-    engine: Box<dyn Engine>,
+    engine: AnyEngine,
     calls_left: usize,
 }
 
@@ -32,7 +33,7 @@ impl Engine for Failing {
                 return Err(ErrorKind::OutOfMemory.into());
             }
         }
-        self.engine.watch(key, descriptor, was, wanted)
+        self.engine.get().watch(key, descriptor, was, wanted)
     }
 
     fn wait(
@@ -41,7 +42,7 @@ impl Engine for Failing {
         watched: Watched<'_>,
         events: &mut Vec<Event>,
     ) -> io::Result<()> {
-        self.engine.wait(timeout, watched, events)
+        self.engine.get().wait(timeout, watched, events)
     }
 }
 
@@ -62,7 +63,7 @@ impl Protocol for Once {
 /// the clients have received.
 fn serve(nth: usize, requests: &'static [&[u8]]) -> io::Result<Vec<Vec<u8>>> {
     let engine = Failing {
-        engine: EngineKind::Mio.start()?,
+        engine: EngineKind::Mio.start(1)?,
         calls_left: nth,
     };
     let settings = Settings {
@@ -70,7 +71,7 @@ fn serve(nth: usize, requests: &'static [&[u8]]) -> io::Result<Vec<Vec<u8>>> {
         ..Settings::default()
     };
     let buffer = settings.read_buffer()?;
-    let mut reactor = Reactor::on(Box::new(engine), settings, buffer);
+    let mut reactor = Reactor::on(AnyEngine::Readiness(Box::new(engine)), settings, buffer);
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let port = reactor.listen_tcp(anywhere, |_| Once, 50)?;
     let address = reactor.host_of(port).ok_or(ErrorKind::NotFound)?;

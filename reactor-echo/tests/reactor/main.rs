@@ -18,6 +18,8 @@ macro_rules! for_every_engine {
         for_every_engine!(@ tokio, Tokio, $($module::$test),*);
         for_every_engine!(@ mio, Mio, $($module::$test),*);
         for_every_engine!(@ select, Select, $($module::$test),*);
+        #[cfg(all(feature = "completion", target_os = "linux"))]
+        for_every_engine!(@ uring, Uring, $($module::$test),*);
     };
     (@ $name:ident, $engine:ident, $($module:ident::$test:ident),*) => {
         mod $name {

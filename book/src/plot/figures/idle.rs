@@ -11,12 +11,13 @@ use crate::plot::record;
 use crate::plot::table::Table;
 
 /// The candidates with a line; the others are in the table. Two of each kind of waiting suffice.
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 8] = [
     "select",
     "dispatcher",
     "chat",
     "reactor-tokio",
     "reactor-mio",
+    "reactor-uring",
     "c-select",
     "c-epoll",
 ];

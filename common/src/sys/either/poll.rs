@@ -1,6 +1,7 @@
 //! The poll of either kernel.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::{Descriptor, is_running, os, sim};
@@ -11,6 +12,13 @@ either!(Poll {});
 impl Poll {
     pub fn new() -> io::Result<Self> {
         made!(Poll::new())
+    }
+
+    pub fn to_os(&self) -> io::Result<BorrowedFd<'_>> {
+        match self {
+            Poll::Os(poll) => poll.to_os(),
+            Poll::Sim(_) => Err(ErrorKind::Unsupported.into()),
+        }
     }
 
     pub fn register(

@@ -1,7 +1,7 @@
 //! epoll(7) or kqueue(2), through mio.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -21,6 +21,10 @@ pub struct Event<'a>(&'a mio::event::Event);
 impl Poll {
     pub fn new() -> io::Result<Self> {
         mio::Poll::new().map(Poll)
+    }
+
+    pub fn to_os(&self) -> io::Result<BorrowedFd<'_>> {
+        Ok(self.0.registry().as_fd())
     }
 
     pub fn register(&self, fd: Descriptor<'_>, token: Token, interest: Interest) -> io::Result<()> {
