@@ -211,7 +211,8 @@ impl Connection {
 
     /// Starts the wanted operations on a completion engine, unless they are already under way.
     pub(crate) fn start(&self, engine: &mut dyn Completion, key: Key, wanted: Option<Interest>) {
-        let (Some(Socket::Shared(socket)), Some(wanted)) = (&self.socket, wanted) else {
+        let socket = self.socket.as_ref().and_then(Socket::shared);
+        let (Some(socket), Some(wanted)) = (socket, wanted) else {
             return;
         };
         if wanted.is_readable() {

@@ -139,10 +139,11 @@ impl AnyEngine {
     }
 
     /// A connection's socket, for this kind of engine.
-    pub(crate) fn socket(&mut self, stream: Stream) -> Socket {
-        match self.completion() {
-            None => Socket::Own(stream),
-            Some(_) => Socket::Shared(Rc::new(stream)),
+    pub(crate) fn socket(&self, stream: Stream) -> Socket {
+        match self {
+            AnyEngine::Readiness(_) => Socket::Own(stream),
+            #[cfg(all(feature = "completion", target_os = "linux"))]
+            AnyEngine::Completion(_) => Socket::Shared(Rc::new(stream)),
         }
     }
 }
