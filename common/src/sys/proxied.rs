@@ -51,8 +51,14 @@ struct PartialHeader {
 pub fn client_of(peer: SocketAddr) -> SocketAddr {
     match IS_USED.get() {
         false => peer,
-        true => PROXIED.with_borrow(|proxied| *proxied.clients.get(&peer).unwrap_or(&peer)),
+        true => look_up(peer),
     }
+}
+
+#[cold]
+#[inline(never)] // `client_of` is part of each callback.
+fn look_up(peer: SocketAddr) -> SocketAddr {
+    PROXIED.with_borrow(|proxied| *proxied.clients.get(&peer).unwrap_or(&peer))
 }
 
 /// The same, and forgets it: the connection has ended.
