@@ -36,10 +36,10 @@ struct Lag {
 }
 
 impl Lag {
-    /// A long lag fades over the next measurements, so that one good measurement doesn't let everyone
-    /// in.
+    /// A lag of one second fades within two, so that one good measurement doesn't let everyone in.
     fn measured(&self, lag: Duration) {
-        self.recent.set(lag.max(self.recent.get() * 49 / 50));
+        let faded = self.recent.get().saturating_sub((PERIOD + lag) / 2);
+        self.recent.set(lag.max(faded));
         self.largest.set(lag.max(self.largest.get()));
     }
 }
