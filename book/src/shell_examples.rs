@@ -205,7 +205,8 @@ fn starts_server(command: &str) -> bool {
 const PEERS: [&str; 3] = ["sequential", "threads", "steps"];
 
 /// The examples that pages start as servers. Each gets its address as an argument.
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 6] = [
+    "reactor_activated",
     "reactor_deadline",
     "reactor_lag",
     "reactor_proxy",

@@ -11,7 +11,6 @@
 //! nc 127.0.0.1 7000                                                  # before, and after
 //! ```
 
-use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
@@ -24,51 +23,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::{Settings, StopSignal, net, output};
-use reactor_echo::{EngineKind, Key, Protocol, Reactor, Reason, Transport};
+use reactor_echo::{EngineKind, Reactor};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
+use shared::Shared;
+
+mod shared;
 
 /// How long the processes wait for each other.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
-
-/// What all connections share.
-#[derive(Default)]
-struct Shared {
-    connections: Cell<usize>,
-    /// A new process has the listener.
-    is_replaced: Cell<bool>,
-}
-
-impl Shared {
-    fn stop_if_done(&self, reactor: &mut Reactor) {
-        if self.is_replaced.get() && self.connections.get() == 0 {
-            reactor.stop();
-        }
-    }
-}
-
-struct Echo {
-    shared: Rc<Shared>,
-}
-
-impl Protocol for Echo {
-    fn connection_made(&mut self, _: &mut Transport<'_>) {
-        let connections = &self.shared.connections;
-        connections.set(connections.get() + 1);
-    }
-
-    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        transport.write(data);
-    }
-
-    fn connection_lost(&mut self, reactor: &mut Reactor, _: &Reason) {
-        let connections = &self.shared.connections;
-        connections.set(connections.get() - 1);
-        self.shared.stop_if_done(reactor);
-    }
-}
 
 fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
@@ -94,17 +59,14 @@ fn serve(listener: TcpListener, control: UnixListener, stop: StopSignal) -> io::
     let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
     let duplicate = listener.try_clone()?;
     let shared = Rc::<Shared>::default();
-    let of_each = Rc::clone(&shared);
-    let port = reactor.adopt_stream_port(listener.into(), move |_| Echo {
-        shared: Rc::clone(&of_each),
-    })?;
+    let port = shared.listen(&mut reactor, listener)?;
     control.set_nonblocking(true)?;
     let control = Rc::new(control);
     reactor.add_reader(Rc::<UnixListener>::clone(&control), move |reactor| {
         if let Ok((new, _)) = control.accept()
             && send_listener(&new, &duplicate).is_ok()
         {
-            retire(reactor, port, &shared);
+            shared.retire(reactor, port);
         }
     })?;
     let stop = Rc::new(stop);
@@ -114,14 +76,6 @@ fn serve(listener: TcpListener, control: UnixListener, stop: StopSignal) -> io::
         }
     })?;
     reactor.run()
-}
-
-/// Accepts no more, and ends with the last connection. (`Reactor::stop` alone would accept the waiting
-/// clients, which are the new process's now.)
-fn retire(reactor: &mut Reactor, port: Key, shared: &Shared) {
-    reactor.stop_listening(port);
-    shared.is_replaced.set(true);
-    shared.stop_if_done(reactor);
 }
 
 fn send_listener(new: &UnixStream, listener: &TcpListener) -> io::Result<()> {

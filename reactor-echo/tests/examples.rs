@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use common::client::numbered_lines::{fill, lines};
 use common::client::program::{Program, Serving, example};
@@ -103,6 +104,37 @@ fn a_restarted_server_takes_over_the_listener() -> io::Result<()> {
     assert_eq!(next.receive(4)?, b"only");
     new.stop()?;
     fs::remove_file(control)
+}
+
+#[test]
+fn no_client_is_refused_while_servers_come_and_go() -> io::Result<()> {
+    let log = env::temp_dir().join(format!("reactor_activated-{}", process::id()));
+    let mut command = example("reactor_activated")?;
+    command.args(["127.0.0.1:0", "0.02"]);
+    let program = Program::start(command.stderr(fs::File::create(&log)?))?;
+    // The first server serves this client for longer than it accepts others.
+    let (mut staying, start) = (EchoClient::connect(program.address())?, Instant::now());
+    while start.elapsed() < Duration::from_millis(200) {
+        staying.send(b"on it goes")?;
+        assert_eq!(staying.receive(10)?, b"on it goes");
+    }
+    let mut waiting = EchoClient::connect(program.address())?;
+    waiting.send(b"hello")?;
+    drop(staying);
+    assert_eq!(waiting.receive(5)?, b"hello");
+    drop(waiting);
+    let servers = || Ok::<_, io::Error>(fs::read_to_string(&log)?.lines().count());
+    let mut clients = 0;
+    while servers()? < 4 {
+        let mut client = EchoClient::connect(program.address())?;
+        client.send(b"hello\n")?;
+        assert_eq!(client.receive(6)?, b"hello\n");
+        clients += 1;
+        assert!(clients < 10_000, "the first server never ends");
+    }
+    let (status, _) = program.stop()?;
+    assert!(status.success(), "{status}");
+    fs::remove_file(log)
 }
 
 #[test]
