@@ -121,6 +121,7 @@ impl Registry {
     }
 
     /// Closes a channel that was removed from the map, and then drops its object.
+    // CONCEPT: open-file-descriptions
     pub fn close(&mut self, key: Key, entry: Entry) {
         let Entry { state, object } = entry;
         self.keys.remove(key);

@@ -53,6 +53,7 @@ impl Protocol for Lines {
 }
 
 impl Lines {
+    // CONCEPT: gone-peers
     fn set_deadline(&mut self, transport: &mut Transport<'_>) {
         let key = transport.key();
         let late = move |reactor: &mut Reactor| {

@@ -45,6 +45,7 @@ impl Lag {
 }
 
 /// Measures once, and requests the next measurement.
+// CONCEPT: overload
 fn measure(reactor: &mut Reactor, lag: Rc<Lag>) {
     let due = sys::now() + PERIOD;
     let _ = reactor.call_later(PERIOD, move |reactor| {

@@ -41,6 +41,7 @@ impl Side {
 }
 
 impl Protocol for Side {
+    // CONCEPT: two-connections
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let this = transport.key();
         let Some(client) = self.other else {

@@ -68,6 +68,7 @@ impl LoopHandle {
     /// Makes the call on the loop's thread, between two callbacks. Any thread can request it. If the
     /// loop has ended, nothing happens.
     #[doc(alias = "callFromThread")]
+    // CONCEPT: blocking
     fn call_from_thread(&self, call: impl FnOnce(&mut Reactor) + Send + 'static) {
         if self.calls.send(Box::new(call)).is_ok() {
             // If the pipe is full, this fails with `WouldBlock`, and the loop wakes up anyway.

@@ -322,6 +322,7 @@ impl Reactor {
     }
 
     /// Stops watching a descriptor that is about to be closed.
+    // CONCEPT: open-file-descriptions
     pub(crate) fn unwatch(&mut self, key: Key) {
         // An error doesn't matter: closing the descriptor ends the watch, too.
         let _ = self.watch(key, None);

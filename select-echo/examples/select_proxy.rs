@@ -100,6 +100,7 @@ impl Flow {
         }
     }
 
+    // CONCEPT: two-connections
     fn wants_to_read(&self) -> bool {
         self.pending_output.is_empty() && !self.at_end
     }

@@ -8,22 +8,25 @@ use crate::fence::{self, Fence};
 use crate::problem::Problem;
 use crate::workspace::{Page, Workspace};
 
-/// A part of a page: its heading, and the directive that it has, how often.
-type Part = (&'static str, Option<(&'static str, RangeInclusive<usize>)>);
+/// A part of a page: its heading, and the directives of which it has one, how often.
+type Part = (
+    &'static str,
+    Option<(&'static [&'static str], RangeInclusive<usize>)>,
+);
 
 /// Once or more often.
 const SOME: RangeInclusive<usize> = 1..=usize::MAX;
 
 /// The parts of a concept page, in this order.
 const PARTS: [Part; 8] = [
-    ("The idea", Some(("figure", SOME))),
-    ("Predict", Some(("predict", SOME))),
+    ("The idea", Some((&["figure"], SOME))),
+    ("Predict", Some((&["predict"], SOME))),
     ("Side by side", None),
-    ("Watch it", Some(("trace", SOME))),
-    ("Try it", Some(("try", SOME))),
+    ("Watch it", Some((&["trace", "try"], SOME))),
+    ("Try it", Some((&["try"], SOME))),
     ("In real systems", None),
-    ("Summary", Some((ITEM, 2..=4))),
-    ("Questions", Some(("question", 2..=4))),
+    ("Summary", Some((&[ITEM], 2..=4))),
+    ("Questions", Some((&["question"], 2..=4))),
 ];
 
 /// An item of a list, which is counted as directives are.
@@ -69,10 +72,11 @@ fn parts_of(page: &Page) -> Vec<Problem> {
         let (what, times) = wanted.as_ref()?;
         let here = found
             .iter()
-            .filter(|(line, name)| name == what && (*first..end).contains(line));
+            .filter(|(line, name)| what.contains(&name.as_str()) && (*first..end).contains(line));
         let count = here.count();
         let text = format!(
-            "\"{heading}\" has {count} × {what}, expected {}",
+            "\"{heading}\" has {count} × {}, expected {}",
+            what.join(" or "),
             written(times)
         );
         (!times.contains(&count)).then(|| in_page(page, *first, text))
@@ -234,7 +238,7 @@ Q?
             (
                 "```trace",
                 "```text",
-                "13: \"Watch it\" has 0 × trace, expected some",
+                "13: \"Watch it\" has 0 × trace or try, expected some",
             ),
             (
                 "- b\n",

@@ -31,6 +31,7 @@ impl Shared {
 
     /// Accepts no more, and ends with the last connection. (`Reactor::stop` alone would accept the
     /// waiting clients, which are another process's now.)
+    // CONCEPT: restart
     pub fn retire(&self, reactor: &mut Reactor, port: Key) {
         reactor.stop_listening(port);
         self.is_replaced.set(true);
