@@ -18,6 +18,7 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
+use std::thread;
 use std::time::Duration;
 
 use common::sys::{self, Descriptor, Interest, Readiness, Stream};
@@ -215,12 +216,27 @@ impl Others {
 
 /// Starts a runtime with a ring that only this thread uses, and whose operations the kernel continues
 /// only during a wait.
+///
+/// When a ring is closed, the kernel frees it a little later, and wakes the thread that has used it. So
+/// a thread of its own does what needs more rings: if it has ended, there is nothing to wake.
 fn start() -> io::Result<Runtime> {
     let mut ring = ProactorBuilder::new();
     ring.single_issuer(true).defer_taskrun(true);
+    thread::scope(|scope| {
+        let tried = thread::Builder::new().spawn_scoped(scope, || try_out(ring.clone()))?;
+        tried
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("io_uring can't be tried out")))
+    })?;
+    RuntimeBuilder::new().with_proactor(ring).build()
+}
+
+/// Checks that the kernel allows such a ring, and that it has the operations. The driver remembers for
+/// the whole process which operations there are.
+fn try_out(mut ring: ProactorBuilder) -> io::Result<()> {
     ring.build()?; // Returns the kernel's own error, unlike the check that comes next.
     ring.detect_opcode_support(OpCodeFlag::Recv | OpCodeFlag::Send | OpCodeFlag::PollAdd);
-    RuntimeBuilder::new().with_proactor(ring).build()
+    ring.build().map(drop)
 }
 
 /// Names an engine that works if io_uring is forbidden (EPERM, by seccomp(2) or by

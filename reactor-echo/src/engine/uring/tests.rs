@@ -1,5 +1,6 @@
 //! Tests of what only this engine does.
 
+use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
@@ -49,6 +50,29 @@ fn one_wait_without_time_reports_all_reads() -> io::Result<()> {
     }
     assert_eq!(wait(&mut engine, Some(Duration::ZERO))?, CROWD);
     Ok(())
+}
+
+/// The kernel would use the time to free a ring that this thread has closed.
+#[test]
+fn nothing_wakes_an_idle_engine() -> io::Result<()> {
+    let mut engine = Uring::new(64 * 1024, 8)?;
+    let before = times_asleep()?;
+    assert_eq!(wait(&mut engine, Some(Duration::from_millis(500)))?, 0);
+    assert_eq!(times_asleep()? - before, 1);
+    Ok(())
+}
+
+/// How often this thread has gone to sleep.
+fn times_asleep() -> io::Result<u64> {
+    let status = fs::read_to_string("/proc/thread-self/status")?;
+    let count = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count
+        .unwrap_or_default()
+        .trim()
+        .parse()
+        .map_err(io::Error::other)
 }
 
 #[test]
