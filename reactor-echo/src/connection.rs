@@ -223,6 +223,13 @@ impl Connection {
         }
     }
 
+    /// Whether a completion engine sends the next part of the pending output: it is under way because
+    /// the last one was sent at `now`, the time of this iteration.
+    pub(crate) fn is_sending(&self, now: Instant) -> bool {
+        let is_shared = self.socket.as_ref().and_then(Socket::shared).is_some();
+        is_shared && !self.pending_output.is_empty() && self.last_active == now
+    }
+
     /// Sends pending output once, from where the last send stopped.
     // CONCEPT: partial-write
     fn send_pending(&mut self, ready: &mut Readiness, now: Instant) {

@@ -19,6 +19,16 @@ impl Reactor {
         let is_connection = |entry: &Entry| matches!(entry.object, Object::Connection(_));
         self.stop_at.is_some_and(|stop_at| {
             !self.entries.values().any(is_connection) || self.clock.has_passed(stop_at)
+        }) && !self.is_sending()
+    }
+
+    /// Whether a completion engine has just sent a part of the pending output. The next part is under
+    /// way, and the kernel can take it at once.
+    fn is_sending(&self) -> bool {
+        let now = self.clock.now();
+        self.entries.values().any(|entry| match &entry.object {
+            Object::Connection(connection) => connection.is_sending(now),
+            _ => false,
         })
     }
 

@@ -81,6 +81,34 @@ pub fn unread_input_does_not_destroy_the_last_answer(engine: EngineKind) -> io::
     Ok(())
 }
 
+/// A completion engine needs several sends for it.
+pub fn what_the_kernel_takes_is_sent_after_the_shutdown_timeout(
+    engine: EngineKind,
+) -> io::Result<()> {
+    const ANSWER: usize = 140_000;
+    let settings = Settings {
+        shutdown_timeout: Duration::ZERO,
+        ..Settings::default()
+    };
+    let mut fixture = Fixture::with(engine, settings)?;
+    let (_, address) = fixture.listen(|_| {
+        let answer = |transport: &mut Transport<'_>, _: &[u8]| {
+            transport.write(&[b'x'; ANSWER]);
+            transport.reactor().stop();
+        };
+        Hooks::default().data(answer)
+    })?;
+    let client = thread::spawn(move || {
+        let (mut client, mut received) = (connect(address)?, Vec::new());
+        client.write_all(b"x")?;
+        client.read_to_end(&mut received)?;
+        Ok(received.len())
+    });
+    fixture.run()?;
+    assert_eq!(result_of(client)?, ANSWER);
+    Ok(())
+}
+
 pub fn an_idle_connection_does_not_delay_a_stop(engine: EngineKind) -> io::Result<()> {
     let settings = Settings {
         shutdown_timeout: TIME_LIMIT / 2,

@@ -59,6 +59,7 @@ for_every_engine![
     connections::add_reader_watches_a_descriptor,
     ending::everything_written_is_sent_before_the_connection_is_lost,
     ending::unread_input_does_not_destroy_the_last_answer,
+    ending::what_the_kernel_takes_is_sent_after_the_shutdown_timeout,
     ending::an_idle_connection_does_not_delay_a_stop,
     ending::an_abort_is_a_reset,
     ending::an_abort_overrides_a_close_in_good_order,
