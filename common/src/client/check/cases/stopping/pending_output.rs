@@ -25,7 +25,7 @@ const SETTLED: Duration = Duration::from_millis(50);
 /// The server has read everything, has sent as much as the kernel took, and has the rest as pending
 /// output.
 pub(super) fn sigterm_pending_output(case: &CaseRun) -> CaseResult {
-    let server = case.start()?;
+    let server = start_patient(case)?;
     let pending = pending_output(case, &server)?;
     stop_and_read(case, &server, pending)
 }
@@ -157,7 +157,7 @@ fn pending_output(case: &CaseRun, server: &Server) -> Result<PendingOutput, Case
 
 /// The server has been stalled for long enough to have left much unread.
 pub(super) fn sigterm_unread_input(case: &CaseRun) -> CaseResult {
-    let server = case.start()?;
+    let server = start_patient(case)?;
     let client = narrow(server.address())?;
     let mut sent = fill(&client)?;
     let mut queues = queues_at_rest(&client, &server, SETTLED)?;
@@ -181,6 +181,14 @@ pub(super) fn sigterm_unread_input(case: &CaseRun) -> CaseResult {
             sent,
         },
     )
+}
+
+/// Starts the server with a shutdown timeout of 1 s, times the slack: on a busy machine, the client
+/// needs that much longer to read everything.
+fn start_patient(case: &CaseRun) -> Result<Server, CaseError> {
+    let timeout = case.limit(1000).as_secs_f64().to_string();
+    let launch = case.launch()?;
+    launch.option("--shutdown-timeout", &timeout).start()
 }
 
 /// Signals the server and reads slowly (64 KiB every 2 ms, about 30 MB/s) to the end.
