@@ -106,7 +106,6 @@ fn nothing_left_behind(case: &CaseRun) -> CaseResult {
     const MOST: u64 = 256 << 10;
     let server = case.start()?;
     churn(server.address(), BATCH)?;
-    wait_until_released(&server, 0, case.limit(1000))?;
     let mut seen = String::new();
     for _ in 0..5 {
         let (descriptors, memory) = left_by_batch(case, &server)?;
@@ -125,33 +124,26 @@ fn nothing_left_behind(case: &CaseRun) -> CaseResult {
 /// How many descriptors, and bytes of memory, a batch of connections has left behind.
 fn left_by_batch(case: &CaseRun, server: &Server) -> Result<(usize, u64), CaseError> {
     let pid = server.pid();
-    let (descriptors, memory) = (proc::descriptors(pid)?, proc::anonymous_memory(pid)?);
+    let descriptors = descriptors_at_rest(server, usize::MAX, case.limit(1000))?;
+    let memory = proc::anonymous_memory(pid)?;
     churn(server.address(), BATCH)?;
-    wait_until_released(server, descriptors, case.limit(1000))?;
     Ok((
-        proc::descriptors(pid)?.saturating_sub(descriptors),
+        descriptors_at_rest(server, descriptors, case.limit(1000))?.saturating_sub(descriptors),
         proc::anonymous_memory(pid)?.saturating_sub(memory),
     ))
 }
 
-/// Waits until the server has at most `descriptors` open, or its time is up; with 0, until their
-/// number stops changing.
-fn wait_until_released(
-    server: &Server,
-    descriptors: usize,
-    limit: Duration,
-) -> Result<(), CaseError> {
+/// How many descriptors the server has open when it rests: before, clients that have already left can
+/// still wait to be accepted. Waits until there are at most `most`, or the time is up.
+fn descriptors_at_rest(server: &Server, most: usize, limit: Duration) -> Result<usize, CaseError> {
     let started = Instant::now();
-    let mut before = usize::MAX;
-    while started.elapsed() < limit {
-        let now = proc::descriptors(server.pid())?;
-        if now <= descriptors || (descriptors == 0 && now == before) {
-            return Ok(());
+    loop {
+        server.let_it_rest(Duration::from_millis(50), limit);
+        let descriptors = proc::descriptors(server.pid())?;
+        if descriptors <= most || started.elapsed() >= limit {
+            return Ok(descriptors);
         }
-        before = now;
-        thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
 }
 
 /// Opens this many connections, eight at a time, that end in all possible ways.
