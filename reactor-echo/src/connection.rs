@@ -224,10 +224,11 @@ impl Connection {
     }
 
     /// Whether a completion engine sends the next part of the pending output: it is under way because
-    /// the last one was sent at `now`, the time of this iteration.
+    /// the last one was sent at `now`, the time of this iteration. A producer's output has no last part.
     pub(crate) fn is_sending(&self, now: Instant) -> bool {
         let is_shared = self.socket.as_ref().and_then(Socket::shared).is_some();
-        is_shared && !self.pending_output.is_empty() && self.last_active == now
+        let has_last_part = !self.pending_output.is_empty() && self.producer.is_none();
+        is_shared && has_last_part && self.last_active == now
     }
 
     /// Sends pending output once, from where the last send stopped.
