@@ -179,8 +179,8 @@ impl ServerRun {
         };
         Ok(ServerRun {
             server,
-            records: record::compact(records, places)?,
-            last: record::changes(before_end, &trace.connections)?,
+            records: record::compact(records, places),
+            last: record::changes(before_end, &trace.connections),
             cut: trace.ending == sim::Ending::Cut,
             ending,
             clients: trace.clients,

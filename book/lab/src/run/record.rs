@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use common::sys::sim::{CallRecord, Caller, Connection, Record, TraceEvent};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 /// A step of the script or a call of the server, and what has changed.
 #[derive(Debug, Serialize)]
@@ -53,11 +53,8 @@ struct RunCall {
     handler: Option<&'static str>,
 }
 
-/// Fields of a [`Connection`].
-type Fields = Map<String, Value>;
-
 /// For each connection that has changed, the fields that have; `None` if it is gone.
-pub(super) type Changes = BTreeMap<String, Option<Fields>>;
+pub(super) type Changes = BTreeMap<String, Option<ChangedFields>>;
 
 /// Places of calls in the source, each once.
 #[derive(Debug, Default, Serialize)]
@@ -92,10 +89,7 @@ fn original(file: &str) -> String {
 }
 
 /// The records in their compact form.
-pub(super) fn compact(
-    records: &[Record],
-    places: &mut Places,
-) -> serde_json::Result<Vec<RunRecord>> {
+pub(super) fn compact(records: &[Record], places: &mut Places) -> Vec<RunRecord> {
     let (mut connections, mut listening, mut step) = (&[][..], false, 0);
     let compacted = records.iter().map(|record| {
         let event = match &record.event {
@@ -107,12 +101,12 @@ pub(super) fn compact(
         };
         let before = std::mem::replace(&mut connections, &record.connections);
         let was_listening = std::mem::replace(&mut listening, record.listening);
-        Ok(RunRecord {
+        RunRecord {
             t: record.microseconds,
             event,
-            state: changes(before, &record.connections)?,
+            state: changes(before, &record.connections),
             listening: (listening != was_listening).then_some(listening),
-        })
+        }
     });
     compacted.collect()
 }
@@ -135,39 +129,62 @@ impl RunCall {
 }
 
 /// What has changed from one state of all connections to the next.
-pub(super) fn changes(before: &[Connection], now: &[Connection]) -> serde_json::Result<Changes> {
-    let mut changes = Changes::new();
+pub(super) fn changes(before: &[Connection], now: &[Connection]) -> Changes {
     if before == now {
-        return Ok(changes);
+        return Changes::new();
     }
     let named = before.iter().map(|one| (one.name.as_str(), one));
     let mut gone: BTreeMap<&str, &Connection> = named.collect();
-    for connection in now {
-        let old = gone.remove(connection.name.as_str());
-        if old != Some(connection) {
-            let changed = changed_fields(old, connection)?;
-            changes.insert(connection.name.clone(), Some(changed));
+    let mut changes = Changes::new();
+    for new in now {
+        let old = gone.remove(new.name.as_str());
+        if old != Some(new) {
+            let (old, new) = (old.cloned(), new.clone());
+            changes.insert(new.name.clone(), Some(ChangedFields { old, new }));
         }
     }
     changes.extend(gone.into_keys().map(|name| (name.to_owned(), None)));
-    Ok(changes)
+    changes
 }
 
-/// All fields if the connection is new.
-fn changed_fields(old: Option<&Connection>, new: &Connection) -> serde_json::Result<Fields> {
-    let (old, mut fields) = (old.map(fields).transpose()?, fields(new)?);
-    if let Some(old) = old {
-        fields.retain(|name, value| old.get(name) != Some(value));
+/// The fields of a connection that have changed. A run has hundreds of these, so they are written as they are,
+/// without a [`serde_json::Value`] in between.
+#[derive(Debug)]
+pub(super) struct ChangedFields {
+    /// `None` if the connection is new: then all fields have changed.
+    old: Option<Connection>,
+    new: Connection,
+}
+
+impl Serialize for ChangedFields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        macro_rules! write_changed {
+            ($($field:ident),*) => {
+                let Connection { name: _, $($field),* } = &self.new;
+                $(if self.old.as_ref().is_none_or(|old| old.$field != *$field) {
+                    fields.serialize_entry(stringify!($field), $field)?;
+                })*
+            };
+        }
+        // All fields but the name, in the order of the alphabet.
+        write_changed!(
+            client_ended,
+            client_receive_buffer,
+            client_received,
+            client_send_buffer,
+            client_to_send,
+            fd,
+            is_reading_paused,
+            remembered_for_reading,
+            remembered_for_writing,
+            server_holds,
+            server_receive_buffer,
+            server_send_buffer,
+            state,
+            watched_for_reading,
+            watched_for_writing
+        );
+        fields.end()
     }
-    Ok(fields)
-}
-
-/// All fields but the name.
-fn fields(connection: &Connection) -> serde_json::Result<Fields> {
-    let mut fields = match serde_json::to_value(connection)? {
-        Value::Object(fields) => fields,
-        _ => Fields::new(),
-    };
-    fields.remove("name");
-    Ok(fields)
 }
