@@ -98,6 +98,12 @@ impl CaseRun {
         self.selection.relaxed(Duration::from_millis(milliseconds))
     }
 
+    /// The pause of a slow client, in milliseconds, divided by the slack: on a busy machine, everything else
+    /// makes it slow.
+    pub(super) fn pause(&self, milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds).div_f64(self.selection.slack.max(1.0))
+    }
+
     /// The share of processor time that the contract allows, times the slack.
     pub(super) fn share(&self, share: f64) -> f64 {
         share * self.selection.slack

@@ -22,10 +22,13 @@ const STEP: usize = 32 << 10;
 /// After this long without a change between client and server, nothing will change any more.
 const SETTLED: Duration = Duration::from_millis(50);
 
+/// After a signal, the client waits at most this long until it reads: half of the shutdown timeout.
+const LONGEST_REST: Duration = Duration::from_millis(500);
+
 /// The server has read everything, has sent as much as the kernel took, and has the rest as pending
 /// output.
 pub(super) fn sigterm_pending_output(case: &CaseRun) -> CaseResult {
-    let server = start_patient(case)?;
+    let server = case.start()?;
     let pending = pending_output(case, &server)?;
     stop_and_read(case, &server, pending)
 }
@@ -157,7 +160,7 @@ fn pending_output(case: &CaseRun, server: &Server) -> Result<PendingOutput, Case
 
 /// The server has been stalled for long enough to have left much unread.
 pub(super) fn sigterm_unread_input(case: &CaseRun) -> CaseResult {
-    let server = start_patient(case)?;
+    let server = case.start()?;
     let client = narrow(server.address())?;
     let mut sent = fill(&client)?;
     let mut queues = queues_at_rest(&client, &server, SETTLED)?;
@@ -183,22 +186,15 @@ pub(super) fn sigterm_unread_input(case: &CaseRun) -> CaseResult {
     )
 }
 
-/// Starts the server with a shutdown timeout of 1 s, times the slack: on a busy machine, the client
-/// needs that much longer to read everything.
-fn start_patient(case: &CaseRun) -> Result<Server, CaseError> {
-    let timeout = case.limit(1000).as_secs_f64().to_string();
-    let launch = case.launch()?;
-    launch.option("--shutdown-timeout", &timeout).start()
-}
-
-/// Signals the server and reads slowly (64 KiB every 2 ms, about 30 MB/s) to the end.
+/// Signals the server and reads slowly (64 KiB every 2 ms, about 30 MB/s) to the end. That takes much less
+/// than the shutdown timeout, which has no slack.
 fn stop_and_read(case: &CaseRun, server: &Server, mut pending: PendingOutput) -> CaseResult {
     let started = Instant::now();
     server.signal(Signal::SIGTERM)?;
     // If the client read at once, a server that drops its pending output could still send it, if the
     // thread that ends it was late.
-    server.let_it_rest(Duration::ZERO, case.limit(200));
-    let received = receive_rest(&mut pending.client, 0, Duration::from_millis(2))?;
+    server.let_it_rest(Duration::ZERO, case.limit(200).min(LONGEST_REST));
+    let received = receive_rest(&mut pending.client, 0, case.pause(2))?;
     pending.expect_all(received)?;
     drop(pending);
     expect_exit(server, case.limit(1100).saturating_sub(started.elapsed()))?;
