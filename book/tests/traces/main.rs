@@ -148,6 +148,39 @@ fn swapped_events_are_a_difference() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_step_can_take_longer_than_a_retry() -> Result<()> {
+    let trace = WORKSPACE.trace("out-of-descriptors")?;
+    let scenarios = WORKSPACE.scenarios()?;
+    let scenario = scenarios.iter().find(|one| one.name == trace.scenario);
+    let steps = scenario.context("no scenario")?.steps()?;
+    let simulated = &trace.styles[&Style::Reactor];
+    let is_failed = |event: &TraceEvent| event.error.as_deref() == Some("Uncategorized");
+    let events = &simulated.events;
+    let last = events.iter().rposition(is_failed).context("no retry")?;
+    let wait = events[last..].iter().position(|event| event.call == "wait");
+    let wait = last + wait.context("no wait")?;
+    let wake = events[..last].iter().rfind(|event| event.call == "wake");
+    let step = events[wait].step;
+    let wake = TraceEvent {
+        step,
+        ..wake.context("no wake-up")?.clone()
+    };
+    let retry = [wake, events[last].clone(), events[wait].clone()];
+    let found = |times: usize| {
+        let mut real = simulated.clone();
+        let retries = (0..times).flat_map(|_| retry.clone());
+        real.events.splice(wait + 1..wait + 1, retries);
+        differences(trace, &steps, Style::Reactor, &real)
+    };
+    ensure!(found(0).is_empty() && found(2).is_empty(), "{:?}", found(2));
+    ensure!(found(50).len() == 1, "it doesn't pause: {:?}", found(50));
+    let mut real = simulated.clone();
+    real.events.retain(|event| !is_failed(event));
+    ensure!(!differences(trace, &steps, Style::Reactor, &real).is_empty());
+    Ok(())
+}
+
 /// A change to the events of one style.
 type Change = fn(&mut Vec<TraceEvent>);
 
