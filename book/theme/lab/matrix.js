@@ -31,7 +31,7 @@
     class Matrix {
         constructor(view, root) {
             this.view = view;
-            root.innerHTML = '<table></table>';
+            root.innerHTML = '<table><caption></caption><thead></thead><tbody></tbody></table>';
             this.table = root.firstElementChild;
         }
 
@@ -40,17 +40,22 @@
             const lanes = this.view.lanes();
             const heads = lanes.map(({ server }) => `<th scope="col" data-style="${server.style}">${named(server)}</th>`).join('');
             this.table.style.setProperty('--servers', lanes.length);
-            const rows = this.rows(lanes).map((row) => this.row(row, lanes));
-            fill(this.table, `<caption>Step ${moment.step}, call ${moment.call} of ${run.lengths[moment.step]}: what each server does, and where the bytes of client ${this.view.client} are</caption>
-                <thead><tr><td></td>${heads}</tr></thead><tbody>${rows.join('')}</tbody>`);
+            const { caption, tHead, tBodies: [body] } = this.table;
+            fill(caption, `Step ${moment.step}, call ${moment.call} of ${run.lengths[moment.step]}: what each server does, and where the bytes of client ${this.view.client} are`);
+            fill(tHead, `<tr><td></td>${heads}</tr>`);
+            const rows = this.rows(lanes);
+            while (body.rows.length > rows.length) body.deleteRow(-1);
+            // From one moment to the next, most rows stay as they are.
+            rows.forEach((row, index) => this.drawRow(body.rows[index] ?? body.insertRow(), row, lanes));
         }
 
-        row({ name, kind = '', note = '', key, cell }, lanes) {
+        drawRow(element, { name, kind = '', note = '', key, cell }, lanes) {
             const keys = lanes.map(key);
             const differs = new Set(keys).size > 1;
             const sign = differs ? '<b class="differs" aria-hidden="true">≠</b><span class="visually-hidden"> (they differ)</span>' : '';
             const cells = lanes.map((lane) => `<td data-style="${lane.server.style}">${cell(lane)}</td>`).join('');
-            return `<tr class="${kind} ${differs ? 'different' : ''}"><th scope="row">${name}${sign}${note ? `<small>${note}</small>` : ''}</th>${cells}</tr>`;
+            element.className = `${kind} ${differs ? 'different' : ''}`;
+            fill(element, `<th scope="row">${name}${sign}${note ? `<small>${note}</small>` : ''}</th>${cells}`);
         }
 
         rows(lanes) {

@@ -181,7 +181,7 @@
             this.left = Math.max(0, Math.min(x - this.width * 0.6, this.end - this.width));
         }
 
-        /** Scrolls to what was drawn. This lays out the page, so it comes after all other changes. */
+        /** Scrolls to what was drawn. */
         scroll() {
             if (this.scrolled !== this.left) this.roll.scrollLeft = this.scrolled = this.left;
         }

@@ -118,8 +118,11 @@
 
         draw() {
             this.write();
-            this.score.scroll();
-            if (this.hasNewSteps) this.scrollToStep();
+            // To scroll, the page has to be laid out. In the next frame, that happens anyway.
+            requestAnimationFrame(() => {
+                this.score.scroll();
+                if (this.hasNewSteps) this.scrollToStep();
+            });
         }
 
         // Many chips scroll within their list.
