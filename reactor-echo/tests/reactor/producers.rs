@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use common::{Settings, sys};
 use reactor_echo::{EngineKind, Key, Producer, Reactor, Transport};
 use socket2::SockRef;
 
-use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, result_of};
+use crate::hooks::{Fixture, Hooks, Log, TIME_LIMIT, connect, fill, result_of};
 
 /// Writes `left` pieces, one for each call.
 struct Pieces {
@@ -104,7 +105,7 @@ pub fn a_pull_producer_that_writes_nothing_is_left_alone(engine: EngineKind) -> 
 #[derive(Clone, Default)]
 struct Relay {
     sink: Rc<Cell<Option<Key>>>,
-    most_pending: Rc<Cell<usize>>,
+    most_pending: Arc<AtomicUsize>,
     log: Log,
 }
 
@@ -127,8 +128,8 @@ impl Relay {
             let sink = relay.sink.get().expect("the sink has connected first");
             if let Some(mut sink) = transport.reactor().transport(sink) {
                 sink.write(data);
-                let pending = sink.pending_output().max(relay.most_pending.get());
-                relay.most_pending.set(pending);
+                let pending = sink.pending_output();
+                relay.most_pending.fetch_max(pending, Ordering::Relaxed);
             }
         };
         let lost = move |reactor: &mut Reactor, _: &reactor_echo::Reason| {
@@ -151,7 +152,7 @@ pub fn a_push_producer_is_paused_above_the_high_water_mark(engine: EngineKind) -
     };
     let mut fixture = Fixture::with(engine, settings)?;
     let relay = Relay::default();
-    let most_pending = Rc::clone(&relay.most_pending);
+    let (most, client_most) = (relay.most_pending.clone(), relay.most_pending.clone());
     let (_, address) = fixture.listen(move |_| relay.protocol())?;
     let clients = thread::spawn(move || {
         let mut sink = connect(address)?;
@@ -160,15 +161,8 @@ pub fn a_push_producer_is_paused_above_the_high_water_mark(engine: EngineKind) -
         source.read_exact(&mut [0])?;
         let (stuck, is_stuck) = mpsc::channel();
         let sender = thread::spawn(move || {
-            source.set_write_timeout(Some(Duration::from_millis(100)))?;
-            let chunk = vec![b'x'; 100_000];
-            let mut sent = 0;
-            while let Ok(count) = source.write(&chunk) {
-                sent += count;
-                assert!(sent < MUCH, "the server reads without limit");
-            }
+            let sent = fill(&mut source, &client_most, 50_000)?;
             stuck.send(()).map_err(io::Error::other)?;
-            source.set_write_timeout(Some(TIME_LIMIT))?;
             source.write_all(&vec![b'x'; MUCH - sent])
         });
         is_stuck
@@ -179,7 +173,7 @@ pub fn a_push_producer_is_paused_above_the_high_water_mark(engine: EngineKind) -
     });
     fixture.run()?;
     result_of(clients)?;
-    let most = most_pending.get();
+    let most = most.load(Ordering::Relaxed);
     assert!((50_001..=60_000).contains(&most), "{most} pending");
     Ok(())
 }
