@@ -195,6 +195,17 @@ test('a prediction hides what comes, is committed, and is compared', () =>
         assert.match(await prediction.textContent(), /Step 2: /);
     }));
 
+test('a command plays the script on real sockets', () =>
+    read(LAB, {}, async (page) => {
+        const command = lab(page).locator('.lab-share code');
+        assert.match(await command.textContent(), /^echo-client play 'connect 1; send 1 "hel"' -- select-echo --high-water=64 --recv-size=32$/);
+        await button(page, 'wait').click();
+        await shown(page, 3);
+        assert.match(await command.textContent(), /^echo-client play 'connect 1; send 1 "hel"; wait 1s' -- select-echo --high-water=64/);
+        await lab(page).getByRole('button', { name: 'Copy command' }).click();
+        await lab(page).getByRole('button', { name: 'Copied' }).waitFor();
+    }));
+
 test('a link can start with a prediction', () =>
     read(`${LAB}#script=${encodeURIComponent('connect 1\nsend 1 "a"\nsend 1 "b\\n"')}&predict=3`, {}, async (page) => {
         await shown(page, 3);

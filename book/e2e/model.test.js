@@ -200,6 +200,17 @@ test('an error is shown where it is in the text, whose lines aren\'t those that 
     assert.equal(problem.describe({ message: 'too slow', place: null }, typed), 'too slow');
 });
 
+test('a command names the program, its options, and the script in quotation marks of the shell', () => {
+    const steps = [{ text: 'connect 1' }, { text: 'send 1 "it\'s"' }];
+    const command = (server, options = {}) => share.toCommand({ script: steps, servers: [server, 'chat'], options });
+    const play = `echo-client play 'connect 1; send 1 "it'\\''s"' --`;
+    assert.equal(command('select'), `${play} select-echo`);
+    assert.equal(command('chat!', { 'high-water': 100, 'client-send-buffer': 5 }), `${play} chat-echo --high-water=100`);
+    assert.equal(command('reactor-select'), `${play} reactor-echo --reactor=select`);
+    assert.equal(command('step-3', { 'high-water': 100 }), `${play} steps 3`);
+    assert.equal(command('first-chat'), `${play} steps first-chat`);
+});
+
 test('servers with equal options share a run, and their results are joined', () => {
     const config = { servers: ['select', 'chat', 'step-6'], options: { 'recv-size': '32' }, room: 1, bug: '' };
     const commands = run.commands(config);

@@ -67,11 +67,14 @@
             });
             this.find('.lab-to-keys').addEventListener('click', () => this.showKeys());
             this.find('.lab-table').addEventListener('toggle', () => this.writeCalls());
-            this.find('.lab-copy').addEventListener('click', async ({ target }) => {
-                await navigator.clipboard?.writeText(this.find('.lab-share a').href).catch(() => {});
-                target.textContent = 'Copied';
-                setTimeout(() => (target.textContent = 'Copy link'), 2000);
-            });
+            for (const button of this.root.querySelectorAll('.lab-share button')) {
+                const name = button.textContent, shown = button.nextElementSibling;
+                button.addEventListener('click', async () => {
+                    await navigator.clipboard?.writeText(shown.href ?? shown.textContent).catch(() => {});
+                    button.textContent = 'Copied';
+                    setTimeout(() => (button.textContent = name), 2000);
+                });
+            }
         }
 
         showKeys() {
@@ -189,6 +192,7 @@
             const link = this.find('.lab-share a');
             link.href = this.link();
             const { step, call } = this.moment;
+            fill(this.find('.lab-share code'), escape(lab.share.toCommand(this.config)));
             fill(link, `This script at step ${step}, call ${call}${this.prediction.isOn ? ', to be predicted first' : ''}`);
         }
 

@@ -37,7 +37,8 @@
             <dt><kbd>W</kbd> <kbd>Q</kbd></dt><dd>wait for a second, stop the servers</dd>
             <dt><kbd>Z</kbd></dt><dd>undo</dd>
             <dt><kbd>P</kbd></dt><dd>predict first</dd></dl></details>
-        <p class="lab-share"><button type="button" class="lab-copy">Copy link</button> <a href="#"></a></p>`;
+        <p class="lab-share"><button type="button">Copy link</button> <a href="#"></a></p>
+        <p class="lab-share"><button type="button">Copy command</button> <code></code></p>`;
 
     lab.parts = { PARTS, PREDICT, MORE };
 })();

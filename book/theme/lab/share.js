@@ -36,5 +36,20 @@
         };
     }
 
-    lab.share = { toHash, fromHash };
+    // The conditions that are options of all four programs.
+    const OPTIONS = ['recv-size', 'high-water', 'max-connections', 'idle-timeout', 'shutdown-timeout'];
+
+    /** A command for a shell, which starts the first of these servers and plays the script on real sockets. */
+    function toCommand({ script, servers, options }) {
+        const server = servers[0].replace('!', '');
+        const small = /^(?:step-)?(\d|first-\w+)$/.exec(server)?.[1];
+        const full = server === 'reactor-select' ? 'reactor-echo --reactor=select' : `${lab.model.identify(server).style}-echo`;
+        const program = small ? `steps ${small}` : full;
+        const given = Object.entries(options).filter(([name]) => !small && OPTIONS.includes(name));
+        const words = given.map(([name, value]) => ` --${name}=${value}`).join('');
+        const steps = script.map(({ text }) => text).join('; ').replaceAll("'", "'\\''");
+        return `echo-client play '${steps}' -- ${program}${words}`;
+    }
+
+    lab.share = { toHash, fromHash, toCommand };
 })();
