@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bugs::published;
@@ -13,7 +12,7 @@ use common::cargo;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::limited::{self, Finished};
+use crate::limited::{self, Finished, Limit};
 use crate::scenario::Scenario;
 use crate::style::Style;
 use crate::trace::LabTrace;
@@ -74,7 +73,7 @@ impl Lab {
         &self,
         arguments: &[String],
         script: &str,
-        limit: Duration,
+        limit: Limit<'_>,
     ) -> io::Result<Finished> {
         let mut lab = Command::new(&self.program);
         limited::run(lab.arg("run").args(arguments), script.as_bytes(), limit)

@@ -167,13 +167,7 @@ mod tests {
         ];
         let script = "connect 1; connect 2; stop-reading 2; send 2 900000; send 1 \"ping\\n\"; reset 1; wait 3s; stop";
         for servers in servers {
-            let arguments: Vec<String> = servers
-                .iter()
-                .flat_map(|server| ["--server".to_owned(), (*server).to_owned()])
-                .collect();
-            let limit = std::time::Duration::from_secs(60);
-            let run = workspace.lab()?.run(&arguments, script, limit)?;
-            let run: serde_json::Value = serde_json::from_slice(&run.output)?;
+            let run = workspace.lab()?.result(servers, &[], script)?;
             let places = run["places"].as_array().context("no places")?;
             ensure!(places.len() > 20);
             for place in places.iter().filter_map(|place| place.as_str()) {

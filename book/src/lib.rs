@@ -40,6 +40,7 @@ mod log_capture;
 pub mod machines;
 mod play;
 mod plot;
+mod polling;
 pub mod preprocessor;
 pub mod problem;
 pub mod scenario;

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use common::cargo;
 
 use crate::lab::PROFILE;
-use crate::limited::{self, Finished};
+use crate::limited::{self, Finished, Limit};
 use crate::style::Style;
 use crate::workspace::Workspace;
 
@@ -75,7 +74,7 @@ impl PlayPrograms {
         server: &str,
         arguments: &[String],
         script: &str,
-        limit: Duration,
+        limit: Limit<'_>,
     ) -> io::Result<Finished> {
         let nobody = || io::Error::other(format!("there is no program of the server {server:?}"));
         let (program, choice, step) = program_of(server).ok_or_else(nobody)?;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use std::time::Duration;
 use common::StopSignal;
 use common::net::AcceptError;
 use common::sys::AsDescriptor;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::http::respond;
 use super::{Notices, ServedSite};
+use crate::polling::{readable, wait};
 
 /// Most connections at once, if there are descriptors for four times as many.
 const MAX_CONNECTIONS: usize = 64;
@@ -70,22 +70,6 @@ pub fn accept(
             Err(_) => {}
         }
     }
-}
-
-/// Waits until one of them is readable, or for a signal.
-///
-/// # Errors
-/// poll(2) fails.
-pub fn wait(files: &mut [PollFd<'_>], limit: PollTimeout) -> io::Result<()> {
-    match poll(files, limit) {
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What to wait for: something to read, or the end.
-pub fn readable(file: BorrowedFd<'_>) -> PollFd<'_> {
-    PollFd::new(file, PollFlags::POLLIN)
 }
 
 /// Responds on a new thread or, if the system has no more threads, on this one.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::program::Pieces;
@@ -88,7 +88,7 @@ pub fn respond(connection: &TcpStream, site: &ServedSite, limit: Duration) -> io
         kind,
         body,
         rest,
-    } = response_to(&request, site);
+    } = response_to(&request, site, connection.connection.as_fd());
     connection.deadline = Instant::now() + limit;
     let charset = match kind.starts_with("text/") {
         true => "; charset=utf-8",
@@ -114,13 +114,13 @@ pub fn respond(connection: &TcpStream, site: &ServedSite, limit: Duration) -> io
     Ok(())
 }
 
-fn response_to(request: &Request, site: &ServedSite) -> Response {
+fn response_to(request: &Request, site: &ServedSite, browser: BorrowedFd<'_>) -> Response {
     if !request.is_from_here() {
         let error = b"only pages of this book, on this machine, get an answer";
         return Response::new("403 Forbidden", "text/plain", error.to_vec());
     }
     match request.method.as_str() {
-        "POST" => site.lab.respond(request, site),
+        "POST" => site.lab.respond(request, site, browser),
         _ => file(&request.path, &site.snapshot(), site.can_grade),
     }
 }

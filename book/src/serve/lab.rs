@@ -3,6 +3,7 @@
 //! programs for the last two, and tells how far it is.
 
 use std::io::ErrorKind;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::json::{UNPROCESSABLE, body_of, in_lines, printed, refused};
 use super::program::Slot;
 use super::request::Request;
 use crate::lab::Lab;
+use crate::limited::Limit;
 use crate::play::PlayPrograms;
 
 /// Most runs at the same time.
@@ -63,25 +65,44 @@ struct PlayRequest {
 struct NoDetails {}
 
 impl LabService {
-    /// Responds to a request with a body.
-    pub fn respond(&self, request: &Request, site: &ServedSite) -> Response {
+    /// Responds to a request with a body. A run ends when `browser`, the connection, is closed.
+    pub fn respond(
+        &self,
+        request: &Request,
+        site: &ServedSite,
+        browser: BorrowedFd<'_>,
+    ) -> Response {
+        let limit = Limit {
+            time: TIME_LIMIT,
+            browser,
+        };
         let response = match request.path.as_str() {
-            "/lab/run" => body_of(request).and_then(|body| self.run(&body, site)),
+            "/lab/run" => body_of(request).and_then(|body| self.run(&body, site, limit)),
             "/lab/grade" => body_of(request).and_then(|body| self.grade(body, site)),
-            "/lab/play" => body_of(request).and_then(|body| self.play(&body, site)),
+            "/lab/play" => body_of(request).and_then(|body| self.play(&body, site, limit)),
             "/lab/build" => body_of(request).and_then(|body| self.build(&body, site)),
             _ => Err(refused("404 Not Found", "there is no such request")),
         };
         response.unwrap_or_else(|refused| refused)
     }
 
-    fn run(&self, request: &RunRequest, site: &ServedSite) -> Result<Response, Response> {
+    fn run(
+        &self,
+        request: &RunRequest,
+        site: &ServedSite,
+        limit: Limit<'_>,
+    ) -> Result<Response, Response> {
         let _slot = slot(&self.runs, MOST_RUNS, "other runs are under way")?;
         let lab = current(&self.lab, site, || Lab::build(&site.workspace))?;
-        printed(lab.run(&request.args, &request.script, TIME_LIMIT))
+        printed(lab.run(&request.args, &request.script, limit))
     }
 
-    fn play(&self, request: &PlayRequest, site: &ServedSite) -> Result<Response, Response> {
+    fn play(
+        &self,
+        request: &PlayRequest,
+        site: &ServedSite,
+        limit: Limit<'_>,
+    ) -> Result<Response, Response> {
         let _slot = slot(&self.runs, MOST_RUNS, "other runs are under way")?;
         let programs = current(&self.programs, site, || {
             Ok(PlayPrograms::build(&site.workspace)?)
@@ -91,7 +112,7 @@ impl LabService {
             args,
             script,
         } = request;
-        printed(programs.play(server, args, script, TIME_LIMIT))
+        printed(programs.play(server, args, script, limit))
     }
 
     fn build(&self, _: &NoDetails, site: &ServedSite) -> Result<Response, Response> {

@@ -11,7 +11,7 @@ use nix::poll::PollTimeout;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::connections::{readable, wait};
+use crate::polling::{readable, wait};
 
 /// The body of a response that comes in pieces.
 pub trait Pieces: Send {

@@ -19,15 +19,24 @@ fn site() -> Result<ServedSite> {
     ))
 }
 
-fn post(site: &ServedSite, path: &str, body: &str) -> Result<(String, Value)> {
-    let request = Request {
+/// The response for a browser that waits for it.
+fn respond(site: &ServedSite, request: &Request) -> Result<Response> {
+    let (browser, _other_end) = UnixStream::pair()?;
+    Ok(site.lab.respond(request, site, browser.as_fd()))
+}
+
+fn request(path: &str, body: &str) -> Request {
+    Request {
         method: "POST".into(),
         path: path.into(),
         content_type: Some("application/json; charset=utf-8".into()),
         body: Body::Bytes(body.into()),
         ..Request::default()
-    };
-    let response = site.lab.respond(&request, site);
+    }
+}
+
+fn post(site: &ServedSite, path: &str, body: &str) -> Result<(String, Value)> {
+    let response = respond(site, &request(path, body))?;
     Ok((
         response.status[..3].into(),
         serde_json::from_slice(&response.body)?,
@@ -98,13 +107,7 @@ fn an_error_in_a_script_has_its_place() -> Result<()> {
 #[test]
 fn the_programs_are_built_for_a_page() -> Result<()> {
     let site = site()?;
-    let request = Request {
-        path: "/lab/build".into(),
-        content_type: Some("application/json".into()),
-        body: Body::Bytes(b"{}".to_vec()),
-        ..Request::default()
-    };
-    let mut building = site.lab.respond(&request, &site);
+    let mut building = respond(&site, &request("/lab/build", "{}"))?;
     assert_eq!(building.status, "200 OK");
     let (browser, _other_end) = UnixStream::pair()?;
     let mut rest = building.rest.take().context("no lines")?;
@@ -183,6 +186,29 @@ fn a_script_is_played_on_the_real_program() -> Result<()> {
 }
 
 #[test]
+fn a_run_ends_when_its_browser_goes() -> Result<()> {
+    let site = site()?;
+    for (path, body) in [
+        (
+            "/lab/run",
+            json!({ "args": ["--server=select"], "script": "" }),
+        ),
+        (
+            "/lab/play",
+            json!({ "server": "select", "script": "wait 60s" }),
+        ),
+    ] {
+        let (browser, other_end) = UnixStream::pair()?;
+        drop(other_end);
+        let request = request(path, &body.to_string());
+        let response = site.lab.respond(&request, &site, browser.as_fd());
+        let body: Value = serde_json::from_slice(&response.body)?;
+        assert_eq!(body["error"], "connection aborted", "{path}");
+    }
+    Ok(())
+}
+
+#[test]
 fn only_json_of_a_limited_length_is_read() -> Result<()> {
     let site = site()?;
     for (status, content_type, body) in [
@@ -197,7 +223,7 @@ fn only_json_of_a_limited_length_is_read() -> Result<()> {
             body,
             ..Request::default()
         };
-        let response = site.lab.respond(&request, &site);
+        let response = respond(&site, &request)?;
         assert!(response.status.starts_with(status), "{}", response.status);
     }
     Ok(())
