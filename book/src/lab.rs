@@ -242,8 +242,14 @@ mod tests {
             workspace.1["*"].get("opt-level").cloned()
         );
         assert_eq!(lab.0, workspace.0);
+        // The simulation makes these others than the workspace's, so they are built twice anyway.
+        let own = ["common", "lab"];
         for (package, setting) in &lab.1 {
-            assert_eq!(Some(setting), workspace.1.get(package), "{package}");
+            let is_shared = !own.contains(&package.as_str());
+            assert!(
+                !is_shared || Some(setting) == workspace.1.get(package),
+                "{package}"
+            );
         }
     }
 }
