@@ -3,8 +3,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
 use std::time::Duration;
 
 use common::client::program::{Program, Serving};
@@ -83,9 +83,21 @@ fn a_connection_counts_until_its_descriptor_is_closed() -> io::Result<()> {
     Ok(())
 }
 
+/// A file for a log. The tests can run twice at the same time, so its name contains this process.
+fn log_of(test: &str) -> PathBuf {
+    let name = format!("{test}-{}.log", process::id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+fn read_and_remove(log: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(log)?;
+    fs::remove_file(log)?;
+    Ok(text)
+}
+
 #[test]
 fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("why-lost.log");
+    let log = log_of("why-lost");
     let mut command = Command::new(env!("CARGO_BIN_EXE_chat-echo"));
     command.args(["--port", "0"]).stderr(File::create(&log)?);
     let server = Program::start(&mut command)?;
@@ -95,14 +107,14 @@ fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
     // The server accepts this client after it has seen the reset.
     assert_eq!(EchoClient::connect(server.address())?.echo(b"\n")?, b"\n");
     assert!(server.stop()?.0.success());
-    let log = fs::read_to_string(&log)?;
+    let log = read_and_remove(&log)?;
     assert!(log.contains("why=Connection reset by peer"), "{log}");
     Ok(())
 }
 
 #[test]
 fn the_log_says_that_a_line_was_too_long() -> io::Result<()> {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("too-long.log");
+    let log = log_of("too-long");
     let mut command = Command::new(env!("CARGO_BIN_EXE_chat-echo"));
     command.args(["--port", "0", "--max-line", "8"]);
     let server = Program::start(command.stderr(File::create(&log)?))?;
@@ -111,7 +123,7 @@ fn the_log_says_that_a_line_was_too_long() -> io::Result<()> {
     assert_eq!(client.receive_to_end()?, b"short\n");
     drop(client);
     assert!(server.stop()?.0.success());
-    let log = fs::read_to_string(&log)?;
+    let log = read_and_remove(&log)?;
     let ended: Vec<_> = log
         .lines()
         .filter(|line| line.contains("disconnected"))

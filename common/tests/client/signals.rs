@@ -238,15 +238,17 @@ fn a_load_that_was_stopped_itself_does_not_blame_the_server() -> io::Result<()> 
 #[test]
 fn a_talk_that_was_stopped_itself_does_not_blame_the_server() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let file = folder.join("line_of_64_bytes");
+    // The tests can run twice at the same time, so no other run may write this file.
+    let name = format!("line_of_64_bytes-{}", std::process::id());
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&file, [&[b'a'; 63][..], b"\n"].concat())?;
     let mut talk = Command::new(env!("CARGO_BIN_EXE_echo-client"));
     let address = listener.local_addr()?.to_string();
     talk.args(["talk", &address, "--time-limit", "0.3"])
-        .arg(file);
+        .arg(&file);
     talk.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = stopped_for_a_while(&mut talk, &listener)?;
+    std::fs::remove_file(file)?;
     assert!(output.status.success(), "{output:?}");
     Ok(())
 }

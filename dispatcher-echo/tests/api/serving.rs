@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -165,9 +165,21 @@ fn accepts_that_all_fail_back_off() -> io::Result<()> {
     Ok(())
 }
 
+/// A file for a log. The tests can run twice at the same time, so its name contains this process.
+fn log_of(test: &str) -> PathBuf {
+    let name = format!("{test}-{}.log", process::id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+fn read_and_remove(log: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(log)?;
+    fs::remove_file(log)?;
+    Ok(text)
+}
+
 #[test]
 fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("why-lost.log");
+    let log = log_of("why-lost");
     let mut command = Command::new(env!("CARGO_BIN_EXE_dispatcher-echo"));
     command.args(["--port", "0"]).stderr(File::create(&log)?);
     let server = Program::start(&mut command)?;
@@ -177,7 +189,7 @@ fn the_log_says_why_a_connection_was_lost() -> io::Result<()> {
     // The server accepts this client after it has seen the reset.
     assert_eq!(EchoClient::connect(server.address())?.echo(b"x")?, b"x");
     assert!(server.stop()?.0.success());
-    let log = fs::read_to_string(&log)?;
+    let log = read_and_remove(&log)?;
     assert!(log.contains("why=Connection reset by peer"), "{log}");
     Ok(())
 }
