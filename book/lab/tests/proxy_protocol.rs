@@ -83,6 +83,28 @@ fn a_header_can_be_cut_anywhere_and_the_clients_bytes_come_back() {
 }
 
 #[test]
+fn each_look_at_a_header_is_a_call() {
+    for style in Style::ALL {
+        let (first, rest) = LINE.split_at(20);
+        let steps = vec![
+            Step::Connect(1, None),
+            send(first),
+            Step::Wait(Duration::from_secs(1)),
+            send(&[rest, b"hello\n"].concat()),
+            Step::Wait(Duration::from_secs(1)),
+            Step::Stop,
+        ];
+        let trace = run_to_the_end(style, steps);
+        let calls = ["peek", "recv"].map(|name| count(&trace, name));
+        // A look and a read for each piece, and a read for the client's bytes.
+        assert!(calls[0] >= 2 && calls[1] >= 3, "{calls:?}");
+        let (reads, name) = (trace.counters.reads, style.name());
+        assert_eq!(calls[0] + calls[1], reads as usize, "{name}: {calls:?}");
+        assert_eq!(trace.counters.bytes_read, LINE.len() as u64 + 6, "{name}");
+    }
+}
+
+#[test]
 fn every_byte_comes_back_whatever_the_seed() {
     for style in Style::ALL {
         for seed in 0..200 {

@@ -4,7 +4,7 @@
 //! A header can arrive in pieces. Each piece is taken out of the kernel's buffer, so that a
 //! level-triggered wait doesn't report it again. A read looks first (MSG_PEEK), so that it takes no
 //! byte of the client: the `recv` after it finds what any other connection's `recv` would find. Such a
-//! look is neither counted nor traced; taking a piece is a `recv`.
+//! look is traced as a `peek`, and counted as a read of no bytes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -101,8 +101,8 @@ pub(super) fn is_incomplete(fd: Fd) -> bool {
     is_used() && PROXIED.with_borrow(|proxied| proxied.incomplete.contains_key(&fd))
 }
 
-/// Reads the header, if the connection has one that isn't complete. Counts and traces each piece, and
-/// an error, as a read.
+/// Reads the header, if the connection has one that isn't complete. Counts and traces each look and each
+/// piece.
 ///
 /// # Errors
 /// `WouldBlock` while a part of it is missing, `InvalidData` or `UnexpectedEof` if it is bad, and the
@@ -127,11 +127,19 @@ pub(super) fn read_header(fd: Fd, stream: &kernel::Stream) -> io::Result<()> {
             proxied.incomplete.insert(fd, partial);
         }
     });
-    result.map(drop).inspect_err(|error| {
-        let failed = Err(error.kind().into());
-        count_read(&failed);
-        record_moved("recv", || fd, &failed);
-    })
+    result.map(drop)
+}
+
+/// Looks at what the next read will find: recv(2) with MSG_PEEK.
+#[track_caller]
+fn peek(fd: Fd, stream: &kernel::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+    let result = stream.peek(buffer);
+    match &result {
+        Ok(_) => count_read(&Ok(0)),
+        Err(_) => count_read(&result),
+    }
+    record_moved("peek", || fd, &result);
+    result
 }
 
 impl PartialHeader {
@@ -141,7 +149,7 @@ impl PartialHeader {
     fn read(&mut self, fd: Fd, stream: &kernel::Stream) -> io::Result<Option<Header>> {
         let mut buffer = [0; LONGEST_LINE];
         loop {
-            let seen = stream.peek(&mut buffer)?;
+            let seen = peek(fd, stream, &mut buffer)?;
             if seen == 0 {
                 return self.end_of_stream();
             }
@@ -150,10 +158,10 @@ impl PartialHeader {
                 None => Header::parse(&[&self.start, &buffer[..seen]].concat())?,
             };
             let missing = header.map_or(seen, |header| header.length - self.taken);
-            let count = stream.recv(&mut buffer[..seen.min(missing)])?;
-            let piece = Ok(count);
+            let piece = stream.recv(&mut buffer[..seen.min(missing)]);
             count_read(&piece);
             record_moved("recv", || fd, &piece);
+            let count = piece?;
             if header.is_none() {
                 self.start.extend_from_slice(&buffer[..count]);
             }
