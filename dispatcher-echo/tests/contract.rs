@@ -22,5 +22,5 @@ fn the_contract_is_kept_with_faults() -> io::Result<()> {
 
 #[test]
 fn the_contract_is_kept_with_two_workers() -> io::Result<()> {
-    grade_with_workers(SERVER, Kind::Stream)
+    grade_with_workers(SERVER, &[], Kind::Stream)
 }

@@ -45,11 +45,17 @@ fn the_contract_is_kept_on_io_uring() -> io::Result<()> {
     grade_with_faults(SERVER, &uring, Kind::Stream)
 }
 
+#[cfg(all(feature = "completion", target_os = "linux"))]
+#[test]
+fn the_contract_is_kept_on_io_uring_with_two_workers() -> io::Result<()> {
+    grade_with_workers(SERVER, &["--reactor", "uring"], Kind::Stream)
+}
+
 fn wire_only() -> Selection {
     Selection::of(Kind::Stream).wire_only()
 }
 
 #[test]
 fn the_contract_is_kept_with_two_workers() -> io::Result<()> {
-    grade_with_workers(SERVER, Kind::Stream)
+    grade_with_workers(SERVER, &[], Kind::Stream)
 }

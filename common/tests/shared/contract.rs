@@ -36,7 +36,7 @@ pub fn grade_with_faults(program: &str, arguments: &[&str], kind: Kind) -> io::R
 /// Expects `program` to pass with two workers what can go wrong between them: start, stop, limits, and
 /// the log. Each other promise is one worker's alone. So is fairness: which worker goes first is up to
 /// the system.
-pub fn grade_with_workers(program: &str, kind: Kind) -> io::Result<()> {
+pub fn grade_with_workers(program: &str, arguments: &[&str], kind: Kind) -> io::Result<()> {
     let cases = [
         "full-duplex",
         "thousand-at-once",
@@ -51,9 +51,6 @@ pub fn grade_with_workers(program: &str, kind: Kind) -> io::Result<()> {
         "out-of-descriptors-quiet",
         "max-connections",
     ];
-    grade(
-        program,
-        &["--workers", "2"],
-        Selection::of(kind).only(cases),
-    )
+    let arguments = [arguments, &["--workers", "2"]].concat();
+    grade(program, &arguments, Selection::of(kind).only(cases))
 }
