@@ -10,19 +10,35 @@
     /** A text with each “quotation” and each `name` as code. */
     const withCode = (text) => escape(text).replace(/“(.*?)”|`(.*?)`/g, (_, quoted, name) => `<code>${quoted ?? name}</code>`);
 
-    /**
-     * Replaces the content of an element if it changes. What had the focus is found again by its `data-key`. If it is
-     * gone, the lab gets the focus, so that its keys still work. Returns whether the content has changed.
-     */
-    function fill(element, html) {
-        if (element.written === html) return false;
+    // Changes an element's content. What had the focus is found again by its `data-key`. If it is gone, the lab gets
+    // the focus, so that its keys still work.
+    function keepingFocus(element, change) {
         const focused = document.activeElement;
         const hadFocus = focused !== element && element.contains(focused);
-        element.innerHTML = element.written = html;
-        if (!hadFocus) return true;
+        change();
+        if (!hadFocus || focused.isConnected) return;
         const same = focused.dataset.key && element.querySelector(`[data-key="${CSS.escape(focused.dataset.key)}"]`);
         (same || element.closest('.lab')).focus({ preventScroll: true });
+    }
+
+    /** Replaces the content of an element if it changes. Returns whether it has. */
+    function fill(element, html) {
+        if (element.written === html) return false;
+        keepingFocus(element, () => (element.innerHTML = element.written = html));
         return true;
+    }
+
+    /** Replaces those items of a list that change. Returns whether any has. */
+    function fillItems(list, items) {
+        let isNew = list.children.length > items.length;
+        keepingFocus(list, () => {
+            while (list.children.length > items.length) list.lastElementChild.remove();
+            items.forEach((html, index) => {
+                const item = list.children[index] ?? list.appendChild(document.createElement('li'));
+                isNew = fill(item, html) || isNew;
+            });
+        });
+        return isNew;
     }
 
     /** A server's name with its marker, in its colour. */
@@ -32,5 +48,5 @@
     /** `a, b and c`. */
     const list = (texts) => texts.join(', ').replace(/, ([^,]*)$/, ' and $1');
 
-    lab.page = { escape, withCode, fill, named, list };
+    lab.page = { escape, withCode, fill, fillItems, named, list };
 })();

@@ -5,7 +5,7 @@
     'use strict';
 
     const lab = (globalThis.echoLab ??= {});
-    const { escape, fill, named, withCode } = lab.page;
+    const { escape, fill, fillItems, named, withCode } = lab.page;
     const { amount, describeCall, STYLES } = lab.model;
 
     // The defaults of the servers and of the simulated kernel.
@@ -165,11 +165,11 @@
             const chips = [];
             for (let step = from; step <= to; step++) {
                 const isBroken = step <= this.shown && run.servers.some(({ violation }) => violation?.step === step);
-                chips.push(`<li><button type="button" data-key="step-${step}" data-step="${step}" ${step === moment.step ? 'aria-current="step"' : ''} class="${isBroken ? 'broken' : ''} ${step > this.shown ? 'veiled' : ''}"><b>${step}</b> ${withCode(run.steps[step - 1].says)}</button></li>`);
+                chips.push(`<button type="button" data-key="step-${step}" data-step="${step}" ${step === moment.step ? 'aria-current="step"' : ''} class="${isBroken ? 'broken' : ''} ${step > this.shown ? 'veiled' : ''}"><b>${step}</b> ${withCode(run.steps[step - 1].says)}</button>`);
             }
-            if (from > 1) chips.unshift(`<li>… ${from - 1} before</li>`);
-            if (to < run.last) chips.push(`<li>… ${run.last - to} more</li>`);
-            this.hasNewSteps = fill(this.find('.lab-steps'), chips.join(''));
+            if (from > 1) chips.unshift(`… ${from - 1} before`);
+            if (to < run.last) chips.push(`… ${run.last - to} more`);
+            this.hasNewSteps = fillItems(this.find('.lab-steps'), chips);
         }
 
         inWords() {
