@@ -78,8 +78,15 @@ impl Side {
 
     /// From the network into the library, and from there into the program.
     fn handle_read(&mut self, output: &mut impl Write) -> io::Result<()> {
-        self.tls.read_tls(&mut self.socket)?;
-        let state = self.tls.process_new_packets().map_err(io::Error::other)?;
+        let count = self.tls.read_tls(&mut self.socket)?;
+        let processed = self.tls.process_new_packets();
+        let state = processed.map_err(|error| {
+            let _ = self.tls.write_tls(&mut self.socket); // The alert, if there is space for it.
+            io::Error::other(error)
+        })?;
+        if count == 0 && !state.peer_has_closed() {
+            return Err(io::ErrorKind::UnexpectedEof.into()); // Without a `close_notify`.
+        }
         let mut data = vec![0; state.plaintext_bytes_to_read()];
         self.tls.reader().read_exact(&mut data)?;
         match (&self.tls, data.is_empty()) {
@@ -159,6 +166,36 @@ fn connections() -> io::Result<(Connection, Connection)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A server that has got these bytes and the end of its stream, and what it then sends.
+    fn server_after(bytes: &[u8]) -> io::Result<(io::ErrorKind, Vec<u8>)> {
+        let (_, tls) = connections()?;
+        let (mut client, socket) = UnixStream::pair()?;
+        let mut server = Side::new("server", socket, tls)?;
+        client.write_all(bytes)?;
+        client.shutdown(std::net::Shutdown::Write)?;
+        let read = |_| server.handle_read(&mut io::sink()).err();
+        let error = (0..10).find_map(read).ok_or(io::ErrorKind::Other)?;
+        drop(server);
+        let mut sent = Vec::new();
+        client.read_to_end(&mut sent)?;
+        Ok((error.kind(), sent))
+    }
+
+    #[test]
+    fn a_stream_without_close_notify_was_cut_off() -> io::Result<()> {
+        assert_eq!(server_after(b"")?, (io::ErrorKind::UnexpectedEof, vec![]));
+        Ok(())
+    }
+
+    #[test]
+    fn the_peer_gets_an_alert_for_what_is_not_tls() -> io::Result<()> {
+        let (error, sent) = server_after(b"GET / HTTP/1.1\r\n\r\n")?;
+        assert_eq!(error, io::ErrorKind::Other);
+        const ALERT: u8 = 21; // RFC 8446, section 5.1: the type of the record.
+        assert_eq!(sent.first(), Some(&ALERT), "{sent:?}");
+        Ok(())
+    }
 
     /// The page shows this file.
     #[test]
