@@ -57,16 +57,18 @@ fn main() -> io::Result<()> {
 /// stop signal is raised.
 fn serve(listener: TcpListener, control: UnixListener, stop: StopSignal) -> io::Result<()> {
     let mut reactor = Reactor::new(EngineKind::default(), Settings::default())?;
-    let duplicate = listener.try_clone()?;
+    let mut duplicate = Some(listener.try_clone()?);
     let shared = Rc::<Shared>::default();
     let port = shared.listen(&mut reactor, listener)?;
     control.set_nonblocking(true)?;
     let control = Rc::new(control);
     reactor.add_reader(Rc::<UnixListener>::clone(&control), move |reactor| {
         if let Ok((new, _)) = control.accept()
-            && send_listener(&new, &duplicate).is_ok()
+            && let Some(listener) = &duplicate
+            && send_listener(&new, listener).is_ok()
         {
             shared.retire(reactor, port);
+            duplicate = None; // From now on, only the new process has the listener.
         }
     })?;
     let stop = Rc::new(stop);
