@@ -324,7 +324,7 @@ impl Reactor {
     /// Stops watching a descriptor that is about to be closed.
     // CONCEPT: open-file-descriptions
     pub(crate) fn unwatch(&mut self, key: Key) {
-        // An error doesn't matter: closing the descriptor ends the watch, too.
+        // An error doesn't matter: this is the socket's only descriptor, so closing it ends the watch, too.
         let _ = self.watch(key, None);
     }
 }
