@@ -51,7 +51,7 @@ fn udp() -> io::Result<()> {
         sender.send(datagram)?;
     }
     show("UDP, 'one' and 'three':", bytes(receiver.recv(&mut buffer)))?;
-    show("UDP, the rest of these:", bytes(receiver.recv(&mut buffer)))?;
+    show("UDP, the next read:", bytes(receiver.recv(&mut buffer)))?;
     show("UDP, an empty datagram:", bytes(receiver.recv(&mut buffer)))?;
     show(
         "UDP, 'hello' into 2 bytes:",
