@@ -35,7 +35,7 @@ pub struct Limit<'a> {
     /// The longest time.
     pub time: Duration,
     /// The connection that waits for the result. It has nothing more to say, so that there is something to
-    /// read means that it has been closed: then nobody waits.
+    /// read means that it has been closed: then no one waits.
     pub browser: BorrowedFd<'a>,
 }
 
@@ -43,7 +43,7 @@ pub struct Limit<'a> {
 ///
 /// # Errors
 /// The program can't be started, prints more than 64 MiB, or was ended: then the error's kind is `TimedOut`,
-/// or `ConnectionAborted` if nobody waits for it.
+/// or `ConnectionAborted` if no one waits for it.
 pub fn run(command: &mut Command, input: &[u8], limit: Limit<'_>) -> io::Result<Finished> {
     let mut child = command
         .stdin(Stdio::piped())
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_killed_when_nobody_waits_for_it() -> io::Result<()> {
+    fn a_program_is_killed_when_no_one_waits_for_it() -> io::Result<()> {
         let (browser, other_end) = UnixStream::pair()?;
         let limit = Limit {
             time: Duration::from_secs(60),
