@@ -82,8 +82,8 @@ pub struct Missing {
     pub candidate: &'static Candidate,
     /// What the machine lacks.
     pub lacks: String,
-    /// The command that installs it.
-    pub install: String,
+    /// The command that installs it, if there is one.
+    pub install: Option<String>,
 }
 
 /// The candidates that can be started, and those that can't.
@@ -153,8 +153,8 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// The file and the command that starts it, or what is missing and the command that installs it.
-type Found = Result<(PathBuf, Vec<OsString>), (String, String)>;
+/// The file and the command that starts it, or what is missing and the command that installs it, if any.
+type Found = Result<(PathBuf, Vec<OsString>), (String, Option<String>)>;
 
 /// Builds the programs of this workspace in a profile. The four servers are built as their users
 /// build them, and separately from the peers: otherwise cargo would build `common` with this crate's
@@ -226,7 +226,12 @@ fn target_folder(
 }
 
 fn cargo(programs: &HashMap<String, PathBuf>, program: &str, arguments: &[&str]) -> Found {
-    let lacks = || (format!("{program} was not built"), "cargo build".to_owned());
+    let lacks = || {
+        (
+            format!("{program} was not built"),
+            Some("cargo build".to_owned()),
+        )
+    };
     let file = programs.get(program).ok_or_else(lacks)?.clone();
     let words = std::iter::once(file.clone().into_os_string());
     let words = words.chain(arguments.iter().map(Into::into)).collect();

@@ -35,6 +35,6 @@ fn skipped(missing: &Missing) -> Skipped {
     Skipped {
         name: missing.candidate.name.to_owned(),
         lacks: missing.lacks.clone(),
-        install: Some(missing.install.clone()),
+        install: missing.install.clone(),
     }
 }

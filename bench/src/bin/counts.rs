@@ -82,7 +82,9 @@ fn run(args: &Args) -> io::Result<ExitCode> {
 fn tell_what_is_missing(builder: &Builder, tools: &Tools) {
     for missing in &builder.missing {
         let (name, lacks) = (missing.candidate.name, &missing.lacks);
-        output::print_to_stderr(format_args!("skipped {name}: {lacks}; {}", missing.install));
+        let install = missing.install.iter().map(|command| format!("; {command}"));
+        let install: String = install.collect();
+        output::print_to_stderr(format_args!("skipped {name}: {lacks}{install}"));
     }
     for lacking in tools.lacking() {
         let (counts, tool) = (lacking.counts, lacking.tool);

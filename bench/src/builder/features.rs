@@ -52,8 +52,8 @@ pub(super) fn find(built: &HashMap<String, PathBuf>, name: &str, arguments: &[&s
     match Program::start(command.stderr(Stdio::null())).and_then(Program::stop) {
         Ok(_) => Ok((file, words)),
         Err(_) => Err((
-            "it doesn't start here, since io_uring is missing or forbidden".to_owned(),
-            "it needs Linux 6.1, and no seccomp profile that forbids io_uring".to_owned(),
+            "io_uring is missing or forbidden here (it needs Linux 6.1)".to_owned(),
+            None,
         )),
     }
 }

@@ -37,10 +37,13 @@ fn compiled(mut compile: Command, file: &Path, compiler: &str, install: &str) ->
     match status {
         Ok(status) if status.success() => match fs::rename(&new, file) {
             Ok(()) => Ok((file.to_owned(), vec![file.as_os_str().to_owned()])),
-            Err(error) => Err((format!("{}: {error}", file.display()), install.to_owned())),
+            Err(error) => Err((format!("{}: {error}", file.display()), None)),
         },
-        Ok(status) => Err((format!("{compiler} failed: {status}"), install.to_owned())),
-        Err(_) => Err((format!("no {compiler}"), install.to_owned())),
+        Ok(status) => Err((
+            format!("{compiler} failed: {status}"),
+            Some(install.to_owned()),
+        )),
+        Err(_) => Err((format!("no {compiler}"), Some(install.to_owned()))),
     }
 }
 
@@ -62,7 +65,7 @@ pub(super) fn python(script: &str, modules: &[&str], packages: &Path) -> Found {
                     packages.display(),
                     root().join(PYTHON_REQUIREMENTS).display()
                 );
-                return Err((format!("no Python module {module}"), install));
+                return Err((format!("no Python module {module}"), Some(install)));
             }
             Err(_) => break,
         }
@@ -71,7 +74,7 @@ pub(super) fn python(script: &str, modules: &[&str], packages: &Path) -> Found {
     if version.is_err() {
         return Err((
             format!("no {interpreter}"),
-            "apt install python3".to_owned(),
+            Some("apt install python3".to_owned()),
         ));
     }
     let file = root().join(script);
