@@ -492,9 +492,29 @@ test('a page\'s view shows its run, and opens it in the lab', () =>
         assert.ok(page.url().endsWith(PAGE));
         await lab(page).locator('.lab-open a').click();
         await page.waitForURL(/lab\.html#/);
-        await shown(page, 3);
-        assert.match(await heading(page).textContent(), /^Step 3 of 3 · client 1 reads.*before/);
+        await shown(page, 5);
+        assert.match(await heading(page).textContent(), /^Step 3 of 5 · client 1 reads.*before/);
         assert.match(await cell(page, 'client 1 has back', 'select'), /of 128 B/);
+    }));
+
+test('a server that reads no more because it stops has not paused', () =>
+    read('concepts/restart.html', {}, async (page) => {
+        await page.waitForFunction(() => document.querySelector('.lab.trace')?.lab?.run);
+        assert.match(await page.locator('.lab-matrix caption').first().textContent(), /bytes of client 2/);
+        const sentences = await page.evaluate(() => {
+            const root = document.querySelector('.lab.trace'), view = root.lab, said = new Set();
+            for (view.client of view.run.clients) {
+                view.run.lengths.forEach((length, step) => {
+                    for (let call = 0; call <= length; call++) {
+                        view.go({ step, call });
+                        said.add(root.querySelector('.lab-says').textContent);
+                    }
+                });
+            }
+            return [...said];
+        });
+        assert.ok(sentences.length > 3);
+        assert.deepEqual(sentences.filter((text) => text.includes('high-water')), []);
     }));
 
 test('a question of a page leads to the run that shows its answer', () =>

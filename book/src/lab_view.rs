@@ -49,6 +49,7 @@ pub(crate) fn start(scenario: &Scenario) -> Value {
         "script": scenario.script().trim(),
         "options": named.collect::<Map<_, _>>(),
         "descriptors": scenario.descriptors(),
+        "client": scenario.client,
     })
 }
 

@@ -23,6 +23,9 @@ pub struct Scenario {
     /// Options of the simulated kernel.
     #[serde(default)]
     kernel: Vec<String>,
+    /// The client whose bytes a view shows at first; the first one if it isn't given.
+    #[serde(default)]
+    pub client: Option<u8>,
     /// Each server's descriptors are below this number.
     #[serde(default)]
     descriptors: BTreeMap<Style, usize>,
@@ -53,6 +56,7 @@ impl Scenario {
             about: about.to_owned(),
             server: options,
             kernel: Vec::new(),
+            client: None,
             descriptors: BTreeMap::new(),
             script,
         }

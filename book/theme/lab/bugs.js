@@ -19,7 +19,9 @@
                 const { shows, reaches } = target.closest('button')?.dataset ?? {};
                 if (shows !== undefined) this.choose(this.chosen.name, this.style, true);
                 if (reaches === undefined) return;
-                this.view.go(this.view.run.violation);
+                const { run, source } = this.view;
+                source.shown = run.servers.indexOf(run.violation.server); // Where there is space for one only.
+                this.view.go(run.violation);
                 this.view.find('.lab-score').scrollIntoView({ block: 'center' });
             });
         }

@@ -16,6 +16,7 @@
         { name: 'recv-size', says: 'read size', sets: ['recv-size'] },
         { name: 'kernel', says: 'kernel buffers', sets: BUFFERS },
     ];
+    const KNOWN = new Set([...CONDITIONS.flatMap(({ sets }) => sets), 'faults']);
     const SERVERS = ['select', 'dispatcher', 'chat', 'reactor', 'reactor-select',
         'step-1', 'step-2', 'step-3', 'step-4', 'step-5', 'step-6', 'step-7', 'step-8',
         'first-dispatcher', 'first-chat', 'first-reactor'];
@@ -184,7 +185,8 @@
                 slider.setAttribute('aria-valuetext', text);
             }
             const summary = CONDITIONS.map(({ name, says }) => `${says} ${this.conditions.querySelector(`[data-for="${name}"]`).textContent}`);
-            fill(view.find('.lab-setup small'), `${summary.join(' · ')} · faults · servers · Break it`);
+            const others = Object.entries(view.config.options).filter(([name]) => !KNOWN.has(name)).map(([name, value]) => `<b>${escape(`--${name}=${value}`)}</b>`);
+            fill(view.find('.lab-setup small'), `${[...summary, ...others].join(' · ')} · faults · servers · Break it`);
             const seed = view.config.options.faults ?? '0';
             const slider = this.conditions.querySelector('[data-condition="seed"]');
             slider.value = parseInt(seed, 10) || 0;

@@ -8,8 +8,9 @@
     const { escape, fill } = lab.page;
 
     const [START, STOP] = ['Grade it', 'Stop'];
-    const FORM = `<form><p><b>Grade your own server.</b> The checker starts it with a command, or connects to it.</p>
-        <div class="lab-grade-fields"><label>Command <input type="text" name="command" size="40" placeholder="path/to/your-server" spellcheck="false"></label>
+    const FORM = `<form><p><b>Grade your own server.</b> The checker starts it with a command, or connects to it. A
+        server that it starts has to print <code>listening on HOST:PORT</code>.</p>
+        <div class="lab-grade-fields"><label>Command <input type="text" name="command" size="40" placeholder="path/to/your-server --port 0" spellcheck="false"></label>
         <label>or address <input type="text" name="address" size="16" placeholder="127.0.0.1:8881" spellcheck="false"></label>
         <label>It echoes <select name="kind"><option value="stream">a stream of bytes</option><option value="line">whole lines</option></select></label>
         <button type="submit">${START}</button></div></form><p class="lab-graded" role="status"></p><div></div>`;
@@ -56,7 +57,7 @@
                     show(line.case === undefined ? `${counted(cases)}.` : `The checker runs: ${counted(cases)} so far. Its slow cases come last; it takes about half a minute.`);
                 });
             } catch (error) {
-                if (error.name === 'AbortError') show(`Stopped: ${counted(cases)}.`);
+                if (error.name === 'AbortError') show(`Stopped: ${counted(cases)}. The other cases haven’t run.`);
                 else if (error instanceof lab.run.RunError) show(`<span class="lab-problem">${escape(error.message)}</span>`);
                 else throw error;
             } finally {

@@ -46,7 +46,9 @@
             const show = (html) => fill(this.result, `<p>${html}</p>`);
             try {
                 await lab.run.build(this.stopper.signal, show);
-                fill(this.result, this.table(await this.playAll(run, script, show)));
+                const rows = await this.playAll(run, script, show);
+                const left = run.servers.filter(({ hasBug }) => hasBug).map((server) => named(server));
+                fill(this.result, `${left.length ? `<p>Without ${left.join(' and ')}: no real program contains the bug.</p>` : ''}${this.table(rows)}`);
             } catch (error) {
                 if (error.name === 'AbortError') show('Stopped.');
                 else if (error instanceof lab.run.RunError) fill(this.result, `<p class="lab-problem">${lab.problem.describe(error, script)}</p>`);

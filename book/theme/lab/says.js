@@ -7,6 +7,9 @@
     const { list, named, withCode } = lab.page;
     const { EMPTY, amount, countCalls } = lab.model;
 
+    // A server can stop reading for other reasons, too, such as its own stop.
+    const isPaused = (view, one, { pending }) => one.is_reading_paused && pending.count > view.waterMarks()[1];
+
     const names = (lanes) => list(lanes.map(({ server }) => named(server)));
     const have = (lanes, one, many) => (lanes.length === 1 ? one : many);
 
@@ -27,7 +30,7 @@
             const those = lanes.filter((lane) => is(one(lane), bytes(lane), lane));
             if (those.length && those.length < lanes.length) return say(those, lanes.filter((lane) => !those.includes(lane)));
         }
-        const paused = lanes.filter((lane) => one(lane).is_reading_paused);
+        const paused = lanes.filter((lane) => isPaused(view, one(lane), bytes(lane)));
         if (paused.length && paused.length === lanes.length) {
             return `All of them have paused reading from client ${client}: each holds more than the high-water mark, ${amount(view.waterMarks()[0])}.`;
         }
@@ -54,7 +57,9 @@
         const one = state.clients[client] ?? EMPTY;
         if (!isNow || one.fd === null || one.is_reading_paused === before.is_reading_paused) return [];
         const [high, low] = view.waterMarks().map(amount);
-        const holds = amount(run.held(server, one, client).pending);
+        const { pending } = run.held(server, one, client), holds = amount(pending);
+        const [most, least] = view.waterMarks();
+        if (one.is_reading_paused ? pending <= most : pending > least) return [];
         return one.is_reading_paused
             ? [`${named(server)} stops reading from client ${client}: it holds ${holds}, more than the high-water mark, ${high}.`]
             : [`${named(server)} reads from client ${client} again: it holds only ${holds}, and the low-water mark is ${low}.`];
@@ -66,7 +71,7 @@
         const high = amount(view.waterMarks()[0]);
         return [
             [(one) => one.client_ended === 'reset', (those) => `Client ${client} has got a reset from ${names(those)}.`],
-            [(one) => one.is_reading_paused, (those, others) => {
+            [(one, bytes) => isPaused(view, one, bytes), (those, others) => {
                 const part = others.filter((lane) => view.run.bytes(lane, client, view.moment.step).partial.count > 0);
                 const reads = part.length ? `${names(part)} ${have(part, 'reads', 'read')} on: a line without its end isn’t pending output.` : 'The others still read from it.';
                 return `${names(those)} ${have(those, 'has', 'have')} paused reading from client ${client}, since more than ${high} were pending. ${reads}`;

@@ -51,7 +51,7 @@
             this.label = root.matches('.lab-whole') ? '' : `: ${config.name.replaceAll('-', ' ')}`;
             this.sources = globalThis.labSources ?? {};
             this.moment = { step: 0, call: 0 };
-            this.client = 1;
+            this.client = config.client ?? 1; // Whose bytes are shown.
             this.engine = new lab.run.Engine();
             this.build();
             root.tabIndex = -1; // A click on nothing gives the lab its keys, not mdBook.
@@ -148,13 +148,11 @@
             this.drawLink();
         }
 
-        // The link opens the lab at this moment. What only ends the script is left out, so that the reader can go on.
+        // The link opens the lab at this moment.
         drawLink() {
             const link = this.find('.lab-open a');
             if (!link) return;
-            const { config, moment } = this;
-            const last = Math.max(moment.step, lab.script.withoutEnd(config.script).length);
-            link.href = `${lab.run.toRoot()}lab.html${lab.share.toHash({ ...config, script: config.script.slice(0, last) }, moment)}`;
+            link.href = `${lab.run.toRoot()}lab.html${lab.share.toHash(this.config, this.moment)}`;
         }
 
         // The chips of the steps. With hundreds of them, only those around the moment are written.
