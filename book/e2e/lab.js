@@ -358,6 +358,20 @@ test('a published bug is found: its call, its rule, and its line beside the righ
         assert.deepEqual(await script(page), own);
     }));
 
+test('a link to a run with a bug opens with the bug chosen', () =>
+    read(LAB, {}, async (page) => {
+        await unfold(page);
+        const broken = lab(page).locator('.lab-break');
+        await broken.locator('[data-bug]').selectOption('tail-lost-at-half-close');
+        await broken.getByRole('button', { name: 'Go to that call' }).click();
+        const shared = new URL(await link(page), page.url()).href;
+        await page.goto('about:blank');
+        await page.goto(shared);
+        await broken.locator('.lab-verdict').waitFor();
+        assert.equal(await broken.locator('[data-bug]').inputValue(), 'tail-lost-at-half-close');
+        assert.match(await lab(page).locator('.lab-panes .buggy').first().textContent(), /PeerClosed => Lifecycle::Closed/);
+    }));
+
 test('each bug of the catalogue leads to its run in the lab', () =>
     read('break-it.html', {}, async (page) => {
         const link = page.getByRole('link', { name: 'Run it in the lab' }).first();

@@ -30,7 +30,7 @@
             await lab.run.load('lab-bugs.js');
             this.bugs = globalThis.labBugs ?? [];
             this.adopt();
-            this.draw();
+            if (this.view.run) this.view.write();
             // A link can name a bug only.
             const linked = new URLSearchParams(location.hash.slice(1));
             if (!this.bugs.some(({ name }) => name === linked.get('bug')) || linked.has('script')) return;
@@ -38,7 +38,7 @@
             this.view.unfold(this.view.latest);
         }
 
-        // The bug of a link.
+        /** Chooses the bug of the run that is shown: a link can bring one. */
         adopt() {
             const { bug, servers } = this.view.config;
             this.chosen = this.bugs.find(({ name }) => name === bug) ?? null;

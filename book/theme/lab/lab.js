@@ -28,7 +28,7 @@
             const linked = lab.share.fromHash(location.hash);
             if (!linked) return;
             const { moment, predict, ...config } = linked;
-            this.change(config, { moment, predict }).then(() => this.bugs.adopt());
+            this.change(config, { moment, predict });
             this.unfold(config);
         }
 
@@ -143,6 +143,7 @@
             this.say('', isEdit);
             const stays = this.run && !changes.script; // Other conditions, the same moment.
             this.config = config;
+            this.bugs.adopt();
             if (predict !== undefined) this.prediction.isOn = predict !== null;
             if (predict) this.prediction.startAt(Math.min(predict, script.length));
             else if (changes.script) this.prediction.restart(script.length);

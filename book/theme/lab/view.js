@@ -35,7 +35,7 @@
         </div>
         <p class="lab-says"></p>
         <ol class="lab-steps" aria-label="Steps of the clients"></ol>
-        <p class="lab-key"><small><b>You</b> are the code that you write, <b>style</b> is the library code that it comes with. “3 of 7 yours”: in this step, your code makes 3 of the 7 calls to the kernel.</small></p>
+        <p class="lab-key"><small>Here, <b>you</b> are the server’s code that you would write, <b>style</b> is the library code that comes with it, and the <b>kernel</b> is the operating system below. “3 of 7 yours”: in a step, your code makes 3 of the 7 calls to the kernel.</small></p>
         <div class="lab-score"></div>
         <ul class="lab-legend">${legend}</ul>
         <div class="lab-matrix" role="region" tabindex="0"></div>
