@@ -236,7 +236,12 @@ fn only_some_runs_are_under_way() -> Result<()> {
         .map(|_| Slot::take(&site.lab.runs, MOST_RUNS))
         .collect();
     assert_eq!(run(&site, &["--server", "select"], "")?.0, "503");
-    drop(runs);
+    // It waits until one of them ends.
+    let ends = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(100));
+        drop(runs);
+    });
     assert_eq!(run(&site, &["--server", "select"], "")?.0, "200");
+    assert!(ends.join().is_ok());
     Ok(())
 }
