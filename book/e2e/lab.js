@@ -131,6 +131,12 @@ test('the lab by keyboard: the focus stays, and no key turns the page', () =>
             window.leaks = [];
             document.addEventListener('keydown', (event) => window.leaks.push(event.key));
         });
+        // Nothing has the focus.
+        const end = await heading(page).textContent();
+        await page.keyboard.press('ArrowLeft');
+        assert.notEqual(await heading(page).textContent(), end);
+        await page.keyboard.press('End');
+        assert.equal(await heading(page).textContent(), end);
         await lab(page).locator('[data-to="on"]').focus();
         for (const [key, count] of [['b', 3], ['r', 4], ['n', 5], ['x', 6], ['z', 5], ['1', 5], ['h', 6], ['w', 7], ['q', 8]]) {
             await page.keyboard.press(key);

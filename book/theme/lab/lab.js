@@ -21,6 +21,8 @@
             // The run in the page is shown at once; what a link says needs a run of its own.
             this.show(data.result);
             addEventListener('hashchange', () => this.openLink());
+            // This page's keys are the lab's, wherever the reader has clicked; mdBook's listener comes after this one.
+            addEventListener('keydown', (event) => event.target === document.body && this.keydown(event), true);
             this.openLink();
         }
 

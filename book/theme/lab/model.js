@@ -234,7 +234,8 @@
         else if ((call === 'recv' || call === 'send') && !error) words.push(amount(bytes ?? 0));
         if (call === 'wake' && !error) words.push(ready ? `${ready} ready` : 'time is over');
         if (call === 'wait' && milliseconds !== undefined) words.push(milliseconds === 0 ? 'for no time' : `≤ ${milliseconds} ms`);
-        if (error) words.push(error);
+        // Rust has no name of its own for the error of a server that is out of descriptors.
+        if (error) words.push(call === 'accept' && error === 'Uncategorized' ? 'EMFILE' : error);
         return words.join(' ');
     }
 
